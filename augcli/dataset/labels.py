@@ -1,0 +1,99 @@
+"""Soft labels, and the names of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import quote
+
+
+class SoftLabel(NamedTuple):
+    """Class ids with their weights: parallel, each id once, weights > 0 and summing to 1."""
+
+    ids: tuple[int, ...]
+    weights: tuple[float, ...]
+
+    @property
+    def dominant(self) -> int:
+        """The id of greatest weight; of equal ones the first, which is the target's."""
+        return self.ids[self.weights.index(max(self.weights))]
+
+
+def one_hot(class_id: int) -> SoftLabel:
+    """All weight on one class."""
+    return SoftLabel((class_id,), (1.0,))
+
+
+def mix(labels: Sequence[SoftLabel], shares: Sequence[float]) -> SoftLabel:
+    """The linear mixture of soft labels; classes without weight are left out."""
+    total: dict[int, float] = {}
+    for label, share in zip(labels, shares, strict=True):
+        for class_id, weight in zip(label.ids, label.weights, strict=True):
+            total[class_id] = total.get(class_id, 0.0) + share * weight
+    kept = {class_id: weight for class_id, weight in total.items() if weight > 0.0}
+    return SoftLabel(tuple(kept), tuple(kept.values()))
+
+
+def smooth(label: SoftLabel, epsilon: float, classes: int) -> SoftLabel:
+    """Label smoothing, (1 - epsilon) * y + epsilon / K over K classes (Szegedy et al., 2016)."""
+    if epsilon == 0.0:
+        return label
+    everywhere = SoftLabel(tuple(range(classes)), (1.0 / classes,) * classes)
+    return mix([label, everywhere], [1.0 - epsilon, epsilon])
+
+
+def dense(label: SoftLabel, classes: int) -> list[float]:
+    """One weight a class, in class order."""
+    weights = [0.0] * classes
+    for class_id, weight in zip(label.ids, label.weights, strict=True):
+        weights[class_id] = weight
+    return weights
+
+
+def printable(name: bytes) -> str:
+    """A file or class name as text that any reader takes, reversible by `from_printable`.
+
+    Valid UTF-8 stands as it is, but for control characters and the backslash; other bytes become
+    `\\xNN`.
+    """
+    text = name.decode("utf-8", "surrogateescape")
+    if text.isprintable() and "\\" not in text:
+        return text
+    return "".join(_escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    if character == "\\" or code < 0x20 or code == 0x7F:
+        return f"\\x{code:02x}"
+    return character
+
+
+def from_printable(text: str) -> bytes:
+    """The bytes that `printable` was given."""
+    head, *rest = text.split("\\x")
+    pieces = [head.encode()]
+    for piece in rest:
+        pieces += [bytes([int(piece[:2], 16)]), piece[2:].encode()]
+    return b"".join(pieces)
+
+
+@lru_cache(maxsize=1 << 16)
+def class_folder(class_name: str) -> str:
+    """The folder that holds a class: one safe path component, distinct for distinct names."""
+    folder = "".join(c if _is_safe(c) else quote(c, safe="") for c in class_name)
+    if folder.startswith("."):
+        folder = "%2E" + folder[1:]
+    return folder or "%"
+
+
+def _is_safe(character: str) -> bool:
+    return character not in '%/\\:*?"<>|' and character.isprintable()
+
+
+def class_index(names: Iterable[str]) -> tuple[str, ...]:
+    """Class names in the order that label ids refer to: by code point, as ImageFolder has them."""
+    return tuple(sorted(set(names)))

@@ -1,0 +1,129 @@
+"""The names of a data set's images, held compactly: no object a file, no file opened."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike, fsencode
+
+import numpy as np
+import numpy.typing as npt
+
+from augcli.dataset.labels import SoftLabel, one_hot, printable
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image of the source: where it is read, what the manifest calls it, what it shows."""
+
+    index: int
+    path: bytes
+    relative: str
+    sample_id: str
+    label: SoftLabel
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All images of a source, in a fixed order.
+
+    `names` is one blob of file names; file i is `names[ends[i - 1]:ends[i]]` inside folder
+    `folders[folder_of[i]]`. About 10 bytes a file beside its name. Labels are one class a file, or
+    soft labels in compressed sparse rows (`soft_ids`, `soft_weights`, `soft_ends`).
+    """
+
+    root: bytes
+    classes: tuple[str, ...]
+    folders: tuple[bytes, ...]
+    folder_of: npt.NDArray[np.uint32]
+    names: bytes
+    ends: npt.NDArray[np.uint64]
+    class_of: npt.NDArray[np.int32]
+    soft_ids: npt.NDArray[np.int32] | None = None
+    soft_weights: npt.NDArray[np.float64] | None = None
+    soft_ends: npt.NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def relative_path(self, index: int) -> bytes:
+        """The path below `root` (absolute for a listed file that lies elsewhere)."""
+        start = int(self.ends[index - 1]) if index else 0
+        name = self.names[start : int(self.ends[index])]
+        folder = self.folders[int(self.folder_of[index])]
+        return folder + b"/" + name if folder else name
+
+    def sample(self, index: int) -> Sample:
+        """The image at `index`."""
+        relative = self.relative_path(index)
+        path = relative if relative.startswith(b"/") else self.root + b"/" + relative
+        return Sample(index, path, printable(relative), sample_id(relative), self.label(index))
+
+    def label(self, index: int) -> SoftLabel:
+        """The soft label of the image at `index`."""
+        if self.soft_ends is None or self.soft_ids is None or self.soft_weights is None:
+            return one_hot(int(self.class_of[index]))
+        start = int(self.soft_ends[index - 1]) if index else 0
+        row = slice(start, int(self.soft_ends[index]))
+        return SoftLabel(tuple(self.soft_ids[row].tolist()), tuple(self.soft_weights[row].tolist()))
+
+    def fingerprint(self) -> str:
+        """A digest of every name and label, by which a resumed run knows its source again."""
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (*map(str.encode, self.classes), *self.folders, self.names):
+            digest.update(len(part).to_bytes(8, "little"))
+            digest.update(part)
+        columns = (self.folder_of, self.ends, self.class_of)
+        soft = (self.soft_ids, self.soft_weights, self.soft_ends)
+        for column in (*columns, *(c for c in soft if c is not None)):
+            digest.update(np.ascontiguousarray(column).data)
+        return digest.hexdigest()
+
+
+def sample_id(relative: bytes) -> str:
+    """16 hex digits that stand for a source image, by its path below the source."""
+    return hashlib.blake2b(relative, digest_size=8).hexdigest()
+
+
+class ListingBuilder:
+    """Collects files one by one into the columns of a Listing."""
+
+    def __init__(self) -> None:
+        self._folders: dict[bytes, int] = {}
+        self._folder_of = array("I")
+        self._names = bytearray()
+        self._ends = array("Q")
+        self._class_of = array("i")
+
+    def folder(self, folder: bytes) -> int:
+        """The number of a folder, to pass to `add`."""
+        return self._folders.setdefault(folder, len(self._folders))
+
+    def add(self, folder: int, name: bytes, class_id: int) -> None:
+        """Append one file."""
+        self._folder_of.append(folder)
+        self._names += name
+        self._ends.append(len(self._names))
+        self._class_of.append(class_id)
+
+    def finish(
+        self,
+        root: str | bytes | PathLike[str],
+        classes: Sequence[str],
+        soft: tuple[Sequence[int], Sequence[float], Sequence[int]] | None = None,
+    ) -> Listing:
+        """The listing; `soft` holds soft labels as (ids, weights, ends)."""
+        return Listing(
+            root=fsencode(root),
+            classes=tuple(classes),
+            folders=tuple(self._folders),
+            folder_of=np.frombuffer(self._folder_of, np.uint32),
+            names=bytes(self._names),
+            ends=np.frombuffer(self._ends, np.uint64),
+            class_of=np.frombuffer(self._class_of, np.int32),
+            soft_ids=None if soft is None else np.array(soft[0], np.int32),
+            soft_weights=None if soft is None else np.array(soft[1], np.float64),
+            soft_ends=None if soft is None else np.array(soft[2], np.int64),
+        )

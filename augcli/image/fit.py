@@ -1,0 +1,143 @@
+"""How an image meets a canvas of another shape: resize, crop, pad."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from augcli.choices import Fit
+from augcli.image.box import Box
+
+Shape = tuple[int, int]
+Pixels = npt.NDArray[np.uint8]
+
+# Shrinking further than this by bilinear interpolation would skip source pixels.
+_AREA_FROM = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Which part of an image (`visible`, in its pixels) lands where on the canvas (`landing`)."""
+
+    visible: Box
+    landing: Box
+
+    def on_canvas(self, row: int, column: int) -> tuple[int, int]:
+        """The canvas pixel on which the visible image pixel (row, column) lands."""
+        seen, land = self.visible, self.landing
+        return (
+            land.top + ((row - seen.top) * 2 + 1) * land.height // (2 * seen.height),
+            land.left + ((column - seen.left) * 2 + 1) * land.width // (2 * seen.width),
+        )
+
+    def in_image(self, box: Box) -> Box:
+        """The image pixels under a canvas box that lies within `landing`; at least one pixel."""
+        seen, land = self.visible, self.landing
+        top, bottom = _stretch_interval(
+            box.top - land.top, box.bottom - land.top, seen.height, land.height
+        )
+        left, right = _stretch_interval(
+            box.left - land.left, box.right - land.left, seen.width, land.width
+        )
+        return Box(seen.top + top, seen.left + left, seen.top + bottom, seen.left + right)
+
+
+def _stretch_interval(start: int, stop: int, image: int, canvas: int) -> tuple[int, int]:
+    first = (start * image * 2 + canvas) // (2 * canvas)
+    last = (stop * image * 2 + canvas) // (2 * canvas)
+    if last > first:
+        return first, last
+    first = min(first, image - 1)
+    return first, first + 1
+
+
+def place(shape: Shape, canvas: Shape, fit: Fit) -> Placement:
+    """Place an image of `shape` (rows, columns) centrally on `canvas` (rows, columns)."""
+    (height, width), (rows, columns) = shape, canvas
+    whole, everywhere = Box(0, 0, height, width), Box(0, 0, rows, columns)
+    if shape == canvas or fit is Fit.stretch:
+        return Placement(whole, everywhere)
+    # The image is wider than the canvas, in proportion: the comparison is exact in integers.
+    wider = width * rows > columns * height
+    if fit is Fit.cover:
+        if wider:
+            return Placement(_central(whole, height, _ratio(columns, height, rows)), everywhere)
+        return Placement(_central(whole, _ratio(rows, width, columns), width), everywhere)
+    if wider:
+        return Placement(whole, _central(everywhere, _ratio(height, columns, width), columns))
+    return Placement(whole, _central(everywhere, rows, _ratio(width, rows, height)))
+
+
+def _ratio(length: int, numerator: int, denominator: int) -> int:
+    return max(1, round(length * numerator / denominator))
+
+
+def _central(box: Box, height: int, width: int) -> Box:
+    top, left = (box.height - height) // 2, (box.width - width) // 2
+    return Box(top, left, top + height, left + width)
+
+
+def resize(array: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
+    """Resample an (H, W) or (H, W, C) array to `shape`: bilinear, by area when shrinking over 2x.
+
+    The result may be the argument itself where the shape is right already.
+    """
+    height, width = array.shape[:2]
+    rows, columns = shape
+    if (height, width) == shape:
+        return array
+    shrink = max(height / rows, width / columns)
+    method = cv2.INTER_AREA if shrink > _AREA_FROM else cv2.INTER_LINEAR
+    return cv2.resize(array, (columns, rows), interpolation=method)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """An image as it is seen on a canvas, resampled only where it is looked at."""
+
+    image: npt.NDArray[Any]
+    canvas: Shape
+    fit: Fit = Fit.cover
+    fill: tuple[int, int, int] = (0, 0, 0)
+
+    @property
+    def placement(self) -> Placement:
+        height, width = self.image.shape[:2]
+        return place((height, width), self.canvas, self.fit)
+
+    def pixels(self, box: Box | None = None) -> npt.NDArray[Any]:
+        """The canvas pixels inside `box` (all of them without one).
+
+        Where nothing is resampled it is a view: callers must not write into the result.
+        """
+        box = box or Box(0, 0, *self.canvas)
+        if self.image.shape[:2] == self.canvas:
+            return self.image[box.slices]
+        placement = self.placement
+        land = placement.landing
+        inner = Box(
+            max(box.top, land.top),
+            max(box.left, land.left),
+            min(box.bottom, land.bottom),
+            min(box.right, land.right),
+        )
+        if inner == box and box.area:
+            source = placement.in_image(box)
+            return resize(self.image[source.slices], (box.height, box.width))
+        depth = self.image.shape[2:]
+        padded = np.empty((box.height, box.width, *depth), self.image.dtype)
+        padded[...] = self.fill if depth else 0
+        if inner.height > 0 and inner.width > 0:
+            source = placement.in_image(inner)
+            at = Box(
+                inner.top - box.top,
+                inner.left - box.left,
+                inner.bottom - box.top,
+                inner.right - box.left,
+            )
+            padded[at.slices] = resize(self.image[source.slices], (inner.height, inner.width))
+        return padded

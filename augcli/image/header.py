@@ -1,0 +1,95 @@
+"""What the first bytes of an image file say, read without decoding it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+JPEG_MAGIC = b"\xff\xd8\xff"
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+
+_START_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_APP2 = 0xE2
+_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
+_PNG_COMMON_CHUNKS = frozenset({b"tRNS", b"eXIf"})
+
+
+class JpegHeader(NamedTuple):
+    """Frame facts of a JPEG stream; `xyb` is its colour space, `scan` the offset at which its
+    entropy-coded data begins."""
+
+    width: int
+    height: int
+    components: int
+    precision: int
+    xyb: bool
+    scan: int
+
+
+def jpeg_header(data: bytes) -> JpegHeader | None:
+    """Walk the marker segments of ITU-T T.81 up to the first scan.
+
+    Returns None where the stream breaks off or is malformed before it.
+    """
+    end = len(data)
+    at = 2
+    frame: tuple[int, int, int, int] | None = None
+    xyb = False
+    while at + 4 <= end:
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if marker == 0xFF:  # a fill byte
+            at += 1
+            continue
+        if marker in _WITHOUT_LENGTH:
+            at += 2
+            continue
+        length = int.from_bytes(data[at + 2 : at + 4])
+        if length < 2:
+            return None
+        if marker == 0xDA:
+            if frame is None:
+                return None
+            height, width, components, precision = frame
+            return JpegHeader(width, height, components, precision, xyb, at + 2 + length)
+        if marker in _START_OF_FRAME:
+            if at + 10 > end:
+                return None
+            height = int.from_bytes(data[at + 5 : at + 7])
+            width = int.from_bytes(data[at + 7 : at + 9])
+            frame = height, width, data[at + 9], data[at + 4]
+        elif marker == _APP2:
+            xyb = xyb or is_xyb_profile(data[at + 4 : at + 2 + length])
+        at += 2 + length
+    return None
+
+
+def is_xyb_profile(profile: bytes) -> bool:
+    """Whether an ICC profile is that of the XYB colour space, as JPEG XL's coder writes it: its
+    pixels are no RGB at all until they are converted."""
+    return "XYB".encode("utf-16-be") in profile[:512]
+
+
+class PngHeader(NamedTuple):
+    """The IHDR facts of a PNG file, and whether it carries transparency or EXIF chunks."""
+
+    width: int
+    height: int
+    depth: int
+    colour_type: int
+    special: bool
+
+
+def png_header(data: bytes) -> PngHeader | None:
+    """Read IHDR and the chunk names up to the first IDAT; None where the file is malformed."""
+    if data[12:16] != b"IHDR" or len(data) < 33:
+        return None
+    width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    special = False
+    at = 33
+    while data[at + 4 : at + 8] != b"IDAT":
+        if at + 8 > len(data):
+            return None
+        special = special or data[at + 4 : at + 8] in _PNG_COMMON_CHUNKS
+        at += 12 + int.from_bytes(data[at : at + 4])
+    return PngHeader(width, height, data[24], data[25], special)

@@ -1,0 +1,56 @@
+"""The schema of the soft-label manifest."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from augcli.dataset.labelled import MANIFEST as MANIFEST
+
+SCHEMA_VERSION = 1
+
+
+class Row(BaseModel):
+    """One output image. Lists hold no nulls, no column is a dictionary, integers stay below 2**63:
+    each of these breaks some reader of JSON lines or Parquet."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    file_name: str = Field(description="path of the image below the manifest's folder, POSIX")
+    label: int = Field(description="id of the class of greatest weight")
+    class_name: str = Field(description="name of that class")
+    label_ids: list[int] = Field(description="ids of all classes with weight")
+    label_weights: list[float] = Field(description="their weights, parallel to label_ids; sum 1")
+    soft_label: list[float] | None = Field(
+        None, description="one weight a class, in class order; up to --dense-labels classes"
+    )
+    sample_id: str = Field(description="16 hex digits, distinct for every output")
+    group_id: str = Field(description="common to the views of one target")
+    view: str = Field(description="orig, aug1 or aug2 within the group")
+    source_ids: list[str] = Field(description="ids of the images that went in, the target first")
+    source_paths: list[str] = Field(description="their paths below SOURCE")
+    lam: float = Field(description="the target's share")
+    boxes: list[list[int]] = Field(description="[top, left, bottom, right] of each region changed")
+    recipe: str = Field(description="the recipe's name; empty for an original")
+    params: str = Field(description="all that was drawn, as JSON; null where nothing was applied")
+    saliency_method: str = Field(description="the detector asked; empty where none was")
+    width: int = Field(description="pixels")
+    height: int = Field(description="pixels")
+    sha256: str = Field(description="of the image file, hex")
+    seed: str = Field(description="the run's seed, in hex")
+    schema_version: int = Field(description="1")
+
+
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def to_text(values: Any) -> str:
+    """Compact JSON."""
+    return _encoder.encode(values)
+
+
+def to_line(values: dict[str, Any]) -> str:
+    """A JSON line, with its newline, of a row's values."""
+    return _encoder.encode(values) + "\n"
