@@ -1,0 +1,106 @@
+"""AugMix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import AfterValidator, Field
+
+from augcli.image.fit import Fitted, Pixels, Shape
+from augcli.operations.geometry import Geometry
+from augcli.operations.magnitudes import AUGMIX, ENHANCEMENTS
+from augcli.operations.pixels import row_blocks
+from augcli.recipes.chain import Chain, Operation, any_of, applied, drawn
+from augcli.recipes.recipe import Alpha, Augmented, Recipe, View
+
+_LEAST_LEVEL = 0.1
+_DEEPEST = 3
+_BILINEAR = Geometry("bilinear")
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """The operations of each chain, the chains' weights in their mix, and the weight of that mix
+    beside the target itself."""
+
+    chains: tuple[tuple[Operation, ...], ...]
+    weights: tuple[float, ...]
+    m: float
+
+
+def _not_zero(depth: int) -> int:
+    if depth == 0:
+        raise ValueError("a chain has at least one operation; -1 draws how many")
+    return depth
+
+
+class AugMix(Recipe):
+    """AugMix (Hendrycks et al., ICLR 2020, https://arxiv.org/abs/1912.02781).
+
+    Several chains of operations are applied to the image, each to the image itself. Their results
+    are mixed by weights from a Dirichlet distribution, and the mix with the image by a weight from
+    a Beta distribution. None of the nine operations overlaps ImageNet-C, unless all_ops.
+
+    For the paper's Jensen-Shannon consistency loss, views=2 writes triplets: the clean image and
+    two views of it, drawn independently, under one group_id.
+    """
+
+    name = "augmix"
+    params_type: ClassVar[type] = Params
+
+    width: int = Field(3, ge=1, description="how many chains are mixed")
+    depth: Annotated[int, AfterValidator(_not_zero)] = Field(
+        -1, ge=-1, description="operations in a chain; -1: one to three, drawn for each chain"
+    )
+    severity: int = Field(
+        3, ge=1, le=10, description="the greatest magnitude, which is drawn for each operation"
+    )
+    alpha: Alpha = Field(
+        1.0, description="weights ~ Dirichlet(alpha, ...), the mix's share m ~ Beta(alpha, alpha)"
+    )
+    all_ops: bool = Field(
+        False, description="also color, contrast, brightness and sharpness, as in ImageNet-C"
+    )
+    views: int = Field(1, ge=1, le=2, description="2: the clean image and two views of it")
+
+    def output_views(self) -> tuple[str, ...]:
+        return ("aug1",) if self.views == 1 else ("orig", "aug1", "aug2")
+
+    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
+        weights = rng.dirichlet([self.alpha] * self.width).tolist()
+        m = float(rng.beta(self.alpha, self.alpha))
+        chains = tuple(self._chain(rng, views[0].shape) for _ in range(self.width))
+        return Params(chains, tuple(weights), m)
+
+    def _chain(self, rng: np.random.Generator, shape: Shape) -> tuple[Operation, ...]:
+        names = [name for name in AUGMIX.names if self.all_ops or name not in ENHANCEMENTS]
+        depth = int(rng.integers(1, _DEEPEST + 1)) if self.depth == -1 else self.depth
+        return tuple(
+            drawn(rng, AUGMIX, any_of(rng, names), rng.uniform(_LEAST_LEVEL, self.severity), shape)
+            for _ in range(depth)
+        )
+
+    def apply(self, images: Sequence[Fitted], params: Params) -> Augmented:
+        target = images[0].pixels()
+        augmented = [applied(target, Chain(chain, _BILINEAR)) for chain in params.chains]
+        weights = [params.m * weight for weight in params.weights]
+        return Augmented(mix([target, *augmented], [1.0 - params.m, *weights]), (1.0,))
+
+
+def mix(images: Sequence[Pixels], weights: Sequence[float]) -> Pixels:
+    """The weighted sum of uint8 images (H, W, 3), rounded half to even once.
+
+    Computed in float32; the weights are not negative and sum to 1, so nothing is clipped.
+    """
+    height, width = images[0].shape[:2]
+    result = np.empty((height, width, 3), np.uint8)
+    scales = [np.float32(weight) for weight in weights]
+    for block in row_blocks(height, width):
+        total = images[0][block] * scales[0]
+        for image, scale in zip(images[1:], scales[1:], strict=True):
+            total += image[block] * scale
+        result[block] = np.rint(total, out=total)
+    return result

@@ -1,0 +1,91 @@
+"""Every recipe by its name. Modules are imported when a recipe is asked for."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+from pydantic import ValidationError
+
+from augcli.errors import UserError
+from augcli.recipes.recipe import Recipe
+
+_CLASSES = {
+    "augmix": "augmix:AugMix",
+    "autoaugment": "autoaugment:AutoAugment",
+    "autocontrast": "basic_operations:AutoContrast",
+    "brightness": "basic_operations:Brightness",
+    "channel_dropout": "channel_dropout:ChannelDropout",
+    "color": "basic_operations:Color",
+    "color_jitter": "color_jitter:ColorJitter",
+    "contrast": "basic_operations:Contrast",
+    "crop": "crop:Crop",
+    "cutmix": "cutmix:CutMix",
+    "cutout": "cutout:Cutout",
+    "elastic": "elastic:Elastic",
+    "equalize": "basic_operations:Equalize",
+    "fast_autoaugment": "fast_autoaugment:FastAutoAugment",
+    "flip": "basic_operations:Flip",
+    "fmix": "fmix:FMix",
+    "invert": "basic_operations:Invert",
+    "mixup": "mixup:Mixup",
+    "pixel_dropout": "pixel_dropout:PixelDropout",
+    "posterize": "basic_operations:Posterize",
+    "randaugment": "randaugment:RandAugment",
+    "random_erasing": "random_erasing:RandomErasing",
+    "ricap": "ricap:RICAP",
+    "rotate": "basic_operations:Rotate",
+    "saliencymix": "saliencymix:SaliencyMix",
+    "samplepairing": "samplepairing:SamplePairing",
+    "sharpness": "basic_operations:Sharpness",
+    "shear": "basic_operations:Shear",
+    "solarize": "basic_operations:Solarize",
+    "translate": "basic_operations:Translate",
+    "trivialaugment": "trivialaugment:TrivialAugment",
+}
+
+
+def recipe_names() -> list[str]:
+    """The names of all recipes, sorted."""
+    return sorted(_CLASSES)
+
+
+def recipe_class(name: str) -> type[Recipe]:
+    """The recipe of this name (hyphens may stand for underscores); UserError names the closest."""
+    name = name.replace("-", "_")
+    if name not in _CLASSES:
+        raise UserError(
+            f"There is no recipe '{name}'{closest(name, recipe_names())};"
+            " `augcli recipes` lists them."
+        )
+    module, _, class_name = _CLASSES[name].partition(":")
+    found: type[Recipe] = getattr(import_module(f"augcli.recipes.{module}"), class_name)
+    return found
+
+
+def build_recipe(name: str, options: dict[str, Any]) -> Recipe:
+    """A recipe with these options (strings are converted); UserError says which is wrong."""
+    recipe = recipe_class(name)
+    for option in options:
+        if option not in recipe.model_fields:
+            hint = closest(option, recipe.model_fields)
+            raise UserError(
+                f"Recipe {name} has no option '{option}'{hint};"
+                f" `augcli recipes {name}` shows its options."
+            )
+    try:
+        return recipe.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0])
+        raise UserError(
+            f"Option {option}={options[option]} of recipe {name} is wrong: {first['msg']};"
+            f" `augcli recipes {name}` shows what it takes."
+        ) from error
+
+
+def closest(name: str, names: Any) -> str:
+    """`, did you mean 'x'?`-style hint, or nothing where no name is near."""
+    near = get_close_matches(name, list(names), 1)
+    return f" (did you mean '{near[0]}'?)" if near else ""

@@ -1,0 +1,120 @@
+"""Operations in a row, and the recipes that draw them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+import numpy as np
+from PIL import ImageColor
+from pydantic import AfterValidator, Field
+
+from augcli.image.fit import Fitted, Pixels, Shape
+from augcli.operations.geometry import NEAREST_ON_BLACK, Geometry, Resample
+from augcli.operations.magnitudes import TRANSLATIONS, Magnitudes, argument
+from augcli.operations.table import operate
+from augcli.recipes.recipe import Augmented, Recipe, View
+
+
+class Operation(NamedTuple):
+    """An operation as it was drawn: its name and argument as `operate` takes them, and where
+    Cutout's square lies (row, column)."""
+
+    name: str
+    argument: float = 0.0
+    centre: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Operations in the order in which they are applied, and how the geometric ones read between
+    pixels and what they show outside the image."""
+
+    operations: tuple[Operation, ...]
+    geometry: Geometry = NEAREST_ON_BLACK
+
+
+def _solid(colour: str) -> str:
+    if len(ImageColor.getrgb(colour)) != 3:
+        raise ValueError(f"{colour} is not opaque")
+    return colour
+
+
+# Options of recipes whose operations move pixels.
+Resampling = Annotated[Resample, Field(description="how pixels are read from between others")]
+Outside = Annotated[
+    str,
+    AfterValidator(_solid),
+    Field(description="what is shown outside the image: black, grey, #7f7f7f, ..."),
+]
+
+
+class ChainRecipe(Recipe):
+    """A recipe for one image that draws operations, and applies them one after another."""
+
+    params_type: ClassVar[type] = Chain
+
+    def operations(self, rng: np.random.Generator, shape: Shape) -> Iterable[Operation]:
+        """Draw the operations for an image of `shape`."""
+        raise TypeError(f"{type(self).__name__} draws no operations")
+
+    def geometry(self) -> Geometry:
+        """How geometric operations read between pixels and what they show outside the image."""
+        return NEAREST_ON_BLACK
+
+    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Chain:
+        return Chain(tuple(self.operations(rng, views[0].shape)), self.geometry())
+
+    def apply(self, images: Sequence[Fitted], params: Chain) -> Augmented:
+        return Augmented(applied(images[0].pixels(), params), (1.0,))
+
+
+def as_geometry(resample: Resample, fill: str) -> Geometry:
+    """What these options of a recipe say."""
+    red, green, blue = ImageColor.getrgb(fill)[:3]
+    return Geometry(resample, (red, green, blue))
+
+
+def operated(image: Pixels, operation: Operation, geometry: Geometry) -> Pixels:
+    """uint8 RGB (H, W, 3) after one operation, as an array of its own."""
+    return operate(
+        image,
+        operation.name,
+        operation.argument,
+        resample=geometry.resample,
+        fill=geometry.fill,
+        centre=operation.centre,
+    )
+
+
+def applied(image: Pixels, chain: Chain) -> Pixels:
+    """uint8 RGB (H, W, 3) after all operations of the chain, as an array of its own."""
+    result = image
+    for operation in chain.operations:
+        result = operated(result, operation, chain.geometry)
+    return result if chain.operations else image.copy()
+
+
+def drawn(
+    rng: np.random.Generator,
+    magnitudes: Magnitudes,
+    name: str,
+    level: float,
+    shape: Shape,
+    published_for: int | None = None,
+) -> Operation:
+    """An operation at a level, with a sign drawn where the mapping has random signs.
+
+    Translations that were published in pixels of an image whose side is `published_for` scale
+    with the image.
+    """
+    value = argument(magnitudes, name, level, shape, negative=bool(rng.random() < 0.5))
+    if published_for is not None and name in TRANSLATIONS:
+        value *= (shape[1] if name == "TranslateX" else shape[0]) / published_for
+    return Operation(name, value)
+
+
+def any_of(rng: np.random.Generator, things: Sequence[Any]) -> Any:
+    """One of `things`, all equally likely."""
+    return things[int(rng.integers(len(things)))]

@@ -1,0 +1,67 @@
+"""Regions that are covered by a colour or by noise."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import numpy as np
+from pydantic import AfterValidator
+
+from augcli.image.box import Box
+from augcli.image.fit import Pixels, Shape
+from augcli.recipes.recipe import Augmented
+
+Colour = tuple[int, int, int]
+
+# The per-channel means that training code subtracts, so that these colours become zero.
+_NAMED: dict[str, Colour] = {
+    "mean": (124, 116, 104),
+    "cifar-mean": (125, 123, 114),
+    "black": (0, 0, 0),
+}
+NOISE = "noise"
+
+
+def _checked(fill: str) -> str:
+    if fill not in _NAMED and fill != NOISE and not re.fullmatch(r"#[0-9a-fA-F]{6}", fill):
+        raise ValueError(f"fill is one of {', '.join(_NAMED)}, {NOISE} or a colour like #7f7f7f")
+    return fill
+
+
+Fill = Annotated[str, AfterValidator(_checked)]
+FILL_DESCRIPTION = "mean (ImageNet's), cifar-mean, black, noise, or a colour like #7f7f7f"
+
+
+def draw_fill(rng: np.random.Generator, fill: str) -> Colour | int:
+    """The RGB colour that an option's value stands for; for noise, the seed of it, drawn below
+    2**63 so that any reader's integers hold it."""
+    if fill == NOISE:
+        return int(rng.integers(1 << 63))
+    return _NAMED.get(fill) or (int(fill[1:3], 16), int(fill[3:5], 16), int(fill[5:7], 16))
+
+
+def cover(image: Pixels, box: Box | None, fill: Colour | int) -> Augmented:
+    """uint8 RGB (H, W, 3) with `box` erased, if there is one; its label stays."""
+    if box is None or box.area == 0:
+        return Augmented(image.copy(), (1.0,))
+    return Augmented(erase(image, box, fill), (1.0,), (box,))
+
+
+def erase(image: Pixels, box: Box, fill: Colour | int) -> Pixels:
+    """A copy of uint8 RGB (H, W, 3) with `box` filled by a colour, or by the noise of a seed."""
+    erased = image.copy()
+    shape = (box.height, box.width)
+    erased[box.slices] = noise(fill, shape) if isinstance(fill, int) else fill
+    return erased
+
+
+def noise(seed: int, shape: Shape) -> Pixels:
+    """Uniform random uint8 RGB pixels (H, W, 3) for a seed, 0 <= seed < 2**64.
+
+    These are the raw bytes of Philox-4x64-10 (Salmon et al., SC 2011), which NumPy keeps the same
+    for ever, unlike its distributions.
+    """
+    count = 3 * shape[0] * shape[1]
+    words = np.random.Philox(key=seed).random_raw(-(-count // 8))
+    return words.astype("<u8", copy=False).view(np.uint8)[:count].reshape(*shape, 3)

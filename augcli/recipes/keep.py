@@ -1,0 +1,174 @@
+"""KeepAugment, around any recipe.
+
+KeepAugment (Gong et al., CVPR 2021, https://arxiv.org/abs/2011.11778) keeps what is salient for the
+label. The importance of a region is the sum of the saliency map over it, and is compared with the
+tau-quantile of all regions of that size. A recipe that covers a region covers one of little
+importance (selective cut); after any other one a region of great importance is put back
+(selective paste).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from augcli.errors import UserError
+from augcli.image.box import Box
+from augcli.image.fit import Pixels, Shape
+from augcli.recipes.catalogue import closest
+from augcli.recipes.recipe import (
+    Augmented,
+    Detection,
+    Recipe,
+    RegionRecipe,
+    SaliencyMap,
+    View,
+)
+from augcli.saliency.regions import (
+    best_region,
+    draw_region,
+    region_scores,
+    saliency_peak,
+    threshold,
+)
+
+
+class Keep(BaseModel):
+    """The options of KeepAugment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tau: float = Field(
+        0.6, ge=0, le=1, description="quantile of importance that divides what may be cut"
+    )
+    size: float = Field(
+        0.5, gt=0, le=1, description="sides of the region put back, as a share of the image's"
+    )
+    saliency: str = Field("fine-grained", description="what finds the salient pixels")
+    saliency_size: int | None = Field(
+        None, ge=1, description="shorter side on which the map is computed; none: the image's own"
+    )
+
+    @property
+    def detection(self) -> Detection:
+        """The saliency map that is asked for."""
+        return Detection(self.saliency, self.saliency_size)
+
+
+def build_keep(options: dict[str, Any], recipes: Sequence[Recipe]) -> Keep:
+    """The options of KeepAugment around `recipes`; UserError says what is wrong."""
+    for recipe in recipes:
+        if recipe.drawn_per_batch():
+            raise UserError(
+                f"Keep chooses a region for each target, and {recipe.name} draws one a batch;"
+                " leave one of them out."
+            )
+    for option in options:
+        if option not in Keep.model_fields:
+            raise UserError(f"Keep has no option '{option}'{closest(option, Keep.model_fields)}.")
+    try:
+        return Keep.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0])
+        raise UserError(f"Keep's {option}={options[option]} is wrong: {first['msg']}.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was kept, for the manifest.
+
+    `box` is the region that was covered (`mode` "cut") or put back ("paste"), None where nothing
+    was: no region qualified for a cut, or the recipe left the image alone. `score` is its
+    importance and `threshold` what that was compared with. `admissible` says whether any region
+    qualified; a paste then takes the most important one. A `flat` map tells nothing: it has no
+    region above or below its threshold.
+    """
+
+    mode: str
+    box: Box | None
+    score: float
+    threshold: float
+    admissible: bool
+    flat: bool
+
+
+def selective_cut(
+    keep: Keep, recipe: RegionRecipe, rng: np.random.Generator, views: Sequence[View]
+) -> tuple[Any, Kept]:
+    """Draw the recipe's parameters with a region that the label can spare.
+
+    The size is the recipe's own; the region is uniform over those below the threshold. None
+    qualifies: nothing is covered.
+    """
+    target = views[0]
+    size = recipe.region_size(rng, target.shape)
+    saliency_map, flat = usable(target.saliency(keep.detection))
+    if size is None or min(size) == 0:
+        return recipe.cover(rng, None), Kept("cut", None, 0.0, 0.0, admissible=True, flat=flat)
+    height, width = (min(side, limit) for side, limit in zip(size, target.shape, strict=True))
+    scores = region_scores(saliency_map, height, width)
+    limit = threshold(scores, keep.tau)
+    corner = draw_region(rng, scores, limit, below=True)
+    if corner is None:
+        return recipe.cover(rng, None), Kept("cut", None, 0.0, limit, admissible=False, flat=flat)
+    box = _box(corner, height, width)
+    kept = Kept("cut", box, float(scores[corner]), limit, admissible=True, flat=flat)
+    return recipe.cover_spared(rng, box, views), kept
+
+
+def selective_paste(keep: Keep, rng: np.random.Generator, target: View) -> Kept:
+    """Draw the region that is put back, uniform over those above the threshold.
+
+    None qualifies: the most important one is taken.
+    """
+    saliency_map, flat = usable(target.saliency(keep.detection))
+    height, width = (max(1, round(side * keep.size)) for side in target.shape)
+    scores = region_scores(saliency_map, height, width)
+    limit = threshold(scores, keep.tau)
+    drawn = draw_region(rng, scores, limit, below=False)
+    corner = best_region(scores) if drawn is None else drawn
+    return Kept(
+        "paste", _box(corner, height, width), float(scores[corner]), limit, drawn is not None, flat
+    )
+
+
+def put_back(original: Pixels, augmented: Augmented, box: Box) -> Augmented:
+    """Put the target's own pixels inside `box` back over its augmented image.
+
+    Labels follow: inside the box the target has all of the weight.
+    """
+    image = augmented.image.copy()
+    image[box.slices] = original[box.slices]
+    height, width = image.shape[:2]
+    weights = weights_with(augmented, box, (height, width))
+    return Augmented(image, weights, (*augmented.boxes, box))
+
+
+def weights_with(augmented: Augmented, box: Box, shape: Shape) -> tuple[float, ...]:
+    """The label weights of an output whose pixels inside `box` become the target's."""
+    pixels = shape[0] * shape[1]
+    if augmented.shares_in is None:
+        inside = tuple(weight * box.area for weight in augmented.weights)
+    else:
+        inside = augmented.shares_in(box)
+    lost = [held * pixels - gone for held, gone in zip(augmented.weights, inside, strict=True)]
+    others = [max(0.0, left) / pixels for left in lost[1:]]
+    return (1.0 - sum(others), *others)
+
+
+def usable(saliency_map: SaliencyMap) -> tuple[SaliencyMap, bool]:
+    """The map, or an all-zero one where it tells nothing: flat, or not finite (a dead ReLU before
+    the logits does that); and whether that was so."""
+    if saliency_peak(saliency_map) is None:
+        return np.zeros_like(saliency_map), True
+    return saliency_map, False
+
+
+def _box(corner: tuple[int, int], height: int, width: int) -> Box:
+    top, left = corner
+    return Box(top, left, top + height, left + width)

@@ -1,0 +1,203 @@
+"""What a recipe is: options, a draw, and an apply."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from augcli.image.box import Box
+from augcli.image.fit import Fitted, Pixels, Shape
+from augcli.saliency.regions import saliency_peak
+
+
+class Detection(NamedTuple):
+    """Which saliency map is wanted: a detector's name, and the shorter side that it works on
+    (None: the image's own size)."""
+
+    detector: str
+    size: int | None = None
+
+    def __str__(self) -> str:
+        return self.detector if self.size is None else f"{self.detector}@{self.size}"
+
+
+SaliencyMap = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What `draw` may look at of one source: its shape on the target's canvas and its saliency."""
+
+    seen: Fitted
+    detect: Callable[[Detection], SaliencyMap]
+
+    @property
+    def shape(self) -> Shape:
+        """Rows and columns of the canvas, which is the target's."""
+        return self.seen.canvas
+
+    def saliency(self, detection: Detection) -> SaliencyMap:
+        """The saliency map (H, W) in the source's own pixels."""
+        return self.detect(detection)
+
+    def peaks(self, detection: Detection, apart: Shape = (1, 1)) -> Iterator[tuple[int, int]]:
+        """Canvas pixels (row, column) in the order of their saliency, the first in raster order of
+        equal ones, each at least `apart` rows or columns from those before it.
+
+        Only what lies on the canvas is looked at. Where that is flat, there is none.
+        """
+        placement = self.seen.placement
+        visible, landing = placement.visible, placement.landing
+        seen = self.detect(detection)[visible.slices]
+        rows = max(1, round(apart[0] * visible.height / landing.height))
+        columns = max(1, round(apart[1] * visible.width / landing.width))
+        while (peak := saliency_peak(seen)) is not None:
+            row, column = peak
+            yield placement.on_canvas(visible.top + row, visible.left + column)
+            around = (
+                slice(max(row - rows + 1, 0), row + rows),
+                slice(max(column - columns + 1, 0), column + columns),
+            )
+            seen = seen.copy()
+            seen[around] = seen.min()
+
+
+@dataclass(frozen=True, slots=True)
+class Augmented:
+    """One output: pixels on the target's canvas, the label weight of each source (summing to 1),
+    and the boxes that came from another source or were covered.
+
+    Where pixels have different weights, `shares_in` sums the weights of each source over a box.
+    """
+
+    image: Pixels
+    weights: tuple[float, ...]
+    boxes: tuple[Box, ...] = ()
+    shares_in: Callable[[Box], tuple[float, ...]] | None = None
+
+
+Alpha = Annotated[float, Field(gt=0, allow_inf_nan=False)]  # of a Beta(alpha, alpha)
+
+
+class Recipe(BaseModel):
+    """A method: its fields are its options, declared once, with types, bounds and descriptions.
+
+    The first paragraph of a subclass's docstring names the paper. `draw` makes every choice;
+    `apply` computes pixels and label weights from them and contains no randomness.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ClassVar[str]
+    sources: ClassVar[int] = 1
+    looks_at: ClassVar[int] = 0  # the source whose saliency is looked at, if any is
+    params_type: ClassVar[type]
+
+    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Any:
+        """Draw a `Params` record for these sources, of which the first is the target."""
+        raise TypeError(f"{type(self).__name__} does not draw")
+
+    def apply(self, images: Sequence[Fitted], params: Any) -> Augmented:
+        """Make the output that `params` describes."""
+        raise TypeError(f"{type(self).__name__} does not apply")
+
+    def detection(self) -> Detection | None:
+        """The saliency map that `draw` asks its views for, if any."""
+        return None
+
+    def output_views(self) -> tuple[str, ...]:
+        """The views that one copy of a target consists of: "orig" is the target itself."""
+        return ("aug1",)
+
+    def drawn_per_batch(self) -> bool:
+        """Whether the outputs of a batch share what is drawn: `draw` is then given the batch's
+        generator, and the batch's leading image in the place of the one whose saliency it looks
+        at."""
+        return False
+
+
+class RegionRecipe(Recipe):
+    """A recipe that covers one region of the target: it draws a size, then a place for it.
+
+    Whoever chooses the region in its stead calls `region_size` and `cover`.
+    """
+
+    def region_size(self, rng: np.random.Generator, shape: Shape) -> tuple[int, int] | None:
+        """Draw the height and width of the region, before clipping at the border; None where the
+        draw is to leave the image alone."""
+        raise TypeError(f"{type(self).__name__} draws no region size")
+
+    def place(self, rng: np.random.Generator, size: tuple[int, int], shape: Shape) -> Box:
+        """Draw a place for a region of this size: around any pixel, clipped at the border."""
+        return box_around(uniform_pixel(rng, shape), size, shape)
+
+    def cover(self, rng: np.random.Generator, box: Box | None) -> Any:
+        """The `Params` record for covering `box`; for None, that of an image left alone."""
+        raise TypeError(f"{type(self).__name__} covers nothing")
+
+    def cover_spared(self, rng: np.random.Generator, box: Box, views: Sequence[View]) -> Any:
+        """The `Params` record for covering a box that KeepAugment chose."""
+        return self.cover(rng, box)
+
+    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Any:
+        shape = views[0].shape
+        size = self.region_size(rng, shape)
+        return self.cover(rng, None if size is None else self.place(rng, size, shape))
+
+
+def uniform_pixel(rng: np.random.Generator, shape: Shape) -> tuple[int, int]:
+    """A pixel (row, column), uniform over the whole image."""
+    return int(rng.integers(shape[0])), int(rng.integers(shape[1]))
+
+
+def box_around(centre: tuple[int, int], size: tuple[int, int], shape: Shape) -> Box:
+    """The box of `size` (height, width) around `centre`, clipped to `shape`.
+
+    Both sides extend by size // 2 from the centre, as in the published code of CutMix, SaliencyMix
+    and Cutout: an odd size loses a pixel.
+    """
+    (row, column), (height, width) = centre, size
+    return Box(
+        min(max(row - height // 2, 0), shape[0]),
+        min(max(column - width // 2, 0), shape[1]),
+        min(max(row + height // 2, 0), shape[0]),
+        min(max(column + width // 2, 0), shape[1]),
+    )
+
+
+def cut_size(lam: float, shape: Shape) -> tuple[int, int]:
+    """Height and width that cover the share 1 - lam of an image: int(side * sqrt(1 - lam))."""
+    ratio = np.sqrt(1.0 - lam)
+    return int(shape[0] * ratio), int(shape[1] * ratio)
+
+
+def paste(target: Fitted, partner: Fitted, box: Box | None, taken: Box | None = None) -> Augmented:
+    """Put the partner's pixels inside `box` over the target's; labels follow the area.
+
+    None and an empty box leave the target as it is. `taken` is a box of equal size, on the canvas,
+    from which the partner's pixels come instead.
+    """
+    image = target.pixels().copy()
+    if box is None or box.area == 0:
+        return Augmented(image, (1.0, 0.0))
+    image[box.slices] = partner.pixels(taken or box)
+    height, width = image.shape[:2]
+    lam = 1.0 - box.area / (height * width)
+    return Augmented(image, (lam, 1.0 - lam), (box,))
+
+
+def as_record(params: Any) -> dict[str, Any]:
+    """A `Params` record as a dictionary for JSON."""
+    return {name: getattr(params, name) for name in _field_names(params.__class__)}
+
+
+@cache
+def _field_names(params_type: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(params_type))

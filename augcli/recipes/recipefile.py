@@ -1,0 +1,196 @@
+"""Recipe files: steps in a row, as TOML.
+
+label_smoothing = 0.1
+
+[[steps]]
+recipe = "randaugment"
+n = 2
+probability = 0.8
+
+[[steps]]
+one_of = [
+    { recipe = "saliencymix", weight = 2 },
+    { recipe = "mixup", alpha = 0.4 },
+]
+
+[[steps]]
+recipe = "cutout"
+keep = { tau = 0.6 }       # KeepAugment: cut only what the label can spare
+
+[classes.cat.mixup]        # for targets of class cat
+alpha = 1.0
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from augcli.errors import UserError
+from augcli.recipes.catalogue import build_recipe, closest, recipe_class, recipe_names
+from augcli.recipes.keep import Keep, build_keep
+from augcli.recipes.pipeline import Pipeline, Step
+from augcli.recipes.recipe import Recipe
+
+_TOP = ("name", "label_smoothing", "steps", "classes")
+Table = dict[str, Any]
+
+
+def read_recipe_file(file: Path) -> Pipeline:
+    """The pipeline that a recipe file describes.
+
+    Raises UserError, with file, line, key and the closest right name, where it describes none.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
+    except OSError as error:
+        raise UserError(f"Recipe file {file} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"Recipe file {file} is not TOML: {error}.") from error
+    return _Reader(file, text).pipeline(table)
+
+
+class _Reader:
+    """Reads one file; knows where in its text a key stands."""
+
+    def __init__(self, file: Path, text: str) -> None:
+        self._file = file
+        self._lines = text.splitlines()
+
+    def pipeline(self, table: Table) -> Pipeline:
+        for key in table:
+            if key not in _TOP:
+                raise self._error(f"there is no key '{key}'{closest(key, _TOP)}", key)
+        steps = table.get("steps")
+        if not isinstance(steps, list) or not steps or not all(isinstance(s, dict) for s in steps):
+            raise self._error("it has no [[steps]], which a recipe file needs", "steps")
+        name = table.get("name", self._file.stem)
+        if not isinstance(name, str) or not name:
+            raise self._error("name is text", "name")
+        smoothing = self._share(table.get("label_smoothing", 0.0), "label_smoothing")
+        classes = table.get("classes", {})
+        if not isinstance(classes, dict):
+            raise self._error("classes is a table of classes", "classes")
+        everyone = tuple(self._step(step, number, {}) for number, step in enumerate(steps, 1))
+        by_class = {
+            class_name: self._of_class(steps, class_name, changes)
+            for class_name, changes in classes.items()
+        }
+        return Pipeline(name, everyone, smoothing, by_class)
+
+    def _of_class(self, steps: list[Table], class_name: str, changes: Any) -> tuple[Step, ...]:
+        used = {name for step in steps for name in self._names(step)}
+        if not isinstance(changes, dict) or not all(isinstance(c, dict) for c in changes.values()):
+            raise self._error(
+                f"write [classes.{class_name}.RECIPE] with options below it", class_name
+            )
+        for name in changes:
+            if name not in used:
+                hint = closest(name, used)
+                raise self._error(f"classes.{class_name} changes '{name}', no step{hint}", name)
+        return tuple(self._step(step, number, changes) for number, step in enumerate(steps, 1))
+
+    @staticmethod
+    def _names(step: Table) -> list[str]:
+        choices = step.get("one_of", [step])
+        found = [c.get("recipe") for c in choices if isinstance(c, dict)]
+        return [name for name in found if isinstance(name, str)]
+
+    def _step(self, step: Table, number: int, changes: Mapping[str, Table]) -> Step:
+        """One [[steps]] table; `changes` are the options of a class, by recipe."""
+        if "one_of" not in step:
+            recipe, rest = self._recipe(step, number, changes)
+            probability = self._share(rest.get("probability", 1.0), "probability", number)
+            keep = self._keep(rest.get("keep", False), number, [recipe])
+            return Step(recipe, probability, keep=keep)
+        for key in step:
+            if key not in ("one_of", "probability", "keep"):
+                hint = closest(key, ("one_of", "probability", "keep"))
+                raise self._error(f"a step with one_of has no key '{key}'{hint}", key, number)
+        choices = step["one_of"]
+        if not isinstance(choices, list) or not choices or not all(
+            isinstance(choice, dict) for choice in choices
+        ):  # fmt: skip
+            raise self._error("one_of is a list of tables, each with a recipe", "one_of", number)
+        recipes, weights = [], []
+        for choice in choices:
+            recipe, rest = self._recipe(choice, number, changes)
+            for key in ("probability", "keep"):
+                if key in rest:
+                    message = f"{key} stands at the step, not inside one_of"
+                    raise self._error(message, key, number)
+            weight = rest.get("weight", 1.0)
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight > 0:
+                raise self._error(f"weight is a number > 0, not {weight!r}", "weight", number)
+            recipes.append(recipe)
+            weights.append(float(weight))
+        probability = self._share(step.get("probability", 1.0), "probability", number)
+        keep = self._keep(step.get("keep", False), number, recipes)
+        return Step(recipes[0], probability, tuple(recipes[1:]), tuple(weights), keep)
+
+    def _recipe(
+        self, table: Table, number: int, changes: Mapping[str, Table]
+    ) -> tuple[Recipe, Table]:
+        """The recipe of a table, and what else the table says about the step."""
+        options = dict(table)
+        name = options.pop("recipe", None)
+        if not isinstance(name, str):
+            raise self._error(f"step {number} has no recipe", "steps", number)
+        if name not in recipe_names():
+            hint = closest(name, recipe_names())
+            raise self._error(f"there is no recipe '{name}'{hint}", "recipe", number, name)
+        options |= changes.get(name, {})
+        own = recipe_class(name).model_fields
+        rest: Table = {
+            key: options.pop(key)
+            for key in ("probability", "weight", "keep")
+            if key in options and key not in own
+        }
+        for key in options:
+            if key not in own:
+                hint = closest(key, [*own, "probability", "weight", "keep"])
+                raise self._error(f"recipe {name} has no option '{key}'{hint}", key, number)
+        try:
+            return build_recipe(name, options), rest
+        except UserError as error:
+            key = next((k for k in options if f"Option {k}=" in str(error)), "recipe")
+            message = str(error).partition(";")[0]
+            raise self._error(message[0].lower() + message[1:], key, number) from error
+
+    def _keep(self, value: Any, number: int, recipes: list[Recipe]) -> Keep | None:
+        if value is False:
+            return None
+        if value is not True and not isinstance(value, dict):
+            raise self._error("keep is true or a table of its options", "keep", number)
+        try:
+            return build_keep({} if value is True else value, recipes)
+        except UserError as error:
+            message = str(error).rstrip(".")
+            raise self._error(message[0].lower() + message[1:], "keep", number) from error
+
+    def _share(self, value: Any, key: str, number: int = 0) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise self._error(f"{key} is a number from 0 to 1, not {value!r}", key, number)
+        return float(value)
+
+    def _error(self, message: str, key: str, number: int = 0, value: str = "") -> UserError:
+        line = self._line(key, number, value)
+        where = f", line {line}" if line else ""
+        return UserError(f"Recipe file {self._file}{where}: {message}.")
+
+    def _line(self, key: str, number: int, value: str) -> int:
+        """The line on which a key stands, inside step `number` or anywhere (0: nowhere)."""
+        wanted = re.compile(
+            rf"(^|[\s{{,.\[\"']){re.escape(key)}[\"']?\s*([=.\]]).*{re.escape(value)}"
+        )
+        step = 0
+        for at, line in enumerate(self._lines, 1):
+            if re.match(r"\s*\[\[\s*steps\s*\]\]", line):
+                step += 1
+            if (number in (0, step) or re.match(r"\s*\[classes", line)) and wanted.search(line):
+                return at
+        return 0

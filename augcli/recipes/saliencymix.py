@@ -1,0 +1,177 @@
+"""SaliencyMix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
+
+from augcli.image.box import Box
+from augcli.image.fit import Fitted, Shape
+from augcli.recipes.recipe import (
+    Alpha,
+    Augmented,
+    Detection,
+    RegionRecipe,
+    SaliencyMap,
+    View,
+    box_around,
+    cut_size,
+    paste,
+    uniform_pixel,
+)
+
+Detector = Literal[
+    "fine-grained",
+    "opencv-fine-grained",
+    "spectral-residual",
+    "gradient",
+    "gradcam",
+    "feature-map",
+]
+
+_TRIES = 8  # boxes that protect_target looks at
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """The box that the source covers, the pixel around which it was cut, and whether the source's
+    map was flat, so that this pixel was drawn uniformly.
+
+    Under KeepAugment `box` is one that the target can spare, and `taken` the box of the source
+    that is pasted there. Under protect_target also the share of the target's salient region that
+    the box hides, and whether that is as little as was asked for.
+    """
+
+    box: Box | None
+    centre: tuple[int, int] | None = None
+    flat: bool = False
+    hidden: float | None = None
+    protected: bool | None = None
+    taken: Box | None = None
+
+
+class SaliencyMix(RegionRecipe):
+    """SaliencyMix (Uddin et al., ICLR 2021, https://arxiv.org/abs/2006.01791).
+
+    A box around the most salient pixel of the source is pasted at the same place of the target;
+    labels mix by the area really pasted. A source without a peak (a constant image) is cut around
+    a uniformly drawn pixel.
+
+    With protect_target, boxes that hide too much of the target's own salient region are refused:
+    of its most salient pixels, those that together hold half of its saliency. Boxes of the same
+    size around the source's next peaks, each half a box or more from those before it, are tried
+    instead, 8 boxes in all; if all are refused, the one that hides least is taken, and recorded as
+    not protected.
+    """
+
+    name = "saliencymix"
+    sources = 2
+    looks_at = 1
+    params_type: ClassVar[type] = Params
+
+    alpha: Alpha = Field(1.0, description="lam ~ Beta(alpha, alpha), the target's share")
+    detector: Detector = Field(
+        "fine-grained",
+        description="what finds the salient pixel; the last three need a classifier (--model)",
+    )
+    saliency_size: PositiveInt | None = Field(
+        None,
+        description="shorter side in pixels on which the map is computed; none: the image's own",
+    )
+    box: Literal["per-image", "per-batch"] = Field(
+        "per-image",
+        description="per-batch: all outputs of a batch share lam and the peak of one of its images,"
+        " as in the published code",
+    )
+    protect_target: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="refuse boxes that hide more than this share of the target's salient region;"
+        " none: paste over anything",
+    )
+
+    @field_validator("protect_target")
+    @classmethod
+    def _needs_own_box(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None and info.data.get("box") == "per-batch":
+            raise ValueError("it chooses a box for each target, and needs box=per-image")
+        return value
+
+    def detection(self) -> Detection:
+        return Detection(self.detector, self.saliency_size)
+
+    def drawn_per_batch(self) -> bool:
+        return self.box == "per-batch"
+
+    def region_size(self, rng: np.random.Generator, shape: Shape) -> tuple[int, int]:
+        return cut_size(rng.beta(self.alpha, self.alpha), shape)
+
+    def cover(self, rng: np.random.Generator, box: Box | None) -> Params:
+        return Params(box)
+
+    def cover_spared(self, rng: np.random.Generator, box: Box, views: Sequence[View]) -> Params:
+        """The source's box is the one around its peak, moved inside the canvas."""
+        peak = next(views[1].peaks(self.detection()), None)
+        centre = uniform_pixel(rng, views[1].shape) if peak is None else peak
+        height, width = views[1].shape
+        top = min(max(centre[0] - box.height // 2, 0), height - box.height)
+        left = min(max(centre[1] - box.width // 2, 0), width - box.width)
+        taken = Box(top, left, top + box.height, left + box.width)
+        return Params(box, centre, peak is None, taken=taken)
+
+    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
+        target, source = views
+        candidates = self._candidates(rng, source, self.region_size(rng, target.shape))
+        if self.protect_target is None:
+            return next(candidates)
+        region = salient_region(target.saliency(self.detection()))
+        tried: list[tuple[float, Params]] = []
+        for params in islice(candidates, _TRIES):
+            hidden = hidden_share(region, params.box)
+            protected = hidden <= self.protect_target
+            tried.append((hidden, replace(params, hidden=hidden, protected=protected)))
+            if protected:
+                break
+        return min(tried, key=lambda pair: pair[0])[1]
+
+    def _candidates(
+        self, rng: np.random.Generator, source: View, size: tuple[int, int]
+    ) -> Iterator[Params]:
+        """Boxes around the source's peaks, the greatest first; around uniformly drawn pixels, and
+        without end, where it has none."""
+        flat = True
+        for peak in source.peaks(self.detection(), apart=(size[0] // 2, size[1] // 2)):
+            flat = False
+            yield Params(box_around(peak, size, source.shape), peak)
+        while flat:
+            centre = uniform_pixel(rng, source.shape)
+            yield Params(box_around(centre, size, source.shape), centre, flat)
+
+    def apply(self, images: Sequence[Fitted], params: Params) -> Augmented:
+        target, source = images
+        return paste(target, source, params.box, params.taken)
+
+
+def salient_region(saliency_map: SaliencyMap) -> npt.NDArray[np.bool_]:
+    """The most salient pixels of a map (H, W), fewest first, that hold half of its sum, with all
+    pixels as salient as the last of them; none of a flat map."""
+    ranked = np.sort(saliency_map, axis=None, kind="stable")[::-1]  # by radix, if of bytes
+    if ranked[0] == ranked[-1]:
+        return np.zeros(saliency_map.shape, bool)
+    held = np.cumsum(ranked, dtype=np.float64)
+    region: npt.NDArray[np.bool_] = saliency_map >= ranked[np.searchsorted(held, held[-1] / 2)]
+    return region
+
+
+def hidden_share(region: npt.NDArray[np.bool_], box: Box | None) -> float:
+    """The share of a region's pixels (H, W) that lie in the box; 0 without any."""
+    if box is None or not region.any():
+        return 0.0
+    return float(np.count_nonzero(region[box.slices]) / np.count_nonzero(region))
