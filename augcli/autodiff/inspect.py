@@ -1,0 +1,142 @@
+"""What there is to know about a model before it is differentiated."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
+
+from augcli.autodiff.batch import forward
+from augcli.autodiff.graph import Graph, Shape, printed
+from augcli.autodiff.heads import FLOATS, logits_of
+from augcli.autodiff.images import Layout, declared_image, image_shape
+from augcli.autodiff.load import load
+from augcli.autodiff.nodes import names_read
+from augcli.autodiff.normalise import normalise
+from augcli.autodiff.ops import fixed
+from augcli.autodiff.reverse import differentiable, missing_rules, operator, path
+from augcli.errors import UserError
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor that can be named; its shape as text, with N for the batch and ? for any size."""
+
+    name: str
+    dtype: str
+    shape: str
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Facts about a model.
+
+    inputs, outputs: as the file declares them. opset: the ONNX operator set that it was written in.
+    layout, size: of its images, (height, width); None where the model takes any. batch: how many
+    images it takes at a time; None for any. classes: the number of logits of the inspected output.
+    heads: outputs that hold logits, to be named as `output`. features: tensors of the layers that
+    everything flows through, the last of each resolution, to be named as `wrt`. operators: how
+    often each occurs in the model. missing: those without a gradient rule, each with
+    its nodes; empty if the model can be differentiated.
+    """
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    opset: int
+    layout: Layout
+    size: tuple[int, int] | None
+    batch: int | None
+    classes: int
+    heads: tuple[Tensor, ...]
+    features: tuple[Tensor, ...]
+    operators: dict[str, int]
+    missing: dict[str, list[str]]
+
+
+def inspect(
+    model: ModelProto | Path,
+    *,
+    size: tuple[int, int] | None = None,
+    output: str | None = None,
+) -> Inspection:
+    """Look at a model without differentiating it.
+
+    size: (height, width) of the images to run it on; by default what it declares, or 224 x 224.
+    output: the output to look behind, by default the first one of floats. Raises UserError like
+    `differentiate`, but for missing rules, which are reported.
+    """
+    loaded = load(model)
+    facts: dict[str, Any] = {
+        "inputs": tuple(map(_declared, loaded.graph.input)),
+        "outputs": tuple(map(_declared, loaded.graph.output)),
+        "opset": next(o.version for o in loaded.opset_import if o.domain == ""),
+        "operators": dict(sorted(Counter(map(operator, loaded.graph.node)).items())),
+    }
+    named = {name for node in loaded.graph.node for name in node.output}
+    floats = [o.name for o in loaded.graph.output if o.type.tensor_type.elem_type in FLOATS]
+
+    prepared = normalise(loaded, output)
+    layout, (height, width, _) = declared_image(prepared)
+    size = size or (height or 224, width or 224)
+    head, image = prepared.graph.output[0].name, prepared.graph.input[0].name
+    # What stands for a rewritten tensor has another name, and an Identity between them.
+    also = {n.input[0]: n.output[0] for n in prepared.graph.node if n.op_type == "Identity"}
+    graph, batch = forward(prepared, image_shape(prepared, size)[0])
+    active = differentiable(graph, image)
+    nodes = path(graph, active, image, head)
+    logits = logits_of(graph, head)
+
+    heads = [Tensor(output or floats[0], "float", printed(logits.dims))]
+    others = (name for name in floats if name != heads[0].name)
+    features = []
+    for name in _features(graph, nodes, active, image):
+        original = name if name in named else also.get(name)
+        if original is not None and original in named:
+            features.append(Tensor(original, "float", printed(graph.shapes[name])))
+    return Inspection(
+        layout=layout,
+        size=(height, width) if height and width else None,
+        batch=batch,
+        classes=fixed(logits.dims[1], "a batch of classes"),
+        heads=(*heads, *filter(None, (_head(load(model), name, size) for name in others))),
+        features=tuple(features),
+        missing=missing_rules(nodes, active),
+        **facts,
+    )
+
+
+def _declared(info: ValueInfoProto) -> Tensor:
+    tensor = info.type.tensor_type
+    dims = (d.dim_value or d.dim_param or "?" for d in tensor.shape.dim)
+    return Tensor(
+        info.name,
+        TensorProto.DataType.Name(tensor.elem_type).lower(),
+        f"({', '.join(map(str, dims))})",
+    )
+
+
+def _head(loaded: ModelProto, name: str, size: tuple[int, int]) -> Tensor | None:
+    """The output as a head, if its shape is that of logits and it depends on the image alone."""
+    try:
+        prepared = normalise(loaded, name)
+        graph, _ = forward(prepared, image_shape(prepared, size)[0])
+        logits = logits_of(graph, prepared.graph.output[0].name)
+    except UserError:
+        return None
+    return Tensor(name, "float", printed(logits.dims))
+
+
+def _features(graph: Graph, nodes: list[NodeProto], active: set[str], image: str) -> list[str]:
+    """For each resolution the last tensor that all that follows depends on alone."""
+    last_read = {name: i for i, node in enumerate(nodes) for name in names_read(node) & active}
+    live = {image}
+    found: dict[Shape, str] = {}
+    for i, node in enumerate(nodes):
+        live = {name for name in live.union(node.output) if last_read.get(name, -1) > i}
+        shape = graph.shapes.get(next(iter(live), ""), ())
+        if len(live) == 1 and image not in live and len(shape) == 4 and shape[2:] != (1, 1):
+            found[shape[2:]] = next(iter(live))
+    return list(found.values())

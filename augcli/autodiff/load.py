@@ -1,0 +1,156 @@
+"""Reading a model that nobody vouches for: no code runs, and no file outside its folder is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import (
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    external_data_helper,
+    inliner,
+    numpy_helper,
+)
+
+from augcli.autodiff.nodes import subgraphs, tidy
+from augcli.errors import UserError
+
+_REFUSALS = (
+    onnx.checker.ValidationError,
+    DecodeError,
+    IndexError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def load(model: ModelProto | Path) -> ModelProto:
+    """A checked copy of a model: weights inside, initialisers no inputs, local functions inlined.
+
+    Raises UserError for a file that cannot be read, is no valid ONNX model, or keeps its weights
+    outside its folder; for a ModelProto whose weights are in files at all.
+    """
+    name = "The model" if isinstance(model, ModelProto) else f"The model {model}"
+    loaded = _copied(model) if isinstance(model, ModelProto) else _read(model)
+    if not loaded.graph.node:
+        raise UserError(f"{name} has no operators; is it an ONNX model?")
+    weights = {t.name for t in loaded.graph.initializer}
+    inputs = [i for i in loaded.graph.input if i.name not in weights]
+    del loaded.graph.input[:]
+    loaded.graph.input.extend(inputs)
+    try:
+        _tidy(loaded)
+        onnx.checker.check_model(loaded)
+        for tensor in _tensors(loaded):
+            numpy_helper.to_array(tensor)
+        if loaded.functions:
+            loaded = inliner.inline_local_functions(loaded)
+            _tidy(loaded)
+    except _REFUSALS as error:
+        raise UserError(f"{name} is not valid: {_first_line(error)}") from error
+    return loaded
+
+
+def files_of(path: Path) -> list[Path]:
+    """The model's file and those that hold its weights. Raises UserError as `load` does."""
+    return [path, *sorted(_weight_files(_parsed(path), path))]
+
+
+def _copied(model: ModelProto) -> ModelProto:
+    if any(external_data_helper.uses_external_data(t) for t in _tensors(model)):
+        raise UserError("The model keeps its weights in files; give the path of its own file.")
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    return copy
+
+
+def _read(path: Path) -> ModelProto:
+    model = _parsed(path)
+    try:
+        if _weight_files(model, path):
+            external_data_helper.load_external_data_for_model(model, str(path.parent))
+    except (OSError, *_REFUSALS) as error:
+        reason = _first_line(error)
+        raise UserError(f"Cannot read the weights of the model {path}: {reason}") from error
+    return model
+
+
+def _parsed(path: Path) -> ModelProto:
+    try:
+        return onnx.load_model(path, load_external_data=False)
+    except OSError as error:
+        raise UserError(f"Cannot read the model {path}: {error.strerror or error}.") from error
+    except (DecodeError, ValueError) as error:
+        raise UserError(f"The model {path} is not an ONNX file: {_first_line(error)}") from error
+
+
+def _weight_files(model: ModelProto, path: Path) -> set[Path]:
+    """The files that hold weights; all of them must lie in the model's folder."""
+    folder = path.parent.resolve()
+    found = set()
+    for tensor in _tensors(model):
+        if not external_data_helper.uses_external_data(tensor):
+            continue
+        location = next((e.value for e in tensor.external_data if e.key == "location"), "")
+        file = (folder / location).resolve()
+        if not file.is_relative_to(folder) or not file.is_file():
+            raise UserError(
+                f"The model {path} keeps its weights in {location!r}, "
+                "which is no file in the model's own folder."
+            )
+        found.add(file)
+    return found
+
+
+def _tensors(model: ModelProto) -> Iterator[TensorProto]:
+    yield from _graph_tensors(model.graph)
+    for function in model.functions:
+        for node in function.node:
+            yield from _node_tensors(node)
+
+
+def _graph_tensors(graph: GraphProto) -> Iterator[TensorProto]:
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for node in graph.node:
+        yield from _node_tensors(node)
+
+
+def _node_tensors(node: NodeProto) -> Iterator[TensorProto]:
+    for attribute in node.attribute:
+        if attribute.HasField("t"):
+            yield attribute.t
+        yield from attribute.tensors
+        if attribute.HasField("sparse_tensor"):
+            yield from (attribute.sparse_tensor.values, attribute.sparse_tensor.indices)
+    for body in subgraphs(node):
+        yield from _graph_tensors(body)
+
+
+def _tidy(model: ModelProto) -> None:
+    """One name for the ONNX operator set, which has two; no operator sets that nothing uses."""
+    _name_standard_domain(model.graph.node)
+    for function in model.functions:
+        _name_standard_domain(function.node)
+    tidy(model)
+
+
+def _name_standard_domain(nodes: list[NodeProto]) -> None:
+    for node in nodes:
+        if node.domain == "ai.onnx":
+            node.domain = ""
+        for body in subgraphs(node):
+            _name_standard_domain(body.node)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]

@@ -1,0 +1,25 @@
+"""The vector-Jacobian products, by family. Importing this package fills the registry."""
+
+from augcli.autodiff.rules import (
+    convolution,
+    elementwise,
+    indexing,
+    linear,
+    normalisation,
+    pooling,
+    reduction,
+    resize,
+    shape,
+)
+
+__all__ = [
+    "convolution",
+    "elementwise",
+    "indexing",
+    "linear",
+    "normalisation",
+    "pooling",
+    "reduction",
+    "resize",
+    "shape",
+]

@@ -1,0 +1,64 @@
+"""ONNX Runtime sessions for building graphs, with errors that users can read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
+from onnx import ModelProto
+
+from augcli.errors import UserError
+
+
+def session(model: ModelProto, *, save: Path | None = None) -> Any:
+    """A silent CPU session on one thread.
+
+    With `save`, basic optimisations run and the optimised model is written there; else none run.
+    Raises UserError if ONNX Runtime refuses the model.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    levels = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_BASIC if save else levels.ORT_DISABLE_ALL
+    if save is not None:
+        options.optimized_model_filepath = str(save)
+    try:
+        serialised = model.SerializeToString()
+    except (EncodeError, ValueError) as error:
+        raise UserError("The model is larger than the 2 GB that an ONNX file can be.") from error
+    with refusals(model):
+        return onnxruntime.InferenceSession(serialised, options, providers=["CPUExecutionProvider"])
+
+
+@contextmanager
+def refusals(model: ModelProto) -> Iterator[None]:
+    """Turn what ONNX Runtime raises for a model that it cannot load or run into a UserError."""
+    try:
+        yield
+    except _errors() as error:
+        images = [
+            "x".join(str(d.dim_value or d.dim_param) for d in i.type.tensor_type.shape.dim)
+            for i in model.graph.input
+        ]
+        given = f" on {images[0]} values" if images else ""
+        raise UserError(f"ONNX Runtime cannot run the model{given}: {one_line(error)}") from error
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error, without line breaks and codes, as long as a terminal shows."""
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
+    return text if len(text) <= 300 else text[:297] + "..."
+
+
+def _errors() -> tuple[type[BaseException], ...]:
+    from onnxruntime.capi import onnxruntime_pybind11_state as states
+
+    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented")
+    return (states.RuntimeException, states.NoSuchFile, *(getattr(states, n) for n in names))

@@ -1,0 +1,278 @@
+"""Saliency maps from an ONNX classifier: where the evidence for an image's label lies.
+
+What the maps depend on is a `ClassifierSpec`, which `build_spec` checks before any work. On the CPU
+each process runs the model itself, one image at a time, so that a map's bits depend on nothing but
+the image, its label and the specification. On CUDA the images of several workers go through one
+process, in batches of one size.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+
+from augcli.autodiff.differentiate import Target
+from augcli.errors import UserError
+from augcli.saliency.cache import Cache, Levels, content_key, require_writable
+from augcli.saliency.graphs import (
+    METHODS,
+    SaliencyGraph,
+    declared,
+    model_digest,
+    saliency_graph,
+)
+from augcli.saliency.preprocess import Preprocessing, low_resolution, on_image, resized
+from augcli.saliency.runner import runner_of
+from augcli.saliency.server import Address, ask
+from augcli.saliency.sessions import Device, resolve_device
+from augcli.saliency.settings import ModelSettings, preprocessing_of, settings_of
+
+CLASSIFIER_DETECTORS = tuple(METHODS)
+
+_NOTHING_SAID = ModelSettings()
+_BATCH = 16
+_VERSION = 1  # of what a map is
+
+UInt8 = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+Label = tuple[Sequence[int], Sequence[float]]  # class ids of the data set, and their weights
+
+
+@dataclass(frozen=True)
+class ClassifierSpec:
+    """A classifier and all that its maps depend on; picklable.
+
+    model: path of the ONNX file. digest: of its bytes and of the weights beside it. outputs: the
+    number of its logits. class_map: the output of each class of the data set; None where the label
+    is not asked for and the classifier's own prediction counts.
+
+    The rest says how it runs: device; images a batch on CUDA; folder of the cache, or None; the
+    process that runs the model for others.
+    """
+
+    model: str
+    digest: str
+    preprocessing: Preprocessing
+    outputs: int
+    class_map: tuple[int, ...] | None
+    head: str | None = None
+    layer: str | None = None
+    device: Device = "cpu"
+    batch: int = _BATCH
+    cache: str | None = None
+    server: Address | None = field(default=None, repr=False)
+
+    @property
+    def target(self) -> Target:
+        """What the gradient is taken of: the label's logits, or the greatest."""
+        return "predicted" if self.class_map is None else "weights"
+
+    def identity(self) -> dict[str, Any]:
+        """All that a map depends on but versions of libraries, as JSON: for the recipe's digest and
+        for resuming."""
+        return {
+            "digest": self.digest,
+            "preprocessing": asdict(self.preprocessing),
+            "head": self.head,
+            "layer": self.layer,
+            "class_map": None if self.class_map is None else list(self.class_map),
+        }
+
+
+def build_spec(
+    model: Path,
+    classes: Sequence[str],
+    detections: Iterable[tuple[str, int | None]],
+    *,
+    options: ModelSettings = _NOTHING_SAID,
+    class_list: Path | None = None,
+    predicted: bool = False,
+    device: Literal["auto", "cuda", "cpu"] = "auto",
+    cache: Path | None = None,
+    warn: Callable[[str], None] = lambda _: None,
+) -> ClassifierSpec:
+    """Check everything that maps need, and make the graphs for `detections`.
+
+    classes: the data set's, in the order of its ids. detections: the methods that will be asked
+    for, at least one, each with the shorter side of its input or None. options beat what stands
+    beside the model and in it. class_list: a file that names the model's outputs, one a line.
+    predicted: ask for the classifier's own prediction, not for the label. warn is called at most
+    once, if `device` "auto" means the CPU.
+
+    Raises UserError for whatever does not fit.
+    """
+    wanted = list(detections)
+    for method, _ in wanted:
+        if method not in METHODS:
+            raise UserError(f"A classifier has no saliency '{method}'; choose {_listed(METHODS)}.")
+    if cache is not None:
+        require_writable(cache)
+    said = declared(model)
+    settings = options.over(settings_of(model, said.metadata))
+    spec = ClassifierSpec(
+        model=str(model.resolve()),
+        digest=model_digest(model),
+        preprocessing=preprocessing_of(settings, model, declared=said.size, raw=said.raw),
+        outputs=0,
+        class_map=None if predicted else (),
+        head=settings.head,
+        layer=settings.layer,
+        cache=None if cache is None else str(cache),
+    )
+    graphs = [_graph(spec, method, size) for method, size in wanted]
+    spec = replace(spec, outputs=graphs[0].classes)
+    if not predicted:
+        names = settings.classes if class_list is None else _read_class_list(class_list)
+        where = f"the class list of {model}" if class_list is None else f"--class-list {class_list}"
+        spec = replace(spec, class_map=map_classes(classes, spec.outputs, names, where))
+    spec = replace(spec, device=resolve_device(device, [graph.data for graph in graphs], warn))
+    if spec.device == "cpu":  # so that processes that fork share what is loaded
+        for (method, size), graph in zip(wanted, graphs, strict=True):
+            runner_of(spec, method, size, graph)
+    return spec
+
+
+def map_classes(
+    classes: Sequence[str], outputs: int, names: Sequence[str] | None, where: str
+) -> tuple[int, ...]:
+    """The output that stands for each class: by name where outputs have `names`, else by order.
+
+    `where` says where the names stand. Raises UserError where a class has no output of its own.
+    """
+    if names is None:
+        if len(classes) == outputs:
+            return tuple(range(outputs))
+        raise UserError(
+            f"The data set has {len(classes)} classes and the classifier {outputs} outputs; say"
+            " which is which with --class-list FILE (a name for each output, one a line), or give"
+            " --target predicted."
+        )
+    if len(names) != outputs:
+        raise UserError(
+            f"There are {len(names)} names in {where}, but {outputs} outputs of the classifier;"
+            " name each output once, in order."
+        )
+    often = Counter(names)
+    for name in classes:
+        if (count := often[name]) != 1:
+            near = get_close_matches(name, names, 1) if count == 0 else []
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            stands = "is not" if count == 0 else f"stands {count} times"
+            raise UserError(
+                f"Class '{name}' of the data set {stands} in {where}{hint}; correct the list, or"
+                " give --target predicted."
+            )
+    places = {name: place for place, name in enumerate(names)}
+    return tuple(places[name] for name in classes)
+
+
+def images_at_once(spec: ClassifierSpec) -> int:
+    """How many images are worth handing to `classifier_maps` together."""
+    return 1 if spec.device == "cpu" else spec.batch
+
+
+def classifier_maps(
+    spec: ClassifierSpec,
+    detector: str,
+    images: Sequence[UInt8],
+    labels: Sequence[Label],
+    size: int | None = None,
+) -> list[Float32]:
+    """The saliency map of each uint8 RGB image (H, W, 3), in order: float32 (H, W), not negative.
+
+    `labels` are soft labels in class ids of the data set: the map is that of the mixture of their
+    logits. `size` is the shorter side on which the model sees an image, by default its full input.
+
+    A map is rounded to 16 bits at the model's resolution and then brought to its image's. It is
+    returned as it is where it is all zero or not finite, as a dead ReLU before the logits makes it.
+    On the CPU its bits do not depend on what else is asked for; on CUDA the last ones may.
+    Raises UserError where the model cannot run, OSError where the process that runs it is gone.
+    """
+    shape = low_resolution(spec.preprocessing.size, size)
+    cache = None if spec.cache is None else Cache(Path(spec.cache))
+    weights = [_weights(spec, detector, label) for label in labels]
+    found: list[Levels | Float32 | None] = [None] * len(images)
+    keys = [""] * len(images)
+    if cache is not None:
+        depends = spec.identity() | {"class_map": None}  # the weights tell what that comes to
+        versions = [_VERSION, onnx.__version__, onnxruntime.__version__]
+        about = json.dumps([detector, shape, spec.device, depends, versions]).encode()
+        for place, (image, weight) in enumerate(zip(images, weights, strict=True)):
+            label = b"" if weight is None else weight.tobytes()
+            shown = repr(image.shape).encode(), image.tobytes()
+            keys[place] = content_key(about, label, *shown)
+            kept = cache.get(keys[place])
+            found[place] = None if kept is None else Levels.from_bytes(kept)
+    missing = [place for place, levels in enumerate(found) if levels is None]
+    if missing:
+        seen = [resized(images[place], shape) for place in missing]
+        asked = [weights[place] for place in missing]
+        together = None if asked[0] is None else np.stack([w for w in asked if w is not None])
+        for place, raw in zip(missing, _run(spec, detector, size, seen, together), strict=True):
+            if not np.isfinite(raw).all():
+                found[place] = raw
+                continue
+            levels = found[place] = Levels.of(raw)
+            if cache is not None:
+                cache.put(keys[place], levels.to_bytes())
+    return [
+        on_image(one.values() if isinstance(one, Levels) else one, image.shape[:2])
+        for one, image in zip(found, images, strict=True)
+        if one is not None
+    ]
+
+
+def _run(
+    spec: ClassifierSpec,
+    detector: str,
+    size: int | None,
+    images: Sequence[UInt8],
+    weights: Float32 | None,
+) -> Float32:
+    if spec.server is not None:
+        return ask(spec.server, detector, size, images, weights)
+    return runner_of(spec, detector, size).maps(images, weights)
+
+
+def _weights(spec: ClassifierSpec, detector: str, label: Label) -> Float32 | None:
+    """The weight of each logit; None where the method or the target asks for no label."""
+    if spec.class_map is None or not METHODS[detector].labelled:
+        return None
+    weights = np.zeros(spec.outputs, np.float32)
+    for class_id, weight in zip(*label, strict=True):
+        weights[spec.class_map[class_id]] += weight
+    return weights
+
+
+def _graph(spec: ClassifierSpec, method: str, size: int | None) -> SaliencyGraph:
+    return saliency_graph(
+        Path(spec.model),
+        method,
+        low_resolution(spec.preprocessing.size, size),
+        target=spec.target if METHODS[method].labelled else "predicted",
+        head=spec.head,
+        layer=spec.layer,
+        cache=None if spec.cache is None else Cache(Path(spec.cache)),
+    )
+
+
+def _read_class_list(file: Path) -> list[str]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--class-list {file} cannot be read: {error}.") from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)

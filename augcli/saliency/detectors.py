@@ -1,0 +1,83 @@
+"""The saliency detectors that need nothing but the image, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from augcli.errors import UserError
+from augcli.saliency.fine_grained import (
+    opencv_detector,
+    opencv_map,
+    opencv_saliency_map,
+    saliency_map,
+    saliency_maps,
+)
+
+UInt8 = npt.NDArray[np.uint8]
+Detector = Callable[[UInt8], UInt8]  # uint8 RGB (H, W, 3) to a map, uint8 (H, W)
+
+
+def spectral_residual(image: UInt8) -> UInt8:
+    """Saliency by spectral residual (Hou and Zhang, CVPR 2007,
+    https://doi.org/10.1109/CVPR.2007.383267), as OpenCV computes it: uint8 (H, W).
+
+    The detector looks at a grey copy of 64 x 64 pixels, whatever the image's size. Where this copy
+    is flat, all of its spectrum but the mean is zero, and the map would be the rounding errors of
+    a logarithm of zero; here it is 0. Raises UserError if OpenCV has no saliency module.
+    """
+    detector = opencv_detector("StaticSaliencySpectralResidual")
+    seen = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (64, 64))
+    if seen.min() == seen.max():
+        return np.zeros(image.shape[:2], np.uint8)
+    return opencv_map(detector, image)
+
+
+DETECTORS: dict[str, Detector] = {
+    "fine-grained": saliency_map,
+    "opencv-fine-grained": opencv_saliency_map,
+    "spectral-residual": spectral_residual,
+}
+
+
+def detect(name: str, images: Sequence[UInt8], size: int | None = None) -> list[UInt8]:
+    """The named detector's maps of uint8 RGB images (H, W, 3), in order, each uint8 (H, W).
+
+    With `size`, an image whose shorter side exceeds it is first shrunk to that (by area), and its
+    map enlarged again (bilinear). That is cheaper, but moves the peak. Raises UserError if there is
+    no such detector.
+    """
+    if name not in DETECTORS:
+        near = get_close_matches(name, DETECTORS, 1)
+        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        raise UserError(
+            f"There is no saliency detector '{name}'{hint}; choose one of {', '.join(DETECTORS)}."
+        )
+    seen = [_shrunk(image, size) if size else image for image in images]
+    if DETECTORS[name] is saliency_map:
+        maps = saliency_maps(seen)
+    else:
+        maps = [DETECTORS[name](image) for image in seen]
+    return [_enlarged(found, image) for found, image in zip(maps, images, strict=True)]
+
+
+def _shrunk(image: UInt8, size: int) -> UInt8:
+    height, width = image.shape[:2]
+    scale = size / min(height, width)
+    if scale >= 1:
+        return image
+    shape = max(round(width * scale), size), max(round(height * scale), size)
+    shrunk: UInt8 = cv2.resize(image, shape, interpolation=cv2.INTER_AREA)
+    return shrunk
+
+
+def _enlarged(found: UInt8, image: UInt8) -> UInt8:
+    height, width = image.shape[:2]
+    if found.shape == (height, width):
+        return found
+    enlarged: UInt8 = cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR)
+    return enlarged

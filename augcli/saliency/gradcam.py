@@ -1,0 +1,102 @@
+"""Maps from a classifier's last feature map: Grad-CAM, and the strength of its cells.
+
+Grad-CAM (Selvaraju et al., ICCV 2017, https://arxiv.org/abs/1610.02391) weights the channels of a
+feature map by the mean of their gradients and keeps what speaks for the label. The strength of a
+cell is the length of its feature vector, whatever the label; readers of SaliencyMix propose its
+strongest cell as the place of the patch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from onnx import ModelProto
+
+from augcli.autodiff import Differentiated, differentiate
+from augcli.autodiff.differentiate import Target
+from augcli.autodiff.inspect import inspect
+from augcli.autodiff.nodes import names_read
+from augcli.errors import UserError
+
+Float32 = npt.NDArray[np.float32]
+Size = tuple[int, int]
+
+
+def cam_model(
+    model: ModelProto | Path, size: Size, target: Target, head: str | None, layer: str | None
+) -> Differentiated:
+    """The model that returns a layer's activation and its gradient; raises UserError.
+
+    The layer is by default the last feature map before the logits.
+    """
+    if layer is None:
+        found = inspect(model, size=size, output=head).features
+        if not found:
+            raise UserError(
+                "The model has no feature map of more than one cell, which Grad-CAM and feature-map"
+                " need; use --saliency gradient."
+            )
+        layer = found[-1].name
+    return differentiate(model, size=size, target=target, result="gradient", wrt=layer, output=head)
+
+
+def strength_model(
+    model: ModelProto | Path, size: Size, target: Target, head: str | None, layer: str | None
+) -> Differentiated:
+    """The part of `cam_model` that makes the activation."""
+    return part(cam_model(model, size, target, head, layer), "activation")
+
+
+def part(made: Differentiated, output: str) -> Differentiated:
+    """Only what makes one output from the image."""
+    model = ModelProto()
+    model.CopyFrom(made.model)
+    graph, needed, kept = model.graph, {output}, []
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            needed |= names_read(node)
+            kept.append(node)
+    weights = [tensor for tensor in graph.initializer if tensor.name in needed]
+    declared = next(known for known in graph.output if known.name == output)
+    del graph.node[:], graph.initializer[:], graph.input[1:], graph.output[:]
+    graph.node.extend(kept[::-1])
+    graph.initializer.extend(weights)
+    graph.output.append(declared)
+    return replace(made, model=model, inputs=("image",), outputs=(output,))
+
+
+def grad_cam(outputs: Mapping[str, Float32], size: Size) -> Float32:
+    """Grad-CAM (N, h, w) from "activation" and "gradient", both (N, C, h, w) or (N, h, w, C)."""
+    activation, gradient = _channels_first(outputs["activation"], size), outputs["gradient"]
+    weights = _channels_first(gradient, size).mean(axis=(2, 3), keepdims=True)
+    return np.maximum((weights * activation).sum(axis=1), 0.0)
+
+
+def cell_strength(outputs: Mapping[str, Float32], size: Size) -> Float32:
+    """The length of each cell's feature vector (N, h, w), from "activation"."""
+    activation = _channels_first(outputs["activation"], size)
+    return np.sqrt(np.square(activation).sum(axis=1))
+
+
+def channel_axis(shape: tuple[int, ...], size: Size) -> int:
+    """Which of a feature map's three axes holds channels, 0 or 2.
+
+    The other two have the proportions of the image, whose size is `size`; 0 where nothing tells.
+    """
+    rows, middle, columns = shape
+    wanted = math.log(size[0] / size[1])
+    first = abs(math.log(middle / columns) - wanted)
+    last = abs(math.log(rows / middle) - wanted)
+    return 0 if first <= last else 2
+
+
+def _channels_first(tensor: Float32, size: Size) -> Float32:
+    if tensor.ndim != 4 or min(tensor.shape) == 0:
+        shape = " x ".join(map(str, tensor.shape[1:]))
+        raise UserError(f"Grad-CAM needs a layer with channels, rows and columns, not {shape}.")
+    return np.moveaxis(tensor, 3, 1) if channel_axis(tensor.shape[1:], size) == 2 else tensor
