@@ -1,0 +1,271 @@
+"""augcli model: looks at an ONNX classifier, and fits an early head to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from augcli.choices import LabelsFrom
+from augcli.cli.model_options import (
+    ChannelOrder,
+    Head,
+    Mean,
+    ModelSize,
+    Scale,
+    Std,
+    read_settings,
+)
+from augcli.cli.options import (
+    Background,
+    Json,
+    LabelsFromOption,
+    MaxPixels,
+    Quiet,
+    Source,
+    flag,
+    option,
+    parse_colour,
+    read_source,
+)
+from augcli.cli.output import Output
+from augcli.cli.progress import Progress, progress_bar
+from augcli.errors import UnreadableImage, UserError
+
+if TYPE_CHECKING:
+    from augcli.dataset.listing import Listing
+
+_SHOWN_NODES = 6
+
+model_app = typer.Typer(
+    name="model",
+    help="Look at an ONNX classifier, or fit an early head to it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="an ONNX image classifier")]
+
+
+@model_app.command("inspect")
+def inspect_model(
+    model: Model,
+    head: Head = None,
+    model_size: ModelSize = None,
+    mean: Mean = None,
+    std: Std = None,
+    scale: Scale = None,
+    channel_order: ChannelOrder = None,
+    json: Json = False,
+) -> None:
+    """Say what MODEL takes and returns, what its gradient needs, and what that costs."""
+    shown = Output(json)
+    from augcli.image.opencv import require_opencv
+
+    require_opencv()
+    from augcli.autodiff.inspect import inspect
+    from augcli.saliency.graphs import declared
+    from augcli.saliency.settings import preprocessing_of, settings_of
+
+    options = read_settings(
+        head=head, model_size=model_size, mean=mean, std=std, scale=scale,
+        channel_order=channel_order,
+    )  # fmt: skip
+    said = declared(model, head)
+    settings = options.over(settings_of(model, said.metadata))
+    size = settings.size or said.size or (224, 224)
+    facts = inspect(model, size=size, output=settings.head)
+    preprocessing: dict[str, Any] = {}
+    unknown = ""
+    try:
+        sized = settings.model_copy(update={"size": size})
+        preprocessing = asdict(preprocessing_of(sized, model, declared=said.size, raw=said.raw))
+    except UserError as error:
+        unknown = str(error)
+    values = {
+        "model": str(model),
+        "opset": facts.opset,
+        "inputs": [asdict(tensor) for tensor in facts.inputs],
+        "outputs": [asdict(tensor) for tensor in facts.outputs],
+        "layout": facts.layout,
+        "declared_size": said.size,
+        "size": size,
+        "size_from": _size_from(settings.size, said.size),
+        "batch": facts.batch,
+        "head": settings.head,
+        "classes": facts.classes,
+        "class_names": settings.classes,
+        "preprocessing": preprocessing or None,
+        "heads": [asdict(tensor) for tensor in facts.heads],
+        "feature_maps": [asdict(tensor) for tensor in facts.features],
+        "operators": facts.operators,
+        "missing_rules": facts.missing,
+        **_cost(model, size, settings.head, facts.missing),
+    }
+    shown.result(values, "\n".join(_page(values, unknown)))
+
+
+def _size_from(given: tuple[int, int] | None, declared: tuple[int, int] | None) -> str:
+    if declared is not None and given in (None, declared):
+        return "declared"
+    return "the model takes any; an example" if given is None else "as set"
+
+
+def _cost(
+    model: Path, size: tuple[int, int], head: str | None, missing: dict[str, list[str]]
+) -> dict[str, Any]:
+    """Costs of the logits and of a saliency map, None where a rule is missing."""
+    if missing:
+        return {"parameters": None, "forward": None, "saliency": None, "refusal": None}
+    from augcli.autodiff import differentiate
+    from augcli.saliency.cost import cost_of, parameters
+    from augcli.saliency.gradcam import part
+
+    try:
+        made = differentiate(model, size=size, target="predicted", output=head)
+    except UserError as error:
+        return {"parameters": None, "forward": None, "saliency": None, "refusal": str(error)}
+    saliency = cost_of(made)
+    forward = part(made, "logits")
+    return {
+        "parameters": parameters(forward.model),
+        "forward": asdict(cost_of(forward)),
+        "saliency": asdict(saliency),
+        "refusal": None,
+    }
+
+
+def _page(told: dict[str, Any], unknown: str) -> list[str]:
+    height, width = told["size"]
+    batch = "any number" if told["batch"] is None else told["batch"]
+    lines = [f"{told['model']}: {told['classes']} classes, operator set {told['opset']}", ""]
+    for kind in ("inputs", "outputs"):
+        for tensor in told[kind]:
+            what = f"{tensor['name']}: {tensor['dtype']} {tensor['shape']}"
+            lines.append(f"{kind[:-1]:8} {what}")
+    lines += [
+        f"images   {height} x {width} ({told['size_from']}), {told['layout']}, {batch} at a time",
+        f"pixels   {_pixels(told['preprocessing']) or unknown}",
+    ]
+    if told["class_names"]:
+        lines.append(f"classes  {_some(told['class_names'])}")
+    for kind, title in (("heads", "head"), ("feature_maps", "feature")):
+        lines += [f"{title:8} {t['name']}: {t['shape']}" for t in told[kind]]
+    operators = (f"{name} {count}" for name, count in told["operators"].items())
+    lines.append(f"nodes    {', '.join(operators)}")
+    for operator, nodes in told["missing_rules"].items():
+        lines.append(f"no rule  {operator}: {_some(nodes)}")
+    if told["refusal"]:
+        lines.append(f"refused  {told['refusal']}")
+    if told["saliency"]:
+        lines.append(f"cost     {told['parameters']:,} parameters; on one core of this machine:")
+        for kind in ("forward", "saliency"):
+            cost = told[kind]
+            lines.append(
+                f"         {kind}: {cost['multiply_adds']:.0f} million multiply-adds,"
+                f" {cost['milliseconds']:.2f} ms an image"
+            )
+    return lines
+
+
+def _pixels(told: dict[str, Any]) -> str:
+    if not told:
+        return ""
+    mean, std = (" ".join(f"{n:g}" for n in told[name]) for name in ("mean", "std"))
+    return f"(pixel / {told['scale']:g} - [{mean}]) / [{std}], {told['order']}"
+
+
+def _some(names: Any) -> str:
+    more = len(names) - _SHOWN_NODES
+    return ", ".join(names[:_SHOWN_NODES]) + (f" and {more} more" if more > 0 else "")
+
+
+@model_app.command("fit-head")
+def fit_head(
+    model: Model,
+    source: Source,
+    at: Annotated[
+        str, option("at", "the tensor that the head reads (see inspect)", metavar="TENSOR")
+    ],
+    output: Annotated[
+        Path, option("output", "the ONNX file that is written", "-o", metavar="FILE")
+    ],
+    name: Annotated[str, option("name", "what the new output is called")] = "early",
+    overwrite: Annotated[bool, flag("overwrite", "replace the file")] = False,
+    model_size: ModelSize = None,
+    mean: Mean = None,
+    std: Std = None,
+    scale: Scale = None,
+    channel_order: ChannelOrder = None,
+    labels_from: LabelsFromOption = LabelsFrom.parent,
+    background: Background = "#ffffff",
+    max_pixels: MaxPixels = 100_000_000,
+    json: Json = False,
+    quiet: Quiet = False,
+    progress: Annotated[Progress, option("progress", "when to show progress")] = Progress.auto,
+) -> None:
+    """Fit a linear classifier of SOURCE's classes to a tensor of MODEL; write both as one model.
+
+    With it, --saliency gradient runs only what lies before the tensor.
+    """
+    shown = Output(json, quiet)
+    if output.exists() and not overwrite:
+        raise UserError(f"{output} exists; give --overwrite or another --output.")
+    if not output.absolute().parent.is_dir():
+        raise UserError(f"There is no folder {output.absolute().parent} for --output {output}.")
+    from augcli.image.opencv import require_opencv
+
+    require_opencv()
+    from augcli.run.local import available_cpus
+    from augcli.saliency.head import add_head
+
+    listing = read_source(source, labels_from)
+    options = read_settings(
+        head=None, layer=at, model_size=model_size, mean=mean, std=std, scale=scale,
+        channel_order=channel_order,
+    )  # fmt: skip
+    with progress_bar(progress, quiet=quiet) as bar:
+        bar.start(len(listing))
+        fitted = add_head(
+            model,
+            listing.classes,
+            listing.class_of.astype("int64"),
+            _loader(listing, max_pixels, parse_colour(background), shown),
+            at=at,
+            name=name,
+            output=output,
+            options=options,
+            threads=available_cpus(),
+            on_image=lambda: bar.update(1),
+        )
+    accuracy = "unknown" if fitted.accuracy is None else f"{fitted.accuracy:.3f}"
+    shown.result(
+        {"model": str(output), "head": name, **asdict(fitted)},
+        f"{output} with output {name}: {len(listing.classes)} classes from {fitted.features}"
+        f" features of {fitted.images} images. Accuracy on every fifth image of a class, when"
+        f" fitted to the others: {accuracy}; the head that is written is fitted to all.",
+    )
+
+
+def _loader(
+    listing: Listing, max_pixels: int, background: tuple[int, int, int], shown: Output
+) -> Callable[[int], Any]:
+    """A function that decodes image i, and warns of what it cannot."""
+    from augcli.image.codec import decode
+    from augcli.run.images import read_file
+
+    def load(index: int) -> Any:
+        sample = listing.sample(index)
+        try:
+            return decode(read_file(sample.path), max_pixels=max_pixels, background=background)
+        except UnreadableImage as error:
+            shown.warn(f"{sample.relative} is left out: {error}")
+            return None
+
+    return load

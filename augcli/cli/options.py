@@ -1,0 +1,235 @@
+"""Options that several commands share, and what they become."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from augcli.choices import STDIN, Fit, LabelsFrom, Pair
+from augcli.errors import UserError
+
+if TYPE_CHECKING:
+    from augcli.dataset.listing import Listing
+    from augcli.recipes.pipeline import Pipeline
+
+
+def option(name: str, help: str, *short: str, **more: Any) -> Any:
+    """An option that the environment (AUGCLI_NAME) and the configuration file can set too."""
+    variable = f"AUGCLI_{name.replace('-', '_').upper()}"
+    return typer.Option(f"--{name}", *short, help=help, envvar=variable, show_envvar=False, **more)
+
+
+def flag(name: str, help: str, *short: str) -> Any:
+    """A switch without a --no- form."""
+    return option(name, help, *short)
+
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        envvar="AUGCLI_SOURCE",
+        show_envvar=False,
+        help="folder with one folder of images a class; - reads a list of paths from stdin",
+    ),
+]
+Out = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUT", envvar="AUGCLI_OUT", show_envvar=False, help="folder that is written"
+    ),
+]
+RecipeName = Annotated[
+    str | None, option("recipe", "name of the recipe; `augcli recipes` lists them", "-r")
+]
+Settings = Annotated[
+    list[str] | None,
+    option("set", "an option of the recipe, key=value; may be repeated", metavar="KEY=VALUE"),
+]
+RecipeFile = Annotated[
+    Path | None, option("recipe-file", "a TOML file of steps, instead of --recipe", metavar="FILE")
+]
+LabelSmoothing = Annotated[
+    float, option("label-smoothing", "weight spread evenly over all classes", min=0.0, max=1.0)
+]
+KeepOption = Annotated[
+    bool, flag("keep", "KeepAugment around the recipe: what is salient for the label stays")
+]
+Tau = Annotated[
+    float | None,
+    option("tau", "with --keep: quantile of importance that divides what may be cut  [0.6]"),
+]
+KeepSize = Annotated[
+    float | None,
+    option("keep-size", "with --keep: sides of the region put back, as a share  [0.5]"),
+]
+Seed = Annotated[int, option("seed", "same seed, same bytes", min=0, max=2**63 - 1)]
+Size = Annotated[
+    str | None, option("size", "size of all outputs; else the target's own", metavar="WxH")
+]
+FitOption = Annotated[Fit, option("fit", "how an image meets another shape")]
+PairOption = Annotated[Pair, option("pair", "which images may be partners")]
+LabelsFromOption = Annotated[
+    LabelsFrom, option("labels-from", "what names the class of a path on stdin")
+]
+Background = Annotated[
+    str, option("background", "colour behind transparent pixels", metavar="#RRGGBB")
+]
+MaxPixels = Annotated[int, option("max-pixels", "refuse images with more pixels than this", min=1)]
+Json = Annotated[bool, flag("json", "print one JSON object on stdout")]
+Quiet = Annotated[bool, flag("quiet", "print errors and warnings only", "-q")]
+
+
+def parse_size(size: str | None) -> tuple[int, int] | None:
+    """(width, height) of WxH, or of one number for a square; raises UserError."""
+    if size is None:
+        return None
+    match = re.fullmatch(r"(\d{1,5})(?:[xX](\d{1,5}))?", size)
+    if not match or int(match[1]) < 1 or int(match[2] or match[1]) < 1:
+        raise UserError(f"--size {size} is not a size; write width x height, as in 224x224.")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def parse_colour(colour: str) -> tuple[int, int, int]:
+    """(red, green, blue) of #rrggbb; raises UserError."""
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+        raise UserError(f"--background {colour} is not a colour; write it like #ffffff.")
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def read_source(source: str, labels_from: LabelsFrom) -> Listing:
+    """List the images of SOURCE; raises UserError."""
+    if source == STDIN:
+        import sys
+
+        from augcli.dataset.pathlist import read_path_list
+
+        if sys.stdin.isatty():
+            raise UserError("SOURCE - reads paths from standard input; pipe a list into it.")
+        return read_path_list(sys.stdin.buffer, labels_from)
+    from augcli.dataset.source import read_folder
+
+    return read_folder(Path(source))
+
+
+def read_pipeline(
+    recipe: str | None,
+    settings: list[str] | None,
+    recipe_file: Path | None,
+    label_smoothing: float,
+    keep: dict[str, Any] | None = None,
+    saliency: dict[str, Any] | None = None,
+) -> Pipeline:
+    """The recipe that --recipe and --set, or --recipe-file, ask for; raises UserError.
+
+    `saliency` is what --saliency and --saliency-size say: the recipe and --keep look for that.
+    """
+    from augcli.image.opencv import require_opencv
+
+    require_opencv()
+    from augcli.recipes.catalogue import build_recipe, recipe_class
+    from augcli.recipes.keep import build_keep
+    from augcli.recipes.pipeline import Pipeline, Step
+
+    if recipe_file is not None:
+        from augcli.recipes.recipefile import read_recipe_file
+
+        if settings:
+            raise UserError("--set changes a --recipe; write options into the --recipe-file.")
+        if keep is not None:
+            raise UserError("--keep goes around a --recipe; write keep into the --recipe-file.")
+        if saliency:
+            raise UserError("--saliency is that of a --recipe; write it into the --recipe-file.")
+        pipeline = read_recipe_file(recipe_file)
+        return replace(pipeline, label_smoothing=label_smoothing) if label_smoothing else pipeline
+    if recipe is None:
+        raise UserError("No recipe is given; add --recipe NAME (`augcli recipes` lists them).")
+    options: dict[str, str] = {}
+    for setting in settings or []:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise UserError(f"--set {setting} is not key=value; write it like --set alpha=0.4.")
+        options[key.strip().replace("-", "_")] = value.strip()
+    probability = 1.0
+    if "probability" in options and "probability" not in recipe_class(recipe).model_fields:
+        probability = _parse_probability(options.pop("probability"))
+    looked_for = saliency or {}
+    looks = "detector" in recipe_class(recipe).model_fields
+    if looked_for and keep is None and not looks:
+        raise UserError(
+            f"Neither recipe {recipe} nor --keep looks for saliency; leave out --saliency."
+        )
+    if looks:
+        own = {"detector": "saliency", "saliency_size": "saliency_size"}
+        options = {k: looked_for[v] for k, v in own.items() if v in looked_for} | options
+    built = build_recipe(recipe, options)
+    kept = None if keep is None else build_keep(looked_for | keep, [built])
+    return Pipeline(built.name, (Step(built, probability, keep=kept),), label_smoothing)
+
+
+def every_pipeline(
+    label_smoothing: float, keep: dict[str, Any] | None, saliency: dict[str, Any] | None
+) -> list[Pipeline]:
+    """Every recipe by itself with its default options; raises UserError."""
+    from augcli.image.opencv import require_opencv
+
+    require_opencv()
+    from augcli.recipes.catalogue import recipe_class, recipe_names
+
+    pipelines = []
+    for name in recipe_names():
+        looks = keep is not None or "detector" in recipe_class(name).model_fields
+        looked_for = saliency if looks else None
+        pipelines.append(read_pipeline(name, None, None, label_smoothing, keep, looked_for))
+    return pipelines
+
+
+def read_saliency(saliency: str | None, saliency_size: int | None) -> dict[str, Any]:
+    """What --saliency and --saliency-size say."""
+    said = {"saliency": saliency, "saliency_size": saliency_size}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def read_keep(keep: bool, **options: Any) -> dict[str, Any] | None:
+    """What --keep and its options say; raises UserError for an option without --keep."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if given and not keep:
+        raise UserError(f"{', '.join(given)} says how to keep; add --keep.")
+    return given if keep else None
+
+
+def _parse_probability(text: str) -> float:
+    try:
+        probability = float(text)
+    except ValueError:
+        probability = -1.0
+    if not 0.0 <= probability <= 1.0:
+        raise UserError(f"--set probability={text} is not a number from 0 to 1.")
+    return probability
+
+
+def check_sources(listing: Listing, pipeline: Pipeline, source: str, pair: Pair) -> None:
+    """Refuse a source that has too few images for the recipe; raises UserError."""
+    if len(listing) < pipeline.sources:
+        raise UserError(
+            f"Recipe {pipeline.name} mixes {pipeline.sources} images, but SOURCE {source} has"
+            f" {len(listing)}; add images or choose a recipe for single images."
+        )
+    for class_name in pipeline.by_class:
+        if class_name not in listing.classes:
+            near = get_close_matches(class_name, listing.classes, 1)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            raise UserError(
+                f"The recipe file changes options for class '{class_name}', which SOURCE {source}"
+                f" does not have{hint}."
+            )
+    if pair is Pair.different_class and pipeline.sources > 1 and len(listing.classes) < 2:
+        raise UserError(
+            f"--pair different-class needs two classes, but SOURCE {source} has only"
+            f" {listing.classes[0]}; add a class or use --pair any."
+        )

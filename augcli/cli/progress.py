@@ -1,0 +1,87 @@
+"""The progress bar: on a terminal a bar, elsewhere a line now and then, both on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Protocol
+
+_SECONDS_BETWEEN_LINES = 30.0
+
+
+class Progress(StrEnum):
+    """When to show progress: on a terminal only (with lines elsewhere), always, or never."""
+
+    auto = "auto"
+    always = "always"
+    never = "never"
+
+
+class Bar(Protocol):
+    """What counts targets that are done."""
+
+    def start(self, total: int) -> None: ...
+
+    def update(self, done: int) -> None: ...
+
+
+class _Nothing:
+    def start(self, total: int) -> None:
+        pass
+
+    def update(self, done: int) -> None:
+        pass
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self._total = self._done = 0
+        self._started = self._last = time.monotonic()
+
+    def start(self, total: int) -> None:
+        self._total = total
+
+    def update(self, done: int) -> None:
+        self._done += done
+        now = time.monotonic()
+        if now - self._last >= _SECONDS_BETWEEN_LINES:
+            self._last = now
+            rate = self._done / (now - self._started)
+            left = (self._total - self._done) / rate if rate else 0.0
+            print(
+                f"{self._done} of {self._total} images, {rate:.0f} a second, {left:.0f} s left",
+                file=sys.stderr,
+            )
+
+
+class _Terminal:
+    def __init__(self) -> None:
+        from tqdm import tqdm
+
+        tqdm.monitor_interval = 0  # no thread beside the processes that fork
+        self.bar = tqdm(unit=" images", file=sys.stderr, dynamic_ncols=True, smoothing=0.1)
+
+    def start(self, total: int) -> None:
+        self.bar.total = total
+        self.bar.refresh()
+
+    def update(self, done: int) -> None:
+        self.bar.update(done)
+
+
+@contextmanager
+def progress_bar(when: Progress, *, quiet: bool) -> Iterator[Bar]:
+    """A bar for one run."""
+    if quiet or when is Progress.never:
+        yield _Nothing()
+    elif when is Progress.always or sys.stderr.isatty():
+        terminal = _Terminal()
+        try:
+            yield terminal
+        finally:
+            terminal.bar.close()
+    else:
+        yield _Lines()

@@ -1,0 +1,95 @@
+"""A whole run, from an empty OUT or an interrupted one to a published one."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from augcli.run.local import Pool
+from augcli.run.plan import Run
+from augcli.run.resume import begin, holding, identity, is_finished, remaining
+from augcli.run.saliency import served
+from augcli.run.shard import ShardReport
+from augcli.run.storage import RUN, merge_parts, prepare_state, publish, sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a finished run left: rows in the manifest, inputs skipped, seconds."""
+
+    outputs: int
+    skipped: int
+    seconds: float
+    resumed: bool
+
+
+def generate(
+    run: Run,
+    out: Path,
+    *,
+    source: dict[str, str],
+    workers: int,
+    seconds_an_image: float = 60.0,
+    resume: bool = False,
+    overwrite: bool = False,
+    on_start: Callable[[int], None] = lambda _: None,
+    on_report: Callable[[ShardReport], None] = lambda _: None,
+) -> Outcome:
+    """Make all outputs of `run` in OUT and publish them.
+
+    `source` goes into run.json, where `replay` finds it. `on_start` is told how many targets are
+    left. Raises UserError where OUT belongs to another run or is in use, and RunFailed where it
+    cannot be written.
+    """
+    started = time.monotonic()
+    with holding(out):
+        resumed = begin(run, out, resume=resume, overwrite=overwrite)
+        if resumed and is_finished(out):
+            counts = json.loads((out / RUN).read_text(encoding="utf-8"))["counts"]
+            return Outcome(counts["outputs"], counts["skipped"], 0.0, resumed)
+        state = prepare_state(run.state)
+        todo = list(remaining(run))
+        on_start(sum(shard.stop - shard.start for shard in todo))
+        with served(run) as reachable:
+            pool = Pool(reachable, iter(todo), workers, seconds_an_image=seconds_an_image)
+            try:
+                for report in pool.reports():
+                    on_report(report)
+            finally:
+                pool.close()
+        if resumed or pool.deaths:
+            sweep(state)
+        published = merge_parts(state)
+        seconds = time.monotonic() - started
+        summary = _summary(run, source, published.rows, published.errors, seconds, workers)
+        publish(out, run.listing.classes, summary)
+    return Outcome(published.rows, published.errors, seconds, resumed)
+
+
+def _summary(
+    run: Run, source: dict[str, str], outputs: int, skipped: int, seconds: float, workers: int
+) -> dict[str, Any]:
+    counts = {
+        "images": len(run.listing),
+        "classes": len(run.listing.classes),
+        "outputs": outputs,
+        "skipped": skipped,
+    }
+    return {
+        **source,
+        **{("fingerprint" if k == "source" else k): v for k, v in identity(run).items()},
+        "recipe_digest": run.digest,
+        "counts": counts,
+        "timings": {
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(seconds, 3),
+            "cpu_seconds": round(sum(os.times()[:4]), 3),
+            "workers": workers,
+        },
+    }

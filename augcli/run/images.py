@@ -1,0 +1,151 @@
+"""The decoded images of a shard: each is decoded once, and its saliency found once, while they fit
+into a worker's memory budget."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from augcli.choices import Originals
+from augcli.dataset.listing import Sample
+from augcli.errors import UnreadableImage
+from augcli.image.codec import Pixels, decode
+from augcli.image.fit import Fitted, Shape
+from augcli.recipes.making import Picture
+from augcli.recipes.recipe import Detection, SaliencyMap
+from augcli.run.plan import Run
+from augcli.run.saliency import find_maps, found_together
+
+# Bytes of a file that tell its format.
+_SIGNATURE = 16
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A source image as the recipes see it: what it shows, its file (only the beginning, where
+    originals are not written), the shape (rows, columns) in which it stands there once upright,
+    and its saliency as far as it was found."""
+
+    sample: Sample
+    class_name: str
+    data: bytes
+    image: Pixels
+    upright: Shape
+    maps: dict[Detection, SaliencyMap] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes held, counting one saliency map."""
+        return len(self.data) + self.image.nbytes + self.image.nbytes // 3
+
+
+class Images:
+    """Decoded images by their index in the listing, the least recently used dropped first.
+
+    `block` are the images that will be asked for.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        block: Sequence[int] = (),
+        quarantined: Mapping[int, str] | None = None,
+        before_decoding: Callable[[int], None] = lambda _: None,
+        after_decoding: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._run = run
+        self._block = block
+        self._quarantined = quarantined or {}
+        self._before_decoding = before_decoding
+        self._after_decoding = after_decoding
+        self._held: OrderedDict[int, Decoded] = OrderedDict()
+        self._bytes = 0
+        self.unreadable: dict[int, str] = {}
+        self.decodes = 0
+
+    def readable(self, index: int) -> bool:
+        """Whether the image decodes; why not is then in `unreadable`."""
+        try:
+            self.get(index)
+        except UnreadableImage:
+            return False
+        return True
+
+    def get(self, index: int) -> Decoded:
+        """The decoded image at `index` of the listing; raises UnreadableImage with the reason."""
+        held = self._held.get(index)
+        if held is not None:
+            self._held.move_to_end(index)
+            return held
+        if index in self.unreadable:
+            raise UnreadableImage(self.unreadable[index])
+        try:
+            decoded = self._decode(index)
+        except UnreadableImage as error:
+            self.unreadable[index] = str(error)
+            raise
+        self._held[index] = decoded
+        self._bytes += decoded.size
+        while self._bytes > self._run.memory and len(self._held) > self._run.pipeline.sources:
+            _, dropped = self._held.popitem(last=False)
+            self._bytes -= dropped.size
+        return decoded
+
+    def saliency(self, decoded: Decoded, detection: Detection) -> SaliencyMap:
+        """The saliency map in an image's pixels, found at the first call."""
+        if detection not in decoded.maps:
+            self._find(decoded, detection)
+        return decoded.maps[detection]
+
+    def picture(self, decoded: Decoded, source: int) -> Picture:
+        """An image at the start of a pipeline, as its source number `source`."""
+        detect = partial(self.saliency, decoded)
+        return Picture(decoded.image, {source: 1.0}, detect, decoded.class_name)
+
+    def _decode(self, index: int) -> Decoded:
+        run = self._run
+        if index in self._quarantined:
+            raise UnreadableImage(self._quarantined[index])
+        sample = run.listing.sample(index)
+        self._before_decoding(index)
+        self.decodes += 1
+        try:
+            data = read_file(sample.path)
+            image = decode(data, max_pixels=run.max_pixels, background=run.background)
+        finally:
+            self._after_decoding()
+        height, width = image.shape[:2]
+        if run.size is not None:
+            columns, rows = run.size
+            image = Fitted(image, (rows, columns), run.fit, run.background).pixels()
+        kept = data[:_SIGNATURE] if run.originals is Originals.none else data
+        class_name = run.listing.classes[sample.label.dominant]
+        return Decoded(sample, class_name, kept, image, (height, width))
+
+    def _find(self, decoded: Decoded, detection: Detection) -> None:
+        """Find the saliency of an image, together with that of others of its block where that is
+        cheaper."""
+        together = [decoded]
+        wanted = found_together(self._run, decoded.image, detection)
+        for index in self._block if wanted > 1 else ():
+            if len(together) == wanted:
+                break
+            if self.readable(index) and (other := self.get(index)) is not decoded:
+                alike = found_together(self._run, other.image, detection) > 1
+                if alike and detection not in other.maps:
+                    together.append(other)
+        labels = [one.sample.label for one in together]
+        maps = find_maps(self._run, [one.image for one in together], labels, detection)
+        for one, saliency_map in zip(together, maps, strict=True):
+            one.maps[detection] = saliency_map
+
+
+def read_file(path: bytes) -> bytes:
+    """The bytes of a source file; raises UnreadableImage where it cannot be read."""
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - called often
+            return file.read()
+    except OSError as error:
+        raise UnreadableImage(f"the file cannot be read: {error.strerror}") from error

@@ -1,0 +1,318 @@
+"""Runs shards in processes of this machine, and goes on when one of them dies.
+
+Each worker has its own pipe and at most two shards in hand, so nothing queues up and a death loses
+nothing but time. What a worker was decoding stands in shared memory: an image that kills its
+decoder again when it is tried alone is quarantined, and its shard is made without it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, Literal
+
+from augcli.errors import RunFailed, UnreadableImage
+from augcli.run.images import Images
+from augcli.run.plan import Run, Shard
+from augcli.run.shard import ShardReport, run_shard
+
+_IN_HAND = 2
+_TRIALS = 2
+_NOTHING = -1
+_POLL_SECONDS = 1.0
+_PR_SET_PDEATHSIG = 1
+# RGBA, flattened, RGB, an array: at the worst so many times three bytes a pixel.
+_COPIES, _ROOM = 8, 1 << 28
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Decode one suspected image and nothing else."""
+
+    index: int
+
+
+Task = Shard | Trial
+Message = tuple[Literal["done", "failed"], Any]
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: Any
+    pipe: Connection
+    decoding: Any
+    tasks: deque[Task] = field(default_factory=deque)
+    ending: str = ""
+
+
+def available_cpus() -> int:
+    """The CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+class Pool:
+    """`workers` processes that make shards; see the module.
+
+    Raises RunFailed from `reports` where outputs cannot be written.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        shards: Iterable[Shard],
+        workers: int,
+        *,
+        seconds_an_image: float = 60.0,
+    ) -> None:
+        self._run = run
+        self._todo = iter(shards)
+        self._again: deque[Task] = deque()
+        self._quarantined: dict[int, str] = {}
+        self._suspicion: dict[int, int] = {}
+        self._deaths: dict[Shard, int] = {}
+        self._seconds = seconds_an_image
+        self._context = _context()
+        self._size = workers
+        self.workers: list[_Worker] = []
+        self.deaths = 0
+
+    def reports(self) -> Iterator[ShardReport]:
+        """Yield the report of each shard as it is done."""
+        while True:
+            self._hand_out()
+            busy = [worker for worker in self.workers if worker.tasks]
+            if not busy:
+                return
+            handles = [w.pipe for w in busy] + [w.process.sentinel for w in busy]
+            ready = wait(handles, _POLL_SECONDS)
+            for worker in busy:
+                if worker.pipe in ready or worker.process.sentinel in ready:
+                    yield from self._hear(worker)
+            self._end_stalled()
+
+    def close(self) -> None:
+        """End all workers: idle ones at once, busy ones by a signal."""
+        for worker in self.workers:
+            with suppress(OSError):
+                worker.pipe.close()
+            if worker.tasks:
+                worker.process.terminate()
+        for worker in self.workers:
+            worker.process.join(5)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+
+    def _hand_out(self) -> None:
+        for _ in range(_IN_HAND):
+            for number in range(self._size):
+                if number < len(self.workers) and len(self.workers[number].tasks) >= _IN_HAND:
+                    continue
+                task = self._next()
+                if task is None:
+                    return
+                if number == len(self.workers):
+                    self.workers.append(self._start())
+                self._give(self.workers[number], task)
+
+    def _next(self) -> Task | None:
+        if self._again:
+            return self._again.popleft()
+        return next(self._todo, None)
+
+    def _give(self, worker: _Worker, task: Task) -> None:
+        worker.tasks.append(task)
+        with suppress(OSError):  # a worker that died just now is found by its sentinel
+            worker.pipe.send((task, self._quarantined))
+
+    def _start(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        decoding = self._context.RawArray("d", [_NOTHING, 0.0])
+        inherited = [worker.pipe for worker in self.workers] + [ours]
+        process = self._context.Process(
+            target=_work, args=(self._run, theirs, decoding, inherited), daemon=True
+        )
+        process.start()
+        theirs.close()
+        return _Worker(process, ours, decoding)
+
+    def _hear(self, worker: _Worker) -> Iterator[ShardReport]:
+        try:
+            while worker.pipe.poll():
+                kind, content = worker.pipe.recv()
+                if kind == "failed":
+                    raise RunFailed(f"{content}; mend that and run the same command with --resume.")
+                task = worker.tasks.popleft()
+                if isinstance(task, Trial):
+                    self._suspicion.pop(task.index, None)
+                else:
+                    yield content
+        except (EOFError, ConnectionError):
+            self._bury(worker)
+            return
+        if not worker.process.is_alive() and not worker.pipe.poll():
+            self._bury(worker)
+
+    def _bury(self, worker: _Worker) -> None:
+        """Take back a dead worker's tasks, and find out what killed it."""
+        worker.process.join()
+        worker.pipe.close()
+        self.workers.remove(worker)
+        self.deaths += 1
+        tasks = list(worker.tasks)
+        if not tasks:
+            return
+        first, rest = tasks[0], tasks[1:]
+        index = int(worker.decoding[0])
+        if isinstance(first, Trial):
+            self._suspect(first.index, worker)
+        elif index != _NOTHING:
+            self._again.extend(self._smaller(first))
+            self._suspect(index, worker)
+        else:
+            self._again.extend(self._smaller(first))
+        self._again.extend(rest)
+
+    def _suspect(self, index: int, worker: _Worker) -> None:
+        trials = self._suspicion.get(index, 0)
+        if trials < _TRIALS:
+            self._suspicion[index] = trials + 1
+            self._again.appendleft(Trial(index))
+        else:
+            self._quarantined[index] = worker.ending or (
+                f"the decoder crashed on it ({_exit_name(worker.process.exitcode)})"
+            )
+
+    def _smaller(self, shard: Shard) -> list[Shard]:
+        """A shard that killed its worker outside of decoding: the same, or after the second time
+        its halves, until it is known which target it is."""
+        deaths = self._deaths.get(shard, 0) + 1
+        self._deaths[shard] = deaths
+        targets = shard.stop - shard.start
+        if deaths < _TRIALS:
+            return [shard]
+        if targets > 1:
+            middle = shard.start + targets // 2
+            return [
+                Shard(shard.block, shard.start, middle),
+                Shard(shard.block, middle, shard.stop),
+            ]
+        if deaths > _TRIALS + 1:
+            index = self._run.plan.block(shard.block)[shard.start]
+            self._quarantined[index] = "making its outputs killed the worker each time"
+        return [shard]
+
+    def _end_stalled(self) -> None:
+        now = time.monotonic()
+        for worker in self.workers:
+            index, since = worker.decoding
+            if worker.tasks and index != _NOTHING and now - since > self._seconds:
+                worker.ending = f"decoding took longer than {self._seconds:g} s"
+                worker.process.kill()
+
+
+def _context() -> Any:
+    """fork on Linux, where all threads are ours; elsewhere a fresh interpreter."""
+    return multiprocessing.get_context("fork" if sys.platform.startswith("linux") else "spawn")
+
+
+def _die_with_parent() -> None:
+    """Have Linux kill this process when its parent dies, so that nobody writes for a dead run."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _keep_memory() -> None:
+    """Have glibc keep freed images for the next ones: returning their pages to the system and
+    faulting them in again costs about 0.1 ms a photograph."""
+    if sys.platform.startswith("linux"):
+        with suppress(AttributeError):  # another C library
+            mallopt = ctypes.CDLL(None).mallopt
+            mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+            mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+def _limit_memory(run: Run) -> None:
+    """Bound what a decoder may allocate: the images held, one of the largest size in all the
+    copies that its conversion takes, and some room. Beyond it, the image fails and not the run."""
+    if not sys.platform.startswith("linux"):
+        return
+    import resource
+
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    held = int(status.partition("VmData:")[2].split()[0]) << 10
+    limit = held + run.memory + _COPIES * 3 * run.max_pixels + _ROOM
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard in (resource.RLIM_INFINITY, -1) or limit < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+
+
+def _silence_decoders() -> None:
+    """libjpeg and libpng write remarks on damaged files to the standard error stream themselves;
+    what matters of them comes back as an error. Python keeps the real stream."""
+    sys.stderr = os.fdopen(os.dup(2), "w")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
+def _exit_name(code: int | None) -> str:
+    if code is not None and code < 0:
+        with suppress(ValueError):
+            return signal.Signals(-code).name
+    return f"exit code {code}"
+
+
+def _work(run: Run, pipe: Connection, decoding: Any, inherited: list[Connection]) -> None:
+    """A worker's life: it ends when its parent closes the pipe, or dies."""
+    import cv2
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _die_with_parent()
+    _keep_memory()
+    _limit_memory(run)
+    _silence_decoders()
+    gc.freeze()  # what was inherited is not looked through again
+    cv2.setNumThreads(0)
+    if multiprocessing.get_start_method(allow_none=True) != "spawn":
+        for other in inherited:  # else a dead parent's pipes would stay open in its workers
+            with suppress(OSError):
+                other.close()
+
+    def before_decoding(index: int) -> None:
+        decoding[1] = time.monotonic()
+        decoding[0] = index
+
+    def after_decoding() -> None:
+        decoding[0] = _NOTHING
+
+    with suppress(EOFError, ConnectionError, KeyboardInterrupt):
+        while True:
+            task, quarantined = pipe.recv()
+            pipe.send(_do(run, task, quarantined, before_decoding, after_decoding))
+
+
+def _do(run: Run, task: Task, quarantined: dict[int, str], before: Any, after: Any) -> Message:
+    try:
+        if isinstance(task, Trial):
+            with suppress(UnreadableImage):
+                Images(run, (), None, before, after).get(task.index)
+            return "done", None
+        return "done", run_shard(run, task, quarantined, before, after)
+    except OSError as error:
+        return "failed", f"{error.filename or run.state}: {error.strerror or error}"

@@ -1,0 +1,100 @@
+"""Makes the outputs of one target: partners, draw, apply. Nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from augcli.dataset.labels import SoftLabel, mix, smooth
+from augcli.dataset.listing import Sample
+from augcli.errors import UnreadableImage
+from augcli.image.codec import Pixels
+from augcli.recipes.making import Batch, Maker, Picture
+from augcli.recipes.recipe import Detection, SaliencyMap
+from augcli.run.images import Decoded, Images
+from augcli.run.plan import Run
+from augcli.run.saliency import find_maps, without_cache
+from augcli.run.seeds import generator, output_id
+
+ORIGINAL = "orig"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One augmented image, before it is encoded."""
+
+    picture: Picture
+    used: tuple[Decoded, ...]
+    label: SoftLabel
+    output_id: str
+    group_id: str
+    view: str
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The source images that went in, the target first."""
+        return [decoded.sample for decoded in self.used]
+
+
+def make_outputs(
+    run: Run, images: Images, block: list[int], place: int, copy: int
+) -> Iterator[Output]:
+    """Make the views of one copy of the target at `place` of `block`.
+
+    Raises UnreadableImage where the target cannot be decoded or no partner can be found.
+    """
+    target = images.get(block[place])
+    used = {0: target}
+
+    def source(slot: int) -> Picture:
+        if slot not in used:
+            found = run.plan.partner(block, place, copy, slot, images.readable)
+            if found is None:
+                raise UnreadableImage(
+                    f"no readable partner was found for it (--pair {run.pair.value})"
+                )
+            used[slot] = images.get(found)
+        return images.picture(used[slot], slot)
+
+    uncached = without_cache(run)  # no second run comes across an image that steps made
+
+    def detect(image: Pixels, shares: Mapping[int, float], detection: Detection) -> SaliencyMap:
+        label = mix([used[slot].sample.label for slot in shares], list(shares.values()))
+        return find_maps(uncached, [image], [label], detection)[0]
+
+    maker = Maker(run.pipeline, run.fit, detect)
+    target_id = target.sample.sample_id
+    group_id = output_id(run.seed, run.digest, target_id, copy, run.pipeline.views[0])
+    for view in run.pipeline.views:
+        if view == ORIGINAL:
+            picture = source(0)
+        else:
+            rng = generator(run.seed, run.digest, target_id, copy, view)
+            picture = maker.make(rng, source, _batch(run, images, block, copy))
+        taken = tuple(used[slot] for slot in picture.shares)
+        yield Output(
+            picture,
+            taken,
+            output_label(run, picture, [decoded.sample.label for decoded in taken], view),
+            output_id(run.seed, run.digest, target_id, copy, view),
+            group_id,
+            view,
+        )
+
+
+def _batch(run: Run, images: Images, block: list[int], copy: int) -> Batch:
+    """What the outputs of a block share, for recipes that draw once a batch."""
+
+    def lead() -> Picture:
+        first = next(index for index in block if images.readable(index))
+        return images.picture(images.get(first), 0)
+
+    return Batch(lambda step: generator(run.seed, run.digest, "batch", block[0], copy, step), lead)
+
+
+def output_label(run: Run, picture: Picture, labels: list[SoftLabel], view: str) -> SoftLabel:
+    """The soft label of an output made from sources with these labels."""
+    label = mix(labels, list(picture.shares.values()))
+    if view == ORIGINAL:
+        return label
+    return smooth(label, run.pipeline.label_smoothing, len(run.listing.classes))

@@ -1,0 +1,149 @@
+"""A contact sheet of the first outputs of a run: the pixels that the run itself would write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from augcli.errors import UnreadableImage, UserError
+from augcli.image.box import Box
+from augcli.image.fit import Fitted, Pixels
+from augcli.image.sheet import Line, Panel, draw_grid, draw_sheet
+from augcli.recipes.recipe import Detection
+from augcli.run.images import Images
+from augcli.run.outputs import Output, make_outputs
+from augcli.run.plan import Run
+from augcli.saliency.overlay import overlay
+
+_NAMED_CLASSES = 5
+
+
+def preview(run: Run, examples: int) -> Pixels:
+    """The sheet (uint8 RGB) of the first `examples` targets in plan order, one line each.
+
+    Raises UserError where no image can be read.
+    """
+    images = Images(run)
+    lines = [_line(run, images, outputs) for outputs in _first(run, images, examples)]
+    if not lines:
+        raise UserError("No image of SOURCE can be read; `augcli generate` lists the reasons.")
+    size = "" if run.size is None else f", {run.size[0]} x {run.size[1]}"
+    heading = f"{run.pipeline.name}, seed {run.seed}{size}: {len(run.listing)} images"
+    return draw_sheet(heading, lines)
+
+
+def preview_recipes(runs: Sequence[Run], examples: int) -> Pixels:
+    """A sheet of what several runs over one source make of the same targets.
+
+    Each section begins with the target, and shows one output a run. Raises UserError where no image
+    can be read.
+    """
+    by_run = [list(_first(run, Images(run), examples)) for run in runs]
+    sections = []
+    for of_target in zip(*by_run, strict=True):
+        target = of_target[0][0].used[0]
+        panels = [Panel(target.class_name, target.sample.relative, target.image)]
+        for run, outputs in zip(runs, of_target, strict=True):
+            output = outputs[-1]
+            panels.append(Panel(run.pipeline.name, _label_line(run, output), output.picture.image))
+        sections.append(panels)
+    if not sections:
+        raise UserError("No image of SOURCE can be read; `augcli generate` lists the reasons.")
+    return draw_grid(f"all recipes, seed {runs[0].seed}", sections)
+
+
+def _label_line(run: Run, output: Output) -> str:
+    ranked = sorted(
+        zip(output.label.ids, output.label.weights, strict=True), key=lambda pair: -pair[1]
+    )
+    return ", ".join(f"{run.listing.classes[i]} {weight:.2f}" for i, weight in ranked)
+
+
+def _first(run: Run, images: Images, examples: int) -> Iterator[list[Output]]:
+    found = 0
+    for shard in run.plan.shards():
+        block = run.plan.block(shard.block)
+        for place in range(len(block)):
+            if found == examples:
+                return
+            try:
+                outputs = list(make_outputs(run, images, block, place, 0))
+            except UnreadableImage:
+                continue
+            found += 1
+            yield outputs
+
+
+def _line(run: Run, images: Images, outputs: list[Output]) -> Line:
+    widest = max(outputs, key=lambda output: len(output.used))
+    panels = [*_source_panels(run, widest), *_saliency_panels(run, images, widest)]
+    for output in outputs:
+        image = output.picture.image
+        size = f"{image.shape[1]} x {image.shape[0]}"
+        title = "result" if len(outputs) == 1 else output.view
+        panels.append(Panel(title, size, image, output.picture.boxes))
+    ranked = sorted(
+        zip(widest.label.ids, widest.label.weights, strict=True), key=lambda pair: -pair[1]
+    )
+    label = [(run.listing.classes[i], weight) for i, weight in ranked[:_NAMED_CLASSES]]
+    text = [f"lam {widest.picture.shares[0]:.4f}", widest.output_id]
+    if len(ranked) > _NAMED_CLASSES:
+        rest = sum(weight for _, weight in ranked[_NAMED_CLASSES:])
+        text.insert(0, f"{len(ranked) - _NAMED_CLASSES} more classes: {rest:.3f}")
+    return Line(panels, label, text)
+
+
+def _source_panels(run: Run, output: Output) -> Iterator[Panel]:
+    for number, decoded in enumerate(output.used):
+        title = "target" if number == 0 else "partner"
+        class_name = run.listing.classes[decoded.sample.label.dominant]
+        yield Panel(f"{title}: {class_name}", decoded.sample.relative, decoded.image)
+
+
+def _saliency_panels(run: Run, images: Images, output: Output) -> Iterator[Panel]:
+    """Maps over the images that they belong to, as these lie on the target's canvas, with the boxes
+    that were chosen by them."""
+    record = output.picture.record
+    if record is None or "inputs" in record:  # then the maps are those of images made on the way
+        return
+    step = run.pipeline.steps_for(output.used[0].class_name)[record.get("step", 0)]
+    recipe = step.recipes[record.get("choice", 0)]
+    if step.keep is not None:
+        kept = record["keep"]
+        sign = "<" if kept["score"] < kept["threshold"] else ">"
+        note = f"{kept['mode']}: {kept['score']:.4g} {sign} {kept['threshold']:.4g}"
+        if kept["box"] is None or not kept["admissible"]:
+            note = f"{kept['mode']}: no region qualified"
+        boxes = () if kept["box"] is None else (kept["box"],)
+        yield _map_panel(
+            run, images, output, 0, step.keep.detection, "target's saliency", note, boxes
+        )
+    detection = recipe.detection()
+    if detection is not None and not (step.keep is not None and recipe.looks_at == 0):
+        params = record["params"]
+        box = params.get("taken") or params.get("box")
+        boxes = () if box is None else (box,)
+        title = "partner's saliency" if recipe.looks_at else "saliency"
+        panel = _map_panel(
+            run, images, output, recipe.looks_at, detection, title, str(detection), boxes
+        )
+        yield replace(panel, mark=params.get("centre"))
+
+
+def _map_panel(
+    run: Run,
+    images: Images,
+    output: Output,
+    source: int,
+    detection: Detection,
+    title: str,
+    note: str,
+    boxes: tuple[Box, ...],
+) -> Panel:
+    decoded = output.used[source]
+    height, width = output.used[0].image.shape[:2]
+    image, saliency_map = (
+        Fitted(array, (height, width), run.fit).pixels()
+        for array in (decoded.image, images.saliency(decoded, detection))
+    )
+    return Panel(title, note, overlay(image, saliency_map), boxes)

@@ -1,0 +1,127 @@
+"""Makes outputs again from their manifest rows and compares their bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import cv2
+
+from augcli.choices import STDIN, Chroma, Fit, Format, LabelsFrom, Originals, Pair
+from augcli.dataset.labels import from_printable
+from augcli.dataset.listing import Listing, ListingBuilder, sample_id
+from augcli.dataset.pathlist import class_name
+from augcli.dataset.source import read_folder
+from augcli.errors import UnreadableImage, UserError
+from augcli.image.codec import Encoding, Pixels
+from augcli.manifest.reader import read_classes
+from augcli.manifest.row import Row
+from augcli.manifest.verify import Fault
+from augcli.recipes.making import Maker
+from augcli.recipes.pipeline import pipeline_of
+from augcli.recipes.recipe import Detection
+from augcli.run.images import Decoded, Images
+from augcli.run.outputs import Output, output_label
+from augcli.run.plan import Run
+from augcli.run.shard import encoded
+from augcli.run.storage import CLASSES, RUN
+
+
+def read_run(out: Path, listing: Listing) -> Run:
+    """The run that OUT/run.json describes, over `listing`; raises UserError where it does not."""
+    file = out / RUN
+    try:
+        told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return Run(
+            listing=listing,
+            pipeline=pipeline_of(told["recipe"]),
+            state=out,
+            seed=told["seed"],
+            copies=told["copies"],
+            per_class=told["per_class"],
+            pair=Pair(told["pair"]),
+            size=told["size"] and (told["size"][0], told["size"][1]),
+            fit=Fit(told["fit"]),
+            encoding=Encoding(Format(told["format"]), told["quality"], Chroma(told["chroma"])),
+            originals=Originals(told["include_originals"]),
+            background=(told["background"][0], told["background"][1], told["background"][2]),
+            dense_labels=told["dense_labels"],
+            max_pixels=told["max_pixels"],
+        )
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}; is {out} a run?") from error
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise UserError(f"{file} does not describe a run of augcli: {error!r}.") from error
+
+
+def read_sources(out: Path, rows: list[Row]) -> Listing:
+    """The listing of the images that `rows` were made from, read where the run read them.
+
+    Raises UserError where the source is gone.
+    """
+    told = json.loads((out / RUN).read_text(encoding="utf-8"))
+    if told["source"] != STDIN:
+        return read_folder(Path(told["source"]))
+    classes = read_classes(out / CLASSES)
+    builder = ListingBuilder()
+    paths = dict.fromkeys(path for row in rows for path in row.source_paths)
+    for path in map(from_printable, paths):
+        folder, _, name = path.rpartition(b"/")
+        label = class_name(path, LabelsFrom(told["labels_from"]))
+        builder.add(builder.folder(folder), name, classes.index(label))
+    return builder.finish(told["root"], classes)
+
+
+def replay(out: Path, rows: list[Row]) -> Iterator[Fault]:
+    """Make the outputs of `rows` again, from their parameters and sources; yields what differs."""
+    listing = read_sources(out, rows)
+    run = read_run(out, listing)
+    wanted = {source for row in rows for source in row.source_ids}
+    indices = {
+        found: i
+        for i in range(len(listing))
+        if (found := sample_id(listing.relative_path(i))) in wanted
+    }
+    images = Images(run)
+    for row in rows:
+        missing = [p for i, p in zip(row.source_ids, row.source_paths, strict=True)
+                   if i not in indices]  # fmt: skip
+        if missing:
+            yield Fault(row.file_name, f"its source {missing[0]} is no longer in SOURCE")
+            continue
+        try:
+            used = [images.get(indices[source]) for source in row.source_ids]
+            yield from _differences(run, images, row, used)
+        except UnreadableImage as error:
+            yield Fault(row.file_name, f"a source cannot be read any more: {error}")
+        except (ValueError, LookupError, TypeError, StopIteration, cv2.error) as error:
+            yield Fault(row.file_name, f"its params do not fit its recipe and sources: {error}")
+
+
+def _differences(run: Run, images: Images, row: Row, used: list[Decoded]) -> Iterator[Fault]:
+    labels = [decoded.sample.label for decoded in used]
+    if row.recipe == "":
+        if hashlib.sha256(used[0].data).hexdigest() != row.sha256:
+            yield Fault(row.file_name, "its source is no longer the file that was copied")
+        if row.label_ids != list(labels[0].ids) or row.label_weights != list(labels[0].weights):
+            yield Fault(row.file_name, "its label is not its source's")
+        return
+    pictures = iter([images.picture(decoded, number) for number, decoded in enumerate(used)])
+    record = run.pipeline.full_record(json.loads(row.params))
+    picture = Maker(run.pipeline, run.fit, _look_at_nothing).remake(record, pictures)
+    label = output_label(run, picture, labels, row.view)
+    output = Output(picture, tuple(used), label, row.sample_id, row.group_id, row.view)
+    data, _ = encoded(run, output)
+    if hashlib.sha256(data).hexdigest() != row.sha256:
+        yield Fault(row.file_name, "made again from its row it is another image")
+    if row.label_ids != list(label.ids) or row.label_weights != list(label.weights):
+        yield Fault(row.file_name, "made again from its row it has another label")
+    if row.lam != picture.shares[0] or row.boxes != [list(box) for box in picture.boxes]:
+        yield Fault(row.file_name, "made again from its row it has another lam or other boxes")
+
+
+def _look_at_nothing(_: Pixels, __: Mapping[int, float], detection: Detection) -> NoReturn:
+    raise ValueError(f"a row that was drawn needs no saliency, and {detection} was asked for")

@@ -1,0 +1,181 @@
+"""What a run is, whether another one may write to its OUT, and what is left to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+import augcli
+from augcli.errors import UserError
+from augcli.run.plan import Run, Shard
+from augcli.run.storage import KEPT, OURS, RUN, STATE, TRAIN, committed, remove_run, write_json
+
+_IDENTITY = "identity.json"
+_LOCK, _HOLDER = KEPT
+_LIBRARIES = ("numpy", "pillow")
+_PATIENCE_SECONDS = 5.0
+
+
+def versions(run: Run | None = None) -> dict[str, str]:
+    """The versions of everything that decides about bytes."""
+    import cv2
+
+    found = {name: version(name) for name in _LIBRARIES}
+    if run is not None and run.classifier is not None:
+        import onnx
+        import onnxruntime
+
+        found |= {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__}
+    return {"augcli": augcli.__version__, "opencv": cv2.__version__, **found}
+
+
+def identity(run: Run) -> dict[str, Any]:
+    """All that the bytes of a run depend on, as JSON; nothing about where or how fast it runs."""
+    return {
+        "recipe": run.pipeline.describe(),
+        "seed": run.seed,
+        "source": run.listing.fingerprint(),
+        "copies": run.copies,
+        "per_class": run.per_class,
+        "pair": run.pair.value,
+        "size": run.size and list(run.size),
+        "fit": run.fit.value,
+        "format": run.encoding.format.value,
+        "quality": run.encoding.quality,
+        "chroma": run.encoding.chroma.value,
+        "include_originals": run.originals.value,
+        "background": list(run.background),
+        "dense_labels": run.dense_labels,
+        "max_pixels": run.max_pixels,
+        "classifier": None if run.classifier is None else run.classifier.identity(),
+        "versions": versions(run),
+    }
+
+
+def check_out(out: Path, source: Path | None, *, resume: bool, overwrite: bool) -> None:
+    """Refuse an OUT that this run must not write to; nothing is changed.
+
+    Raises UserError.
+    """
+    if resume and overwrite:
+        raise UserError("--resume and --overwrite exclude each other; give one of them.")
+    if source is not None:
+        inner, outer = out.resolve(), source.resolve()
+        if inner == outer or outer in inner.parents or inner in outer.parents:
+            raise UserError(
+                f"OUT {out} and SOURCE {source} lie one inside the other; choose an OUT elsewhere."
+            )
+    if out.is_symlink() and not out.exists():
+        raise UserError(f"OUT {out} is a link to nothing; choose another.")
+    if out.exists() and not out.is_dir():
+        raise UserError(f"OUT {out} is a file; give a folder.")
+    parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise UserError(f"OUT {out} cannot be written: no permission in {parent}; choose another.")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    ours = (out / STATE).is_dir() or (out / RUN).is_file()
+    if resume and not (out / STATE / _IDENTITY).is_file():
+        raise UserError(f"OUT {out} holds no run to resume; give an empty folder or its run's OUT.")
+    if overwrite and not ours:
+        foreign = next(iter(sorted(path.name for path in out.iterdir())))
+        raise UserError(
+            f"OUT {out} holds {foreign}, which is no augcli run; --overwrite only replaces runs."
+        )
+    if not resume and not overwrite:
+        extra = " Give --resume to go on with its run or --overwrite to replace it." if ours else ""
+        raise UserError(f"OUT {out} is not empty; choose an empty folder.{extra}")
+
+
+@contextmanager
+def holding(out: Path) -> Iterator[None]:
+    """Hold OUT against other runs; raises UserError that names the holder.
+
+    The lock belongs to the open file, so the system frees it when its last process dies.
+    """
+    state = out / STATE
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(state / _LOCK, timeout=_PATIENCE_SECONDS)
+        lock.acquire()
+    except Timeout as error:
+        raise UserError(f"OUT {out} is in use by {_holder(state)}; wait for it.") from error
+    except OSError as error:
+        raise UserError(f"OUT {out} cannot be written: {error.strerror}.") from error
+    try:
+        write_json(state / _HOLDER, {"process": os.getpid(), "host": socket.gethostname()})
+        yield
+    finally:
+        (state / _HOLDER).unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(state: Path) -> str:
+    try:
+        held = json.loads((state / _HOLDER).read_text(encoding="utf-8"))
+        return f"process {held['process']} on {held['host']}"
+    except (OSError, ValueError, KeyError):
+        return "another run"
+
+
+def begin(run: Run, out: Path, *, resume: bool, overwrite: bool) -> bool:
+    """Make OUT ready for `run`; True where it goes on with what an earlier one left.
+
+    Raises UserError where that was another run, and names what differs.
+    """
+    state = out / STATE
+    if overwrite:
+        remove_run(out)
+    file = state / _IDENTITY
+    if resume and file.is_file():
+        _same(json.loads(file.read_text(encoding="utf-8")), identity(run), out)
+        return True
+    leftovers = [name for name in OURS if name != STATE and (out / name).exists()]
+    if leftovers:
+        raise UserError(f"OUT {out} already holds {leftovers[0]}; give --overwrite to replace it.")
+    write_json(file, identity(run))
+    return False
+
+
+def _same(before: dict[str, Any], now: dict[str, Any], out: Path) -> None:
+    now = json.loads(json.dumps(now))
+    different = [key for key in now if before.get(key) != now[key]]
+    if different:
+        key = different[0]
+        words = {"source": "the source's files", "versions": "installed versions"}
+        if key in ("recipe", "source"):
+            detail = ""
+        else:
+            detail = f" ({before.get(key)} then, {now[key]} now)"
+        raise UserError(
+            f"OUT {out} was begun with other {words.get(key, key)}{detail};"
+            " resume with the same, or give --overwrite to start anew."
+        )
+
+
+def is_finished(out: Path) -> bool:
+    """Whether the run in OUT was published."""
+    return (out / TRAIN).is_dir() and (out / RUN).is_file()
+
+
+def remaining(run: Run) -> Iterator[Shard]:
+    """The shards, or the pieces of shards, that are not committed yet, in plan order."""
+    done: dict[int, list[tuple[int, int]]] = {}
+    for block, start, stop in committed(run.state):
+        done.setdefault(block, []).append((start, stop))
+    for shard in run.plan.shards():
+        at = shard.start
+        for start, stop in done.get(shard.block, []):
+            if start > at:
+                yield Shard(shard.block, at, start)
+            at = max(at, stop)
+        if at < shard.stop:
+            yield Shard(shard.block, at, shard.stop)
