@@ -1,0 +1,1 @@
+"""CPU and wall time of augcli over that of decoding and encoding alone; see README.md."""

@@ -1,0 +1,322 @@
+"""One interleaved run: in every round each command once, floors among them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from statistics import median
+
+from tests.benchmarks.image_sets import repeat, shrink
+from tests.benchmarks.measure import Cost, Failed, run, watch
+from tests.benchmarks.report import Record
+from tests.benchmarks.table import (
+    FIXED_AT_MOST_SECONDS,
+    HELP_AT_MOST_MS,
+    MAP_SIDES,
+    MEMORY,
+    MEMORY_GROWTH_AT_MOST,
+    PEERS,
+    ROWS,
+    SPEEDUPS,
+    Floor,
+    Row,
+    Speedup,
+    recipe,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+HELP = "augcli --help"
+FIXED, FIXED_FLOOR = "cutmix of 6 images of 32 px", "floor of 6 images of 32 px"
+_TINY = 6
+_HELPS_A_ROUND = 5
+_MAPS = {"native": 64, "small": 256}
+_MIB = 1 << 20
+
+
+def environment() -> dict[str, str]:
+    """The environment of measured commands: the repository's code, no settings from outside."""
+    outside = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AUGCLI_", "PYTHONDONTWRITEBYTECODE"))
+    }
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {**outside, "PYTHONPATH": path}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What one run measures."""
+
+    rows: list[Row]
+    peers: list[Row]
+    speedups: list[Speedup]
+    maps: list[int]
+    starts: list[str]
+    memory: list[Row]
+
+    @property
+    def names(self) -> list[str]:
+        """Of all rows, as --only sees them."""
+        return [
+            *(row.name for row in (*self.rows, *self.peers)),
+            *(speedup.name for speedup in self.speedups),
+            *map(_map_name, self.maps),
+            *self.starts,
+            *map(_memory_name, self.memory),
+        ]
+
+
+def plan(only: re.Pattern[str]) -> Rows:
+    """The rows that match, with one for each listed recipe that the table does not name."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "augcli", "recipes", "--json"],
+        env=environment(),
+        capture_output=True,
+        check=True,
+    )
+    named = {row.title for row in ROWS}
+    found = [*ROWS, *(recipe(name) for name in json.loads(listed.stdout) if name not in named)]
+    return Rows(
+        [row for row in found if only.search(row.name)],
+        [row for row in PEERS if only.search(row.name)],
+        [speedup for speedup in SPEEDUPS if only.search(speedup.name)],
+        [side for side in MAP_SIDES if only.search(_map_name(side))],
+        [name for name in (HELP, FIXED) if only.search(name)],
+        [row for row in MEMORY if only.search(_memory_name(row))],
+    )
+
+
+def _map_name(side: int) -> str:
+    return f"fine-grained map, {f'{side} px' if side else 'native'}"
+
+
+def _memory_name(row: Row) -> str:
+    return f"memory of {row.name}"
+
+
+class Session:
+    """Makes the images, runs all commands in rounds, and turns costs into records."""
+
+    def __init__(self, rows: Rows, work: Path, chosen: argparse.Namespace) -> None:
+        self._rows = rows
+        self._work = work
+        self._rounds: int = chosen.rounds
+        self._environment = environment()
+        self._numbers = count()
+        self._count = {"native": chosen.count, "small": chosen.small_count}
+        self._folders = {"native": repeat(chosen.images, chosen.count, work / "native")}
+        small = chosen.small_images or shrink(self._folders["native"], work / "shrunk")
+        self._folders["small"] = repeat(small, chosen.small_count, work / "small")
+        self._tiny = repeat(small, _TINY, work / "tiny")
+        self._costs: dict[str, list[Cost]] = {}
+        self.left_out: dict[str, str] = {}
+        self.failed = False
+
+    def measure(self) -> list[Record]:
+        """Run everything; the records of what did not fail."""
+        commands = self._commands()
+        for number in range(self._rounds):
+            # Back and forth, so that no row is always the one that comes after another.
+            names = list(commands)[:: -1 if number % 2 else 1]
+            for at, name in enumerate(names):
+                _say(f"round {number + 1} of {self._rounds}, {at + 1} of {len(names)}: {name}")
+                if name not in self.left_out:
+                    self._run(name, *commands[name])
+        records = [*self._throughputs(), *self._speedups(), *self._maps(), *self._starts()]
+        return [*records, *self._memories()]
+
+    def _commands(self) -> dict[str, tuple[list[str], int]]:
+        """Every command of a round with the number of images that it must write; rows next to
+        their floor. OUT stands for a fresh folder."""
+        speedups = [row for speedup in self._rows.speedups for row in (speedup.one, speedup.two)]
+        rows = []
+        for row in dict.fromkeys([*self._rows.rows, *self._rows.peers, *speedups]):
+            if row.needs and find_spec(row.needs) is None:
+                reason = f"{row.needs} is not installed (the extra `bench` has it)"
+                self.left_out[row.name] = reason
+            else:
+                rows.append(row)
+        commands: dict[str, tuple[list[str], int]] = {}
+        for floor in dict.fromkeys(row.floor for row in rows):
+            commands[floor.name] = self._floor(floor), self._count[floor.images]
+            for row in rows:
+                if row.floor == floor:
+                    outputs = self._count[row.images] * row.copies
+                    commands[row.name] = self._row(row), outputs
+        for side in self._rows.maps:
+            images = "small" if side == 32 else "native"
+            module = [sys.executable, "-m", "tests.benchmarks.maps", str(self._folders[images])]
+            commands[_map_name(side)] = [*module, str(side), str(_MAPS[images])], 0
+        if HELP in self._rows.starts:
+            for number in range(_HELPS_A_ROUND):
+                commands[f"{HELP} {number}"] = [sys.executable, "-m", "augcli", "--help"], 0
+        if FIXED in self._rows.starts:
+            commands[FIXED_FLOOR] = self._floor(Floor("small"), self._tiny), _TINY
+            commands[FIXED] = self._generate(self._tiny, 2, ["--recipe", "cutmix"]), _TINY
+        return commands
+
+    def _floor(self, floor: Floor, folder: Path | None = None) -> list[str]:
+        script = str(Path(__file__).with_name("floor.py"))
+        images = str(folder or self._folders[floor.images])
+        size = [str(floor.side)] * 2 if floor.side else []
+        return [sys.executable, script, images, "OUT", str(floor.workers), *size]
+
+    def _row(self, row: Row) -> list[str]:
+        folder = self._folders[row.images]
+        if row.peer:
+            module = ["-m", f"tests.benchmarks.peers.{row.peer}"]
+            return [sys.executable, *module, str(folder), "OUT", str(row.workers)]
+        return self._generate(folder, row.workers, [*row.arguments])
+
+    def _generate(self, folder: Path, workers: int, arguments: list[str]) -> list[str]:
+        head = [sys.executable, "-m", "augcli", "generate", str(folder), "OUT", "--quiet"]
+        return [*head, "--workers", str(workers), *arguments]
+
+    def _run(self, name: str, command: list[str], outputs: int) -> None:
+        folder = self._fresh()
+        out = folder / "out"
+        try:
+            cost = run(_into(out, command), folder, self._environment)
+            made = sum(1 for path in out.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
+            if made != outputs:
+                raise Failed(f"{made} images were written instead of {outputs}")
+        except Failed as error:
+            self._leave_out(name, error)
+        else:
+            self._costs.setdefault(name, []).append(cost)
+        finally:
+            shutil.rmtree(folder)
+
+    def _fresh(self) -> Path:
+        """A folder whose name was never used."""
+        folder = self._work / f"run-{next(self._numbers):05d}"
+        folder.mkdir()
+        return folder
+
+    def _whole(self, *names: str) -> bool:
+        """Whether every round of these commands was measured."""
+        return all(name in self._costs and name not in self.left_out for name in names)
+
+    def _throughputs(self) -> list[Record]:
+        records = []
+        for section, rows in (("Recipe", self._rows.rows), ("By other means", self._rows.peers)):
+            for row in rows:
+                if not self._whole(row.name, row.floor.name):
+                    continue
+                images = self._count[row.images]
+                outputs = images * row.copies
+                pairs = list(zip(self._costs[row.name], self._costs[row.floor.name], strict=True))
+                ratios = [(c.cpu / outputs) / (f.cpu / images) for c, f in pairs]
+                walls = [(c.wall / outputs) / (f.wall / images) for c, f in pairs]
+                beside = {
+                    "wall over floor": median(walls),
+                    "CPU us an output": median(1e6 * c.cpu / outputs for c, _ in pairs),
+                    "floor's": median(1e6 * f.cpu / images for _, f in pairs),
+                }
+                quantity = "CPU over floor"
+                records.append(
+                    Record(section, row.name, quantity, ratios, row.at_most, beside=beside)
+                )
+        return records
+
+    def _speedups(self) -> list[Record]:
+        records = []
+        for speedup in self._rows.speedups:
+            one, two = speedup.one, speedup.two
+            floors = one.floor.name, two.floor.name
+            if not self._whole(one.name, two.name, *floors):
+                continue
+            samples = self._wall_ratios(one.name, two.name)
+            beside = {"the floor's": median(self._wall_ratios(*floors))}
+            least = speedup.at_least
+            records.append(
+                Record("Workers", speedup.name, "speed-up", samples, at_least=least, beside=beside)
+            )
+        return records
+
+    def _wall_ratios(self, one: str, two: str) -> list[float]:
+        pairs = zip(self._costs[one], self._costs[two], strict=True)
+        return [first.wall / second.wall for first, second in pairs]
+
+    def _maps(self) -> list[Record]:
+        records = []
+        for side in self._rows.maps:
+            name = _map_name(side)
+            if not self._whole(name):
+                continue
+            told = [json.loads(cost.stdout) for cost in self._costs[name]]
+            ratios = [one["ours"] / one["opencv"] for one in told]
+            beside = {"us an image": median(one["ours"] for one in told)}
+            beside["OpenCV's"] = median(one["opencv"] for one in told)
+            records.append(Record("Map", name, "CPU over OpenCV's", ratios, beside=beside))
+        return records
+
+    def _starts(self) -> list[Record]:
+        records = []
+        helps = [f"{HELP} {number}" for number in range(_HELPS_A_ROUND)]
+        if self._whole(*helps):
+            costs = [cost for name in helps for cost in self._costs[name]]
+            samples = [1e3 * cost.wall for cost in costs]
+            beside = {"CPU ms": median(1e3 * cost.cpu for cost in costs)}
+            records.append(Record("Help", HELP, "wall ms", samples, HELP_AT_MOST_MS, beside=beside))
+        if self._whole(FIXED, FIXED_FLOOR):
+            samples = [1e3 * cost.cpu for cost in self._costs[FIXED]]
+            beside = {"the floor's": median(1e3 * c.cpu for c in self._costs[FIXED_FLOOR])}
+            most = 1e3 * FIXED_AT_MOST_SECONDS
+            records.append(Record("Fixed cost", FIXED, "CPU ms", samples, most, beside=beside))
+        return records
+
+    def _memories(self) -> list[Record]:
+        records = []
+        for row in self._rows.memory:
+            name = _memory_name(row)
+            _say(name)
+            folder = self._fresh()
+            command = _into(folder / "out", self._row(row))
+            try:
+                parent, *workers = watch(command, folder, self._environment)
+            except Failed as error:
+                self._leave_out(name, error)
+                continue
+            finally:
+                shutil.rmtree(folder)
+            numbered = {f"worker {i}": memory for i, memory in enumerate(workers, 1)}
+            working = workers[0].seconds[0]  # before, the parent imports
+            for process, memory in {"parent": parent, **numbered}.items():
+                first, last = memory.thirds(max(working, memory.seconds[0]))
+                records.append(
+                    Record(
+                        "Memory",
+                        f"{name}: {process}",
+                        "last third over first",
+                        [last / first],
+                        MEMORY_GROWTH_AT_MOST,
+                        beside={"first third, MiB": first / _MIB, "last third, MiB": last / _MIB},
+                    )
+                )
+        return records
+
+    def _leave_out(self, name: str, error: Failed) -> None:
+        self.left_out[name] = str(error)
+        self.failed = True
+
+
+def _into(out: Path, command: list[str]) -> list[str]:
+    """The command with its OUT put in."""
+    return [str(out) if word == "OUT" else word for word in command]
+
+
+def _say(text: str) -> None:
+    """Progress, on one line of a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

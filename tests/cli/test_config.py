@@ -1,0 +1,89 @@
+"""Flag > environment > file > default."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from augcli.cli.config import file_defaults
+from augcli.errors import UserError
+from tests.conftest import Augcli
+
+COMMANDS = {"generate": ["source", "out", "seed", "set"], "preview": ["source", "seed"]}
+
+
+def dry_run(augcli: Augcli, cwd: Path, *arguments: str, env: dict[str, str] | None = None) -> dict:
+    done = augcli("generate", *arguments, "--dry-run", "--json", cwd=cwd, env=env)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_each_source_of_a_setting_gives_way_to_the_next(
+    augcli: Augcli, photos: Path, tmp_path: Path
+) -> None:
+    cwd = tmp_path / "cwd"
+    cwd.mkdir()
+    (cwd / "pyproject.toml").write_text(
+        f"[tool.augcli]\nsource = '{photos}'\nout = 'o'\nrecipe = 'cutmix'\ncopies = 3\n"
+    )
+    assert dry_run(augcli, cwd)["outputs"] == 45
+    assert dry_run(augcli, cwd, env={"AUGCLI_COPIES": "4"})["outputs"] == 60
+    assert dry_run(augcli, cwd, "--copies", "5", env={"AUGCLI_COPIES": "4"})["outputs"] == 75
+    (cwd / "augcli.toml").write_text(
+        f"source = '{photos}'\nout = 'p'\nrecipe = 'mixup'\n[generate]\ncopies = 2\n"
+    )
+    told = dry_run(augcli, cwd)
+    assert (told["outputs"], told["recipe"], told["out"]) == (30, "mixup", "p")
+    told = dry_run(augcli, cwd, env={"AUGCLI_OUT": "q", "AUGCLI_RECIPE": "cutout"})
+    assert (told["out"], told["recipe"]) == ("q", "cutout")
+
+
+def test_keys_reach_the_commands_that_know_them(tmp_path: Path) -> None:
+    (tmp_path / "augcli.toml").write_text(
+        "seed = 1\nout = 'o'\nset = {alpha = 0.4, p = 1}\n[preview]\nseed = 2\n"
+    )
+    assert file_defaults(tmp_path, COMMANDS) == {
+        "generate": {"seed": 1, "out": "o", "set": ["alpha=0.4", "p=1"]},
+        "preview": {"seed": 2},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sede = 1", r"augcli.toml: there is no option 'sede'; did you mean 'seed'\?"),
+        ("[preview]\nout = 'x'", "augcli.toml, table preview: there is no option 'out'"),
+        ("seed = ?\n", "augcli.toml cannot be read as TOML: .*line 1"),
+    ],
+)
+def test_mistakes_in_a_file(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "augcli.toml").write_text(text)
+    with pytest.raises(UserError, match=message):
+        file_defaults(tmp_path, COMMANDS)
+
+
+def test_a_wrong_value_in_the_environment_is_refused(augcli: Augcli, photos: Path) -> None:
+    done = augcli("generate", photos, "o", "-r", "cutmix", env={"AUGCLI_COPIES": "many"})
+    assert done.returncode == 2
+    assert "Invalid value for '--copies'" in done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    import subprocess
+
+    code = (
+        "import sys; sys.argv = ['augcli', 'generate', '--help']\n"
+        "from augcli.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'cv2', 'PIL', 'onnx', 'onnxruntime', 'rich', 'tqdm'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "[]"

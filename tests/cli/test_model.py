@@ -1,0 +1,283 @@
+"""augcli model: what inspect tells, and heads that fit-head fits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from augcli.cli.model import model_app
+from augcli.errors import UserError
+from augcli.image.codec import decode
+from augcli.saliency.classifier import build_spec, classifier_maps
+from augcli.saliency.cost import multiply_adds
+from augcli.saliency.head import HELD_OUT, fit_linear, held_out, held_out_accuracy, minimise
+from augcli.saliency.preprocess import resized
+from tests.conftest import SAMPLE_DATA
+from tests.saliency.onnx_models import GOLDEN, SAMPLE, channel_means, model, real, saved
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def augcli_model(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`augcli model ...`, in this process; a UserError is raised."""
+    monkeypatch.delenv("AUGCLI_MODEL", raising=False)
+    app = typer.Typer()
+    app.add_typer(model_app)
+
+    def run(*arguments: object) -> Result:
+        result = CliRunner().invoke(app, ["model", *map(str, arguments)])
+        if isinstance(result.exception, UserError):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result
+
+    return run
+
+
+def told(result: Result) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(result.stdout)
+    return values
+
+
+def test_inspect_tells_all_of_the_sample(augcli_model: Run) -> None:
+    found = told(augcli_model("inspect", SAMPLE, "--json"))
+    assert found["inputs"] == [{"name": "image", "dtype": "float", "shape": "(N, 3, H, W)"}]
+    assert found["outputs"] == [{"name": "logits", "dtype": "float", "shape": "(N, 5)"}]
+    assert (found["layout"], found["batch"], found["classes"]) == ("NCHW", None, 5)
+    assert (found["size"], found["declared_size"]) == ([96, 96], None)
+    assert found["class_names"] == ["cat", "coffee", "flower", "rocket", "temple"]
+    assert found["preprocessing"] == {
+        "size": [96, 96], "mean": [0.5], "std": [0.25], "scale": 255.0, "order": "rgb",
+    }  # fmt: skip
+    assert [head["name"] for head in found["heads"]] == ["logits"]
+    assert found["feature_maps"][-1] == {
+        "name": "relu4", "dtype": "float", "shape": "(N, 64, 12, 12)",
+    }  # fmt: skip
+    assert found["operators"]["Conv"] == 5
+    assert found["missing_rules"] == {} and found["refusal"] is None
+    weights = onnx.load(SAMPLE).graph.initializer
+    assert found["parameters"] == sum(int(np.prod(tensor.dims)) for tensor in weights)
+    sides, widths = (48, 24, 24, 12, 12), (3, 16, 24, 32, 48, 64)
+    expected = sum(s * s * 9 * a * b for s, a, b in zip(sides, widths, widths[1:], strict=False))
+    assert found["forward"]["multiply_adds"] == pytest.approx((expected + 320) / 1e6)
+    assert found["saliency"]["multiply_adds"] == pytest.approx(2 * expected / 1e6, rel=0.05)
+    assert found["saliency"]["milliseconds"] > 0
+
+
+def test_inspect_for_people(augcli_model: Run) -> None:
+    text = augcli_model("inspect", SAMPLE).stdout
+    for line in (
+        "input    image: float (N, 3, H, W)",
+        "images   96 x 96 (as set), NCHW, any number at a time",
+        "pixels   (pixel / 255 - [0.5]) / [0.25], rgb",
+        "classes  cat, coffee, flower, rocket, temple",
+        "head     logits: (N, 5)",
+        "feature  relu4: (N, 64, 12, 12)",
+        "nodes    Conv 5, Flatten 1, Gemm 1, GlobalAveragePool 1, Relu 5",
+        "cost     52,781 parameters; on one core of this machine:",
+    ):
+        assert line in text.splitlines(), line
+
+
+def test_inspect_says_what_is_not_known(augcli_model: Run, tmp_path: Path) -> None:
+    path = saved(channel_means(), tmp_path)
+    text = augcli_model("inspect", path).stdout
+    assert "224 x 224 (the model takes any; an example)" in text
+    assert "pixels   Nothing says how the model" in text
+    sized = told(augcli_model("inspect", path, "--model-size", "6x4", "--scale", 1, "--json"))
+    assert sized["size"] == [4, 6]
+    assert sized["preprocessing"]["scale"] == 1.0
+
+
+def test_inspect_names_missing_rules(augcli_model: Run, tmp_path: Path) -> None:
+    nodes = [
+        onnx.helper.make_node("Flatten", ["image"], ["flat"]),
+        onnx.helper.make_node("Reshape", ["flat", "shape"], ["square"]),
+        onnx.helper.make_node("Det", ["square"], ["logits"], name="volume"),
+    ]
+    weights = {"shape": np.array([-1, 1, 4, 4])}
+    path = saved(model(nodes, weights, ["N", 1, 4, 4], {"logits": ["N", 1]}), tmp_path)
+    found = told(augcli_model("inspect", path, "--json"))
+    assert found["missing_rules"] == {"Det": ["volume"]}
+    assert found["saliency"] is None
+    assert "no rule  Det: volume" in augcli_model("inspect", path).stdout.splitlines()
+
+
+def test_inspect_heads_of_a_model_with_two(augcli_model: Run) -> None:
+    path = GOLDEN / "aux_head_op17/model.onnx"
+    found = told(augcli_model("inspect", path, "--json"))
+    assert {head["name"] for head in found["heads"]} == {"logits", "aux_logits"}
+    aux = told(augcli_model("inspect", path, "--head", "aux_logits", "--json"))
+    assert aux["saliency"]["multiply_adds"] < found["saliency"]["multiply_adds"]
+
+
+def test_inspect_real_models(augcli_model: Run) -> None:
+    found = told(augcli_model("inspect", real("mobilenetv2_fp32"), "--json"))
+    assert found["classes"] == 1000 and found["missing_rules"] == {}
+    assert found["forward"]["multiply_adds"] == pytest.approx(301, abs=1)
+    assert found["parameters"] == pytest.approx(3.49e6, rel=0.01)
+
+
+def test_inspect_refuses_what_is_no_model(augcli_model: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").write_text("x")
+    with pytest.raises(UserError, match=r"x\.onnx is not"):
+        augcli_model("inspect", tmp_path / "x.onnx")
+
+
+def test_multiply_adds_of_each_operator() -> None:
+    def event(name: str, made: list[int], *given: list[int]) -> dict[str, Any]:
+        shapes = [{"float": shape} for shape in given]
+        told = {"op_name": name, "input_type_shape": shapes, "output_type_shape": [{"float": made}]}
+        return {"cat": "Node", "args": told}
+
+    assert multiply_adds([event("Conv", [1, 8, 5, 5], [1, 4, 5, 5], [8, 2, 3, 3])]) == 3600
+    assert multiply_adds([event("ConvTranspose", [1, 6, 9, 9], [1, 4, 4, 4], [4, 6, 2, 2])]) == 1536
+    assert multiply_adds([event("MatMul", [2, 7, 3], [2, 7, 5], [5, 3])]) == 210
+    assert multiply_adds([event("Gemm", [2, 3], [2, 5], [3, 5])]) == 30
+    assert multiply_adds([event("Relu", [9], [9]), {"cat": "Session", "args": {}}]) == 0
+
+
+def test_minimise_finds_the_minimum() -> None:
+    rng = np.random.default_rng(0)
+    root = rng.standard_normal((12, 12)) + 3 * np.eye(12)
+    curvature, target = root @ root.T, rng.standard_normal(12)
+
+    def loss(x: Any) -> tuple[float, Any]:
+        off = x - target
+        return float(0.5 * off @ curvature @ off), curvature @ off
+
+    np.testing.assert_allclose(minimise(loss, np.zeros(12)), target, atol=1e-5)
+
+
+def test_fit_is_the_logistic_optimum() -> None:
+    """Where the mean residual of each scaled feature balances the decay."""
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((300, 5)) * [1, 10, 0.1, 3, 1] + 4
+    features[:, 4] = 7  # tells nothing
+    labels = (features[:, 0] > 4).astype(int) + 2 * (features[:, 1] > 4) * (rng.random(300) < 0.7)
+    head = fit_linear(features, labels, 4)
+    logits = head.logits(features)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    residual = shares - np.eye(4)[labels]
+    scaled = (features - features.mean(axis=0))[:, :4] / features.std(axis=0)[:4]
+    pull = scaled.T @ residual / 300 + 1e-3 * head.weights[:4] * features.std(axis=0)[:4, None]
+    assert np.abs(pull).max() < 1e-5
+    assert np.abs(residual.mean(axis=0)).max() < 1e-5
+    assert not head.weights[4].any()
+    assert np.mean(head.predict(features) == labels) > 0.75
+    again = fit_linear(features, labels, 4)
+    np.testing.assert_array_equal(again.weights, head.weights)
+
+
+def test_held_out_are_every_fifth_of_a_class() -> None:
+    labels = np.array([0] * 11 + [1] * 4 + [2] * 5)
+    chosen = held_out(labels)
+    assert np.flatnonzero(chosen).tolist() == [4, 9, 19]
+    assert HELD_OUT == 5
+    rng = np.random.default_rng(0)
+    noise, alike = rng.standard_normal((2000, 3)), rng.integers(0, 4, 2000)
+    accuracy = held_out_accuracy(noise, alike, 4)
+    assert accuracy is not None and 0.15 < accuracy < 0.35  # chance: it was not fitted to these
+    assert held_out_accuracy(noise[:4], np.array([0, 1, 2, 3]), 4) is None
+
+
+def test_a_fitted_head_is_a_linear_one_on_pooled_features(
+    augcli_model: Run, tmp_path: Path
+) -> None:
+    out = tmp_path / "early.onnx"
+    found = told(
+        augcli_model("fit-head", SAMPLE, SAMPLE_DATA, "--at", "relu2", "-o", out, "--json")
+    )
+    assert found == {
+        "model": str(out), "head": "early", "images": 30, "features": 32, "accuracy": 1.0,
+    }  # fmt: skip
+    session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    before = onnxruntime.InferenceSession(SAMPLE, providers=["CPUExecutionProvider"])
+    right = 0
+    for label, name in enumerate(("cat/eye.jpg", "coffee/saucer.jpg", "flower/two.jpg")):
+        image = resized(decode((SAMPLE_DATA / name).read_bytes()), (96, 96))
+        tensor = ((image / 255 - 0.5) / 0.25).astype(np.float32).transpose(2, 0, 1)[None]
+        logits, early = session.run(["logits", "early"], {"image": tensor})
+        np.testing.assert_array_equal(logits, before.run(None, {"image": tensor})[0])
+        right += int(early.argmax()) == label
+    assert right == 3
+    made = onnx.load(out)
+    onnx.checker.check_model(made)
+    metadata = {entry.key: entry.value for entry in made.metadata_props}
+    assert json.loads(metadata["augcli"]) == {
+        "size": [96, 96], "mean": [0.5], "std": [0.25], "scale": 255.0, "order": "rgb",
+        "head": "early", "classes": ["cat", "coffee", "flower", "rocket", "temple"],
+    }  # fmt: skip
+
+
+def test_a_fitted_head_is_used_by_itself(augcli_model: Run, tmp_path: Path) -> None:
+    """Without options: metadata says what it needs, and only what lies before it is run."""
+    out = tmp_path / "early.onnx"
+    augcli_model("fit-head", SAMPLE, SAMPLE_DATA, "--at", "relu1", "-o", out)
+    spec = build_spec(out, ("cat", "rocket"), [("gradient", None)])
+    assert (spec.head, spec.class_map, spec.outputs) == ("early", (0, 3), 5)
+    image = decode((SAMPLE_DATA / "rocket/pad.jpg").read_bytes())
+    (found,) = classifier_maps(spec, "gradient", [image], [((1,), (1.0,))])
+    assert found.shape == image.shape[:2] and found.any()
+    whole = told(augcli_model("inspect", SAMPLE, "--json"))
+    early = told(augcli_model("inspect", out, "--json"))
+    assert early["saliency"]["multiply_adds"] < whole["saliency"]["multiply_adds"] / 3
+
+
+@pytest.mark.parametrize(
+    ("case", "at"), [("fp16_op17", None), ("fixed_batch1_op17", None), ("vit_dynamo18", None)]
+)
+def test_heads_of_other_exports(
+    augcli_model: Run, tmp_path: Path, case: str, at: str | None
+) -> None:
+    path, out = GOLDEN / case / "model.onnx", tmp_path / "early.onnx"
+    features = told(augcli_model("inspect", path, "--json"))["feature_maps"]
+    tensor = at or features[0]["name"]
+    options = ("--scale", 255, "--name", "aux")
+    found = told(
+        augcli_model("fit-head", path, SAMPLE_DATA, "--at", tensor, "-o", out, *options, "--json")
+    )
+    assert found["head"] == "aux" and found["accuracy"] > 0.2
+    spec = build_spec(out, ["temple"], [("gradient", None)])
+    (image,) = [decode((SAMPLE_DATA / "temple/hill.jpg").read_bytes())]
+    assert classifier_maps(spec, "gradient", [image], [((0,), (1.0,))])[0].any()
+
+
+def test_an_unreadable_image_is_left_out(augcli_model: Run, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for name in ("cat/eye.jpg", "rocket/pad.jpg"):
+        (data / name).parent.mkdir(parents=True)
+        (data / name).write_bytes((SAMPLE_DATA / name).read_bytes())
+    (data / "cat/broken.jpg").write_bytes(b"\xff\xd8\xff")
+    result = augcli_model(
+        "fit-head", SAMPLE, data, "--at", "relu1", "-o", tmp_path / "e.onnx", "--json"
+    )
+    assert "cat/broken.jpg is left out" in result.stderr
+    assert told(result)["images"] == 2 and told(result)["accuracy"] is None
+
+
+def test_fit_head_refuses_before_any_work(augcli_model: Run, tmp_path: Path) -> None:
+    out = tmp_path / "early.onnx"
+    out.touch()
+    fit = ("fit-head", SAMPLE, SAMPLE_DATA, "--at")
+    with pytest.raises(UserError, match="exists; give --overwrite"):
+        augcli_model(*fit, "relu1", "-o", out)
+    with pytest.raises(UserError, match="no tensor named 'relu9'; did you mean"):
+        augcli_model(*fit, "relu9", "-o", out, "--overwrite")
+    with pytest.raises(UserError, match="'logits' already; give another --name"):
+        augcli_model(*fit, "relu1", "-o", out, "--overwrite", "--name", "logits")
+    with pytest.raises(UserError, match="There is no folder"):
+        augcli_model(*fit, "relu1", "-o", tmp_path / "no/early.onnx")
+    with pytest.raises(UserError, match="--at features is no feature map but 64"):
+        augcli_model(*fit, "features", "-o", out, "--overwrite")
+    assert out.read_bytes() == b""

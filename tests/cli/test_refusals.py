@@ -1,0 +1,119 @@
+"""A user's mistake leaves one sentence that names the thing and the remedy, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Augcli, write_photo
+
+CASES = {
+    "no recipe": (["generate", "S", "O"], "No recipe is given; add --recipe NAME"),
+    "unknown recipe": (
+        ["generate", "S", "O", "-r", "cutmux"],
+        "There is no recipe 'cutmux' (did you mean 'cutmix'?); `augcli recipes` lists them.",
+    ),
+    "unknown option of a recipe": (
+        ["generate", "S", "O", "-r", "cutmix", "--set", "alhpa=1"],
+        "Recipe cutmix has no option 'alhpa' (did you mean 'alpha'?)",
+    ),
+    "value out of bounds": (
+        ["generate", "S", "O", "-r", "cutmix", "--set", "alpha=-1"],
+        "Option alpha=-1 of recipe cutmix is wrong: Input should be greater than 0",
+    ),
+    "set without a value": (
+        ["generate", "S", "O", "-r", "cutmix", "--set", "alpha"],
+        "--set alpha is not key=value",
+    ),
+    "bad size": (["generate", "S", "O", "-r", "cutmix", "--size", "9y9"], "--size 9y9 is not"),
+    "bad colour": (
+        ["generate", "S", "O", "-r", "cutmix", "--background", "red"],
+        "--background red is not a colour",
+    ),
+    "missing source": (["generate", "nowhere", "O", "-r", "cutmix"], "nowhere does not exist"),
+    "empty source": (["generate", "E", "O", "-r", "cutmix"], "E is empty"),
+    "no class folders": (
+        ["generate", "L", "O", "-r", "cutmix"],
+        "L holds 1 image files but no class",
+    ),
+    "one image for a mix": (
+        ["generate", "1", "O", "-r", "cutmix"],
+        "Recipe cutmix mixes 2 images, but SOURCE 1 has 1",
+    ),
+    "one class for different-class": (
+        ["generate", "S1", "O", "-r", "cutmix", "--pair", "different-class"],
+        "--pair different-class needs two classes",
+    ),
+    "out inside source": (["generate", "S", "S/out", "-r", "cutmix"], "lie one inside the other"),
+    "out is source": (["generate", "S", "S", "-r", "cutmix"], "lie one inside the other"),
+    "out is a file": (["generate", "S", "F", "-r", "cutmix"], "OUT F is a file"),
+    "out holds something": (["generate", "S", "N", "-r", "cutmix"], "OUT N is not empty"),
+    "nothing to resume": (
+        ["generate", "S", "N", "-r", "cutmix", "--resume"],
+        "OUT N holds no run to resume",
+    ),
+    "resume and overwrite": (
+        ["generate", "S", "O", "-r", "cutmix", "--resume", "--overwrite"],
+        "--resume and --overwrite exclude each other",
+    ),
+    "preview into no folder": (
+        ["preview", "S", "-r", "cutmix", "--to", "no/p.png"],
+        "--to no/p.png cannot be written: No such file or directory",
+    ),
+    "preview as text": (["preview", "S", "-r", "cutmix", "--to", "p.txt"], "--to p.txt is no PNG"),
+    "verify nothing": (["verify", "O"], "OUT O does not exist"),
+    "verify no run": (["verify", "N"], "classes.txt is missing; give the folder of a finished run"),
+    "recipes unknown": (["recipes", "mixupp"], "did you mean 'mixup'?"),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "cwd"
+    for name in ("S/a/1.png", "S/b/2.png", "1/a/1.png", "S1/a/1.png", "S1/a/2.png", "L/x.png"):
+        write_photo(root / name, 1, 20, 20)
+    (root / "E").mkdir()
+    (root / "N").mkdir()
+    (root / "N/file.txt").write_text("mine")
+    (root / "F").write_text("a file")
+    return root
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_sentence_exit_2_nothing_written(augcli: Augcli, folder: Path, case: str) -> None:
+    arguments, message = CASES[case]
+    before = sorted(folder.rglob("*"))
+    done = augcli(*arguments, cwd=folder)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.startswith("augcli: ")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_unknown_flag_is_refused_by_name(augcli: Augcli, folder: Path) -> None:
+    done = augcli("generate", "S", "O", "--recipes", "cutmix", cwd=folder)
+    assert done.returncode == 2
+    assert "--recipes" in done.stderr
+    assert "--recipe" in done.stderr.replace("--recipes", "")
+
+
+@pytest.mark.parametrize("broken", ["raise ImportError('libGL.so.1')", "__version__ = '4'"])
+def test_opencv_that_cannot_serve_is_one_sentence(
+    augcli: Augcli, folder: Path, tmp_path: Path, broken: str
+) -> None:
+    from tests.conftest import ROOT
+
+    shadow = tmp_path / "shadow"
+    shadow.mkdir()
+    (shadow / "cv2.py").write_text(broken)
+    done = augcli(
+        "generate", "S", "O", "-r", "saliencymix", cwd=folder,
+        env={"PYTHONPATH": f"{shadow}:{ROOT}"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "opencv-contrib-python" in done.stderr
+    assert not (folder / "O").exists()

@@ -1,0 +1,228 @@
+"""augcli saliency writes maps and pictures of them; options about a classifier."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from augcli.cli import model_options
+from augcli.cli.model_options import (
+    DeviceChoice,
+    Order,
+    TargetChoice,
+    is_of_classifier,
+    read_classifier,
+    read_settings,
+)
+from augcli.cli.saliency import saliency
+from augcli.errors import UserError
+from augcli.image.codec import decode
+from augcli.saliency.classifier import CLASSIFIER_DETECTORS, build_spec, classifier_maps
+from augcli.saliency.detectors import DETECTORS, detect
+from augcli.saliency.overlay import overlay
+from augcli.saliency.settings import ModelSettings
+from tests.conftest import SAMPLE_DATA, Augcli, tree, write_photo
+from tests.saliency.onnx_models import SAMPLE
+
+CLASSES = ("cat", "coffee", "flower", "rocket", "temple")
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def augcli_saliency(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """`augcli saliency ...`, in this process, with a cache of its own; a UserError is raised."""
+    monkeypatch.setenv("AUGCLI_SALIENCY_CACHE", str(tmp_path / "cache"))
+    app = typer.Typer()
+    app.command()(saliency)
+
+    def run(*arguments: object) -> Result:
+        result = CliRunner().invoke(app, [*map(str, arguments)])
+        if isinstance(result.exception, UserError):
+            raise result.exception
+        return result
+
+    return run
+
+
+def rows(out: Path, name: str = "maps.jsonl") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / name).read_text().splitlines()]
+
+
+def photo(row: dict[str, Any]) -> Any:
+    return decode((SAMPLE_DATA / row["source_path"]).read_bytes())
+
+
+def test_gradient_maps_as_png_with_overlays(augcli_saliency: Run, tmp_path: Path) -> None:
+    out = tmp_path / "maps"
+    options = ("--saliency", "gradient", "--model", SAMPLE, "--device", "cpu", "--overlay")
+    result = augcli_saliency(SAMPLE_DATA, out, *options, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == {
+        "out": str(out), "method": "gradient", "maps": 30, "flat": 0, "skipped": 0,
+    }  # fmt: skip
+    spec = build_spec(SAMPLE, CLASSES, [("gradient", None)])
+    written = rows(out)
+    assert len(written) == 30
+    assert not (out / "errors.jsonl").exists()
+    for row in written[::7]:
+        label = ((CLASSES.index(row["class_name"]),), (1.0,))
+        (found,) = classifier_maps(spec, "gradient", [photo(row)], [label])
+        assert row["file_name"] == f"{row['source_path']}.png"
+        levels = cv2.imread(str(out / row["file_name"]), cv2.IMREAD_UNCHANGED)
+        assert levels.dtype == np.uint16 and levels.max() == 65535
+        expected = np.rint(found.astype(np.float64) * (65535 / float(found.max())))
+        np.testing.assert_array_equal(levels, expected)
+        assert row["highest"] == float(found.max())
+        assert (row["height"], row["width"]) == found.shape
+        assert (row["saliency_method"], row["flat"]) == ("gradient", False)
+        drawn = cv2.imread(str(out / f"{row['source_path']}.overlay.jpg"), cv2.IMREAD_COLOR_RGB)
+        assert np.abs(drawn.astype(int) - overlay(photo(row), found)).mean() < 3
+
+
+def test_maps_as_arrays_and_at_low_resolution(augcli_saliency: Run, tmp_path: Path) -> None:
+    out = tmp_path / "maps"
+    options = ("--saliency", "gradcam", "--saliency-size", 48, "--map-format", "npy")
+    given = (SAMPLE_DATA, out, *options, "--model", SAMPLE, "--device", "cpu")
+    assert augcli_saliency(*given).exit_code == 0
+    row = rows(out)[8]
+    spec = build_spec(SAMPLE, CLASSES, [("gradcam", 48)])
+    label = ((CLASSES.index(row["class_name"]),), (1.0,))
+    (found,) = classifier_maps(spec, "gradcam", [photo(row)], [label], 48)
+    np.testing.assert_array_equal(np.load(out / row["file_name"]), found)
+    assert row["saliency_method"] == "gradcam@48"
+
+
+@pytest.mark.parametrize("method", [None, *DETECTORS])
+def test_maps_without_a_classifier(
+    augcli_saliency: Run, tmp_path: Path, method: str | None
+) -> None:
+    data, out = tmp_path / "data", tmp_path / "maps"
+    for number in range(3):
+        write_photo(data / f"c{number % 2}" / f"{number}.png", number, 50, 40)
+    chosen = () if method is None else ("--saliency", method)
+    assert augcli_saliency(data, out, *chosen, "--map-format", "npy").exit_code == 0
+    for row in rows(out):
+        image = decode((data / row["source_path"]).read_bytes())
+        (expected,) = detect(method or "fine-grained", [image])
+        np.testing.assert_array_equal(np.load(out / row["file_name"]), expected)
+
+
+def test_flat_and_unreadable_inputs_are_told(augcli_saliency: Run, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "maps"
+    (data / "a b").mkdir(parents=True)
+    cv2.imwrite(str(data / "a b/flat.png"), np.full((20, 30, 3), 77, np.uint8))
+    (data / "a b/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    result = augcli_saliency(data, out)
+    assert result.exit_code == 1
+    assert "1 maps in" in result.stdout and "1 of them flat; 1 inputs skipped" in result.stdout
+    (row,) = rows(out)
+    assert row["flat"] and row["file_name"] == "a b/flat.png.png"
+    assert not cv2.imread(str(out / row["file_name"]), cv2.IMREAD_UNCHANGED).any()
+    (error,) = rows(out, "errors.jsonl")
+    assert error["source_path"] == "a b/broken.png" and "PNG" in error["reason"]
+    assert augcli_saliency(data, tmp_path / "again", "--max-errors", 1).exit_code == 0
+
+
+def test_names_that_not_every_system_takes(augcli_saliency: Run, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "maps"
+    write_photo(data / "what?" / "who: me.png", 1, 30, 20)
+    assert augcli_saliency(data, out).exit_code == 0
+    (row,) = rows(out)
+    assert row["file_name"] == f"what%3F/{row['source_id']}.png"
+    assert (out / row["file_name"]).is_file()
+
+
+def test_wrong_usage(augcli_saliency: Run, tmp_path: Path) -> None:
+    out = tmp_path / "maps"
+    for told, options in (
+        ("no saliency detector 'gradeint'", ("--saliency", "gradeint")),
+        ("--saliency gradient needs a classifier; give --model", ("--saliency", "gradient")),
+        ("--model-size 0 is not a size", ("--saliency", "gradient", "--model", SAMPLE,
+                                          "--model-size", 0)),
+        ("--mean x is not imagenet, a number", ("--saliency", "gradient", "--model", SAMPLE,
+                                                "--mean", "x")),
+        ("one inside the other", ("--saliency", "fine-grained")),
+    ):  # fmt: skip
+        where = SAMPLE_DATA / "maps" if "inside" in told else out
+        with pytest.raises(UserError, match=told):
+            augcli_saliency(SAMPLE_DATA, where, *options)
+    assert not out.exists() and not (SAMPLE_DATA / "maps").exists()
+    out.mkdir()
+    (out / "mine").touch()
+    with pytest.raises(UserError, match="is not empty"):
+        augcli_saliency(SAMPLE_DATA, out)
+
+
+def test_classifier_detectors_are_those_of_the_options() -> None:
+    assert tuple(model_options._OF_A_CLASSIFIER) == CLASSIFIER_DETECTORS
+    assert is_of_classifier("gradcam") and not is_of_classifier("fine-grained")
+
+
+def test_options_become_settings() -> None:
+    found = read_settings(
+        head="h", layer="l", model_size="320x240", mean="104,117,123", std="imagenet", scale=1,
+        channel_order=Order.bgr,
+    )  # fmt: skip
+    assert found == ModelSettings(
+        head="h", layer="l", size=(240, 320), mean=(104, 117, 123), std="imagenet", scale=1,
+        order="bgr",
+    )  # fmt: skip
+
+
+def test_a_classifier_only_where_one_is_asked_for(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    plain = [("fine-grained", None), ("spectral-residual", 64)]
+    assert read_classifier(plain, CLASSES, model=None, warn=warnings.append) is None
+    assert warnings == []
+    assert read_classifier(plain, CLASSES, model=SAMPLE, warn=warnings.append) is None
+    assert len(warnings) == 1 and "is not used" in warnings[0]
+    spec = read_classifier(
+        [*plain, ("gradient", 48), ("gradient", 48)], CLASSES, model=SAMPLE,
+        device=DeviceChoice.cpu, target=TargetChoice.predicted, saliency_cache=str(tmp_path),
+    )  # fmt: skip
+    assert spec is not None
+    assert (spec.class_map, spec.cache, spec.device) == (None, str(tmp_path), "cpu")
+    uncached = read_classifier(
+        [("gradient", None)], CLASSES, model=SAMPLE, device=DeviceChoice.cpu,
+        saliency_cache="none",
+    )  # fmt: skip
+    assert uncached is not None and uncached.cache is None
+
+
+def test_the_default_cache_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("augcli.saliency.cache.default_folder", lambda: tmp_path / "mine")
+    spec = read_classifier([("gradient", None)], CLASSES, model=SAMPLE, device=DeviceChoice.cpu)
+    assert spec is not None and spec.cache == str(tmp_path / "mine")
+    assert any((tmp_path / "mine").rglob("*")), "the differentiated model is there"
+
+
+def test_same_bytes_for_any_number_of_workers_with_and_without_a_cache(
+    augcli: Augcli, tmp_path: Path
+) -> None:
+    asked = ("-r", "cutout", "--keep", "--saliency", "gradient", "--model", SAMPLE, "-k", 2)
+    trees = []
+    for number, more in enumerate(
+        (
+            ("-j", 1, "--saliency-cache", "none"),
+            ("-j", 3, "--saliency-cache", tmp_path / "cache"),
+            ("-j", 2, "--saliency-cache", tmp_path / "cache"),
+        )
+    ):
+        out = tmp_path / f"out{number}"
+        done = augcli("generate", SAMPLE_DATA, out, *asked, *more, "--device", "cpu")
+        assert done.returncode == 0, done.stderr
+        trees.append(tree(out / "train"))
+    assert len(trees[0]) == 61
+    assert trees[0] == trees[1] == trees[2]
+    rows = [json.loads(line) for line in (tmp_path / "out0/train/metadata.jsonl").open()]
+    assert {row["saliency_method"] for row in rows} == {"gradient"}
+    kept = [json.loads(row["params"])["keep"] for row in rows]
+    assert all(k["score"] < k["threshold"] for k in kept if k["admissible"])

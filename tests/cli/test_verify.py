@@ -1,0 +1,207 @@
+"""augcli verify finds what is wrong with an output directory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from augcli.manifest.row import to_line
+from tests.conftest import Augcli, tree, write_photo
+
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture
+def out(augcli: Augcli, photos: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "out"
+    done = augcli("generate", photos, folder, "-r", "cutmix", "--pair", "different-class")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def read(out: Path) -> Rows:
+    return [json.loads(line) for line in (out / "train/metadata.jsonl").open()]
+
+
+def write(out: Path, rows: Rows) -> None:
+    text = "".join(to_line(row) for row in rows)
+    (out / "train/metadata.jsonl").write_text(text)
+
+
+def mixed(rows: Rows) -> dict[str, Any]:
+    return next(row for row in rows if len(row["label_ids"]) == 2)
+
+
+def flip_a_byte(out: Path) -> str:
+    path = out / "train" / read(out)[3]["file_name"]
+    data = bytearray(path.read_bytes())
+    data[-9] ^= 1
+    path.write_bytes(data)
+    return "sha256"
+
+
+def lose_a_file(out: Path) -> str:
+    (out / "train" / read(out)[3]["file_name"]).unlink()
+    return "the file is missing"
+
+
+def add_a_file(out: Path) -> str:
+    Image.new("RGB", (3, 3)).save(out / "train" / "ant" / "more.png")
+    return "no row names this file"
+
+
+def change(out: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    rows = read(out)
+    edit(mixed(rows))
+    write(out, rows)
+
+
+def change_a_weight(out: Path) -> str:
+    change(out, lambda row: row["label_weights"].__setitem__(0, row["label_weights"][0] + 0.01))
+    return "label weights sum to 1.01"
+
+
+def name_a_class_that_is_none(out: Path) -> str:
+    change(out, lambda row: row["label_ids"].__setitem__(1, 7))
+    return "label id 7 is not in classes.txt"
+
+
+def swap_the_label(out: Path) -> str:
+    def swap(row: dict[str, Any]) -> None:
+        row["label"] = next(i for i in row["label_ids"] if i != row["label"])
+
+    change(out, swap)
+    return "is not the class of greatest weight"
+
+
+def change_the_size(out: Path) -> str:
+    change(out, lambda row: row.update(width=row["width"] + 1))
+    return "the row says"
+
+
+def move_a_box_outside(out: Path) -> str:
+    change(out, lambda row: row.update(boxes=[[0, 0, 9999, 1]]))
+    return "lies outside"
+
+
+def repeat_a_row(out: Path) -> str:
+    rows = read(out)
+    write(out, [*rows, rows[0]])
+    return "two rows name this file"
+
+
+def cut_the_manifest(out: Path) -> str:
+    path = out / "train/metadata.jsonl"
+    path.write_bytes(path.read_bytes()[:-50])
+    return "line 15 breaks off"
+
+
+def climb_out_of_the_folder(out: Path) -> str:
+    change(out, lambda row: row.update(file_name="../../secret.jpg"))
+    return "the file name is not <class>/<file>"
+
+
+HARMS = [
+    flip_a_byte, lose_a_file, add_a_file, change_a_weight, name_a_class_that_is_none,
+    swap_the_label, change_the_size, move_a_box_outside, repeat_a_row, cut_the_manifest,
+    climb_out_of_the_folder,
+]  # fmt: skip
+
+
+def test_a_whole_output_passes(augcli: Augcli, out: Path) -> None:
+    done = augcli("verify", out, "--replay", "--json")
+    assert done.returncode == 0, done.stdout
+    assert json.loads(done.stdout) == {
+        "out": str(out),
+        "rows": 15,
+        "replayed": 15,
+        "repaired": 0,
+        "faults": [],
+    }
+    assert "4 made again" in augcli("verify", out, "--replay", 4).stdout
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_planted_faults_are_found(augcli: Augcli, out: Path, harm: Callable[[Path], str]) -> None:
+    expected = harm(out)
+    done = augcli("verify", out, "--json")
+    assert done.returncode == 1
+    faults = [fault["what"] for fault in json.loads(done.stdout)["faults"]]
+    assert any(expected in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (lambda row: row.update(lam=row["lam"] / 2), "another lam"),
+        (lambda row: row.update(params='{"box":[0,0,2,2]}'), "another image"),
+        (lambda row: row.update(params='{"bux":[0,0,2,2]}'), "do not fit"),
+        (lambda row: row.update(params="{"), "do not fit"),
+        (lambda row: row.update(source_ids=row["source_ids"][::-1]), " in 15 rows, 15 made again."),
+        (lambda row: row["source_ids"].__setitem__(0, "f" * 16), "no longer in SOURCE"),
+    ],
+)
+def test_replay_finds_what_a_row_alone_does_not_show(
+    augcli: Augcli, out: Path, edit: Callable[[dict[str, Any]], object], expected: str
+) -> None:
+    change(out, edit)
+    assert augcli("verify", out).returncode == 0
+    done = augcli("verify", out, "--replay")
+    assert done.returncode == 1
+    assert expected in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("harm", [*HARMS, None])
+def test_repair_makes_again_exactly_what_is_broken(
+    augcli: Augcli, out: Path, harm: Callable[[Path], str] | None
+) -> None:
+    before = tree(out / "train")
+    stamps = {path: path.stat().st_mtime_ns for path in out.glob("train/*/*.jpg")}
+    if harm is None:
+        (out / "train/metadata.jsonl").unlink()
+        (out / "classes.txt").unlink()
+    else:
+        harm(out)
+    done = augcli("verify", out, "--repair", "--json")
+    stray = out / "train/ant/more.png"
+    if harm is add_a_file:  # it does not look like an output of ours, and is left for its owner
+        assert done.returncode == 1
+        stray.unlink()
+        done = augcli("verify", out, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert tree(out / "train") == before
+    assert not list(out.glob(".augcli/repair*"))
+    moved = [path for path, stamp in stamps.items() if path.stat().st_mtime_ns != stamp]
+    assert len(moved) == (1 if harm in (flip_a_byte, lose_a_file) else 0)
+    assert augcli("verify", out, "--replay").returncode == 0
+
+
+def test_repair_needs_the_source_as_it_was(augcli: Augcli, out: Path, photos: Path) -> None:
+    lose_a_file(out)
+    write_photo(photos / "ant/new.jpg", 5, 20, 20)
+    done = augcli("verify", out, "--repair")
+    assert done.returncode == 2
+    assert "are no longer those that OUT was made from" in done.stderr
+
+
+def test_a_manifest_of_another_run_is_found(augcli: Augcli, out: Path, photos: Path) -> None:
+    other = out.with_name("other")
+    assert augcli("generate", photos, other, "-r", "cutmix", "--seed", 9).returncode == 0
+    (out / "train/metadata.jsonl").write_bytes((other / "train/metadata.jsonl").read_bytes())
+    done = augcli("verify", out, "--json")
+    assert done.returncode == 1
+    assert len(json.loads(done.stdout)["faults"]) == 30
+
+
+def test_replay_without_its_source_is_one_sentence(augcli: Augcli, out: Path, photos: Path) -> None:
+    photos.rename(photos.with_name("moved"))
+    done = augcli("verify", out, "--replay")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "photos does not exist" in done.stderr

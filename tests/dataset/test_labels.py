@@ -1,0 +1,58 @@
+"""Soft labels mix linearly; names survive any bytes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from augcli.dataset.labels import (
+    SoftLabel,
+    class_folder,
+    dense,
+    from_printable,
+    mix,
+    one_hot,
+    printable,
+    smooth,
+)
+
+
+def test_mix_adds_shares_of_equal_classes_and_drops_zeros() -> None:
+    a, b = SoftLabel((0, 2), (0.25, 0.75)), one_hot(2)
+    assert mix([a, b], [0.5, 0.5]) == SoftLabel((0, 2), (0.125, 0.875))
+    assert mix([one_hot(1), one_hot(3)], [1.0, 0.0]) == one_hot(1)
+
+
+def test_dominant_is_the_target_on_a_tie() -> None:
+    assert mix([one_hot(4), one_hot(1)], [0.5, 0.5]).dominant == 4
+    assert mix([one_hot(4), one_hot(1)], [0.4, 0.6]).dominant == 1
+
+
+def test_smoothing_and_dense() -> None:
+    label = smooth(one_hot(1), 0.1, 4)
+    assert dense(label, 4) == pytest.approx([0.025, 0.925, 0.025, 0.025], abs=1e-15)
+    assert smooth(one_hot(1), 0.0, 4) == one_hot(1)
+
+
+@given(st.binary(min_size=1, max_size=40))
+def test_printable_is_reversible_and_printable(name: bytes) -> None:
+    text = printable(name)
+    text.encode("utf-8")
+    assert not any(ord(character) < 0x20 for character in text)
+    assert from_printable(text) == name
+
+
+def test_printable_keeps_ordinary_names() -> None:
+    assert printable("Käse 100%.jpg".encode()) == "Käse 100%.jpg"
+    assert printable(b"a\nb\\\xff") == "a\\x0ab\\x5c\\xff"
+
+
+@given(st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
+def test_class_folders_are_safe_and_distinct(first: str, second: str) -> None:
+    first, second = (t.encode("utf-8", "replace").decode() for t in (first, second))
+    folder = class_folder(first)
+    assert folder not in ("", ".", "..")
+    assert not set(folder) & set("/\\\0\n")
+    assert not folder.startswith(".")
+    assert (folder == class_folder(second)) == (first == second)

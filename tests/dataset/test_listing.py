@@ -1,0 +1,141 @@
+"""Listing folders and lists of paths."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from augcli.choices import LabelsFrom
+from augcli.dataset.imagefolder import read_image_folder
+from augcli.dataset.labels import one_hot
+from augcli.dataset.listing import ListingBuilder, sample_id
+from augcli.dataset.pathlist import read_path_list
+from augcli.errors import UserError
+
+
+def fill(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    return root
+
+
+def paths(listing: object) -> list[str]:
+    return [listing.sample(i).relative for i in range(len(listing))]  # type: ignore[attr-defined,arg-type]
+
+
+def test_classes_are_folders_in_order_and_images_lie_at_any_depth(tmp_path: Path) -> None:
+    root = fill(
+        tmp_path,
+        *("b/2.JPG", "b/1.png", "a/x/deep/3.webp", "a/4.jpeg", "a/y.txt", "b/.hidden.jpg"),
+        *("empty/readme.md", ".git/a.jpg", "loose.jpg", "B/5.tiff"),
+    )
+    listing = read_image_folder(root)
+    assert listing.classes == ("B", "a", "b")
+    assert paths(listing) == ["B/5.tiff", "a/4.jpeg", "a/x/deep/3.webp", "b/1.png", "b/2.JPG"]
+    sample = listing.sample(2)
+    assert sample.path == os.fsencode(root / "a/x/deep/3.webp")
+    assert sample.label == one_hot(1)
+    assert sample.sample_id == sample_id(b"a/x/deep/3.webp")
+
+
+def test_links_to_folders_are_followed_without_loops(tmp_path: Path) -> None:
+    root = fill(tmp_path / "data", "a/1.jpg")
+    fill(tmp_path / "elsewhere", "2.jpg")
+    (root / "b").symlink_to(tmp_path / "elsewhere")
+    (root / "a/up").symlink_to(root / "a")
+    (root / "a/all").symlink_to(root)
+    listing = read_image_folder(root)
+    assert paths(listing) == ["a/1.jpg", "a/all/b/2.jpg", "b/2.jpg"]
+
+
+def test_pipes_and_broken_links_are_no_images(tmp_path: Path) -> None:
+    root = fill(tmp_path, "a/1.jpg")
+    os.mkfifo(root / "a/pipe.jpg")
+    (root / "a/gone.jpg").symlink_to(root / "nowhere.jpg")
+    assert paths(read_image_folder(root)) == ["a/1.jpg"]
+
+
+def test_undecodable_names(tmp_path: Path) -> None:
+    folder = os.fsencode(fill(tmp_path, "a/1.jpg") / "a")
+    Path(os.fsdecode(folder + b"/\xff\n.jpg")).write_bytes(b"")
+    listing = read_image_folder(tmp_path)
+    assert paths(listing) == ["a/1.jpg", "a/\\xff\\x0a.jpg"]
+    assert listing.sample(1).path == folder + b"/\xff\n.jpg"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda root: root / "nowhere", "nowhere does not exist"),
+        (lambda root: fill(root, "file") / "file", "is a file; give a folder"),
+        (lambda root: root, "is empty; give a folder"),
+        (lambda root: fill(root, "1.jpg", "2.jpg"), "holds 2 image files but no class folders"),
+        (lambda root: fill(root, "a/notes.txt"), "has class folders but no image in them"),
+    ],
+)
+def test_refusals_name_the_source_and_the_remedy(
+    tmp_path: Path, make: object, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        read_image_folder(make(tmp_path))  # type: ignore[operator]
+
+
+def test_fingerprint_changes_with_any_name_or_class(tmp_path: Path) -> None:
+    prints = set()
+    for number, names in enumerate(
+        [("a/1.jpg",), ("a/2.jpg",), ("b/1.jpg",), ("a/1.jpg", "b/1.jpg")]
+    ):
+        prints.add(read_image_folder(fill(tmp_path / str(number), *names)).fingerprint())
+    assert len(prints) == 4
+    again = read_image_folder(fill(tmp_path / "again", "a/1.jpg"))
+    assert again.fingerprint() == read_image_folder(tmp_path / "0").fingerprint()
+
+
+@pytest.mark.parametrize("separator", [b"\0", b"\n", b"\r\n"])
+def test_path_list(separator: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = separator.join(
+        [b"./p/dog/1.jpg", b"p/cat/2.jpg", b"p/dog/1.jpg", b"/abs/cat/3.jpg", b""]
+    )
+    listing = read_path_list(io.BytesIO(lines), LabelsFrom.parent)
+    assert listing.classes == ("cat", "dog")
+    assert paths(listing) == ["p/dog/1.jpg", "p/cat/2.jpg", "/abs/cat/3.jpg"]
+    assert [int(c) for c in listing.class_of] == [1, 0, 0]
+    assert listing.sample(1).path == os.fsencode(tmp_path) + b"/p/cat/2.jpg"
+    assert listing.sample(2).path == b"/abs/cat/3.jpg"
+
+
+def test_path_list_labels_from_elsewhere() -> None:
+    data = io.BytesIO(b"x/cat/train/dog_1.jpg")
+    assert read_path_list(data, LabelsFrom.grandparent).classes == ("cat",)
+    data.seek(0)
+    assert read_path_list(data, LabelsFrom.prefix).classes == ("dog",)
+    with pytest.raises(UserError, match=r"1\.jpg on standard input has no parent"):
+        read_path_list(io.BytesIO(b"1.jpg"), LabelsFrom.parent)
+    with pytest.raises(UserError, match="standard input is empty"):
+        read_path_list(io.BytesIO(b"\n\n"), LabelsFrom.parent)
+
+
+def test_listing_takes_few_bytes_a_name() -> None:
+    builder = ListingBuilder()
+    folder = builder.folder(b"train/n01440764")
+    for number in range(20_000):
+        builder.add(folder, b"n01440764_%08d.JPEG" % number, 0)
+    listing = builder.finish("/data", ["n01440764"])
+    held = len(listing.names) + listing.ends.nbytes + listing.folder_of.nbytes
+    assert (held + listing.class_of.nbytes) / len(listing) == 23 + 8 + 4 + 4
+    assert listing.sample(12_345).relative == "train/n01440764/n01440764_00012345.JPEG"
+
+
+def test_soft_labels_are_kept_in_sparse_rows() -> None:
+    builder = ListingBuilder()
+    for name in (b"1.jpg", b"2.jpg"):
+        builder.add(builder.folder(b"a"), name, 0)
+    listing = builder.finish("/d", ["a", "b"], ([0, 1, 0], [0.75, 0.25, 1.0], [2, 3]))
+    assert listing.label(0) == ((0, 1), (0.75, 0.25))
+    assert listing.label(1) == one_hot(0)

@@ -1,0 +1,185 @@
+"""What holds for every recipe of the catalogue, whatever the images.
+
+A recipe that is added to the catalogue is tested here with its default options; combinations worth
+trying besides are listed in MORE.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from augcli.choices import Fit
+from augcli.image.fit import Pixels
+from augcli.recipes.catalogue import build_recipe, recipe_class, recipe_names
+from augcli.recipes.making import Batch, Maker, Picture
+from augcli.recipes.pipeline import Pipeline, Step
+from augcli.recipes.recipe import Detection, Recipe, RegionRecipe, SaliencyMap
+from augcli.saliency.detectors import detect
+
+MORE: dict[str, list[dict[str, Any]]] = {
+    "cutmix": [{"alpha": 0.2}],
+    "cutout": [{"fill": "noise", "length": 9}],
+    "fmix": [{"max_soft": 0.3}, {"spectrum": "official"}],
+    "random_erasing": [{"probability": 1, "fill": "black"}],
+    "ricap": [{"beta": 5}],
+    "saliencymix": [
+        {"box": "per-batch"},
+        {"protect_target": 0.2},
+        {"detector": "spectral-residual", "saliency_size": 8},
+    ],
+}
+VARIANTS = [
+    pytest.param(name, options, id=f"{name} {options or ''}".strip())
+    for name in recipe_names()
+    for options in ({}, *MORE.get(name, []))
+]
+# Recipes that show each pixel of one source alone: a weight is a count of pixels.
+PASTING = [
+    pytest.param(name, options, id=f"{name} {options or ''}".strip())
+    for name, options in [
+        ("cutmix", {}),
+        ("cutmix", {"alpha": 0.2}),
+        ("fmix", {}),
+        ("fmix", {"spectrum": "official"}),
+        ("ricap", {}),
+        ("ricap", {"beta": 5}),
+        ("saliencymix", {}),
+        ("saliencymix", {"protect_target": 0.2}),
+    ]
+]
+
+
+class Case(NamedTuple):
+    """Images of unequal sizes, how they meet a canvas, and a seed for what is drawn."""
+
+    shapes: list[tuple[int, int]]
+    textured: bool
+    fit: Fit
+    seed: int
+
+
+sides = st.integers(1, 5) | st.integers(1, 64)
+shapes = st.lists(st.tuples(sides, sides), min_size=4, max_size=4)
+case_strategy = st.builds(
+    Case, shapes, st.booleans(), st.sampled_from(list(Fit)), st.integers(0, 2**32)
+)
+tried = settings(max_examples=120, deadline=None, derandomize=True, database=None)
+
+
+def image_of(number: int, case: Case) -> Pixels:
+    """Textured or flat, but for blue, which is constant and tells the image from the others."""
+    shape = (*case.shapes[number % 4], 3)
+    if case.textured:
+        image = np.random.default_rng([case.seed, number]).integers(0, 256, shape, np.uint8)
+    else:
+        image = np.full(shape, 60 * (number % 4), np.uint8)
+    image[..., 2] = 50 * (number % 4) + 30
+    return image
+
+
+def detect_in(image: Pixels, detection: Detection) -> SaliencyMap:
+    return detect(detection.detector, [image], detection.size)[0]
+
+
+def detect_made(image: Pixels, _: Mapping[int, float], detection: Detection) -> SaliencyMap:
+    return detect_in(image, detection)
+
+
+def picture(image: Pixels, number: int) -> Picture:
+    return Picture(image, {number: 1.0}, lambda d: detect_in(image, d))
+
+
+def output_of(recipe: Recipe, images: list[Pixels], case: Case) -> Picture:
+    batch = Batch(lambda _: np.random.default_rng(case.seed), lambda: picture(images[-1], 0))
+    return Maker(Pipeline("one", (Step(recipe),)), case.fit, detect_in).make(
+        np.random.Generator(np.random.Philox(case.seed)),
+        lambda number: picture(images[number], number),
+        batch,
+    )
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+@tried
+@given(case=case_strategy)
+def test_outputs(name: str, options: dict[str, Any], case: Case) -> None:
+    recipe = build_recipe(name, options)
+    images = [image_of(number, case) for number in range(recipe.sources)]
+    before = [image.copy() for image in images]
+    output = output_of(recipe, images, case)
+
+    assert output.image.shape == images[0].shape
+    assert output.image.dtype == np.uint8
+    assert list(output.shares) == list(range(recipe.sources))
+    assert min(output.shares.values()) >= 0.0
+    assert sum(output.shares.values()) == pytest.approx(1.0, abs=1e-12)
+    height, width = images[0].shape[:2]
+    for top, left, bottom, right in output.boxes:
+        assert 0 <= top < bottom <= height
+        assert 0 <= left < right <= width
+    for image, copy in zip(images, before, strict=True):
+        np.testing.assert_array_equal(image, copy, err_msg="a source was written to")
+    if isinstance(recipe, RegionRecipe):
+        outside = np.ones((height, width), bool)
+        for box in output.boxes:
+            outside[box.slices] = False
+        np.testing.assert_array_equal(output.image[outside], images[0][outside])
+
+    again = output_of(recipe, images, case)
+    np.testing.assert_array_equal(again.image, output.image)
+    assert (again.shares, again.boxes, again.record) == (
+        output.shares,
+        output.boxes,
+        output.record,
+    )
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+@tried
+@given(case=case_strategy)
+def test_replay(name: str, options: dict[str, Any], case: Case) -> None:
+    """A row's parameters and sources make the output again, without the options of its recipe."""
+    images = [image_of(number, case) for number in range(recipe_class(name).sources)]
+    output = output_of(build_recipe(name, options), images, case)
+    pipeline = Pipeline("one", (Step(build_recipe(name, {})),))
+    row = json.dumps(pipeline.row_record(output.record), allow_nan=False)
+    sources = iter([picture(images[number], number) for number in output.sources])
+    record = pipeline.full_record(json.loads(row))
+    again = Maker(pipeline, case.fit, detect_made).remake(record, sources)
+    np.testing.assert_array_equal(again.image, output.image, strict=True)
+    assert (again.shares, again.boxes) == (output.shares, output.boxes)
+    assert all(-(2**63) <= number < 2**63 for number in integers(json.loads(row)))
+
+
+def integers(value: Any) -> list[int]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [number for inner in value for number in integers(inner)]
+    return [value] if isinstance(value, int) else []
+
+
+@pytest.mark.parametrize(("name", "options"), PASTING)
+@tried
+@given(case=case_strategy)
+def test_weights_count_pixels(name: str, options: dict[str, Any], case: Case) -> None:
+    recipe = build_recipe(name, options)
+    images = [image_of(number, case) for number in range(recipe.sources)]
+    output = output_of(recipe, images, case)
+    blue = output.image[..., 2]
+    for number, weight in output.shares.items():
+        count = np.count_nonzero(blue == 50 * number + 30)
+        if number == 0 or case.fit is not Fit.contain:
+            assert weight * blue.size == pytest.approx(count, abs=1e-6)
+        else:  # a partner's share includes its padding, which is black
+            assert weight * blue.size >= count - 1e-6
+    padding = np.count_nonzero(blue == 0)
+    shown = sum(np.count_nonzero(blue == 50 * number + 30) for number in output.shares)
+    assert shown + padding == blue.size
+    assert padding == 0 or case.fit is Fit.contain

@@ -1,0 +1,133 @@
+"""Recipe files: what they resolve to, and how wrong ones are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from augcli.errors import UserError
+from augcli.recipes.cutmix import CutMix
+from augcli.recipes.cutout import Cutout
+from augcli.recipes.mixup import Mixup
+from augcli.recipes.pipeline import Pipeline, Step, pipeline_of
+from augcli.recipes.recipefile import read_recipe_file
+from augcli.recipes.saliencymix import SaliencyMix
+
+FULL = """
+label_smoothing = 0.1
+
+[[steps]]
+recipe = "cutout"
+length = 12
+probability = 0.8
+
+[[steps]]
+probability = 0.5
+one_of = [
+    { recipe = "saliencymix", weight = 2 },
+    { recipe = "mixup", alpha = 0.4 },
+]
+
+[classes.cat.mixup]
+alpha = 1.0
+
+[classes.dog.cutout]
+probability = 0
+fill = "black"
+"""
+
+
+def read(tmp_path: Path, text: str) -> Pipeline:
+    file = tmp_path / "strong.toml"
+    file.write_text(text)
+    return read_recipe_file(file)
+
+
+def test_a_file_resolves_to_its_steps(tmp_path: Path) -> None:
+    def second(alpha: float) -> Step:
+        return Step(SaliencyMix(), 0.5, (Mixup(alpha=alpha),), (2.0, 1.0))
+
+    pipeline = read(tmp_path, FULL)
+    assert pipeline == Pipeline(
+        "strong",
+        (Step(Cutout(length=12), 0.8), second(0.4)),
+        0.1,
+        {
+            "cat": (Step(Cutout(length=12), 0.8), second(1.0)),
+            "dog": (Step(Cutout(length=12, fill="black"), 0.0), second(0.4)),
+        },
+    )
+    assert pipeline.sources == 2
+    assert pipeline_of(pipeline.describe()) == pipeline
+
+
+def test_a_recipes_own_probability_is_its_own(tmp_path: Path) -> None:
+    pipeline = read(tmp_path, '[[steps]]\nrecipe = "random_erasing"\nprobability = 0.25\n')
+    (step,) = pipeline.steps
+    assert step.probability == 1.0
+    assert step.recipe.model_dump()["probability"] == 0.25
+
+
+def test_name_and_single_step(tmp_path: Path) -> None:
+    pipeline = read(tmp_path, 'name = "mine"\n[[steps]]\nrecipe = "cutmix"\n')
+    assert pipeline == Pipeline("mine", (Step(CutMix()),))
+    assert pipeline.is_single
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("steps = ?\n", r"strong.toml is not TOML: .*line 1"),
+        ("name = 'x'\n", r"strong.toml: it has no \[\[steps\]\]"),
+        ("stepz = 1\n", r"line 1: there is no key 'stepz' \(did you mean 'steps'\?\)"),
+        ("[[steps]]\nn = 2\n", "line 1: step 1 has no recipe"),
+        (
+            "[[steps]]\nrecipe = 'cutmix'\n[[steps]]\nrecipe = 'cutmox'\n",
+            r"line 4: there is no recipe 'cutmox' \(did you mean 'cutmix'\?\)",
+        ),
+        (
+            "[[steps]]\nrecipe = 'mixup'\n\n[[steps]]\nrecipe = 'cutmix'\nalhpa = 1\n",
+            r"line 6: recipe cutmix has no option 'alhpa' \(did you mean 'alpha'\?\)",
+        ),
+        (
+            "[[steps]]\nrecipe = 'cutmix'\nalpha = -1\n",
+            "line 3: option alpha=-1 of recipe cutmix is wrong: Input should be greater than 0",
+        ),
+        (
+            "[[steps]]\nrecipe = 'cutmix'\nprobability = 2\n",
+            "line 3: probability is a number from 0 to 1, not 2",
+        ),
+        (
+            "[[steps]]\none_of = [\n  { recipe = 'cutmix', weight = 0 },\n]\n",
+            "line 3: weight is a number > 0, not 0",
+        ),
+        (
+            "[[steps]]\none_of = [{ recipe = 'cutmix', probability = 1 }]\n",
+            "line 2: probability stands at the step",
+        ),
+        (
+            "[[steps]]\none_of = [{ recipe = 'cutmix' }]\nalpha = 1\n",
+            "line 3: a step with one_of has no key 'alpha'",
+        ),
+        ("[[steps]]\none_of = 3\n", "line 2: one_of is a list of tables"),
+        ("label_smoothing = 'much'\n[[steps]]\nrecipe = 'cutmix'\n", "line 1: label_smoothing is"),
+        (
+            "[[steps]]\nrecipe = 'cutmix'\n[classes.cat.mixup]\nalpha = 1\n",
+            "line 3: classes.cat changes 'mixup', no step",
+        ),
+        (
+            "[[steps]]\nrecipe = 'cutmix'\n[classes.cat.cutmix]\nalpa = 1\n",
+            r"line 4: recipe cutmix has no option 'alpa' \(did you mean 'alpha'\?\)",
+        ),
+        ("[[steps]]\nrecipe = 'cutmix'\n[classes]\ncat = 1\n", r"write \[classes.cat.RECIPE\]"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read(tmp_path, text)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read: No such file"):
+        read_recipe_file(tmp_path / "none.toml")

@@ -1,0 +1,20 @@
+"""SamplePairing against its golden vectors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from augcli.recipes.samplepairing import SamplePairing
+from tests.reference_vectors import Scripted, Vectors, cases, fitted, views
+
+
+@pytest.mark.parametrize("case", cases("samplepairing", 6))
+def test_cases(case: Vectors) -> None:
+    images = case["image_a"], case["image_b"]
+    recipe = SamplePairing()
+    params = recipe.draw(Scripted(), views(*images))  # which draws nothing
+    made = recipe.apply(fitted(*images), params)
+    np.testing.assert_array_equal(made.image, case["mixed_u8_half_even"], strict=True)
+    assert made.weights == (float(case["weight_a"]), float(case["weight_b"])) == (1.0, 0.0)
+    assert made.boxes == ()

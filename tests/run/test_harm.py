@@ -1,0 +1,203 @@
+"""Harm done on purpose: full disks, failing writes, odd names, files that change or stall."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from augcli.dataset.labels import from_printable
+from augcli.errors import RunFailed
+from augcli.run import storage
+from augcli.run.generate import generate
+from tests.conftest import ROOT, Augcli, tree, write_photo
+from tests.run.runs import run_over
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    if mounted.returncode != 0:
+        pytest.skip("mounting a small file system needs to be root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_stops_the_run_and_a_resume_completes_it(
+    augcli: Augcli, tmp_path: Path, small_disk: Path
+) -> None:
+    source = tmp_path / "source"
+    for number in range(60):
+        write_photo(source / "ab"[number % 2] / f"{number}.jpg", number, 300, 240)
+    calm, out = tmp_path / "calm", small_disk / "out"
+    assert augcli("generate", source, calm, "-r", "cutmix", "-q").returncode == 0
+    done = augcli("generate", source, out, "-r", "cutmix", "-q")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert (
+        "No space left on device; mend that and run the same command with --resume." in done.stderr
+    )
+    assert not (out / "train").exists()
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    done = augcli("generate", source, out, "-r", "cutmix", "-q", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert tree(out / "train") == tree(calm / "train")
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS])
+@pytest.mark.parametrize("call", [0, 1, 2, 5, 9])
+def test_any_durable_write_may_fail(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, call: int
+) -> None:
+    """The n-th durable write of a run fails; a second run completes it to the same bytes."""
+    calm, out = tmp_path / "calm", tmp_path / "out"
+    generate(run_over(photos, calm), calm, source={"source": str(photos)}, workers=1)
+    usual, calls = storage.write_durably, iter(range(1000))
+
+    def failing(path: Path, text: str) -> None:
+        if next(calls) == call:
+            raise OSError(number, os.strerror(number), str(path))
+        usual(path, text)
+
+    # In the parent; the workers' own writes fail in the test of a full disk.
+    for module in ("augcli.run.storage", "augcli.run.resume"):
+        monkeypatch.setattr(f"{module}.write_durably", failing, raising=False)
+    try:
+        generate(run_over(photos, out), out, source={"source": str(photos)}, workers=1)
+    except (OSError, RunFailed) as error:
+        assert os.strerror(number) in str(error)
+        assert not (out / "train").exists()
+    monkeypatch.undo()
+    generate(run_over(photos, out), out, source={"source": str(photos)}, workers=1, resume=True)
+    assert tree(out / "train") == tree(calm / "train")
+
+
+NAMES = [
+    b"plain.jpg", b"with space.jpg", b"new\nline.jpg", b"quote'\".jpg", b"-rf.jpg", b"tab\t.jpg",
+    b"back\\slash.jpg", b"\xff\xfe.jpg", "größe ü.jpg".encode(), "猫.jpg".encode(), b"%41.jpg",
+    b"a" * 251 + b".jpg", b"\xed\xa0\x80.jpg", b"UPPER.JPG", b"upper.jpg", b"$(touch x).jpg",
+]  # fmt: skip
+CLASSES = [
+    b"plain",
+    b"-dash",
+    b"with space",
+    b"new\nline",
+    b"\xff",
+    "猫".encode(),
+    b"a\\b",
+    b"100%",
+]
+
+
+def test_names_of_any_bytes(augcli: Augcli, tmp_path: Path) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    write_photo(tmp_path / "one.jpg", 1, 24, 20)
+    for number, class_name in enumerate(CLASSES):
+        folder = os.fsencode(source) + b"/" + class_name
+        os.makedirs(folder)  # noqa: PTH103
+        for name in NAMES[number % 2 :: 2]:
+            shutil.copy(tmp_path / "one.jpg", os.fsdecode(folder + b"/" + name))
+    before = tree_of_bytes(tmp_path, out)
+    done = augcli("generate", source, out, "-r", "cutmix", "--include-originals", "copy")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [json.loads(line) for line in (out / "train/metadata.jsonl").open(encoding="utf-8")]
+    assert len(rows) == 2 * len(CLASSES) * len(NAMES) // 2
+    read = {tuple(from_printable(row["source_paths"][0]).split(b"/")) for row in rows}
+    assert read == {
+        (class_name, name)
+        for number, class_name in enumerate(CLASSES)
+        for name in NAMES[number % 2 :: 2]
+    }
+    assert tree_of_bytes(tmp_path, out) == before, "nothing is written outside OUT"
+    assert augcli("verify", out, "--replay").returncode == 0
+    assert augcli("generate", out, tmp_path / "again", "-r", "mixup").returncode == 0
+
+
+def tree_of_bytes(folder: Path, out: Path) -> list[bytes]:
+    return sorted(
+        os.fsencode(path)
+        for path in folder.rglob("*")
+        if out not in (path, *path.parents) and "cwd" not in path.parts
+    )
+
+
+def test_a_file_that_vanishes_or_is_cut_during_the_run(tmp_path: Path) -> None:
+    """Planned, but gone when its turn comes: it costs itself."""
+    source, out = tmp_path / "source", tmp_path / "out"
+    for number in range(30):
+        write_photo(source / "ab"[number % 2] / f"{number:02}.jpg", number, 40, 30)
+    run = run_over(source, out)
+    (source / "a" / "04.jpg").unlink()
+    (source / "b" / "05.jpg").write_bytes(b"")
+    (source / "a" / "06.jpg").unlink()
+    (source / "a" / "06.jpg").mkdir()
+    outcome = generate(run, out, source={"source": str(source)}, workers=2)
+    assert (outcome.outputs, outcome.skipped) == (27, 3)
+    errors = [json.loads(line) for line in (out / "errors.jsonl").open()]
+    assert {error["source_path"]: error["reason"] for error in errors} == {
+        "a/04.jpg": "the file cannot be read: No such file or directory",
+        "b/05.jpg": "the file is empty",
+        "a/06.jpg": "the file cannot be read: Is a directory",
+    }
+
+
+def test_a_source_that_stalls_costs_itself(augcli: Augcli, tmp_path: Path) -> None:
+    """A FIFO in the place of an image, as a file on a dead network share behaves."""
+    source, out = tmp_path / "source", tmp_path / "out"
+    for number in range(6):
+        write_photo(source / "ab"[number % 2] / f"{number}.jpg", number, 40, 30)
+    listed = [*map(str, sorted(source.glob("*/*.jpg"))), str(source / "a" / "stalled.jpg")]
+    os.mkfifo(source / "a" / "stalled.jpg")
+    done = augcli(
+        "generate", "-", out, "-r", "cutmix", "--max-seconds", 0.5, "--json",
+        stdin="\n".join(listed).encode(),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["outputs"] == 6
+    (error,) = [json.loads(line) for line in (out / "errors.jsonl").open()]
+    assert error["source_path"].endswith("a/stalled.jpg")
+    assert error["reason"] == "decoding took longer than 0.5 s"
+
+
+def test_a_killed_parent_leaves_no_workers(tmp_path: Path, photos: Path) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "augcli", "generate", str(photos), str(out)]
+    parent = subprocess.Popen([*command, "-r", "cutmix", "-k", "3000", "-q", "-j", "3"], cwd=ROOT)
+    while not list(out.glob(".augcli/train/*/*.jpg")):
+        time.sleep(0.01)
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+    assert len(children) >= 1
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < deadline, "workers outlive their parent"
+        time.sleep(0.02)
+
+
+def test_memory_stays_within_its_budget(tmp_path: Path) -> None:
+    """A budget of a few images gives the same bytes as one that holds the whole block."""
+    source = tmp_path / "source"
+    for number in range(24):
+        write_photo(source / "ab"[number % 2] / f"{number}.jpg", number, 200, 150)
+    trees = []
+    for memory in (1 << 29, 300_000):
+        out = tmp_path / str(memory)
+        run = run_over(source, out, memory=memory, copies=3)
+        generate(run, out, source={"source": str(source)}, workers=1)
+        trees.append(tree(out / "train"))
+    assert trees[0] == trees[1]

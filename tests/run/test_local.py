@@ -1,0 +1,123 @@
+"""Workers that die, hang, or meet an image that kills them."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from augcli.dataset.imagefolder import read_image_folder
+from augcli.errors import RunFailed
+from augcli.recipes.cutmix import CutMix
+from augcli.recipes.pipeline import Pipeline, Step
+from augcli.run import images as images_module
+from augcli.run.local import Pool
+from augcli.run.plan import Run, Shard
+from augcli.run.shard import ShardReport, run_shard
+from augcli.run.storage import STATE, merge_parts, prepare_state
+from tests.conftest import tree, write_photo
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    for number in range(120):
+        write_photo(tmp_path / "many" / f"c{number % 4}" / f"{number}.jpg", number, 48, 40)
+    return tmp_path / "many"
+
+
+def run_into(source: Path, out: Path) -> Run:
+    pipeline = Pipeline("cutmix", (Step(CutMix()),))
+    return Run(read_image_folder(source), pipeline, prepare_state(out / STATE), copies=2)
+
+
+def finish(run: Run, pool: Pool) -> tuple[dict[str, str], int]:
+    try:
+        made = sum(report.made for report in pool.reports())
+    finally:
+        pool.close()
+    merge_parts(run.state)
+    return tree(run.state / "train"), made
+
+
+def undisturbed(source: Path, out: Path) -> dict[str, str]:
+    run = run_into(source, out)
+    files, made = finish(run, Pool(run, run.plan.shards(), 1))
+    assert made == 240
+    return files
+
+
+def test_workers_killed_again_and_again_cost_nothing(many: Path, tmp_path: Path) -> None:
+    expected = undisturbed(many, tmp_path / "calm")
+    run = run_into(many, tmp_path / "wild")
+    pool = Pool(run, run.plan.shards(), 2)
+
+    def disturbed() -> Iterator[ShardReport]:
+        for number, report in enumerate(pool.reports()):
+            if number % 2 == 0:
+                for worker in pool.workers[: 1 + number % 3]:
+                    os.kill(worker.process.pid, signal.SIGKILL)
+            yield report
+
+    try:
+        made = sum(report.made for report in disturbed())
+    finally:
+        pool.close()
+    merge_parts(run.state)
+    assert pool.deaths >= 1
+    assert made == 240
+    assert tree(run.state / "train") == expected
+
+
+@pytest.mark.parametrize("harm", ["crash", "hang"])
+def test_an_image_that_kills_its_decoder_costs_only_itself(
+    many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    poison = (many / "c1" / "5.jpg").read_bytes()
+    usual = images_module.decode
+
+    def decode(data: bytes, **options: object) -> object:
+        if data == poison:
+            if harm == "crash":
+                faulthandler.disable()
+                os.kill(os.getpid(), signal.SIGSEGV)
+            time.sleep(60)
+        return usual(data, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(images_module, "decode", decode)
+    run = run_into(many, tmp_path / "out")
+    pool = Pool(run, run.plan.shards(), 2, seconds_an_image=0.3)
+    files, made = finish(run, pool)
+    errors = (run.state / "errors.jsonl").read_text()
+    assert errors.count("\n") == 1
+    assert '"source_path":"c1/5.jpg"' in errors
+    reason = "the decoder crashed on it (SIGSEGV)" if harm == "crash" else "longer than 0.3 s"
+    assert reason in errors
+    assert made == 238
+    assert len(files) == 239
+    assert '"c1/5.jpg"' not in (run.state / "train" / "metadata.jsonl").read_text()
+
+
+def test_outputs_that_cannot_be_written_stop_the_run(many: Path, tmp_path: Path) -> None:
+    run = run_into(many, tmp_path / "out")
+    for class_name in ("c0", "c1", "c2", "c3"):
+        (run.state / "train" / class_name).write_text("a file where a folder has to be")
+    with pytest.raises(RunFailed, match=r"File exists.*--resume"):
+        finish(run, Pool(run, run.plan.shards(), 2))
+
+
+def test_pieces_of_a_committed_shard_are_passed_over(many: Path, tmp_path: Path) -> None:
+    """Its worker was killed between the commit and the report, and it was made again in halves."""
+    expected = undisturbed(many, tmp_path / "calm")
+    run = run_into(many, tmp_path / "out")
+    for shard in run.plan.shards():
+        half = shard.stop // 2
+        run_shard(run, shard)
+        run_shard(run, Shard(shard.block, 0, half))
+        run_shard(run, Shard(shard.block, half, shard.stop))
+    assert merge_parts(run.state).rows == 240
+    assert tree(run.state / "train") == expected

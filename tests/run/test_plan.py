@@ -1,0 +1,131 @@
+"""The order, the blocks and the partners of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from augcli.choices import Pair
+from augcli.dataset.listing import Listing, ListingBuilder
+from augcli.recipes.cutmix import CutMix
+from augcli.recipes.pipeline import Pipeline, Step
+from augcli.run.permutation import Permutation
+from augcli.run.plan import Run
+
+PIPELINE = Pipeline("cutmix", (Step(CutMix()),))
+
+
+def listing(classes: list[int]) -> Listing:
+    builder = ListingBuilder()
+    for number, class_id in enumerate(classes):
+        builder.add(builder.folder(b"%d" % class_id), b"%d.jpg" % number, class_id)
+    return builder.finish("/data", [str(c) for c in range(max(classes) + 1)])
+
+
+def run_over(classes: list[int], **options: object) -> Run:
+    return Run(listing(classes), PIPELINE, Path("state"), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 63, 64, 65, 1000, 4097])
+def test_permutation_is_one(n: int) -> None:
+    permuted = Permutation(n, b"key")(np.arange(n, dtype=np.uint64))
+    assert sorted(permuted.tolist()) == list(range(n))
+
+
+def test_permutation_is_uniform_and_keyed() -> None:
+    n, keys = 12, 6000
+    counts = np.zeros((n, n))
+    for key in range(keys):
+        order = Permutation(n, str(key).encode())(np.arange(n, dtype=np.uint64))
+        counts[np.arange(n), order.astype(int)] += 1
+    expected = keys / n
+    chi2 = ((counts - expected) ** 2 / expected).sum()
+    degrees = (n - 1) ** 2
+    # Five standard deviations of chi-squared.
+    assert abs(chi2 - degrees) < 5 * np.sqrt(2 * degrees)
+
+
+@pytest.mark.parametrize("n", [2, 5, 16, 40, 500, 2048, 5000])
+def test_blocks_hold_every_image_once(n: int) -> None:
+    plan = run_over([i % 3 for i in range(n)]).plan
+    blocks = [plan.block(shard.block) for shard in plan.shards()]
+    assert sorted(i for block in blocks for i in block) == list(range(n))
+    sizes = [len(block) for block in blocks]
+    assert max(sizes) - min(sizes) <= 1
+    assert max(sizes) <= 80
+    assert [shard.stop - shard.start for shard in plan.shards()] == sizes
+
+
+def test_plan_depends_on_the_seed_alone() -> None:
+    classes = [i % 5 for i in range(300)]
+    first, again, other = (run_over(classes, seed=s).plan for s in (1, 1, 2))
+    assert first.block(3) == again.block(3)
+    assert first.block(3) != other.block(3)
+
+
+def partners(run: Run, copies: int = 1) -> list[tuple[int, int | None]]:
+    found = []
+    for shard in run.plan.shards():
+        block = run.plan.block(shard.block)
+        for place in range(len(block)):
+            for copy in range(copies):
+                partner = run.plan.partner(block, place, copy, 1, lambda _: True)
+                found.append((block[place], partner))
+    return found
+
+
+def test_partners_come_from_the_block_each_image_once_a_copy() -> None:
+    run = run_over([0] * 200)
+    blocks = {i: s.block for s in run.plan.shards() for i in run.plan.block(s.block)}
+    pairs = partners(run)
+    assert all(blocks[a] == blocks[b] and a != b for a, b in pairs if b is not None)
+    assert sorted(b for _, b in pairs if b is not None) == list(range(200))
+
+
+def test_pairings_over_classes_are_as_uniform_as_independent_draws() -> None:
+    run = run_over([i // 200 for i in range(2000)])
+    counts = Counter((a // 200, b // 200) for a, b in partners(run, 20) if b is not None)
+    table = np.array([[counts[a, b] for b in range(10)] for a in range(10)], float)
+    expected = table.sum() * (200 / 2000) * np.where(np.eye(10, dtype=bool), 199 / 1999, 200 / 1999)
+    chi2 = ((table - expected) ** 2 / expected).sum()
+    assert 0.6 < chi2 / 99 < 1.5
+
+
+@pytest.mark.parametrize("pair", [Pair.different_class, Pair.same_class])
+def test_pair_restricts_classes(pair: Pair) -> None:
+    classes = [0] * 150 + [1] * 50 + [2] * 5
+    for target, partner in partners(run_over(classes, pair=pair), 2):
+        assert partner is not None
+        assert partner != target
+        assert (classes[target] == classes[partner]) == (pair is Pair.same_class)
+
+
+def test_different_class_reaches_beyond_a_block_of_one_class() -> None:
+    classes = [0] * 300 + [1]
+    found = {partner for target, partner in partners(run_over(classes, pair=Pair.different_class))
+             if target != 300}  # fmt: skip
+    assert found == {300}
+
+
+def test_unreadable_partners_are_passed_over() -> None:
+    run = run_over([0] * 40)
+    block = run.plan.block(0)
+    usual = run.plan.partner(block, 0, 0, 1, lambda _: True)
+    instead = run.plan.partner(block, 0, 0, 1, lambda index: index != usual)
+    assert instead not in (usual, block[0], None)
+    assert run.plan.partner(block, 0, 0, 1, lambda _: False) is None
+
+
+def test_per_class_balances() -> None:
+    classes = [0] * 7 + [1] * 3 + [2] * 30
+    run = run_over(classes, per_class=10)
+    copies = [run.plan.copies(i) for i in range(40)]
+    assert [sum(c for c, k in zip(copies, classes, strict=True) if k == j) for j in range(3)] == [
+        10
+    ] * 3
+    assert set(copies[:7]) == {1, 2}
+    assert set(copies[10:]) == {0, 1}
+    assert run.plan.outputs == 30

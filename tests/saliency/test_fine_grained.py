@@ -1,0 +1,231 @@
+"""The fast fine-grained map against OpenCV's detector and the golden vectors, bit for bit."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from augcli.errors import UserError
+from augcli.saliency import fine_grained
+from augcli.saliency.fine_grained import (
+    MAX_BATCH,
+    RADII,
+    STRIP,
+    _stretched,
+    opencv_detector,
+    opencv_saliency_map,
+    saliency_map,
+    saliency_maps,
+)
+
+UInt8 = npt.NDArray[np.uint8]
+
+TESTS = Path(__file__).resolve().parent.parent
+REFERENCE = TESTS / "reference" / "saliencymix"
+CASES = sorted(REFERENCE.glob("case_*.npz"))
+SAMPLES = sorted(
+    path for kind in ("*.jpg", "*.png") for path in (TESTS.parent / "sample_data").rglob(kind)
+)
+
+
+def noise(height: int, width: int, seed: int = 0) -> UInt8:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def specks(height: int, width: int, ground: int) -> UInt8:
+    """Few pixels of the opposite brightness on a flat ground: long sums, then large differences."""
+    chosen = np.random.default_rng(1).random((height, width, 1)) < 0.002
+    return np.where(chosen, 255 - ground, ground).astype(np.uint8).repeat(3, axis=2)
+
+
+def slope(height: int, width: int) -> UInt8:
+    rows = np.linspace(0, 255, height)[:, np.newaxis]
+    columns = np.linspace(255, 0, width)
+    planes = np.broadcast_arrays(rows, columns, rows / 2 + columns / 2)
+    return np.stack(planes, axis=2).astype(np.uint8)
+
+
+def picture(height: int, width: int, seed: int = 0) -> UInt8:
+    """Smooth colours with some noise, as a photograph has."""
+    coarse = noise(height // 20 + 2, width // 20 + 2, seed)
+    smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    return cv2.addWeighted(smooth, 0.9, noise(height, width, seed + 1), 0.1, 0.0)
+
+
+def assert_equals_opencv(image: UInt8) -> None:
+    found = saliency_map(image)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, opencv_saliency_map(image))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_map_of_golden_sources(path: Path) -> None:
+    case = np.load(path)
+    np.testing.assert_array_equal(saliency_map(case["source_image"]), case["saliency_bgr"])
+
+
+def test_map_and_ties_of_golden_photograph() -> None:
+    case = np.load(REFERENCE / "saliency_map_224.npz")
+    found = saliency_map(case["source_image"])
+    np.testing.assert_array_equal(found, case["saliency_bgr"])
+    assert np.count_nonzero(found == found.max()) == case["n_peak_ties_bgr"]
+
+
+def test_channel_order_is_rgb() -> None:
+    """The same bytes read as BGR have the golden vectors' other map."""
+    case = np.load(REFERENCE / "case_00.npz")
+    swapped = np.ascontiguousarray(case["source_image"][:, :, ::-1])
+    np.testing.assert_array_equal(saliency_map(swapped), case["saliency_rgb"])
+    assert (case["saliency_rgb"] != case["saliency_bgr"]).any()
+
+
+SHAPES = [
+    *[(1, 1), (1, 2), (2, 1), (2, 3), (1, 12), (13, 1), (1, 500), (500, 1), (2, 500), (5, 3000)],
+    *[(16, 16), (23, 24), (25, 25), (31, 600), (56, 57), (97, 96), (112, 112), (113, 111)],
+    *[(223, 224), (225, 225), (256, 256), (200, 700), (375, 500), (600, 333)],
+]
+
+
+@pytest.mark.parametrize(("height", "width"), SHAPES)
+def test_equals_opencv_at_every_size(height: int, width: int) -> None:
+    assert_equals_opencv(noise(height, width))
+    assert_equals_opencv(picture(height, width))
+    assert_equals_opencv(slope(height, width))
+    assert_equals_opencv(specks(height, width, 0))
+    assert_equals_opencv(specks(height, width, 255))
+
+
+@pytest.mark.parametrize(
+    "image", [picture(1500, 1500), specks(1499, 1500, 255)], ids=["odd", "even"]
+)
+def test_equals_opencv_where_sums_round(image: UInt8) -> None:
+    """Sums beyond 2**24 round in float32; these reach 2**28 and 2**29."""
+    assert image.mean(axis=2).sum() > 2**27
+    assert_equals_opencv(image)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 64])
+def test_strips_of_any_height_give_the_same_map(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = picture(290, 60)
+    monkeypatch.setattr(fine_grained, "STRIP", rows * 60)
+    assert_equals_opencv(image)
+
+
+@pytest.mark.parametrize("level", [0, 1, 128, 255])
+def test_flat_image_has_no_saliency(level: int) -> None:
+    image = np.full((70, 300, 3), level, np.uint8)
+    assert not saliency_map(image).any()
+    assert_equals_opencv(image)
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_equals_opencv_on_photographs(path: Path) -> None:
+    image = cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    assert saliency_map(image).max() == 255
+    assert_equals_opencv(image)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 256), st.integers(0, 2**32 - 1))
+def test_equals_opencv_on_any_small_image(height: int, width: int, levels: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    assert_equals_opencv(rng.integers(0, levels, (height, width, 3)).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 1), (1, 2), (2, 1), (3, 40), (12, 12), (32, 32), (64, 48), (112, 112)]
+)
+def test_batches_equal_single_maps(height: int, width: int) -> None:
+    count = min(2 * MAX_BATCH + 1, 2 * STRIP // (height * width) + 1)
+    images = [noise(height, width, seed) for seed in range(count - 1)]
+    images.insert(1, np.full((height, width, 3), 200, np.uint8))
+    for image, found in zip(images, saliency_maps(images), strict=True):
+        np.testing.assert_array_equal(found, opencv_saliency_map(image))
+
+
+def test_maps_keep_the_order_of_mixed_sizes() -> None:
+    images = [
+        noise(*shape, seed) for seed in range(3) for shape in ((20, 30), (30, 20), (260, 270))
+    ]
+    found = saliency_maps(images)
+    assert [saliency.shape for saliency in found] == [image.shape[:2] for image in images]
+    for image, saliency in zip(images, found, strict=True):
+        np.testing.assert_array_equal(saliency, opencv_saliency_map(image))
+    assert saliency_maps([]) == []
+
+
+def test_calls_leave_inputs_and_earlier_results_alone() -> None:
+    first, second = picture(120, 90, 1), picture(120, 90, 2)
+    kept = first.copy()
+    found = saliency_map(first)
+    expected = found.copy()
+    saliency_map(second)
+    saliency_maps([second, second])
+    np.testing.assert_array_equal(first, kept)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_threads_do_not_share_working_memory() -> None:
+    images = [picture(150, 140 + seed % 3, seed) for seed in range(24)]
+    expected = [opencv_saliency_map(image) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        for found, wanted in zip(pool.map(saliency_map, images), expected, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_views_of_images() -> None:
+    image = picture(90, 80)
+    for view in (image[::-1, ::2], image[:, :, ::-1], image.transpose(1, 0, 2)):
+        expected = opencv_saliency_map(np.ascontiguousarray(view))
+        np.testing.assert_array_equal(saliency_map(view), expected)
+        np.testing.assert_array_equal(saliency_maps([view, view])[1], expected)
+
+
+def test_stretching_is_opencvs_for_every_sum_and_peak() -> None:
+    """OpenCV: a float32 quotient, times 255 in double, truncated."""
+    largest = len(RADII) * 255
+    peaks = np.arange(1, largest + 1, dtype=np.int16)[:, np.newaxis]
+    sums = np.minimum(np.arange(largest + 1, dtype=np.int16), peaks)
+    quotients = sums.astype(np.float32) / peaks.astype(np.float32)
+    expected = (255.0 * quotients.astype(np.float64)).astype(np.uint8)
+    np.testing.assert_array_equal(_stretched(sums), expected)
+    for row, wanted in zip(sums, expected, strict=True):
+        np.testing.assert_array_equal(_stretched(row[np.newaxis])[0], wanted)
+
+
+def test_bytes_survive_opencvs_float_map() -> None:
+    """``uint8(255 * map)`` is the detector's own byte for each of the 256."""
+    image = picture(300, 300)
+    detector = opencv_detector("StaticSaliencyFineGrained")
+    _, saliency = detector.computeSaliency(image)
+    values = np.unique(saliency)
+    assert len(values) > 200
+    np.testing.assert_array_equal((255 * values).astype(np.uint8), np.rint(255.0 * values))
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((5, 5, 3), np.float32), np.zeros((5, 5), np.uint8), np.zeros((0, 5, 3), np.uint8)],
+    ids=["float", "grey", "empty"],
+)
+def test_other_arrays_are_refused(image: UInt8) -> None:
+    with pytest.raises(ValueError, match=r"saliency needs uint8 \(H, W, 3\), not"):
+        saliency_map(image)
+
+
+def test_without_contrib_modules_only_opencvs_detector_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = picture(40, 40)
+    expected = opencv_saliency_map(image)
+    monkeypatch.delattr(cv2, "saliency")
+    np.testing.assert_array_equal(saliency_map(image), expected)
+    with pytest.raises(UserError, match="opencv-contrib-python"):
+        opencv_saliency_map(image)
