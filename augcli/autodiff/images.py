@@ -6,6 +6,7 @@ from typing import Literal
 
 from onnx import ModelProto
 
+from augcli.autodiff.registry import attributes_of
 from augcli.errors import UserError
 
 Layout = Literal["NCHW", "NHWC"]
@@ -41,13 +42,13 @@ def image_shape(
 def declared_image(model: ModelProto) -> tuple[Layout, ImageShape]:
     """The layout, and (height, width, channels) as declared, 0 where the model leaves them open.
 
-    Channels are the axis of size 1 to 4; where none is declared, the last one if the model begins
-    by moving it to the front, as converted TensorFlow models do.
+    Channels are the last axis if the model begins by moving it to the front, as converted
+    TensorFlow models do; else the axis of size 1 to 4, the second before the last.
     """
     image = model.graph.input[0]
     _, second, third, last = (d.dim_value for d in image.type.tensor_type.shape.dim)
     first = next(node for node in model.graph.node if image.name in node.input)
-    moved = first.op_type == "Transpose" and list(first.attribute[0].ints) == [0, 3, 1, 2]
-    if second not in _CHANNELS and (last in _CHANNELS or moved):
+    moved = first.op_type == "Transpose" and attributes_of(first).get("perm") == [0, 3, 1, 2]
+    if moved or (second not in _CHANNELS and last in _CHANNELS):
         return "NHWC", (second, third, last)
     return "NCHW", (third, last, second)

@@ -38,6 +38,13 @@ def test_channels_last_as_converted_tensorflow_models_have_them() -> None:
         np.testing.assert_allclose(found[1], expected["saliency"], rtol=1e-5, atol=1e-8)
 
 
+def test_channels_last_of_images_as_low_as_channels_are_few() -> None:
+    text = "moved = Transpose<perm = [0, 3, 1, 2]>(picture) scores = ReduceMax<axes=[2, 3], "
+    model = classifier(text + "keepdims = 0>(moved)", "scores", {}, picture="float[N, 4, 8, 3]")
+    result = differentiate(model)
+    assert (result.layout, result.shape, result.size) == ("NHWC", (None, 4, 8, 3), (4, 8))
+
+
 def test_bytes_in_are_floats_in() -> None:
     text = "cast = Cast<to = 1>(picture) scaled = Mul(cast, byte)" + TWO_HEADS.replace(
         "Conv<pads = [1, 1, 1, 1]>(picture", "Conv<pads = [1, 1, 1, 1]>(scaled"
