@@ -59,6 +59,7 @@ from augcli.cli.options import (
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
+from augcli.errors import UserError
 
 if TYPE_CHECKING:
     from augcli.run.generate import Outcome
@@ -146,6 +147,10 @@ def generate(
     listing = read_source(source, labels_from)
     check_out(out, folder, resume=resume, overwrite=overwrite)
     check_sources(listing, pipeline, source, pair)
+    if include_originals is Originals.link and listing.spans is not None:
+        raise UserError(
+            f"--include-originals link cannot link to what lies in the archive {source}; copy it."
+        )
     check_saliency(pipeline)
     classifier = read_classifier(
         pipeline.detections, listing.classes, model=model, head=head, layer=layer,

@@ -258,12 +258,12 @@ def _loader(
 ) -> Callable[[int], Any]:
     """A function that decodes image i, and warns of what it cannot."""
     from augcli.image.codec import decode
-    from augcli.run.images import read_file
+    from augcli.run.images import read_sample
 
     def load(index: int) -> Any:
         sample = listing.sample(index)
         try:
-            return decode(read_file(sample.path), max_pixels=max_pixels, background=background)
+            return decode(read_sample(sample), max_pixels=max_pixels, background=background)
         except UnreadableImage as error:
             shown.warn(f"{sample.relative} is left out: {error}")
             return None

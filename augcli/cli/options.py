@@ -35,7 +35,7 @@ Source = Annotated[
         metavar="SOURCE",
         envvar="AUGCLI_SOURCE",
         show_envvar=False,
-        help="folder with one folder of images a class; - reads a list of paths from stdin",
+        help="folder with one folder of images a class, .tar or .csv; - reads paths from stdin",
     ),
 ]
 Out = Annotated[
@@ -112,9 +112,9 @@ def read_source(source: str, labels_from: LabelsFrom) -> Listing:
         if sys.stdin.isatty():
             raise UserError("SOURCE - reads paths from standard input; pipe a list into it.")
         return read_path_list(sys.stdin.buffer, labels_from)
-    from augcli.dataset.source import read_folder
+    from augcli.dataset.source import list_source
 
-    return read_folder(Path(source))
+    return list_source(Path(source))
 
 
 def read_pipeline(

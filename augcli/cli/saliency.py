@@ -195,7 +195,7 @@ def _chunks(wanted: _Wanted) -> Iterator[range]:
 def _write_chunk(wanted: _Wanted, chunk: range) -> list[dict[str, Any]]:
     """Write the maps of some images; their rows for the index, or for the list of errors."""
     from augcli.image.codec import decode
-    from augcli.run.images import read_file
+    from augcli.run.images import read_sample
 
     rows: dict[int, dict[str, Any]] = {}
     samples, images = [], []
@@ -203,7 +203,7 @@ def _write_chunk(wanted: _Wanted, chunk: range) -> list[dict[str, Any]]:
         sample = wanted.listing.sample(index)
         try:
             image = decode(
-                read_file(sample.path), max_pixels=wanted.max_pixels, background=wanted.background
+                read_sample(sample), max_pixels=wanted.max_pixels, background=wanted.background
             )
         except UnreadableImage as error:
             rows[index] = {

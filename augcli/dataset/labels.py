@@ -97,3 +97,12 @@ def _is_safe(character: str) -> bool:
 def class_index(names: Iterable[str]) -> tuple[str, ...]:
     """Class names in the order that label ids refer to: by code point, as ImageFolder has them."""
     return tuple(sorted(set(names)))
+
+
+def label_index(names: Iterable[str]) -> tuple[str, ...]:
+    """Class names in id order where somebody wrote labels down: numbers by their value, else names
+    by code point."""
+    found = set(names)
+    if all(name.isascii() and name.isdecimal() and len(name) < 19 for name in found):
+        return tuple(sorted(found, key=int))
+    return class_index(found)

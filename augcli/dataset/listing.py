@@ -16,13 +16,15 @@ from augcli.dataset.labels import SoftLabel, one_hot, printable
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image of the source: where it is read, what the manifest calls it, what it shows."""
+    """One image of the source: where it is read (in an archive: the bytes from `span[0]`, and how
+    many), what the manifest calls it, what it shows."""
 
     index: int
     path: bytes
     relative: str
     sample_id: str
     label: SoftLabel
+    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Listing:
 
     `names` is one blob of file names; file i is `names[ends[i - 1]:ends[i]]` inside folder
     `folders[folder_of[i]]`. About 10 bytes a file beside its name. Labels are one class a file, or
-    soft labels in compressed sparse rows (`soft_ids`, `soft_weights`, `soft_ends`).
+    soft labels in compressed sparse rows (`soft_ids`, `soft_weights`, `soft_ends`). Where `root` is
+    an archive, `spans` (n, 2) says at which byte of it each file begins, and how long it is.
     """
 
     root: bytes
@@ -44,6 +47,7 @@ class Listing:
     soft_ids: npt.NDArray[np.int32] | None = None
     soft_weights: npt.NDArray[np.float64] | None = None
     soft_ends: npt.NDArray[np.int64] | None = None
+    spans: npt.NDArray[np.uint64] | None = None
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -58,6 +62,10 @@ class Listing:
     def sample(self, index: int) -> Sample:
         """The image at `index`."""
         relative = self.relative_path(index)
+        if self.spans is not None:
+            span = int(self.spans[index, 0]), int(self.spans[index, 1])
+            label = self.label(index)
+            return Sample(index, self.root, printable(relative), sample_id(relative), label, span)
         path = relative if relative.startswith(b"/") else self.root + b"/" + relative
         return Sample(index, path, printable(relative), sample_id(relative), self.label(index))
 
@@ -70,14 +78,15 @@ class Listing:
         return SoftLabel(tuple(self.soft_ids[row].tolist()), tuple(self.soft_weights[row].tolist()))
 
     def fingerprint(self) -> str:
-        """A digest of every name and label, by which a resumed run knows its source again."""
+        """A digest of every name, label and place in an archive, by which a resumed run knows its
+        source again."""
         digest = hashlib.blake2b(digest_size=16)
         for part in (*map(str.encode, self.classes), *self.folders, self.names):
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)
         columns = (self.folder_of, self.ends, self.class_of)
-        soft = (self.soft_ids, self.soft_weights, self.soft_ends)
-        for column in (*columns, *(c for c in soft if c is not None)):
+        more = (self.soft_ids, self.soft_weights, self.soft_ends, self.spans)
+        for column in (*columns, *(c for c in more if c is not None)):
             digest.update(np.ascontiguousarray(column).data)
         return digest.hexdigest()
 
@@ -85,6 +94,18 @@ class Listing:
 def sample_id(relative: bytes) -> str:
     """16 hex digits that stand for a source image, by its path below the source."""
     return hashlib.blake2b(relative, digest_size=8).hexdigest()
+
+
+def first_repeated(listing: Listing) -> str | None:
+    """The first file that a listing holds twice, if any; eight bytes a file meanwhile."""
+    count = len(listing)
+    hashes = np.fromiter((hash(listing.relative_path(i)) for i in range(count)), np.int64, count)
+    order = np.argsort(hashes, kind="stable")
+    for at in np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]]):
+        first, second = (listing.relative_path(int(i)) for i in order[at : at + 2])
+        if first == second:
+            return printable(first)
+    return None
 
 
 class ListingBuilder:
@@ -113,6 +134,7 @@ class ListingBuilder:
         root: str | bytes | PathLike[str],
         classes: Sequence[str],
         soft: tuple[Sequence[int], Sequence[float], Sequence[int]] | None = None,
+        spans: npt.NDArray[np.uint64] | None = None,
     ) -> Listing:
         """The listing; `soft` holds soft labels as (ids, weights, ends)."""
         return Listing(
@@ -126,4 +148,5 @@ class ListingBuilder:
             soft_ids=None if soft is None else np.array(soft[0], np.int32),
             soft_weights=None if soft is None else np.array(soft[1], np.float64),
             soft_ends=None if soft is None else np.array(soft[2], np.int64),
+            spans=spans,
         )

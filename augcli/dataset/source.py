@@ -1,4 +1,4 @@
-"""Chooses the reader for a SOURCE folder."""
+"""Chooses the reader for a SOURCE on disk."""
 
 from __future__ import annotations
 
@@ -7,12 +7,28 @@ from pathlib import Path
 from augcli.dataset.imagefolder import read_image_folder
 from augcli.dataset.labelled import find_manifest, read_labelled
 from augcli.dataset.listing import Listing
+from augcli.dataset.table import is_table, read_table
+from augcli.dataset.tar import is_tar, read_tar
+from augcli.errors import UserError
 
 
-def read_folder(source: Path) -> Listing:
-    """List a folder: by its manifest where it has one, else as an image folder.
+def list_source(source: Path) -> Listing:
+    """List a folder (by its manifest where it has one, else as an image folder), a tar archive, or
+    a table of paths and labels.
 
     Raises UserError.
     """
-    manifest = find_manifest(source)
+    try:
+        if source.is_file():
+            if is_table(source):
+                return read_table(source)
+            if is_tar(source):
+                return read_tar(source)
+            raise UserError(
+                f"SOURCE {source} is a file; give a folder with one folder a class, a .tar archive"
+                " or a .csv table."
+            )
+        manifest = find_manifest(source)
+    except OSError as error:
+        raise UserError(f"SOURCE {source} cannot be read: {error.strerror}.") from error
     return read_image_folder(source) if manifest is None else read_labelled(manifest)

@@ -10,6 +10,7 @@ from functools import partial
 
 from augcli.choices import Originals
 from augcli.dataset.listing import Sample
+from augcli.dataset.tar import read_member
 from augcli.errors import UnreadableImage
 from augcli.image.codec import Pixels, decode
 from augcli.image.fit import Fitted, Shape
@@ -112,7 +113,7 @@ class Images:
         self._before_decoding(index)
         self.decodes += 1
         try:
-            data = read_file(sample.path)
+            data = read_sample(sample)
             image = decode(data, max_pixels=run.max_pixels, background=run.background)
         finally:
             self._after_decoding()
@@ -142,10 +143,14 @@ class Images:
             one.maps[detection] = saliency_map
 
 
-def read_file(path: bytes) -> bytes:
-    """The bytes of a source file; raises UnreadableImage where it cannot be read."""
+def read_sample(sample: Sample) -> bytes:
+    """The bytes of a source image; raises UnreadableImage where they cannot be read."""
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - called often
+        if sample.span is not None:
+            return read_member(sample.path, sample.span)
+        with open(sample.path, "rb", buffering=0) as file:  # noqa: PTH123 - called often
             return file.read()
     except OSError as error:
         raise UnreadableImage(f"the file cannot be read: {error.strerror}") from error
+    except (MemoryError, OverflowError) as error:
+        raise UnreadableImage("the file is larger than the memory a worker may use") from error

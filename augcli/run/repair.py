@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from augcli.choices import STDIN, Originals
-from augcli.dataset.source import read_folder
+from augcli.dataset.source import list_source
 from augcli.errors import RunFailed, UserError
 from augcli.manifest.reader import BadLine, parse_row
 from augcli.manifest.row import MANIFEST
@@ -95,7 +95,7 @@ def _run_of(out: Path) -> Run:
             f"OUT {out} was made with {name} {before.get(name)}, and {versions()[name]} is"
             " installed; install the same to repair it."
         )
-    listing = read_folder(Path(source))
+    listing = list_source(Path(source))
     if listing.fingerprint() != fingerprint:
         raise UserError(f"The files of SOURCE {source} are no longer those that OUT was made from.")
     return read_run(out, listing)

@@ -14,7 +14,7 @@ from augcli.choices import STDIN, Chroma, Fit, Format, LabelsFrom, Originals, Pa
 from augcli.dataset.labels import from_printable
 from augcli.dataset.listing import Listing, ListingBuilder, sample_id
 from augcli.dataset.pathlist import class_name
-from augcli.dataset.source import read_folder
+from augcli.dataset.source import list_source
 from augcli.errors import UnreadableImage, UserError
 from augcli.image.codec import Encoding, Pixels
 from augcli.manifest.reader import read_classes
@@ -64,7 +64,7 @@ def read_sources(out: Path, rows: list[Row]) -> Listing:
     """
     told = json.loads((out / RUN).read_text(encoding="utf-8"))
     if told["source"] != STDIN:
-        return read_folder(Path(told["source"]))
+        return list_source(Path(told["source"]))
     classes = read_classes(out / CLASSES)
     builder = ListingBuilder()
     paths = dict.fromkeys(path for row in rows for path in row.source_paths)

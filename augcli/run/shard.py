@@ -127,7 +127,9 @@ class _Writer:
         """Copy or link a source image, byte for byte."""
         sample = decoded.sample
         name = output_id(self._run.seed, "original", sample.sample_id, 0, ORIGINAL)
-        ending = os.path.splitext(sample.path)[1].decode("ascii", "replace").lower()  # noqa: PTH122
+        ending = Path(sample.relative).suffix.lower()
+        if not (ending.isascii() and ending[1:].isalnum()):
+            ending = ".bin"
         file_name = self._file_name(sample.label, name + ending)
         if self._run.originals is Originals.link:
             path = self._path(file_name)

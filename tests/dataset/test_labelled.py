@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from augcli.dataset.labels import SoftLabel, mix
-from augcli.dataset.source import read_folder
+from augcli.dataset.source import list_source
 from augcli.errors import UserError
 from tests.conftest import Augcli, write_photo
 
@@ -53,7 +53,7 @@ def test_other_forms_of_labels(tmp_path: Path) -> None:
         {"file_name": "2.png", "label": 1},
         classes="a\nb\nc\n",
     )
-    listing = read_folder(root)
+    listing = list_source(root)
     assert listing.label(0) == SoftLabel((0, 2), (0.25, 0.75))
     assert listing.label(1) == SoftLabel((1,), (1.0,))
     assert listing.class_of.tolist() == [2, 1]
@@ -66,7 +66,7 @@ def test_classes_from_names(tmp_path: Path) -> None:
         {"file_name": "x/1.png", "class_name": "dog"},
         {"file_name": "2.png", "class_name": "cat"},
     )
-    listing = read_folder(root)
+    listing = list_source(root)
     assert listing.classes == ("cat", "dog")
     assert listing.class_of.tolist() == [1, 0]
 
@@ -100,4 +100,4 @@ GOOD = {"file_name": "2.png", "label": 0}
 def test_refusals_name_the_line(tmp_path: Path, rows: list[object], message: str) -> None:
     root = folder_with(tmp_path, *rows, classes="a\nb\n")
     with pytest.raises(UserError, match=message):
-        read_folder(root)
+        list_source(root)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from augcli.dataset.source import read_folder
+from augcli.dataset.source import list_source
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.pipeline import Pipeline, Step
 from augcli.run.plan import Run
@@ -14,4 +14,4 @@ from augcli.run.storage import STATE
 
 def run_over(source: Path, out: Path, **options: Any) -> Run:
     """CutMix over an image folder."""
-    return Run(read_folder(source), Pipeline("cutmix", (Step(CutMix()),)), out / STATE, **options)
+    return Run(list_source(source), Pipeline("cutmix", (Step(CutMix()),)), out / STATE, **options)

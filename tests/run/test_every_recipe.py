@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from augcli.dataset.source import read_folder
+from augcli.dataset.source import list_source
 from augcli.manifest.verify import verify
 from augcli.recipes.catalogue import build_recipe, recipe_class, recipe_names
 from augcli.recipes.keep import Keep
@@ -52,7 +52,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_generate_verify_replay(kinds: Path, tmp_path: Path, name: str, kept: bool) -> None:
     recipe = build_recipe(name, {})
     pipeline = Pipeline(name, (Step(recipe, keep=Keep() if kept else None),))
-    run = Run(read_folder(kinds), pipeline, tmp_path / STATE, copies=2)
+    run = Run(list_source(kinds), pipeline, tmp_path / STATE, copies=2)
     outcome = generate(run, tmp_path, source={"source": str(kinds)}, workers=1)
     assert (tmp_path / "errors.jsonl").read_text() == ""
     assert (outcome.outputs, outcome.skipped) == (16 * len(pipeline.views), 0)
@@ -66,7 +66,7 @@ def test_generate_verify_replay(kinds: Path, tmp_path: Path, name: str, kept: bo
 
 def test_views_of_one_target_form_a_group(kinds: Path, tmp_path: Path) -> None:
     recipe = build_recipe("augmix", {"views": 2})
-    run = Run(read_folder(kinds), Pipeline("augmix", (Step(recipe),)), tmp_path / STATE, copies=2)
+    run = Run(list_source(kinds), Pipeline("augmix", (Step(recipe),)), tmp_path / STATE, copies=2)
     generate(run, tmp_path, source={"source": str(kinds)}, workers=1)
     verified = verify(tmp_path)
     assert verified.faults == []

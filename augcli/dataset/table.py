@@ -1,0 +1,96 @@
+"""Reads a table of paths and labels: CSV, or TSV."""
+
+from __future__ import annotations
+
+import csv
+import os
+from array import array
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from augcli.dataset.labels import label_index, printable
+from augcli.dataset.listing import Listing, ListingBuilder, first_repeated
+from augcli.errors import UserError
+
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_PATH_COLUMNS = ("path", "file_name", "filename", "image")
+_LABEL_COLUMNS = ("label", "class", "class_name")
+
+
+def is_table(source: Path) -> bool:
+    """Whether a file is a table, by its name."""
+    return source.suffix.lower() in _DELIMITERS
+
+
+def read_table(source: Path) -> Listing:
+    """List the images that a table names, in its order.
+
+    The first line names the columns: `path`, `file_name`, `filename` or `image`, and `label`,
+    `class` or `class_name`; others are passed over. Paths are relative to the table's folder.
+    Labels are names; where all are numbers, ids follow their values. No image is opened. Raises
+    UserError, with the line, for what is no such table.
+    """
+    builder = ListingBuilder()
+    numbers: dict[str, int] = {}
+    labels = array("i")
+    for where, path, label in _rows(source):
+        folder, _, name = os.path.normpath(path).rpartition(b"/")
+        if name in (b"", b".", b"..") or b"\0" in path:
+            raise UserError(f"{where}: {printable(path)} is no path of an image; mend it.")
+        if not label:
+            raise UserError(f"{where}: {printable(path)} has no label; add one.")
+        builder.add(builder.folder(folder), name, 0)
+        labels.append(numbers.setdefault(printable(label), len(numbers)))
+    if not labels:
+        raise UserError(f"SOURCE {source} has no rows; give a table of images.")
+    classes = label_index(numbers)
+    ids = np.array([classes.index(name) for name in numbers], np.int32)
+    listing = builder.finish(source.parent, classes)
+    listing = replace(listing, class_of=ids[np.frombuffer(labels, np.int32)])
+    again = first_repeated(listing)
+    if again is not None:
+        raise UserError(f"SOURCE {source} names {again} twice; remove one of its lines.")
+    return listing
+
+
+def _rows(source: Path) -> Iterator[tuple[str, bytes, bytes]]:
+    """(where, path, label) of each row below the header; empty lines are passed over."""
+    number = 1
+    try:
+        with source.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            reader = csv.reader(file, delimiter=_DELIMITERS[source.suffix.lower()], strict=True)
+            header = next(reader, [])
+            path_at = _column(header, _PATH_COLUMNS, source)
+            label_at = _column(header, _LABEL_COLUMNS, source)
+            for row in reader:
+                number = reader.line_num
+                if not row:
+                    continue
+                where = f"{source}, line {number}"
+                if len(row) != len(header):
+                    raise UserError(
+                        f"{where}: it has {len(row)} columns, and the first line {len(header)};"
+                        " mend it."
+                    )
+                path, label = (row[at].encode("utf-8", "surrogateescape")
+                               for at in (path_at, label_at))  # fmt: skip
+                yield where, path, label.strip()
+    except csv.Error as error:
+        raise UserError(f"{source}, line {number} or the next: {error}; mend it.") from error
+    except OSError as error:
+        raise UserError(f"{source} cannot be read: {error.strerror}.") from error
+
+
+def _column(header: list[str], names: tuple[str, ...], source: Path) -> int:
+    found = [at for at, name in enumerate(header) if name.strip().lower() in names]
+    if len(found) == 1:
+        return found[0]
+    told = ", ".join(printable(name.encode("utf-8", "surrogateescape")) for name in header[:20])
+    wanted = f"{', '.join(names[:-1])} or {names[-1]}"
+    raise UserError(
+        f"The first line of {source} has {len(found)} columns named {wanted} (it has:"
+        f" {told[:200] or 'nothing'}); name exactly one so."
+    )

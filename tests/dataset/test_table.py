@@ -1,0 +1,91 @@
+"""Tables of paths and labels as a source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from augcli.dataset.source import list_source
+from augcli.errors import UserError
+from tests.conftest import Augcli, tree
+
+
+def table(folder: Path, text: str | bytes, name: str = "t.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def listed(source: Path) -> list[tuple[str, str]]:
+    listing = list_source(source)
+    samples = [listing.sample(i) for i in range(len(listing))]
+    return [(s.relative, listing.classes[s.label.dominant]) for s in samples]
+
+
+def test_columns_by_name_and_paths_beside_the_table(tmp_path: Path) -> None:
+    text = 'id,Label,file_name\r\n7,"cat, big",./a/1.jpg\r\n\r\n8,dog,"b/new\nline.png"\r\n'
+    source = table(tmp_path, text)
+    assert listed(source) == [("a/1.jpg", "cat, big"), ("b/new\\x0aline.png", "dog")]
+    assert list_source(source).sample(0).path == bytes(tmp_path) + b"/a/1.jpg"
+    source = table(tmp_path, b"\xef\xbb\xbfimage\tclass\n\xff.jpg\tk\xe4se\n", "t.TSV")
+    assert listed(source) == [("\\xff.jpg", "k\\xe4se")]
+    assert list_source(source).sample(0).path == bytes(tmp_path) + b"/\xff.jpg"
+
+
+def test_numbers_are_ordered_by_value_and_names_by_code_point(tmp_path: Path) -> None:
+    rows = [("1.jpg", "10"), ("2.jpg", "9"), ("3.jpg", "10")]
+    text = "path,label\n" + "".join(f"{path},{label}\n" for path, label in rows)
+    source = table(tmp_path, text)
+    assert list_source(source).classes == ("9", "10")
+    assert list_source(source).class_of.tolist() == [1, 0, 1]
+    source = table(tmp_path, text + "4.jpg,b\n")
+    assert list_source(source).classes == ("10", "9", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"has 0 columns named path, .* \(it has: nothing\)"),
+        ("path,labels\n1.jpg,a\n", r"0 columns named label, .* \(it has: path, labels\)"),
+        ("path,image,label\n1,2,a\n", r"has 2 columns named path"),
+        ("path,label\n", r"t\.csv has no rows"),
+        ("path,label\n1.jpg\n", r"t\.csv, line 2: it has 1 columns, and the first line 2"),
+        ("path,label\n1.jpg,a\n2.jpg,\n", r"t\.csv, line 3: 2\.jpg has no label"),
+        ("path,label\n..,a\n", r"line 2: \.\. is no path of an image"),
+        ("path,label\n,a\n", r"line 2:  is no path of an image"),
+        ("path,label\n1.jpg\0,a\n", r"is no path of an image|line contains NUL"),
+        ('path,label\n"1.jpg,a\n', r"unexpected end of data"),
+        ("path,label\n1.jpg,a\n./1.jpg,b\n", r"names 1\.jpg twice"),
+        ("path,label\n" + "x" * 200_000 + ",a\n", r"field larger than field limit"),
+    ],
+)
+def test_refusals_name_the_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as refused:
+        list_source(table(tmp_path, text))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_table_is_generated_from(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
+    files = sorted(path.relative_to(tmp_path).as_posix() for path in photos.glob("*/*"))
+    lines = [f"{name},{name.split('/')[1]}" for name in [*files, "photos/ant/gone.jpg"]]
+    source = table(tmp_path, "\n".join(["path,label", *lines]))
+    out = tmp_path / "out"
+    done = augcli("generate", source, out, "-r", "mixup", "--pair", "different-class")
+    assert done.returncode == 1
+    assert "1 inputs skipped" in done.stdout
+    assert '"source_path":"photos/ant/gone.jpg"' in (out / "errors.jsonl").read_text()
+    before = tree(out / "train")
+    assert augcli("verify", out, "--replay").returncode == 0
+    next((out / "train").glob("*/*.jpg")).unlink()
+    assert augcli("verify", out, "--repair").returncode == 0
+    assert tree(out / "train") == before
+    assert augcli("preview", source, "-r", "cutmix", "--to", tmp_path / "p.png").returncode == 0
+
+
+def test_a_file_that_is_neither_is_refused(augcli: Augcli, tmp_path: Path) -> None:
+    done = augcli("generate", table(tmp_path, "x", "t.txt"), tmp_path / "out", "-r", "cutmix")
+    assert done.returncode == 2
+    assert "is a file; give a folder with one folder a class, a .tar archive or a .csv" in (
+        done.stderr
+    )
