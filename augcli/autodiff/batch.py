@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto
@@ -34,13 +36,10 @@ def forward(
         return graph, None
     fixed = batch or declared or 1
     set_input_shape(model, (fixed, *image))
-    folded = fold(model)
+    folded, graph, (logits,) = _probed(model, (fixed,))
     if batch is not None:
-        return probe(folded, (batch,))[0], batch
-    copy = ModelProto()
-    copy.CopyFrom(folded)
-    graph, (logits,) = probe(folded, (fixed,))
-    free = _of_any_batch(_freed(copy, graph, fixed), image, expected=logits)
+        return graph, batch
+    free = _of_any_batch(_freed(folded, graph, fixed), image, expected=logits)
     return (graph, fixed) if free is None else (free, None)
 
 
@@ -50,13 +49,33 @@ def _of_any_batch(
     """The graph with a symbolic batch, or None if images' logits depend on each other."""
     set_input_shape(model, ("batch", *image))
     try:
-        graph, (few, more) = probe(fold(model), _BATCHES)
+        _, graph, (few, more) = _probed(model, _BATCHES)
     except UserError:
         return None
     shape = graph.value(model.graph.output[0].name).shape or ()
     if shape[:1] != (Batch(1, 0),) or not _agree(few, more):
         return None
     return graph if expected is None or _agree(expected, more) else None
+
+
+def _probed(model: ModelProto, batches: Sequence[int]) -> tuple[ModelProto, Graph, list[Logits]]:
+    """The folded model, its probed graph, and the logits of each run.
+
+    A branch whose condition is found to depend on shapes alone, as exporters write for squeezes and
+    tests for emptiness, is taken by folding once more.
+    """
+    ends = [*model.graph.input], [*model.graph.output]
+    left: set[str] = set()
+    while True:
+        folded = fold(model)
+        copy = ModelProto()
+        copy.CopyFrom(folded)
+        graph, logits = probe(copy, batches)
+        branches = (node for node in graph.nodes if node.op_type == "If")
+        decided = {node.output[0] for node in branches if node.input[0] in graph.constants}
+        if decided == left:
+            return folded, graph, logits
+        left, model = decided, graph.model(*ends)
 
 
 def _agree(some: Logits, more: Logits) -> bool:

@@ -169,6 +169,26 @@ def test_a_branch_that_is_constant_is_taken() -> None:
     np.testing.assert_allclose(found["saliency"], expected["saliency"], rtol=1e-6)
 
 
+def test_a_branch_that_shapes_decide_is_taken() -> None:
+    """As exporters write a squeeze: the batch is not known, but it is not empty."""
+    inner = "then_branch = c () => (float[N, K] r) { r = Identity(early_scores) }"
+    inner += ", else_branch = d () => (float[N, K] s) { s = Gemm<transB = 1>(flat, w3) }"
+    then = "then_branch = a () => (float[N, K] p) { p = Identity(early_scores) }"
+    other = f"else_branch = b () => (float[N, K] q) {{ q = If(empty) <{inner}> }}"
+    text = (
+        TWO_HEADS.replace("scores = Gemm<transB = 1>(flat, w3)", "", 1)
+        + f"""
+        dims = Shape(picture) count = ReduceProd<keepdims = 0>(dims) empty = Equal(count, none)
+        scores = If(empty) <{then}, {other}>
+    """
+    )
+    for picture in ("float[N, 3, 9, 8]", "float[1, 3, 9, 8]"):
+        weights = {**WEIGHTS, "none": np.int64(0)}
+        model = classifier(text, "scores early_scores", weights, picture=picture)
+        found, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
+        np.testing.assert_allclose(found["saliency"], expected["saliency"], rtol=1e-6)
+
+
 # Batches
 
 
