@@ -26,6 +26,14 @@ class Format(StrEnum):
     same = "same"
 
 
+class MapFormat(StrEnum):
+    """What saliency maps are written as: `png`, 16 bits, with a map's greatest value as 65535, or
+    `npy`, the values themselves."""
+
+    png = "png"
+    npy = "npy"
+
+
 class Chroma(StrEnum):
     """JPEG chroma sampling. Mixing twice through 4:2:0 costs about 7 dB in the colour planes."""
 

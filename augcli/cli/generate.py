@@ -7,54 +7,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from augcli.choices import STDIN, Chroma, Fit, Format, LabelsFrom, Originals, Pair
-from augcli.cli.model_options import (
-    ChannelOrder,
-    ClassList,
-    DeviceChoice,
-    DeviceOption,
-    Head,
-    Layer,
-    Mean,
-    ModelFile,
-    ModelSize,
-    SaliencyCache,
-    SaliencyName,
-    SaliencySize,
-    Scale,
-    Std,
-    TargetChoice,
-    TargetOption,
-    check_saliency,
-    read_classifier,
-)
+from augcli.choices import STDIN, Chroma, Fit, Format, Originals, Pair
+from augcli.cli.groups import grouped
+from augcli.cli.model_options import InputOptions, ModelOptions, check_saliency, read_classifier
 from augcli.cli.options import (
-    Background,
     FitOption,
     Json,
-    KeepOption,
-    KeepSize,
-    LabelsFromOption,
-    LabelSmoothing,
-    MaxPixels,
+    MaxErrors,
     Out,
     PairOption,
     Quiet,
-    RecipeFile,
-    RecipeName,
+    ReadingOptions,
+    RecipeOptions,
     Seed,
-    Settings,
     Size,
     Source,
-    Tau,
+    Workers,
     check_sources,
     flag,
     option,
     parse_colour,
     parse_size,
-    read_keep,
     read_pipeline,
-    read_saliency,
     read_source,
 )
 from augcli.cli.output import Output
@@ -66,38 +40,20 @@ if TYPE_CHECKING:
     from augcli.run.plan import Run
 
 
+@grouped
 def generate(
     source: Source,
     out: Out,
-    recipe: RecipeName = None,
-    set: Settings = None,
-    recipe_file: RecipeFile = None,
-    label_smoothing: LabelSmoothing = 0.0,
-    keep: KeepOption = False,
-    tau: Tau = None,
-    keep_size: KeepSize = None,
-    saliency: SaliencyName = None,
-    saliency_size: SaliencySize = None,
-    model: ModelFile = None,
-    head: Head = None,
-    layer: Layer = None,
-    device: DeviceOption = DeviceChoice.auto,
-    model_size: ModelSize = None,
-    mean: Mean = None,
-    std: Std = None,
-    scale: Scale = None,
-    channel_order: ChannelOrder = None,
-    class_list: ClassList = None,
-    target: TargetOption = TargetChoice.label,
-    saliency_cache: SaliencyCache = None,
+    chosen: RecipeOptions,
+    model: ModelOptions,
+    pixels: InputOptions,
+    reading: ReadingOptions,
     copies: Annotated[int, option("copies", "outputs a source image", "-k", min=1)] = 1,
     per_class: Annotated[
         int | None, option("per-class", "outputs a class instead, to balance classes", min=1)
     ] = None,
     seed: Seed = 0,
-    workers: Annotated[
-        int | None, option("workers", "processes; else the CPUs this one may use", "-j", min=1)
-    ] = None,
+    workers: Workers = None,
     size: Size = None,
     fit: FitOption = Fit.cover,
     format: Annotated[Format, option("format", "file format of outputs")] = Format.jpeg,
@@ -107,21 +63,16 @@ def generate(
         Originals, option("include-originals", "put the source images in OUT too")
     ] = Originals.none,
     pair: PairOption = Pair.any,
-    labels_from: LabelsFromOption = LabelsFrom.parent,
     dense_labels: Annotated[
         int, option("dense-labels", "write soft_label for up to this many classes", min=0)
     ] = 100,
-    background: Background = "#ffffff",
-    max_pixels: MaxPixels = 100_000_000,
     max_seconds: Annotated[
         float, option("max-seconds", "give up on an image that takes longer to decode", min=0.1)
     ] = 60.0,
     memory: Annotated[
         int, option("memory", "MiB of decoded images that a worker holds at most", min=16)
     ] = 512,
-    max_errors: Annotated[
-        int, option("max-errors", "exit 1 if more inputs than this cannot be used", min=0)
-    ] = 0,
+    max_errors: MaxErrors = 0,
     resume: Annotated[bool, flag("resume", "go on with the interrupted run in OUT")] = False,
     overwrite: Annotated[bool, flag("overwrite", "replace the run in OUT")] = False,
     dry_run: Annotated[bool, flag("dry-run", "say what would be made, write nothing")] = False,
@@ -131,20 +82,13 @@ def generate(
 ) -> None:
     """Augment the images of SOURCE into OUT, with a soft-label manifest."""
     shown = Output(json, quiet)
-    pipeline = read_pipeline(
-        recipe,
-        set,
-        recipe_file,
-        label_smoothing,
-        read_keep(keep, tau=tau, size=keep_size),
-        read_saliency(saliency, saliency_size),
-    )
+    pipeline = read_pipeline(chosen)
     from augcli.run.generate import generate as generate_all
     from augcli.run.local import available_cpus
     from augcli.run.resume import check_out
 
     folder = None if source == STDIN else Path(source)
-    listing = read_source(source, labels_from)
+    listing = read_source(source, reading.labels_from)
     check_out(out, folder, resume=resume, overwrite=overwrite)
     check_sources(listing, pipeline, source, pair)
     if include_originals is Originals.link and listing.spans is not None:
@@ -152,12 +96,7 @@ def generate(
             f"--include-originals link cannot link to what lies in the archive {source}; copy it."
         )
     check_saliency(pipeline)
-    classifier = read_classifier(
-        pipeline.detections, listing.classes, model=model, head=head, layer=layer,
-        device=device, model_size=model_size, mean=mean, std=std, scale=scale,
-        channel_order=channel_order, class_list=class_list, target=target,
-        saliency_cache=saliency_cache, warn=shown.warn,
-    )  # fmt: skip
+    classifier = read_classifier(pipeline.detections, listing.classes, model, pixels, shown.warn)
     from augcli.image.codec import Encoding
     from augcli.run.plan import Run
     from augcli.run.storage import STATE
@@ -174,9 +113,9 @@ def generate(
         fit=fit,
         encoding=Encoding(format, quality, chroma),
         originals=include_originals,
-        background=parse_colour(background),
+        background=parse_colour(reading.background),
         dense_labels=dense_labels,
-        max_pixels=max_pixels,
+        max_pixels=reading.max_pixels,
         memory=memory << 20,
         classifier=classifier,
     )
@@ -188,7 +127,7 @@ def generate(
             run,
             out,
             source=(
-                {"source": STDIN, "root": str(Path.cwd()), "labels_from": labels_from.value}
+                {"source": STDIN, "root": str(Path.cwd()), "labels_from": reading.labels_from.value}
                 if folder is None
                 else {"source": str(folder.resolve())}
             ),

@@ -9,22 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from augcli.choices import LabelsFrom
-from augcli.cli.model_options import (
-    ChannelOrder,
-    Head,
-    Mean,
-    ModelSize,
-    Scale,
-    Std,
-    read_settings,
-)
+from augcli.cli.groups import grouped
+from augcli.cli.model_options import Head, InputOptions, read_settings
 from augcli.cli.options import (
-    Background,
     Json,
-    LabelsFromOption,
-    MaxPixels,
     Quiet,
+    ReadingOptions,
     Source,
     flag,
     option,
@@ -54,14 +44,11 @@ Model = Annotated[Path, typer.Argument(metavar="MODEL", help="an ONNX image clas
 
 
 @model_app.command("inspect")
+@grouped
 def inspect_model(
     model: Model,
+    pixels: InputOptions,
     head: Head = None,
-    model_size: ModelSize = None,
-    mean: Mean = None,
-    std: Std = None,
-    scale: Scale = None,
-    channel_order: ChannelOrder = None,
     json: Json = False,
 ) -> None:
     """Say what MODEL takes and returns, what its gradient needs, and what that costs."""
@@ -73,10 +60,7 @@ def inspect_model(
     from augcli.saliency.graphs import declared
     from augcli.saliency.settings import preprocessing_of, settings_of
 
-    options = read_settings(
-        head=head, model_size=model_size, mean=mean, std=std, scale=scale,
-        channel_order=channel_order,
-    )  # fmt: skip
+    options = read_settings(pixels, head=head)
     said = declared(model, head)
     settings = options.over(settings_of(model, said.metadata))
     size = settings.size or said.size or (224, 224)
@@ -187,9 +171,12 @@ def _some(names: Any) -> str:
 
 
 @model_app.command("fit-head")
+@grouped
 def fit_head(
     model: Model,
     source: Source,
+    pixels: InputOptions,
+    reading: ReadingOptions,
     at: Annotated[
         str, option("at", "the tensor that the head reads (see inspect)", metavar="TENSOR")
     ],
@@ -198,14 +185,6 @@ def fit_head(
     ],
     name: Annotated[str, option("name", "what the new output is called")] = "early",
     overwrite: Annotated[bool, flag("overwrite", "replace the file")] = False,
-    model_size: ModelSize = None,
-    mean: Mean = None,
-    std: Std = None,
-    scale: Scale = None,
-    channel_order: ChannelOrder = None,
-    labels_from: LabelsFromOption = LabelsFrom.parent,
-    background: Background = "#ffffff",
-    max_pixels: MaxPixels = 100_000_000,
     json: Json = False,
     quiet: Quiet = False,
     progress: Annotated[Progress, option("progress", "when to show progress")] = Progress.auto,
@@ -225,18 +204,15 @@ def fit_head(
     from augcli.run.local import available_cpus
     from augcli.saliency.head import add_head
 
-    listing = read_source(source, labels_from)
-    options = read_settings(
-        head=None, layer=at, model_size=model_size, mean=mean, std=std, scale=scale,
-        channel_order=channel_order,
-    )  # fmt: skip
+    listing = read_source(source, reading.labels_from)
+    options = read_settings(pixels, layer=at)
     with progress_bar(progress, quiet=quiet) as bar:
         bar.start(len(listing))
         fitted = add_head(
             model,
             listing.classes,
             listing.class_of.astype("int64"),
-            _loader(listing, max_pixels, parse_colour(background), shown),
+            _loader(listing, reading.max_pixels, parse_colour(reading.background), shown),
             at=at,
             name=name,
             output=output,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,19 +43,6 @@ class TargetChoice(StrEnum):
     predicted = "predicted"
 
 
-SaliencyName = Annotated[
-    str | None,
-    option(
-        "saliency",
-        "what finds the salient pixels: fine-grained, opencv-fine-grained, spectral-residual, or"
-        " with a --model gradient, gradcam, feature-map",
-        metavar="NAME",
-    ),
-]
-SaliencySize = Annotated[
-    int | None,
-    option("saliency-size", "find saliency on a copy with this shorter side", min=1),
-]
 ModelFile = Annotated[
     Path | None, option("model", "the ONNX classifier of --saliency", metavar="FILE")
 ]
@@ -92,6 +80,30 @@ SaliencyCache = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class InputOptions:
+    """How a classifier wants its images, where nothing beside it or in it says so."""
+
+    model_size: ModelSize = None
+    mean: Mean = None
+    std: Std = None
+    scale: Scale = None
+    channel_order: ChannelOrder = None
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """The classifier that finds saliency, and what it is asked."""
+
+    model: ModelFile = None
+    head: Head = None
+    layer: Layer = None
+    device: DeviceOption = DeviceChoice.auto
+    class_list: ClassList = None
+    target: TargetOption = TargetChoice.label
+    saliency_cache: SaliencyCache = None
+
+
 def is_of_classifier(saliency: str) -> bool:
     """Whether this kind of saliency needs a classifier."""
     return saliency in _OF_A_CLASSIFIER
@@ -109,20 +121,9 @@ def check_saliency(pipeline: Pipeline) -> None:
 def read_classifier(
     detections: Iterable[tuple[str, int | None]],
     classes: Sequence[str],
-    *,
-    model: Path | None,
-    head: str | None = None,
-    layer: str | None = None,
-    device: DeviceChoice = DeviceChoice.auto,
-    model_size: str | None = None,
-    mean: str | None = None,
-    std: str | None = None,
-    scale: float | None = None,
-    channel_order: Order | None = None,
-    class_list: Path | None = None,
-    target: TargetChoice = TargetChoice.label,
-    saliency_cache: str | None = None,
-    warn: Callable[[str], None] = lambda _: None,
+    asked: ModelOptions,
+    pixels: InputOptions,
+    warn: Callable[[str], None],
 ) -> ClassifierSpec | None:
     """The classifier that finds `detections` (each a name and a shorter side, or None) for a data
     set of these classes; None if none of them needs one.
@@ -132,50 +133,40 @@ def read_classifier(
     """
     wanted = list(dict.fromkeys((d[0], d[1]) for d in detections if is_of_classifier(d[0])))
     if not wanted:
-        if model is not None:
-            warn(f"--model {model} is not used; --saliency gradient, for one, asks for it")
+        if asked.model is not None:
+            warn(f"--model {asked.model} is not used; --saliency gradient, for one, asks for it")
         return None
-    if model is None:
+    if asked.model is None:
         raise UserError(f"--saliency {wanted[0][0]} needs a classifier; give --model FILE.onnx.")
     from augcli.saliency.cache import default_folder
     from augcli.saliency.classifier import build_spec
 
-    cache = default_folder() if saliency_cache is None else Path(saliency_cache)
+    folder = asked.saliency_cache
     return build_spec(
-        model,
+        asked.model,
         classes,
         wanted,
-        options=read_settings(
-            head=head, layer=layer, model_size=model_size, mean=mean, std=std, scale=scale,
-            channel_order=channel_order,
-        ),
-        class_list=class_list,
-        predicted=target is TargetChoice.predicted,
-        device=device.value,
-        cache=None if saliency_cache == NO_CACHE else cache,
+        options=read_settings(pixels, head=asked.head, layer=asked.layer),
+        class_list=asked.class_list,
+        predicted=asked.target is TargetChoice.predicted,
+        device=asked.device.value,
+        cache=None if folder == NO_CACHE else Path(folder) if folder else default_folder(),
         warn=warn,
-    )  # fmt: skip
+    )
 
 
 def read_settings(
-    *,
-    head: str | None = None,
-    layer: str | None = None,
-    model_size: str | None,
-    mean: str | None,
-    std: str | None,
-    scale: float | None,
-    channel_order: Order | None,
+    pixels: InputOptions, *, head: str | None = None, layer: str | None = None
 ) -> ModelSettings:
     """What options say about a model; raises UserError."""
     from augcli.saliency.settings import parse_settings
 
     said: dict[str, Any] = {
-        "size": _size(model_size),
-        "mean": _numbers("--mean", mean),
-        "std": _numbers("--std", std),
-        "scale": scale,
-        "order": None if channel_order is None else channel_order.value,
+        "size": _size(pixels.model_size),
+        "mean": _numbers("--mean", pixels.mean),
+        "std": _numbers("--std", pixels.std),
+        "scale": pixels.scale,
+        "order": None if pixels.channel_order is None else pixels.channel_order.value,
         "head": head,
         "layer": layer,
     }

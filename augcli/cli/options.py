@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -68,6 +68,19 @@ KeepSize = Annotated[
     float | None,
     option("keep-size", "with --keep: sides of the region put back, as a share  [0.5]"),
 ]
+SaliencyName = Annotated[
+    str | None,
+    option(
+        "saliency",
+        "what finds the salient pixels: fine-grained, opencv-fine-grained, spectral-residual, or"
+        " with a --model gradient, gradcam, feature-map",
+        metavar="NAME",
+    ),
+]
+SaliencySize = Annotated[
+    int | None,
+    option("saliency-size", "find saliency on a copy with this shorter side", min=1),
+]
 Seed = Annotated[int, option("seed", "same seed, same bytes", min=0, max=2**63 - 1)]
 Size = Annotated[
     str | None, option("size", "size of all outputs; else the target's own", metavar="WxH")
@@ -81,8 +94,38 @@ Background = Annotated[
     str, option("background", "colour behind transparent pixels", metavar="#RRGGBB")
 ]
 MaxPixels = Annotated[int, option("max-pixels", "refuse images with more pixels than this", min=1)]
+Workers = Annotated[
+    int | None, option("workers", "processes; else the CPUs this one may use", "-j", min=1)
+]
+MaxErrors = Annotated[
+    int, option("max-errors", "exit 1 if more inputs than this cannot be used", min=0)
+]
 Json = Annotated[bool, flag("json", "print one JSON object on stdout")]
 Quiet = Annotated[bool, flag("quiet", "print errors and warnings only", "-q")]
+
+
+@dataclass(frozen=True)
+class RecipeOptions:
+    """The recipe or recipe file, and what goes around it."""
+
+    recipe: RecipeName = None
+    set: Settings = None
+    recipe_file: RecipeFile = None
+    label_smoothing: LabelSmoothing = 0.0
+    keep: KeepOption = False
+    tau: Tau = None
+    keep_size: KeepSize = None
+    saliency: SaliencyName = None
+    saliency_size: SaliencySize = None
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How the images of SOURCE are read."""
+
+    labels_from: LabelsFromOption = LabelsFrom.parent
+    background: Background = "#ffffff"
+    max_pixels: MaxPixels = 100_000_000
 
 
 def parse_size(size: str | None) -> tuple[int, int] | None:
@@ -117,18 +160,8 @@ def read_source(source: str, labels_from: LabelsFrom) -> Listing:
     return list_source(Path(source))
 
 
-def read_pipeline(
-    recipe: str | None,
-    settings: list[str] | None,
-    recipe_file: Path | None,
-    label_smoothing: float,
-    keep: dict[str, Any] | None = None,
-    saliency: dict[str, Any] | None = None,
-) -> Pipeline:
-    """The recipe that --recipe and --set, or --recipe-file, ask for; raises UserError.
-
-    `saliency` is what --saliency and --saliency-size say: the recipe and --keep look for that.
-    """
+def read_pipeline(chosen: RecipeOptions) -> Pipeline:
+    """The recipe that --recipe and --set, or --recipe-file, ask for; raises UserError."""
     from augcli.image.opencv import require_opencv
 
     require_opencv()
@@ -136,45 +169,41 @@ def read_pipeline(
     from augcli.recipes.keep import build_keep
     from augcli.recipes.pipeline import Pipeline, Step
 
-    if recipe_file is not None:
+    keep = _said_of_keep(chosen)
+    looked_for = _said(saliency=chosen.saliency, saliency_size=chosen.saliency_size)
+    smoothing = chosen.label_smoothing
+    if chosen.recipe_file is not None:
         from augcli.recipes.recipefile import read_recipe_file
 
-        if settings:
+        if chosen.set:
             raise UserError("--set changes a --recipe; write options into the --recipe-file.")
         if keep is not None:
             raise UserError("--keep goes around a --recipe; write keep into the --recipe-file.")
-        if saliency:
+        if looked_for:
             raise UserError("--saliency is that of a --recipe; write it into the --recipe-file.")
-        pipeline = read_recipe_file(recipe_file)
-        return replace(pipeline, label_smoothing=label_smoothing) if label_smoothing else pipeline
-    if recipe is None:
+        pipeline = read_recipe_file(chosen.recipe_file)
+        return replace(pipeline, label_smoothing=smoothing) if smoothing else pipeline
+    if chosen.recipe is None:
         raise UserError("No recipe is given; add --recipe NAME (`augcli recipes` lists them).")
-    options: dict[str, str] = {}
-    for setting in settings or []:
-        key, equals, value = setting.partition("=")
-        if not equals or not key:
-            raise UserError(f"--set {setting} is not key=value; write it like --set alpha=0.4.")
-        options[key.strip().replace("-", "_")] = value.strip()
+    recipe = recipe_class(chosen.recipe)
+    options = _parse_settings(chosen.set or [])
     probability = 1.0
-    if "probability" in options and "probability" not in recipe_class(recipe).model_fields:
+    if "probability" in options and "probability" not in recipe.model_fields:
         probability = _parse_probability(options.pop("probability"))
-    looked_for = saliency or {}
-    looks = "detector" in recipe_class(recipe).model_fields
+    looks = "detector" in recipe.model_fields
     if looked_for and keep is None and not looks:
         raise UserError(
-            f"Neither recipe {recipe} nor --keep looks for saliency; leave out --saliency."
+            f"Neither recipe {recipe.name} nor --keep looks for saliency; leave out --saliency."
         )
     if looks:
         own = {"detector": "saliency", "saliency_size": "saliency_size"}
         options = {k: looked_for[v] for k, v in own.items() if v in looked_for} | options
-    built = build_recipe(recipe, options)
+    built = build_recipe(chosen.recipe, options)
     kept = None if keep is None else build_keep(looked_for | keep, [built])
-    return Pipeline(built.name, (Step(built, probability, keep=kept),), label_smoothing)
+    return Pipeline(built.name, (Step(built, probability, keep=kept),), smoothing)
 
 
-def every_pipeline(
-    label_smoothing: float, keep: dict[str, Any] | None, saliency: dict[str, Any] | None
-) -> list[Pipeline]:
+def every_pipeline(chosen: RecipeOptions) -> list[Pipeline]:
     """Every recipe by itself with its default options; raises UserError."""
     from augcli.image.opencv import require_opencv
 
@@ -183,24 +212,34 @@ def every_pipeline(
 
     pipelines = []
     for name in recipe_names():
-        looks = keep is not None or "detector" in recipe_class(name).model_fields
-        looked_for = saliency if looks else None
-        pipelines.append(read_pipeline(name, None, None, label_smoothing, keep, looked_for))
+        one = replace(chosen, recipe=name, set=None, recipe_file=None)
+        if not chosen.keep and "detector" not in recipe_class(name).model_fields:
+            one = replace(one, saliency=None, saliency_size=None)
+        pipelines.append(read_pipeline(one))
     return pipelines
 
 
-def read_saliency(saliency: str | None, saliency_size: int | None) -> dict[str, Any]:
-    """What --saliency and --saliency-size say."""
-    said = {"saliency": saliency, "saliency_size": saliency_size}
-    return {name: value for name, value in said.items() if value is not None}
+def _said(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
-def read_keep(keep: bool, **options: Any) -> dict[str, Any] | None:
+def _said_of_keep(chosen: RecipeOptions) -> dict[str, Any] | None:
     """What --keep and its options say; raises UserError for an option without --keep."""
-    given = {name: value for name, value in options.items() if value is not None}
-    if given and not keep:
-        raise UserError(f"{', '.join(given)} says how to keep; add --keep.")
-    return given if keep else None
+    given = _said(tau=chosen.tau, size=chosen.keep_size)
+    if given and not chosen.keep:
+        named = ", ".join({"tau": "--tau", "size": "--keep-size"}[name] for name in given)
+        raise UserError(f"{named} says how to keep; add --keep.")
+    return given if chosen.keep else None
+
+
+def _parse_settings(settings: list[str]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise UserError(f"--set {setting} is not key=value; write it like --set alpha=0.4.")
+        options[key.strip().replace("-", "_")] = value.strip()
+    return options
 
 
 def _parse_probability(text: str) -> float:

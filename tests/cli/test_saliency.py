@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ from typer.testing import CliRunner, Result
 from augcli.cli import model_options
 from augcli.cli.model_options import (
     DeviceChoice,
+    InputOptions,
+    ModelOptions,
     Order,
     TargetChoice,
     is_of_classifier,
@@ -23,9 +28,14 @@ from augcli.cli.model_options import (
     read_settings,
 )
 from augcli.cli.saliency import saliency
-from augcli.errors import UserError
+from augcli.errors import RunFailed, UserError
 from augcli.image.codec import decode
-from augcli.saliency.classifier import CLASSIFIER_DETECTORS, build_spec, classifier_maps
+from augcli.saliency.classifier import (
+    CLASSIFIER_DETECTORS,
+    ClassifierSpec,
+    build_spec,
+    classifier_maps,
+)
 from augcli.saliency.detectors import DETECTORS, detect
 from augcli.saliency.overlay import overlay
 from augcli.saliency.settings import ModelSettings
@@ -45,7 +55,7 @@ def augcli_saliency(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
 
     def run(*arguments: object) -> Result:
         result = CliRunner().invoke(app, [*map(str, arguments)])
-        if isinstance(result.exception, UserError):
+        if isinstance(result.exception, UserError | RunFailed):
             raise result.exception
         return result
 
@@ -131,6 +141,62 @@ def test_flat_and_unreadable_inputs_are_told(augcli_saliency: Run, tmp_path: Pat
     assert augcli_saliency(data, tmp_path / "again", "--max-errors", 1).exit_code == 0
 
 
+def test_same_maps_for_any_number_of_workers(augcli_saliency: Run, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for number in range(40):
+        write_photo(data / f"c{number % 3}" / f"{number}.png", number, 20 + number, 70 - number)
+    (data / "c0/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    trees = []
+    for workers in (1, 3):
+        out = tmp_path / f"maps{workers}"
+        options = ("--saliency", "spectral-residual", "--overlay", "-j", workers)
+        assert augcli_saliency(data, out, *options, "--max-errors", 1).exit_code == 0
+        assert not list(out.rglob("*.tmp"))
+        trees.append(tree(out))
+    assert trees[0] == trees[1]
+    assert len(trees[0]) == 2 * 40 + 2
+    listed = [row["source_path"] for row in rows(out)]
+    assert listed == sorted(listed) and len(listed) == 40
+
+
+def test_an_image_that_kills_its_worker_costs_itself(
+    augcli_saliency: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out = tmp_path / "data", tmp_path / "maps"
+    for number in range(50):
+        write_photo(data / "c" / f"{number:02}.png", number, 30, 20)
+    deadly = (data / "c/20.png").read_bytes()
+
+    def decode_or_die(content: bytes, **options: Any) -> Any:
+        if content == deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return decode(content, **options)
+
+    monkeypatch.setattr("augcli.run.images.decode", decode_or_die)  # workers are forked
+    result = augcli_saliency(data, out, "-j", 2)
+    assert result.exit_code == 1
+    (error,) = rows(out, "errors.jsonl")
+    assert (error["source_path"], error["reason"]) == (
+        "c/20.png", "looking at it killed the worker",
+    )  # fmt: skip
+    made = [row["source_path"] for row in rows(out)]
+    assert made == [f"c/{number:02}.png" for number in range(50) if number != 20]
+
+
+def test_maps_that_cannot_be_written(augcli_saliency: Run, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "maps"
+    write_photo(data / "c" / "a.png", 1, 30, 20)
+    write_photo(data / "c" / "b.png", 2, 30, 20)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(RunFailed, match=r"a\.png.*: No"):
+        patch.setattr("augcli.run.maps._encoded", _full)
+        augcli_saliency(data, out)
+    assert [path.name for path in out.iterdir() if path.is_file()] == ["maps.jsonl.tmp"]
+
+
+def _full(*_: object) -> bytes:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a.png")
+
+
 def test_names_that_not_every_system_takes(augcli_saliency: Run, tmp_path: Path) -> None:
     data, out = tmp_path / "data", tmp_path / "maps"
     write_photo(data / "what?" / "who: me.png", 1, 30, 20)
@@ -167,39 +233,44 @@ def test_classifier_detectors_are_those_of_the_options() -> None:
 
 
 def test_options_become_settings() -> None:
-    found = read_settings(
-        head="h", layer="l", model_size="320x240", mean="104,117,123", std="imagenet", scale=1,
-        channel_order=Order.bgr,
-    )  # fmt: skip
+    pixels = InputOptions(
+        model_size="320x240", mean="104,117,123", std="imagenet", scale=1, channel_order=Order.bgr
+    )
+    found = read_settings(pixels, head="h", layer="l")
     assert found == ModelSettings(
         head="h", layer="l", size=(240, 320), mean=(104, 117, 123), std="imagenet", scale=1,
         order="bgr",
     )  # fmt: skip
 
 
+def classifier(
+    detections: list[tuple[str, int | None]], warnings: list[str] | None = None, **asked: Any
+) -> ClassifierSpec | None:
+    told = [] if warnings is None else warnings
+    return read_classifier(detections, CLASSES, ModelOptions(**asked), InputOptions(), told.append)
+
+
 def test_a_classifier_only_where_one_is_asked_for(tmp_path: Path) -> None:
     warnings: list[str] = []
-    plain = [("fine-grained", None), ("spectral-residual", 64)]
-    assert read_classifier(plain, CLASSES, model=None, warn=warnings.append) is None
+    plain: list[tuple[str, int | None]] = [("fine-grained", None), ("spectral-residual", 64)]
+    assert classifier(plain, warnings) is None
     assert warnings == []
-    assert read_classifier(plain, CLASSES, model=SAMPLE, warn=warnings.append) is None
+    assert classifier(plain, warnings, model=SAMPLE) is None
     assert len(warnings) == 1 and "is not used" in warnings[0]
-    spec = read_classifier(
-        [*plain, ("gradient", 48), ("gradient", 48)], CLASSES, model=SAMPLE,
-        device=DeviceChoice.cpu, target=TargetChoice.predicted, saliency_cache=str(tmp_path),
+    spec = classifier(
+        [*plain, ("gradient", 48), ("gradient", 48)], model=SAMPLE, device=DeviceChoice.cpu,
+        target=TargetChoice.predicted, saliency_cache=str(tmp_path),
     )  # fmt: skip
     assert spec is not None
     assert (spec.class_map, spec.cache, spec.device) == (None, str(tmp_path), "cpu")
-    uncached = read_classifier(
-        [("gradient", None)], CLASSES, model=SAMPLE, device=DeviceChoice.cpu,
-        saliency_cache="none",
-    )  # fmt: skip
+    asked = {"model": SAMPLE, "device": DeviceChoice.cpu, "saliency_cache": "none"}
+    uncached = classifier([("gradient", None)], **asked)
     assert uncached is not None and uncached.cache is None
 
 
 def test_the_default_cache_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("augcli.saliency.cache.default_folder", lambda: tmp_path / "mine")
-    spec = read_classifier([("gradient", None)], CLASSES, model=SAMPLE, device=DeviceChoice.cpu)
+    spec = classifier([("gradient", None)], model=SAMPLE, device=DeviceChoice.cpu)
     assert spec is not None and spec.cache == str(tmp_path / "mine")
     assert any((tmp_path / "mine").rglob("*")), "the differentiated model is there"
 
