@@ -72,6 +72,9 @@ def _resolved(told: dict[str, Any]) -> Iterator[str]:
                 options = ", ".join(f"{k}={_shown(v)}" for k, v in choice["options"].items())
                 share = f" ({choice['weight'] / total:.0%})" if len(step["one_of"]) > 1 else ""
                 yield f"  {choice['recipe']}{share}: {options or 'no options'}"
+            if step["keep"] is not None:
+                options = ", ".join(f"{k}={_shown(v)}" for k, v in step["keep"].items())
+                yield f"  keep: {options}"
 
 
 def _shown(value: Any) -> str:

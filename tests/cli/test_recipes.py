@@ -75,6 +75,23 @@ def test_a_recipe_file_is_shown_and_made(augcli: Augcli, photos: Path, tmp_path:
     assert sheet.returncode == 0, sheet.stderr
 
 
+def test_keep_of_a_step_is_shown(augcli: Augcli, tmp_path: Path) -> None:
+    file = tmp_path / "f.toml"
+    file.write_text(
+        "[[steps]]\nrecipe = 'cutout'\nkeep = {tau = 0.7, saliency = 'gradient'}\n"
+        "[[steps]]\nrecipe = 'flip'\n"
+    )
+    assert augcli("recipes", "show", file).stdout.splitlines() == [
+        "f, label smoothing 0",
+        "",
+        "step 1, probability 1",
+        "  cutout: length=none, fill=mean",
+        "  keep: tau=0.7, size=0.5, saliency=gradient, saliency_size=none",
+        "step 2, probability 1",
+        "  flip: direction=horizontal, probability=0.5",
+    ]
+
+
 def test_a_class_that_the_source_lacks(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
     file = tmp_path / "f.toml"
     file.write_text("[[steps]]\nrecipe = 'cutout'\n[classes.bea.cutout]\nlength = 3\n")
