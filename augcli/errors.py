@@ -1,6 +1,10 @@
 """The two ways in which something is the user's to mend."""
 
 
+# How the sentence of a RunFailed ends.
+MEND = "mend that and run the same command with --resume."
+
+
 class UserError(Exception):
     """Wrong usage, configuration or device, found before any work: one sentence, exit code 2.
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from augcli.errors import MEND, RunFailed
 from augcli.run.local import Pool
 from augcli.run.plan import Run
 from augcli.run.resume import begin, holding, identity, is_finished, remaining
@@ -48,7 +50,7 @@ def generate(
     cannot be written.
     """
     started = time.monotonic()
-    with holding(out):
+    with _faults_named(out), holding(out):
         resumed = begin(run, out, resume=resume, overwrite=overwrite)
         if resumed and is_finished(out):
             counts = json.loads((out / RUN).read_text(encoding="utf-8"))["counts"]
@@ -70,6 +72,18 @@ def generate(
         summary = _summary(run, source, published.rows, published.errors, seconds, workers)
         publish(out, run.listing.classes, summary)
     return Outcome(published.rows, published.errors, seconds, resumed)
+
+
+@contextmanager
+def _faults_named(out: Path) -> Iterator[None]:
+    """Raise RunFailed for what the system refuses this process; workers say it of themselves."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where, why = error.filename or out, error.strerror or error
+        raise RunFailed(f"{where}: {why}; {MEND}") from error
 
 
 def _summary(

@@ -18,19 +18,23 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal
 
-from augcli.errors import RunFailed, UnreadableImage
+from augcli.errors import MEND, RunFailed, UnreadableImage
 from augcli.run.images import Images
 from augcli.run.plan import Run, Shard
 from augcli.run.shard import ShardReport, run_shard
+from augcli.run.storage import is_committed, part_rows
 
 _IN_HAND = 2
 _TRIALS = 2
 _NOTHING = -1
 _POLL_SECONDS = 1.0
+# A classifier may look at a whole block before the first output is made.
+_SECONDS_AN_OUTPUT = 600.0
 _PR_SET_PDEATHSIG = 1
 # RGBA, flattened, RGB, an array: at the worst so many times three bytes a pixel.
 _COPIES, _ROOM = 8, 1 << 28
@@ -77,6 +81,7 @@ class Pool:
         workers: int,
         *,
         seconds_an_image: float = 60.0,
+        seconds_an_output: float = _SECONDS_AN_OUTPUT,
     ) -> None:
         self._run = run
         self._todo = iter(shards)
@@ -85,6 +90,7 @@ class Pool:
         self._suspicion: dict[int, int] = {}
         self._deaths: dict[Shard, int] = {}
         self._seconds = seconds_an_image
+        self._seconds_an_output = max(seconds_an_output, seconds_an_image)
         self._context = _context()
         self._size = workers
         self.workers: list[_Worker] = []
@@ -141,7 +147,7 @@ class Pool:
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        decoding = self._context.RawArray("d", [_NOTHING, 0.0])
+        decoding = self._context.RawArray("d", [_NOTHING, 0.0, _NOTHING, 0.0])
         inherited = [worker.pipe for worker in self.workers] + [ours]
         process = self._context.Process(
             target=_work, args=(self._run, theirs, decoding, inherited), daemon=True
@@ -155,20 +161,21 @@ class Pool:
             while worker.pipe.poll():
                 kind, content = worker.pipe.recv()
                 if kind == "failed":
-                    raise RunFailed(f"{content}; mend that and run the same command with --resume.")
+                    raise RunFailed(f"{content}; {MEND}")
                 task = worker.tasks.popleft()
                 if isinstance(task, Trial):
                     self._suspicion.pop(task.index, None)
                 else:
                     yield content
-        except (EOFError, ConnectionError):
-            self._bury(worker)
+        except (EOFError, OSError):  # it died, perhaps in the middle of a message
+            yield from self._bury(worker)
             return
         if not worker.process.is_alive() and not worker.pipe.poll():
-            self._bury(worker)
+            yield from self._bury(worker)
 
-    def _bury(self, worker: _Worker) -> None:
-        """Take back a dead worker's tasks, and find out what killed it."""
+    def _bury(self, worker: _Worker) -> Iterator[ShardReport]:
+        """Take back a dead worker's tasks, and find out what killed it. A shard that it committed
+        before it could say so is done: its images must not be touched again."""
         worker.process.join()
         worker.pipe.close()
         self.workers.remove(worker)
@@ -178,13 +185,16 @@ class Pool:
             return
         first, rest = tasks[0], tasks[1:]
         index = int(worker.decoding[0])
-        if isinstance(first, Trial):
+        if isinstance(first, Shard) and is_committed(self._run.state, first.part):
+            made = part_rows(self._run.state, first.part).count("\n")
+            yield ShardReport(first, made, 0, 0, 0)
+        elif isinstance(first, Trial):
             self._suspect(first.index, worker)
         elif index != _NOTHING:
             self._again.extend(self._smaller(first))
             self._suspect(index, worker)
         else:
-            self._again.extend(self._smaller(first))
+            self._again.extend(self._smaller(first, int(worker.decoding[2]), worker.ending))
         self._again.extend(rest)
 
     def _suspect(self, index: int, worker: _Worker) -> None:
@@ -194,34 +204,41 @@ class Pool:
             self._again.appendleft(Trial(index))
         else:
             self._quarantined[index] = worker.ending or (
-                f"the decoder crashed on it ({_exit_name(worker.process.exitcode)})"
+                f"decoding it ended its worker ({_exit_name(worker.process.exitcode)})"
             )
 
-    def _smaller(self, shard: Shard) -> list[Shard]:
-        """A shard that killed its worker outside of decoding: the same, or after the second time
-        its halves, until it is known which target it is."""
+    def _smaller(self, shard: Shard, target: int = _NOTHING, stall: str = "") -> list[Shard]:
+        """What to make instead of a shard that killed its worker: the same, or after the second
+        time or a stall its pieces around the target that was being made."""
         deaths = self._deaths.get(shard, 0) + 1
         self._deaths[shard] = deaths
-        targets = shard.stop - shard.start
-        if deaths < _TRIALS:
+        if deaths < _TRIALS and not stall:
             return [shard]
-        if targets > 1:
-            middle = shard.start + targets // 2
-            return [
-                Shard(shard.block, shard.start, middle),
-                Shard(shard.block, middle, shard.stop),
-            ]
-        if deaths > _TRIALS + 1:
-            index = self._run.plan.block(shard.block)[shard.start]
-            self._quarantined[index] = "making its outputs killed the worker each time"
+        block, start, stop = shard
+        targets = self._run.plan.block(block)[start:stop]
+        if len(targets) > 1:
+            at = start + (targets.index(target) if target in targets else len(targets) // 2)
+            cuts = [start, at, at + 1, stop]
+            return [Shard(block, a, b) for a, b in pairwise(cuts) if a < b]
+        if deaths > _TRIALS + 1 or stall:
+            self._quarantined[targets[0]] = (
+                stall or "making its outputs killed its worker each time"
+            )
         return [shard]
 
     def _end_stalled(self) -> None:
         now = time.monotonic()
         for worker in self.workers:
-            index, since = worker.decoding
-            if worker.tasks and index != _NOTHING and now - since > self._seconds:
-                worker.ending = f"decoding took longer than {self._seconds:g} s"
+            index, since, target, moved = worker.decoding
+            if not worker.tasks:
+                continue
+            if index != _NOTHING:
+                if now - since > self._seconds:
+                    worker.ending = f"decoding took longer than {self._seconds:g} s"
+                    worker.process.kill()
+            elif target != _NOTHING and now - moved > self._seconds_an_output:
+                limit = self._seconds_an_output
+                worker.ending = f"making its outputs took longer than {limit:g} s"
                 worker.process.kill()
 
 
@@ -271,6 +288,8 @@ def _silence_decoders() -> None:
 
 
 def _exit_name(code: int | None) -> str:
+    if code == -getattr(signal, "SIGKILL", 0):
+        return "SIGKILL, as where memory runs out"
     if code is not None and code < 0:
         with suppress(ValueError):
             return signal.Signals(-code).name
@@ -299,20 +318,27 @@ def _work(run: Run, pipe: Connection, decoding: Any, inherited: list[Connection]
         decoding[0] = index
 
     def after_decoding() -> None:
+        decoding[3] = time.monotonic()
         decoding[0] = _NOTHING
+
+    def at_target(index: int | None) -> None:
+        decoding[3] = time.monotonic()
+        decoding[2] = _NOTHING if index is None else index
 
     with suppress(EOFError, ConnectionError, KeyboardInterrupt):
         while True:
             task, quarantined = pipe.recv()
-            pipe.send(_do(run, task, quarantined, before_decoding, after_decoding))
+            pipe.send(_do(run, task, quarantined, before_decoding, after_decoding, at_target))
 
 
-def _do(run: Run, task: Task, quarantined: dict[int, str], before: Any, after: Any) -> Message:
+def _do(
+    run: Run, task: Task, quarantined: dict[int, str], before: Any, after: Any, at_target: Any
+) -> Message:
     try:
         if isinstance(task, Trial):
             with suppress(UnreadableImage):
                 Images(run, (), None, before, after).get(task.index)
             return "done", None
-        return "done", run_shard(run, task, quarantined, before, after)
+        return "done", run_shard(run, task, quarantined, before, after, at_target)
     except OSError as error:
         return "failed", f"{error.filename or run.state}: {error.strerror or error}"

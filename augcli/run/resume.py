@@ -16,9 +16,19 @@ from filelock import FileLock, Timeout
 import augcli
 from augcli.errors import UserError
 from augcli.run.plan import Run, Shard
-from augcli.run.storage import KEPT, OURS, RUN, STATE, TRAIN, committed, remove_run, write_json
+from augcli.run.storage import (
+    IDENTITY,
+    KEPT,
+    OURS,
+    RUN,
+    STATE,
+    TRAIN,
+    committed,
+    flush,
+    remove_run,
+    write_json,
+)
 
-_IDENTITY = "identity.json"
 _LOCK, _HOLDER = KEPT
 _LIBRARIES = ("numpy", "pillow")
 _PATIENCE_SECONDS = 5.0
@@ -80,10 +90,10 @@ def check_out(out: Path, source: Path | None, *, resume: bool, overwrite: bool) 
     parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise UserError(f"OUT {out} cannot be written: no permission in {parent}; choose another.")
-    if not out.exists() or not any(out.iterdir()):
+    if not out.exists() or not any(out.iterdir()) or _is_unbegun(out):
         return
     ours = (out / STATE).is_dir() or (out / RUN).is_file()
-    if resume and not (out / STATE / _IDENTITY).is_file():
+    if resume and not (out / STATE / IDENTITY).is_file():
         raise UserError(f"OUT {out} holds no run to resume; give an empty folder or its run's OUT.")
     if overwrite and not ours:
         foreign = next(iter(sorted(path.name for path in out.iterdir())))
@@ -93,6 +103,14 @@ def check_out(out: Path, source: Path | None, *, resume: bool, overwrite: bool) 
     if not resume and not overwrite:
         extra = " Give --resume to go on with its run or --overwrite to replace it." if ours else ""
         raise UserError(f"OUT {out} is not empty; choose an empty folder.{extra}")
+
+
+def _is_unbegun(out: Path) -> bool:
+    """Whether a run was stopped in OUT before it wrote down what it is."""
+    state = out / STATE
+    left = [path.name for path in state.iterdir()] if state.is_dir() else [STATE]
+    begun = [name for name in left if name not in KEPT and not name.startswith(f"{IDENTITY}.")]
+    return not begun and [path.name for path in out.iterdir()] == [STATE]
 
 
 @contextmanager
@@ -134,7 +152,7 @@ def begin(run: Run, out: Path, *, resume: bool, overwrite: bool) -> bool:
     state = out / STATE
     if overwrite:
         remove_run(out)
-    file = state / _IDENTITY
+    file = state / IDENTITY
     if resume and file.is_file():
         _same(json.loads(file.read_text(encoding="utf-8")), identity(run), out)
         return True
@@ -142,6 +160,7 @@ def begin(run: Run, out: Path, *, resume: bool, overwrite: bool) -> bool:
     if leftovers:
         raise UserError(f"OUT {out} already holds {leftovers[0]}; give --overwrite to replace it.")
     write_json(file, identity(run))
+    flush(state)
     return False
 
 

@@ -43,17 +43,20 @@ def run_shard(
     quarantined: Mapping[int, str] | None = None,
     before_decoding: Callable[[int], None] = lambda _: None,
     after_decoding: Callable[[], None] = lambda: None,
+    at_target: Callable[[int | None], None] = lambda _: None,
 ) -> ShardReport:
     """Make and commit the outputs of a shard.
 
     `quarantined` holds images (by index) that are not to be touched, with the reason. Before each
     decode its index goes to `before_decoding`, and `after_decoding` is called when it is over, so
-    that a supervisor knows what killed a worker. Raises OSError where outputs cannot be written.
+    that a supervisor knows what killed a worker; `at_target` gets the target whose outputs are
+    made, and None when all are. Raises OSError where outputs cannot be written.
     """
     block = run.plan.block(shard.block)
     images = Images(run, block, quarantined, before_decoding, after_decoding)
     writer = _Writer(run)
     for place in range(shard.start, shard.stop):
+        at_target(block[place])
         copies = run.plan.copies(block[place])
         if copies == 0 and run.originals is Originals.none:
             continue
@@ -72,6 +75,7 @@ def run_shard(
             kind = type(error).__name__
             reason = f"augcli failed on it: {kind}: {error} ({where.name}, line {where.lineno})"
             writer.fail(block[place], " ".join(reason.split()))
+    at_target(None)
     commit_part(run.state, shard.part, "".join(writer.rows), "".join(writer.errors))
     return ShardReport(
         shard, len(writer.rows), len(writer.errors), images.decodes, writer.bytes_written

@@ -5,7 +5,8 @@
     OUT/.augcli/parts/          one file of manifest rows a shard; its rename is the shard's commit
 
 OUT/train appears by one rename when everything is there, so a reader never sees half a data set:
-no row without its file, no file without its row.
+no row without its file, no file without its row. A loss of power may undo any write and any rename
+since the last flush, in any order: whatever depends on an earlier step is flushed behind it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ CLASSES = "classes.txt"
 RUN = "run.json"
 ERRORS = "errors.jsonl"
 OURS = (TRAIN, CLASSES, RUN, ERRORS, STATE)
+IDENTITY = "identity.json"
 
 # Files of the lock, which outlive a run that is replaced.
 KEPT = ("lock", "holder.json")
@@ -37,6 +39,7 @@ KEPT = ("lock", "holder.json")
 _PARTS = "parts"
 _ROWS = ".rows"
 _SKIPPED = ".errors"
+_ANY_PART = f"{'[0-9]' * 8}-{'[0-9]' * 5}-{'[0-9]' * 5}{_ROWS}"
 
 
 class Published(NamedTuple):
@@ -52,18 +55,28 @@ def staged_train(state: Path) -> Path:
 
 
 def commit_part(state: Path, part: str, rows: str, errors: str) -> None:
-    """Make a shard's rows durable: its images reach the disk first, then the part by a rename."""
+    """Make a shard's rows durable: its images reach the disk first, then the part by a rename.
+
+    Inputs that were skipped stand beside it before it is there.
+    """
     folder = state / _PARTS
-    _sync_file_system(folder)
-    for ending, text in ((_SKIPPED, errors), (_ROWS, rows)):
-        path = folder / f"{part}{ending}"
-        write_durably(path, text)
+    beside = folder / f"{part}{_SKIPPED}"
+    if errors:
+        write_durably(beside, errors)
+    else:
+        beside.unlink(missing_ok=True)  # an earlier attempt may have found some
+    flush(folder)
+    write_durably(folder / f"{part}{_ROWS}", rows)
+
+
+def is_committed(state: Path, part: str) -> bool:
+    """Whether a shard's part is there: then its images are not to be touched any more."""
+    return (state / _PARTS / f"{part}{_ROWS}").is_file()
 
 
 def committed(state: Path) -> list[tuple[int, int, int]]:
     """(block, start, stop) of every committed part, sorted."""
-    names = (path.stem for path in (state / _PARTS).glob(f"*{_ROWS}"))
-    return sorted(tuple(map(int, name.split("-"))) for name in names)  # type: ignore[misc]
+    return sorted(_place(path) for path in (state / _PARTS).glob(_ANY_PART))
 
 
 def write_file(path: str, data: bytes | memoryview) -> None:
@@ -102,36 +115,34 @@ def part_rows(state: Path, part: str) -> str:
 
 
 def merge_parts(state: Path) -> Published:
-    """Join the committed parts in plan order: rows into the staged manifest, errors beside it.
-
-    Streams; an input that several shards failed to read is listed once.
-    """
+    """Join the committed parts in plan order: rows into the staged manifest, errors beside it."""
     train = staged_train(state)
     train.mkdir(parents=True, exist_ok=True)
-    rows = 0
-    with (train / MANIFEST).open("wb") as manifest:
-        for part in _parts(state, _ROWS):
+    rows = skipped = 0
+    with (train / MANIFEST).open("wb") as manifest, (state / ERRORS).open("wb") as errors:
+        for part in _parts(state):
             data = part.read_bytes()
             rows += data.count(b"\n")
             manifest.write(data)
-        manifest.flush()
-        os.fsync(manifest.fileno())
-    seen: dict[str, str] = {}
-    for part in _parts(state, _SKIPPED):
-        for line in part.read_text(encoding="utf-8").splitlines(keepends=True):
-            seen.setdefault(json.loads(line)["source_id"], line)
-    write_durably(state / ERRORS, "".join(seen.values()))
-    return Published(rows, len(seen))
+            beside = part.with_suffix(_SKIPPED)
+            if beside.is_file():
+                data = beside.read_bytes()
+                skipped += data.count(b"\n")
+                errors.write(data)
+    return Published(rows, skipped)
 
 
 def publish(out: Path, classes: Iterable[str], summary: dict[str, Any]) -> None:
     """Let the merged run appear: everything else first, OUT/train by one rename, last."""
     state = out / STATE
-    write_durably(out / CLASSES, "".join(f"{name}\n" for name in classes))
-    (state / ERRORS).replace(out / ERRORS)
-    write_json(out / RUN, summary)
-    _sync_file_system(state)
+    write_durably(state / CLASSES, "".join(f"{name}\n" for name in classes))
+    write_json(state / RUN, summary)
+    flush(state)
+    for name in (CLASSES, ERRORS, RUN):
+        (state / name).replace(out / name)
+    flush(state)
     staged_train(state).rename(out / TRAIN)
+    flush(state)
     shutil.rmtree(state / _PARTS)
 
 
@@ -141,7 +152,7 @@ def sweep(state: Path) -> int:
         np.fromiter(
             (
                 _digest(json.loads(line)["file_name"])
-                for part in _parts(state, _ROWS)
+                for part in _parts(state)
                 for line in part.read_bytes().splitlines()
             ),
             np.uint64,
@@ -176,8 +187,15 @@ def prepare_state(state: Path) -> Path:
 
 
 def remove_run(out: Path) -> None:
-    """Remove what a run left in OUT but its lock, and nothing else."""
+    """Remove what a run left in OUT but its lock, and nothing else.
+
+    What would let a half removed run pass for a whole one goes first.
+    """
     state = out / STATE
+    first = (state / IDENTITY, out / RUN)
+    for path in first:
+        path.unlink(missing_ok=True)
+    flush(out)
     inner = [path for path in state.iterdir() if path.name not in KEPT] if state.is_dir() else []
     for path in (*(out / name for name in OURS if name != STATE), *inner):
         if path.is_dir() and not path.is_symlink():
@@ -186,12 +204,12 @@ def remove_run(out: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _parts(state: Path, ending: str) -> Iterator[Path]:
+def _parts(state: Path) -> Iterator[Path]:
     """The committed parts in plan order. A shard whose worker was killed after its commit may have
     been made again in pieces: what a longer part holds already is passed over."""
     found: list[tuple[int, int, int, Path]] = []
-    for path in (state / _PARTS).glob(f"*{ending}"):
-        block, start, stop = map(int, path.stem.split("-"))
+    for path in (state / _PARTS).glob(_ANY_PART):
+        block, start, stop = _place(path)
         found.append((block, start, -stop, path))
     at = (-1, 0)
     for block, start, negative_stop, path in sorted(found):
@@ -200,7 +218,12 @@ def _parts(state: Path, ending: str) -> Iterator[Path]:
             yield path
 
 
-def _sync_file_system(path: Path) -> None:
+def _place(part: Path) -> tuple[int, int, int]:
+    block, start, stop = map(int, part.stem.split("-"))
+    return block, start, stop
+
+
+def flush(path: Path) -> None:
     """Flush the file system that holds `path`: one call a shard instead of one a file."""
     if not sys.platform.startswith("linux"):
         if hasattr(os, "sync"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import json
 import os
 import signal
 import time
@@ -16,7 +17,9 @@ from augcli.errors import RunFailed
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.pipeline import Pipeline, Step
 from augcli.run import images as images_module
+from augcli.run import shard as shard_module
 from augcli.run.local import Pool
+from augcli.run.outputs import Output
 from augcli.run.plan import Run, Shard
 from augcli.run.shard import ShardReport, run_shard
 from augcli.run.storage import STATE, merge_parts, prepare_state
@@ -95,7 +98,7 @@ def test_an_image_that_kills_its_decoder_costs_only_itself(
     errors = (run.state / "errors.jsonl").read_text()
     assert errors.count("\n") == 1
     assert '"source_path":"c1/5.jpg"' in errors
-    reason = "the decoder crashed on it (SIGSEGV)" if harm == "crash" else "longer than 0.3 s"
+    reason = "decoding it ended its worker (SIGSEGV)" if harm == "crash" else "longer than 0.3 s"
     assert reason in errors
     assert made == 238
     assert len(files) == 239
@@ -121,3 +124,81 @@ def test_pieces_of_a_committed_shard_are_passed_over(many: Path, tmp_path: Path)
         run_shard(run, Shard(shard.block, half, shard.stop))
     assert merge_parts(run.state).rows == 240
     assert tree(run.state / "train") == expected
+
+
+@pytest.mark.parametrize("harm", ["kill", "hang"])
+def test_a_target_that_kills_or_stalls_its_worker_outside_of_decoding(
+    many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    """As where saliency or an encoder never returns: known by the target that was being made."""
+    usual = shard_module.encoded
+
+    def encoded(run: Run, output: Output) -> object:
+        if output.samples[0].relative == "c2/6.jpg":
+            if harm == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(60)
+        return usual(run, output)
+
+    monkeypatch.setattr(shard_module, "encoded", encoded)
+    run = run_into(many, tmp_path / "out")
+    pool = Pool(run, run.plan.shards(), 2, seconds_an_image=0.4, seconds_an_output=0.4)
+    files, made = finish(run, pool)
+    (error,) = [json.loads(line) for line in (run.state / "errors.jsonl").open()]
+    assert error["source_path"] == "c2/6.jpg"
+    assert error["reason"] == (
+        "making its outputs killed its worker each time"
+        if harm == "kill"
+        else "making its outputs took longer than 0.4 s"
+    )
+    assert made == 238
+    assert len(files) == 239
+
+
+def test_a_worker_that_memory_runs_out_for_while_decoding_costs_nothing(
+    many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel's OOM killer sends SIGKILL; alone, the image decodes, and its shard is remade."""
+    expected = undisturbed(many, tmp_path / "calm")
+    usual, once = images_module.decode, tmp_path / "once"
+    unlucky = {(many / f"c{n % 4}" / f"{n}.jpg").read_bytes() for n in (3, 50, 77)}
+
+    def decode(data: bytes, **options: object) -> object:
+        mark = once.with_name(f"once{hash(data)}")
+        if data in unlucky and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return usual(data, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(images_module, "decode", decode)
+    run = run_into(many, tmp_path / "out")
+    pool = Pool(run, run.plan.shards(), 2)
+    files, made = finish(run, pool)
+    assert pool.deaths >= 3
+    assert made == 240
+    assert files == expected
+    assert (run.state / "errors.jsonl").read_text() == ""
+
+
+def test_a_worker_killed_behind_its_commit_leaves_its_images_alone(
+    many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made again, they would be cut to nothing for a moment, while their rows stand already."""
+    usual, once = shard_module.commit_part, tmp_path / "once"
+
+    def commit_part(state: Path, part: str, rows: str, errors: str) -> None:
+        usual(state, part, rows, errors)
+        if not once.exists():
+            once.write_text(part)
+            for image in state.glob("train/*/*.jpg"):
+                image.chmod(0o444)
+                os.utime(image, (1, 1))
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(shard_module, "commit_part", commit_part)
+    run = run_into(many, tmp_path / "out")
+    _, made = finish(run, Pool(run, run.plan.shards(), 1))
+    assert made == 240
+    part = (run.state / "parts" / f"{once.read_text()}.rows").read_text().splitlines()
+    names = [json.loads(line)["file_name"] for line in part]
+    assert {(run.state / "train" / name).stat().st_mtime for name in names} == {1.0}
