@@ -50,7 +50,7 @@ class Differentiated:
 
 
 def differentiate(
-    model: ModelProto | Path,
+    model: ModelProto | Path | str,
     *,
     size: tuple[int, int] | None = None,
     target: Target = "label",
@@ -127,7 +127,7 @@ def differentiate(
     )
 
 
-def cache_key(model: Path, **options: object) -> str:
+def cache_key(model: Path | str, **options: object) -> str:
     """A key for what `differentiate(model, **options)` returns: 64 hexadecimal digits.
 
     It changes with the bytes of the model and of the weights beside it, the options, and the

@@ -57,7 +57,7 @@ class Inspection:
 
 
 def inspect(
-    model: ModelProto | Path,
+    model: ModelProto | Path | str,
     *,
     size: tuple[int, int] | None = None,
     output: str | None = None,

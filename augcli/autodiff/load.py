@@ -31,14 +31,14 @@ _REFUSALS = (
 )
 
 
-def load(model: ModelProto | Path) -> ModelProto:
+def load(model: ModelProto | Path | str) -> ModelProto:
     """A checked copy of a model: weights inside, initialisers no inputs, local functions inlined.
 
     Raises UserError for a file that cannot be read, is no valid ONNX model, or keeps its weights
     outside its folder; for a ModelProto whose weights are in files at all.
     """
     name = "The model" if isinstance(model, ModelProto) else f"The model {model}"
-    loaded = _copied(model) if isinstance(model, ModelProto) else _read(model)
+    loaded = _copied(model) if isinstance(model, ModelProto) else _read(Path(model))
     if not loaded.graph.node:
         raise UserError(f"{name} has no operators; is it an ONNX model?")
     weights = {t.name for t in loaded.graph.initializer}
@@ -58,8 +58,9 @@ def load(model: ModelProto | Path) -> ModelProto:
     return loaded
 
 
-def files_of(path: Path) -> list[Path]:
+def files_of(model: Path | str) -> list[Path]:
     """The model's file and those that hold its weights. Raises UserError as `load` does."""
+    path = Path(model)
     return [path, *sorted(_weight_files(_parsed(path), path))]
 
 
