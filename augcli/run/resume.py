@@ -108,9 +108,10 @@ def check_out(out: Path, source: Path | None, *, resume: bool, overwrite: bool) 
 def _is_unbegun(out: Path) -> bool:
     """Whether a run was stopped in OUT before it wrote down what it is."""
     state = out / STATE
-    left = [path.name for path in state.iterdir()] if state.is_dir() else [STATE]
-    begun = [name for name in left if name not in KEPT and not name.startswith(f"{IDENTITY}.")]
-    return not begun and [path.name for path in out.iterdir()] == [STATE]
+    if not state.is_dir() or any(path != state for path in out.iterdir()):
+        return False
+    harmless = (*KEPT, f"{IDENTITY}.")  # the last and others with an ending: never renamed
+    return all(path.name.startswith(harmless) for path in state.iterdir())
 
 
 @contextmanager
