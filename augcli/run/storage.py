@@ -137,7 +137,6 @@ def publish(out: Path, classes: Iterable[str], summary: dict[str, Any]) -> None:
     state = out / STATE
     write_durably(state / CLASSES, "".join(f"{name}\n" for name in classes))
     write_json(state / RUN, summary)
-    flush(state)
     for name in (CLASSES, ERRORS, RUN):
         (state / name).replace(out / name)
     flush(state)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 
 from augcli.dataset.labels import from_printable
 from augcli.errors import RunFailed
+from augcli.run import shard as shard_module
 from augcli.run import storage
 from augcli.run.generate import generate
 from tests.conftest import ROOT, Augcli, tree, write_photo
@@ -73,7 +77,6 @@ def test_any_durable_write_may_fail(
             raise OSError(number, os.strerror(number), str(path))
         usual(path, text)
 
-    # In the parent; the workers' own writes fail in the test of a full disk.
     for module in ("augcli.run.storage", "augcli.run.resume"):
         monkeypatch.setattr(f"{module}.write_durably", failing, raising=False)
     try:
@@ -84,6 +87,81 @@ def test_any_durable_write_may_fail(
     monkeypatch.undo()
     generate(run_over(photos, out), out, source={"source": str(photos)}, workers=1, resume=True)
     assert tree(out / "train") == tree(calm / "train")
+
+
+@pytest.mark.parametrize("call", [0, 1, 7, 20])
+@pytest.mark.parametrize("step", ["write_file", "flush"])
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_any_write_of_a_worker_may_fail(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, step: str, call: int
+) -> None:
+    """The n-th image, or flush, of any worker fails: one sentence, and a resume completes it."""
+    calm, out = tmp_path / "calm", tmp_path / "out"
+    generate(run_over(photos, calm, copies=2), calm, source={"source": str(photos)}, workers=1)
+    calls, parent = multiprocessing.Value("i", 0), os.getpid()
+    usual = getattr(storage, step)
+
+    def failing(path: Path | str, *data: bytes) -> None:
+        if os.getpid() != parent:
+            with calls.get_lock():
+                calls.value += 1
+                if calls.value == call + 1:
+                    if data:  # a write that fails halfway
+                        usual(path, data[0][:100])
+                    raise OSError(number, os.strerror(number), str(path))
+        usual(path, *data)
+
+    for module in (storage, shard_module):
+        monkeypatch.setattr(module, step, failing, raising=False)
+    told = {"source": str(photos)}
+    try:
+        generate(run_over(photos, out, copies=2), out, source=told, workers=2)
+    except RunFailed as error:
+        assert os.strerror(number) in str(error)
+        assert str(error).endswith("mend that and run the same command with --resume.")
+        assert not (out / "train").exists()
+    else:
+        assert step == "flush" and call > 0, "it was called less often than that"
+    monkeypatch.undo()
+    generate(run_over(photos, out, copies=2), out, source=told, workers=2, resume=True)
+    assert tree(out / "train") == tree(calm / "train")
+
+
+def test_clocks_may_jump(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wall clock goes back and forth by days; nothing is given up, and no byte differs."""
+    trees = []
+    for name in ("calm", "jumping"):
+        out = tmp_path / name
+        run = run_over(photos, out)
+        generate(run, out, source={"source": str(photos)}, workers=2, seconds_an_image=5.0)
+        trees.append(tree(out / "train") | {"errors": (out / "errors.jsonl").read_text()})
+        days = cycle([-4000, 4000, 0])
+        monkeypatch.setattr(time, "time", lambda days=days: 1.7e9 + 86400 * next(days))
+        monkeypatch.setattr(time, "time_ns", lambda days=days: 86400 * 10**9 * (5000 + next(days)))
+    assert trees[0] == trees[1]
+
+
+def test_an_output_that_cannot_be_written_is_one_sentence(
+    augcli: Augcli, photos: Path, small_disk: Path
+) -> None:
+    """Read-only, and full: before any work, or as the parent writes."""
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    done = augcli("generate", photos, small_disk / "out", "-r", "cutmix")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "cannot be written" in done.stderr
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    filled = small_disk / "filled"
+    with suppress(OSError), filled.open("wb", buffering=0) as file:
+        while file.write(b"x" * 4096):
+            pass
+    done = augcli("generate", photos, small_disk / "out", "-r", "cutmix")
+    assert done.returncode in (1, 2)
+    assert done.stderr.count("\n") == 1
+    assert "No space left on device" in done.stderr
+    filled.unlink()
+    done = augcli("generate", photos, small_disk / "out", "-r", "cutmix", "--resume")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 NAMES = [
