@@ -32,7 +32,7 @@ def test_missing_rules_are_named_together() -> None:
         grid = Constant<value = float[1, 4, 4, 2] {0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1,
             0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1,
             0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1}>()
-        sampled = GridSample(picture, grid)
+        sampled = GridSample<mode = "bicubic">(picture, grid)
         square = Det(sampled)
         twice = Mul(square, square)
         first = Slice(picture, zero, four, rows)

@@ -158,6 +158,33 @@ def test_local_functions_are_inlined() -> None:
     np.testing.assert_allclose(found["saliency"], expected["saliency"], rtol=1e-6)
 
 
+def test_places_of_an_affine_grid() -> None:
+    """A network that turns its image upside down before it looks at it."""
+    text = """
+        pooled = GlobalAveragePool(picture)
+        none = Mul(pooled, zero)
+        turned = Reshape(none, flat)
+        six = Concat<axis = 1>(turned, turned)
+        angles = Reshape(six, two_by_three)
+        theta = Add(angles, rotation)
+        grid = AffineGrid(theta, size)
+        seen = GridSample(picture, grid)
+        weighed = Mul(seen, w)
+        scores = ReduceSum<keepdims = 0>(weighed, ends)
+    """
+    weights = {
+        "zero": np.float32(0), "flat": np.array([-1, 3]), "two_by_three": np.array([-1, 2, 3]),
+        "rotation": np.float32([[-1, 0, 0], [0, -1, 0]]), "size": np.array([1, 3, 8, 8]),
+        "w": random(3, 8, 8), "ends": np.array([2, 3]),
+    }  # fmt: skip
+    model = classifier(text, "scores", weights, picture="float[1, 3, 8, 8]", opset=20)
+    result = differentiate(model, result="gradient")
+    image = spread((1, 3, 8, 8))
+    found = run(result.model, {"image": image, "label": np.array([1])}, ["gradient"])[0]
+    np.testing.assert_allclose(found[0, 1], weights["w"][1, ::-1, ::-1], rtol=1e-4, atol=1e-5)
+    assert np.abs(found[0, [0, 2]]).max() < 1e-6
+
+
 def test_a_branch_that_is_constant_is_taken() -> None:
     then = "then_branch = a () => (float[N, K] p) { p = Gemm<transB = 1>(flat, w3) }"
     other = "else_branch = b () => (float[N, K] q) { q = Gemm<transB = 1>(early_flat, w4) }"

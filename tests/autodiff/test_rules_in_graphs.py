@@ -211,6 +211,17 @@ def grouped(**attributes: Any) -> Any:
     )
 
 
+def sampled(**attributes: Any) -> Any:
+    """The image at places that two of its own channels say."""
+    nodes = [
+        helper.make_node("Slice", ["x", "zero", "two", "axis"], ["k"]),
+        helper.make_node("Transpose", ["k"], ["places"], perm=[0, 2, 3, 1]),
+        helper.make_node("GridSample", ["x", "places"], ["y"], **attributes),
+    ]
+    ends = {"zero": np.array([0]), "two": np.array([2]), "axis": np.array([1])}
+    return network(nodes, (3, 4, 5), ends, 20)
+
+
 MASK = np.array([[True, True, False], [True, False, True], [True, True, True]])
 REWRITTEN = {
     "attention": attention((2, 3, 4)),
@@ -226,6 +237,7 @@ REWRITTEN = {
     "attention, grouped heads": grouped(),
     "attention, opset 24": attention((2, 3, 4), opset=24, is_causal=1),
     "Mish": graph("y = Mish(x)", (3, 4), 18),
+    "CastLike": graph("a = Sin(x)  y = CastLike(a, c)", (3, 4), c=FLOAT(2)),
     "Celu": graph("y = Celu<alpha = 0.7>(x)", (3, 4)),
     "GroupNormalization 18": graph(
         "y = GroupNormalization<num_groups = 2, epsilon = 0.01>(x, s, b)",
@@ -241,6 +253,17 @@ REWRITTEN = {
         s=random(4),
         b=random(4),
     ),
+    **{
+        f"GridSample, {mode}, {padding}, {corners}": sampled(
+            mode=mode, padding_mode=padding, align_corners=corners
+        )
+        for mode, paddings in (
+            ("linear", ("zeros", "border", "reflection")),
+            ("nearest", ("zeros",)),
+        )
+        for padding in paddings
+        for corners in (0, 1)
+    },
 }
 
 
@@ -292,7 +315,7 @@ def test_rewritten_operators(name: str) -> None:
     """The operator's own forward pass, in ONNX Runtime, decides what is right."""
     model = (REWRITTEN | FUSED)[name]
     rewritten = rewrite(model)
-    assert {n.op_type for n in model.graph.node} - {"Sin", "Cos", "Slice"} not in [
+    assert {n.op_type for n in model.graph.node} - {"Sin", "Cos", "Slice", "Transpose"} not in [
         {n.op_type for n in rewritten.graph.node}
     ]
     shape = [2, *(d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim)][:1]
@@ -301,7 +324,7 @@ def test_rewritten_operators(name: str) -> None:
     np.testing.assert_allclose(
         run(rewritten, {"x": x})[0], run(model, {"x": x})[0], rtol=1e-5, atol=1e-5
     )
-    kinks = name.startswith("FusedConv") or name == "FusedGemm"
+    kinks = name.startswith(("FusedConv", "FusedGemm", "GridSample"))
     assert_gradient(
         rewritten,
         x,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from augcli.autodiff.graph import Value
-from augcli.autodiff.ops import softplus, tanh
+from augcli.autodiff.ops import cast, softplus, tanh
 from augcli.autodiff.rewrite import dims, integers, joined, plain, rewritten
 
 
@@ -20,6 +20,11 @@ def mish(x: Value) -> Value:
 @rewritten("Celu")
 def celu(x: Value, *, alpha: float = 1.0) -> Value:
     return alpha * plain(x, "Elu", x / alpha)
+
+
+@rewritten("CastLike")
+def cast_like(x: Value, like: Value, *, saturate: int = 1, round_mode: str = "up") -> Value:
+    return cast(x, like.dtype)
 
 
 @rewritten("GroupNormalization")
