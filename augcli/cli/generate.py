@@ -9,7 +9,7 @@ import typer
 
 from augcli.choices import STDIN, Chroma, Fit, Format, Originals, Pair
 from augcli.cli.groups import grouped
-from augcli.cli.model_options import InputOptions, ModelOptions, check_saliency, read_classifier
+from augcli.cli.model_options import InputOptions, ModelOptions, read_classifier
 from augcli.cli.options import (
     FitOption,
     Json,
@@ -95,7 +95,6 @@ def generate(
         raise UserError(
             f"--include-originals link cannot link to what lies in the archive {source}; copy it."
         )
-    check_saliency(pipeline)
     classifier = read_classifier(pipeline.detections, listing.classes, model, pixels, shown.warn)
     from augcli.image.codec import Encoding
     from augcli.run.plan import Run

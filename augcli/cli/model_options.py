@@ -12,7 +12,6 @@ from augcli.cli.options import option, parse_size
 from augcli.errors import UserError
 
 if TYPE_CHECKING:
-    from augcli.recipes.pipeline import Pipeline
     from augcli.saliency.classifier import ClassifierSpec
     from augcli.saliency.settings import ModelSettings
 
@@ -107,15 +106,6 @@ class ModelOptions:
 def is_of_classifier(saliency: str) -> bool:
     """Whether this kind of saliency needs a classifier."""
     return saliency in _OF_A_CLASSIFIER
-
-
-def check_saliency(pipeline: Pipeline) -> None:
-    """Refuse saliency that nothing finds; raises UserError that names the closest right one."""
-    from augcli.saliency.detectors import detect
-
-    for detection in pipeline.detections:
-        if not is_of_classifier(detection.detector):
-            detect(detection.detector, [])
 
 
 def read_classifier(

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+PIPE_CLOSED = 141  # as for a program that SIGPIPE ends
 CONTINUE = "an interrupted generate goes on with the same command and --resume."
 
 
@@ -73,5 +74,9 @@ def drop_stdout() -> None:
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # here, as Click would end with 1
+        drop_stdout()
+        sys.exit(PIPE_CLOSED)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from augcli.choices import Fit, Pair
 from augcli.cli.groups import grouped
-from augcli.cli.model_options import InputOptions, ModelOptions, check_saliency, read_classifier
+from augcli.cli.model_options import InputOptions, ModelOptions, read_classifier
 from augcli.cli.options import (
     FitOption,
     Json,
@@ -72,7 +72,6 @@ def preview(
     listing = read_source(source, reading.labels_from)
     for pipeline in pipelines:
         check_sources(listing, pipeline, source, pair)
-        check_saliency(pipeline)
     detections = [d for pipeline in pipelines for d in pipeline.detections]
     classifier = read_classifier(detections, listing.classes, model, pixels, shown.warn)
     import cv2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -77,12 +78,21 @@ def build_recipe(name: str, options: dict[str, Any]) -> Recipe:
     try:
         return recipe.model_validate(options)
     except ValidationError as error:
-        first = error.errors()[0]
-        option = str(first["loc"][0])
+        option, reason = what_is_wrong(error)
         raise UserError(
-            f"Option {option}={options[option]} of recipe {name} is wrong: {first['msg']};"
+            f"Option {option}={options[option]} of recipe {name} is wrong: {reason};"
             f" `augcli recipes {name}` shows what it takes."
         ) from error
+
+
+def what_is_wrong(error: ValidationError) -> tuple[str, str]:
+    """The first option that a declaration refuses, and why, with the closest right word."""
+    first = error.errors()[0]
+    reason = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "literal_error":
+        words = re.findall("'([^']*)'", first["ctx"]["expected"])
+        reason += closest(str(first["input"]), words)
+    return str(first["loc"][0]), reason
 
 
 def closest(name: str, names: Any) -> str:

@@ -19,10 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from augcli.errors import UserError
 from augcli.image.box import Box
 from augcli.image.fit import Pixels, Shape
-from augcli.recipes.catalogue import closest
+from augcli.recipes.catalogue import closest, what_is_wrong
 from augcli.recipes.recipe import (
+    DETECTOR_DESCRIPTION,
     Augmented,
     Detection,
+    Detector,
     Recipe,
     RegionRecipe,
     SaliencyMap,
@@ -48,7 +50,7 @@ class Keep(BaseModel):
     size: float = Field(
         0.5, gt=0, le=1, description="sides of the region put back, as a share of the image's"
     )
-    saliency: str = Field("fine-grained", description="what finds the salient pixels")
+    saliency: Detector = Field("fine-grained", description=DETECTOR_DESCRIPTION)
     saliency_size: int | None = Field(
         None, ge=1, description="shorter side on which the map is computed; none: the image's own"
     )
@@ -73,9 +75,8 @@ def build_keep(options: dict[str, Any], recipes: Sequence[Recipe]) -> Keep:
     try:
         return Keep.model_validate(options)
     except ValidationError as error:
-        first = error.errors()[0]
-        option = str(first["loc"][0])
-        raise UserError(f"Keep's {option}={options[option]} is wrong: {first['msg']}.") from error
+        option, reason = what_is_wrong(error)
+        raise UserError(f"Keep's {option}={options[option]} is wrong: {reason}.") from error
 
 
 @dataclass(frozen=True, slots=True)

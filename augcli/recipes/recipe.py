@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,16 @@ class Detection(NamedTuple):
     def __str__(self) -> str:
         return self.detector if self.size is None else f"{self.detector}@{self.size}"
 
+
+Detector = Literal[
+    "fine-grained",
+    "opencv-fine-grained",
+    "spectral-residual",
+    "gradient",
+    "gradcam",
+    "feature-map",
+]
+DETECTOR_DESCRIPTION = "what finds the salient pixels; the last three need a classifier (--model)"
 
 SaliencyMap = npt.NDArray[Any]
 

@@ -104,6 +104,9 @@ class _Reader:
         """One [[steps]] table; `changes` are the options of a class, by recipe."""
         if "one_of" not in step:
             recipe, rest = self._recipe(step, number, changes)
+            if "weight" in rest:
+                message = "weight stands inside one_of, beside each of several recipes"
+                raise self._error(message, "weight", number)
             probability = self._share(rest.get("probability", 1.0), "probability", number)
             keep = self._keep(rest.get("keep", False), number, [recipe])
             return Step(recipe, probability, keep=keep)
@@ -188,9 +191,11 @@ class _Reader:
             rf"(^|[\s{{,.\[\"']){re.escape(key)}[\"']?\s*([=.\]]).*{re.escape(value)}"
         )
         step = 0
-        for at, line in enumerate(self._lines, 1):
-            if re.match(r"\s*\[\[\s*steps\s*\]\]", line):
-                step += 1
+        headers = [re.match(r"\s*\[\[\s*steps\s*\]\]", line) for line in self._lines]
+        if not any(headers):  # the steps stand in one array
+            number = 0
+        for at, (line, header) in enumerate(zip(self._lines, headers, strict=True), 1):
+            step += header is not None
             if (number in (0, step) or re.match(r"\s*\[classes", line)) and wanted.search(line):
                 return at
         return 0

@@ -14,9 +14,11 @@ from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 from augcli.image.box import Box
 from augcli.image.fit import Fitted, Shape
 from augcli.recipes.recipe import (
+    DETECTOR_DESCRIPTION,
     Alpha,
     Augmented,
     Detection,
+    Detector,
     RegionRecipe,
     SaliencyMap,
     View,
@@ -25,15 +27,7 @@ from augcli.recipes.recipe import (
     paste,
     uniform_pixel,
 )
-
-Detector = Literal[
-    "fine-grained",
-    "opencv-fine-grained",
-    "spectral-residual",
-    "gradient",
-    "gradcam",
-    "feature-map",
-]
+from augcli.saliency.regions import saliency_peak
 
 _TRIES = 8  # boxes that protect_target looks at
 
@@ -76,10 +70,7 @@ class SaliencyMix(RegionRecipe):
     params_type: ClassVar[type] = Params
 
     alpha: Alpha = Field(1.0, description="lam ~ Beta(alpha, alpha), the target's share")
-    detector: Detector = Field(
-        "fine-grained",
-        description="what finds the salient pixel; the last three need a classifier (--model)",
-    )
+    detector: Detector = Field("fine-grained", description=DETECTOR_DESCRIPTION)
     saliency_size: PositiveInt | None = Field(
         None,
         description="shorter side in pixels on which the map is computed; none: the image's own",
@@ -161,10 +152,10 @@ class SaliencyMix(RegionRecipe):
 
 def salient_region(saliency_map: SaliencyMap) -> npt.NDArray[np.bool_]:
     """The most salient pixels of a map (H, W), fewest first, that hold half of its sum, with all
-    pixels as salient as the last of them; none of a flat map."""
-    ranked = np.sort(saliency_map, axis=None, kind="stable")[::-1]  # by radix, if of bytes
-    if ranked[0] == ranked[-1]:
+    pixels as salient as the last of them; none of a map that is flat or not finite."""
+    if saliency_peak(saliency_map) is None:
         return np.zeros(saliency_map.shape, bool)
+    ranked = np.sort(saliency_map, axis=None, kind="stable")[::-1]  # by radix, if of bytes
     held = np.cumsum(ranked, dtype=np.float64)
     region: npt.NDArray[np.bool_] = saliency_map >= ranked[np.searchsorted(held, held[-1] / 2)]
     return region

@@ -37,6 +37,9 @@ def spectral_residual(image: UInt8) -> UInt8:
     return opencv_map(detector, image)
 
 
+# The methods of `augcli.saliency.graphs`, which are not looked for here.
+OF_A_CLASSIFIER = ("gradient", "gradcam", "feature-map")
+
 DETECTORS: dict[str, Detector] = {
     "fine-grained": saliency_map,
     "opencv-fine-grained": opencv_saliency_map,
@@ -51,11 +54,14 @@ def detect(name: str, images: Sequence[UInt8], size: int | None = None) -> list[
     map enlarged again (bilinear). That is cheaper, but moves the peak. Raises UserError if there is
     no such detector.
     """
+    if name in OF_A_CLASSIFIER:
+        raise UserError(f"Saliency '{name}' needs a classifier; give --model FILE.onnx.")
     if name not in DETECTORS:
-        near = get_close_matches(name, DETECTORS, 1)
+        known = (*DETECTORS, *OF_A_CLASSIFIER)
+        near = get_close_matches(name, known, 1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
         raise UserError(
-            f"There is no saliency detector '{name}'{hint}; choose one of {', '.join(DETECTORS)}."
+            f"There is no saliency detector '{name}'{hint}; choose one of {', '.join(known)}."
         )
     seen = [_shrunk(image, size) if size else image for image in images]
     if DETECTORS[name] is saliency_map:

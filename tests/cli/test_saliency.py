@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -30,13 +30,14 @@ from augcli.cli.model_options import (
 from augcli.cli.saliency import saliency
 from augcli.errors import RunFailed, UserError
 from augcli.image.codec import decode
+from augcli.recipes.recipe import Detector
 from augcli.saliency.classifier import (
     CLASSIFIER_DETECTORS,
     ClassifierSpec,
     build_spec,
     classifier_maps,
 )
-from augcli.saliency.detectors import DETECTORS, detect
+from augcli.saliency.detectors import DETECTORS, OF_A_CLASSIFIER, detect
 from augcli.saliency.overlay import overlay
 from augcli.saliency.settings import ModelSettings
 from tests.conftest import SAMPLE_DATA, Augcli, tree, write_photo
@@ -228,7 +229,8 @@ def test_wrong_usage(augcli_saliency: Run, tmp_path: Path) -> None:
 
 
 def test_classifier_detectors_are_those_of_the_options() -> None:
-    assert tuple(model_options._OF_A_CLASSIFIER) == CLASSIFIER_DETECTORS
+    assert tuple(model_options._OF_A_CLASSIFIER) == OF_A_CLASSIFIER == CLASSIFIER_DETECTORS
+    assert get_args(Detector) == (*DETECTORS, *OF_A_CLASSIFIER)
     assert is_of_classifier("gradcam") and not is_of_classifier("fine-grained")
 
 

@@ -110,6 +110,22 @@ def test_name_and_single_step(tmp_path: Path) -> None:
             "[[steps]]\none_of = [{ recipe = 'cutmix' }]\nalpha = 1\n",
             "line 3: a step with one_of has no key 'alpha'",
         ),
+        (
+            "[[steps]]\nrecipe = 'cutmix'\nweight = 2\n",
+            "line 3: weight stands inside one_of",
+        ),
+        (
+            "steps = [\n  { recipe = 'cutout' },\n  { recipe = 'cutmix', alfa = 3 },\n]\n",
+            r"line 3: recipe cutmix has no option 'alfa' \(did you mean 'alpha'\?\)",
+        ),
+        (
+            "[[steps]]\nrecipe = 'cutout'\nkeep = { saliency = 'gradeint' }\n",
+            r"line 3: keep's saliency=gradeint is wrong: .* \(did you mean 'gradient'\?\)",
+        ),
+        (
+            "[[steps]]\nrecipe = 'saliencymix'\ndetector = 'spectral'\n",
+            r"line 3: option detector=spectral .*\(did you mean 'spectral-residual'\?\)",
+        ),
         ("[[steps]]\none_of = 3\n", "line 2: one_of is a list of tables"),
         ("label_smoothing = 'much'\n[[steps]]\nrecipe = 'cutmix'\n", "line 1: label_smoothing is"),
         (

@@ -57,7 +57,9 @@ def test_unknown_detector_names_the_closest(name: str, near: str) -> None:
 
 
 def test_unknown_detector_far_from_all_lists_them() -> None:
-    with pytest.raises(UserError, match=r"'x'; choose one of fine-grained, .*spectral-residual\."):
+    with pytest.raises(
+        UserError, match=r"'x'; choose one of fine-grained, .*spectral-residual, .*feature-map\."
+    ):
         detect("x", [])
 
 
