@@ -38,6 +38,10 @@ def test_digests(search: Search, data_set: DataSet) -> None:
     assert len(policy) == expected["n_subpolicies"]
     digest = hashlib.sha256(canonical(search, policy).encode()).hexdigest()
     assert digest == str(expected["canonical_sha256"])
+    published = np.load(REFERENCE / search / f"policy_{data_set}.npz")
+    for field, column in (("name", "op"), ("probability", "prob"), ("level", "level")):
+        found = [[getattr(step, field) for step in steps] for steps in policy]
+        np.testing.assert_array_equal(found, published[column])
     assert {step.name for steps in policy for step in steps} <= NAMES
     assert sub_policies(search, data_set) is policy
 

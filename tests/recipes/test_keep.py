@@ -16,11 +16,11 @@ from augcli.image.fit import Fitted, Pixels
 from augcli.recipes.catalogue import build_recipe, recipe_class, recipe_names
 from augcli.recipes.cutout import Cutout
 from augcli.recipes.fill import cover
-from augcli.recipes.keep import Keep, build_keep, put_back, selective_cut, selective_paste
+from augcli.recipes.keep import Keep, Kept, build_keep, put_back, selective_cut, selective_paste
 from augcli.recipes.making import Maker, Picture
 from augcli.recipes.pipeline import Pipeline, Step, pipeline_of
 from augcli.recipes.recipe import Augmented, RegionRecipe, SaliencyMap, View
-from augcli.recipes.saliencymix import SaliencyMix
+from augcli.recipes.saliencymix import Params, SaliencyMix
 from augcli.saliency.regions import region_scores, threshold
 
 VECTORS = sorted((Path(__file__).parents[1] / "reference/keepaugment").glob("case_*.npz"))
@@ -186,6 +186,58 @@ def test_saliencymix_pastes_its_peak_where_the_target_can_spare_it() -> None:
     assert params.taken.left <= 5 < params.taken.right
     assert (params.taken.height, params.taken.width) == (params.box.height, params.box.width)
     assert params.box.left > params.taken.left
+
+
+@pytest.mark.parametrize(
+    ("peak", "corner"), [((38, 58), (30, 45)), ((1, 2), (0, 0)), ((20, 30), (15, 23))]
+)
+def test_what_saliencymix_takes_lies_inside_the_source(
+    peak: tuple[int, int], corner: tuple[int, int]
+) -> None:
+    image, peak_map = np.zeros((40, 60, 3), np.uint8), np.zeros((40, 60), np.float32)
+    peak_map[peak] = 1
+    seen = [view(image, peak_map), view(image, peak_map)]
+    params = SaliencyMix().cover_spared(np.random.default_rng(0), Box(2, 3, 12, 18), seen)
+    top, left = corner
+    assert params == Params(Box(2, 3, 12, 18), peak, taken=Box(top, left, top + 10, left + 15))
+
+
+def test_saliencymix_shows_the_sources_peak() -> None:
+    """What lands in the box is what surrounds the source's peak, not what lies in its place."""
+    target = np.zeros((40, 60, 3), np.uint8)
+    source = np.arange(40 * 60 * 3, dtype=np.uint16).astype(np.uint8).reshape(40, 60, 3)
+    seen = [Fitted(image, (40, 60)) for image in (target, source)]
+    box, taken = Box(20, 30, 30, 45), Box(3, 4, 13, 19)
+    params = Params(box, (8, 11), taken=taken)
+    made_of = SaliencyMix().apply(seen, params)
+    np.testing.assert_array_equal(made_of.image[box.slices], source[taken.slices])
+    assert made_of.boxes == (box,)
+    made_of.image[box.slices] = 0
+    assert not made_of.image.any()
+
+
+def test_without_a_region_above_the_threshold_the_first_best_is_put_back() -> None:
+    levels = np.zeros((6, 8), np.float32)
+    levels[2:4, 3:5] = levels[4:, 6:] = 5
+    kept = selective_paste(
+        Keep(tau=1, size=0.25),
+        np.random.default_rng(0),
+        view(np.zeros((6, 8, 3), np.uint8), levels),
+    )
+    assert kept == Kept("paste", Box(2, 3, 4, 5), 20.0, 20.0, admissible=False, flat=False)
+
+
+@pytest.mark.parametrize(
+    ("shape", "region"), [((7, 11), (4, 6)), ((1, 3), (1, 2)), ((5, 5), (2, 2))]
+)
+def test_the_region_put_back_is_rounded_half_to_even(
+    shape: tuple[int, int], region: tuple[int, int]
+) -> None:
+    levels = np.arange(shape[0] * shape[1], dtype=np.float32).reshape(shape)
+    seen = view(np.zeros((*shape, 3), np.uint8), levels)
+    kept = selective_paste(Keep(), np.random.default_rng(0), seen)
+    assert kept.box is not None
+    assert (kept.box.height, kept.box.width) == region
 
 
 @pytest.mark.parametrize(

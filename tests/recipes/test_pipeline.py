@@ -207,6 +207,20 @@ def test_saliency_is_looked_for_in_what_earlier_steps_made() -> None:
     assert params(chain(Cutout(length=200, fill="black"), SaliencyMix()))["flat"]
 
 
+def test_saliency_is_that_of_the_source_which_a_recipe_looks_at() -> None:
+    """Each source has its own map, whose only salient pixel tells it from the others'."""
+
+    def source(number: int) -> Picture:
+        saliency_map = np.zeros((20, 30), np.uint8)
+        saliency_map[5 + 9 * number, 8 + 13 * number] = 255
+        return Picture(np.zeros((20, 30, 3), np.uint8), {number: 1.0}, lambda _: saliency_map)
+
+    maker = Maker(chain(SaliencyMix()), Fit.cover, detect_made)
+    record = maker.make(np.random.default_rng(0), source).record
+    assert record is not None
+    assert record["params"]["centre"] == (14, 21)
+
+
 def test_a_record_of_another_run_is_refused() -> None:
     record = {"recipe": "mixup", "params": {"lam": 0.5}}
     sources = iter([picture(0), picture(1)])

@@ -84,6 +84,14 @@ def test_peaks_come_in_order_and_apart() -> None:
     assert list(view.peaks(FINE_GRAINED, apart=(2, 4))) == [(1, 1), (0, 8), (5, 8)]
     assert list(view.peaks(FINE_GRAINED, apart=(9, 9))) == [(1, 1)]
     assert levels.sum() == 360  # the map is left as it was
+    # One row or column nearer than `apart` is too near, on every side; that far away is not.
+    for near, far in (((1, 4), (0, 4)), ((5, 4), (6, 4)), ((3, 1), (3, 0)), ((3, 7), (3, 8))):
+        beside = np.zeros((7, 9), np.uint8)
+        beside[3, 4], beside[near] = 90, 80
+        apart = 3, 4
+        assert list(seen_as(beside, (7, 9)).peaks(FINE_GRAINED, apart)) == [(3, 4)]
+        beside[far] = 70
+        assert list(seen_as(beside, (7, 9)).peaks(FINE_GRAINED, apart)) == [(3, 4), far]
     # On a canvas of twice the size they are twice as far apart, down as well as across.
     larger = list(seen_as(levels, (12, 18)).peaks(FINE_GRAINED, apart=(4, 4)))
     assert larger == [(3, 3), (5, 9), (1, 17), (11, 17)]
@@ -125,6 +133,13 @@ def test_salient_regions(levels: list[float], region: list[int]) -> None:
     kind = np.float32 if isinstance(levels[0], float) else np.uint8
     found = salient_region(np.array(levels, kind).reshape(2, 2))
     assert found.ravel().tolist() == region
+
+
+@pytest.mark.parametrize("useless", [np.nan, np.inf])
+def test_a_map_that_is_not_finite_has_no_salient_region(useless: float) -> None:
+    levels = np.zeros((3, 4), np.float32)
+    levels[0, 0], levels[2, 3] = useless, 1
+    assert not salient_region(levels).any()
 
 
 def test_hidden_shares() -> None:
