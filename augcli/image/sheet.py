@@ -117,7 +117,7 @@ def _draw_panel(
         pen.rectangle(corners, outline=_INK, width=3)
         pen.rectangle(corners, outline=_BOX, width=1)
     if panel.mark is not None:
-        y, x = origin[1] + panel.mark[0] * down, origin[0] + panel.mark[1] * across
+        y, x = origin[1] + (panel.mark[0] + 0.5) * down, origin[0] + (panel.mark[1] + 0.5) * across
         for thick, colour in ((4, _INK), (2, _BOX)):
             pen.line((x - 7, y, x + 7, y), colour, thick)
             pen.line((x, y - 7, x, y + 7), colour, thick)

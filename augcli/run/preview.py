@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from augcli.errors import UnreadableImage, UserError
 from augcli.image.box import Box
@@ -76,7 +77,11 @@ def _first(run: Run, images: Images, examples: int) -> Iterator[list[Output]]:
 
 def _line(run: Run, images: Images, outputs: list[Output]) -> Line:
     widest = max(outputs, key=lambda output: len(output.used))
-    panels = [*_source_panels(run, widest), *_saliency_panels(run, images, widest)]
+    panels = [*_source_panels(run, widest)]
+    for output in outputs:
+        for panel in _saliency_panels(run, images, output):
+            title = panel.title if len(outputs) == 1 else f"{output.view}: {panel.title}"
+            panels.append(replace(panel, title=title))
     for output in outputs:
         image = output.picture.image
         size = f"{image.shape[1]} x {image.shape[0]}"
@@ -110,13 +115,9 @@ def _saliency_panels(run: Run, images: Images, output: Output) -> Iterator[Panel
     recipe = step.recipes[record.get("choice", 0)]
     if step.keep is not None:
         kept = record["keep"]
-        sign = "<" if kept["score"] < kept["threshold"] else ">"
-        note = f"{kept['mode']}: {kept['score']:.4g} {sign} {kept['threshold']:.4g}"
-        if kept["box"] is None or not kept["admissible"]:
-            note = f"{kept['mode']}: no region qualified"
         boxes = () if kept["box"] is None else (kept["box"],)
         yield _map_panel(
-            run, images, output, 0, step.keep.detection, "target's saliency", note, boxes
+            run, images, output, 0, step.keep.detection, "target's saliency", _told(kept), boxes
         )
     detection = recipe.detection()
     if detection is not None and not (step.keep is not None and recipe.looks_at == 0):
@@ -124,10 +125,22 @@ def _saliency_panels(run: Run, images: Images, output: Output) -> Iterator[Panel
         box = params.get("taken") or params.get("box")
         boxes = () if box is None else (box,)
         title = "partner's saliency" if recipe.looks_at else "saliency"
-        panel = _map_panel(
-            run, images, output, recipe.looks_at, detection, title, str(detection), boxes
-        )
+        note = f"{detection}: flat, drawn at random" if params.get("flat") else str(detection)
+        panel = _map_panel(run, images, output, recipe.looks_at, detection, title, note, boxes)
         yield replace(panel, mark=params.get("centre"))
+
+
+def _told(kept: Mapping[str, Any]) -> str:
+    """What KeepAugment made of a map: the region's importance beside the threshold."""
+    mode = kept["mode"]
+    if kept["flat"]:
+        return f"{mode}: the map is flat"
+    if not kept["admissible"]:
+        return f"{mode}: no region qualified"
+    if kept["box"] is None:
+        return f"{mode}: nothing to cover"
+    sign = "<" if kept["score"] < kept["threshold"] else ">"
+    return f"{mode}: {kept['score']:.4g} {sign} {kept['threshold']:.4g}"
 
 
 def _map_panel(
