@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from augcli.cli.options import Json, Out, Quiet, flag, option
 from augcli.cli.output import Output
 from augcli.errors import UserError
+
+if TYPE_CHECKING:
+    from augcli.manifest.row import Row
 
 REPLAY_ALL = 0
 _SHOWN = 20
@@ -45,7 +50,7 @@ def verify(
             raise UserError(
                 f"{error.filename} is missing; give the folder of a finished run, or --repair it."
             ) from error
-        verified = Verified([], [Fault(str(error.filename), "the file is missing")])
+        verified = Verified(0, [Fault(str(error.filename), "the file is missing")])
     except OSError as error:
         raise UserError(
             f"{error.filename} cannot be read: {error.strerror}; give the folder of a finished run."
@@ -61,32 +66,40 @@ def verify(
     if replay is not None:
         from augcli.run.replay import replay as replay_rows
 
-        rows = verified.rows
-        count = min(replay, len(rows)) or len(rows)
-        chosen = [rows[i * len(rows) // count] for i in range(count)]
-        faults += replay_rows(out, chosen)
-        replayed = count
+        replayed = min(replay, verified.rows) or verified.rows
+        faults += replay_rows(out, lambda: _spread(out, verified.rows, replayed))
     values = {
         "out": str(out),
-        "rows": len(verified.rows),
+        "rows": verified.rows,
         "replayed": replayed,
         "repaired": repaired,
         "faults": [fault._asdict() for fault in faults],
     }
     again = f", {replayed} made again" if replay is not None else ""
     if not faults:
-        shown.result(values, f"{len(verified.rows)} rows and their files agree{again}.")
+        shown.result(values, f"{verified.rows} rows and their files agree{again}.")
         return
     listed = [f"{fault.where}: {fault.what}" for fault in faults[:_SHOWN]]
     if len(faults) > _SHOWN:
         listed.append(f"... and {len(faults) - _SHOWN} more (--json lists all)")
     shown.result(
         values,
-        "\n".join(
-            [*listed, f"{_counted(len(faults), 'fault')} in {len(verified.rows)} rows{again}."]
-        ),
+        "\n".join([*listed, f"{_counted(len(faults), 'fault')} in {verified.rows} rows{again}."]),
     )
     raise typer.Exit(1)
+
+
+def _spread(out: Path, rows: int, count: int) -> Iterator[Row]:
+    """`count` of the rows of OUT, evenly spread."""
+    from augcli.manifest.reader import BadLine, read_rows
+
+    numbers = (i * rows // count for i in range(count))
+    wanted = next(numbers, None)
+    whole = (row for row in read_rows(out / "train") if not isinstance(row, BadLine))
+    for number, row in enumerate(whole):
+        if number == wanted:
+            yield row
+            wanted = next(numbers, None)
 
 
 def _counted(count: int, noun: str) -> str:

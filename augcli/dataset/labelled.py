@@ -8,7 +8,13 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from augcli.dataset.labels import SoftLabel, class_index, from_printable, one_hot
+from augcli.dataset.labels import (
+    SoftLabel,
+    class_index,
+    from_printable,
+    one_hot,
+    split_lines,
+)
 from augcli.dataset.listing import Listing, ListingBuilder
 from augcli.errors import UserError
 
@@ -94,7 +100,7 @@ def _classes(manifest: Path, rows: list[_Row]) -> tuple[str, ...]:
         file = folder / _CLASSES
         if file.is_file():
             try:
-                return tuple(file.read_text(encoding="utf-8").splitlines())
+                return tuple(split_lines(file.read_text(encoding="utf-8")))
             except (OSError, UnicodeDecodeError) as error:
                 raise UserError(f"{file} cannot be read: {error}.") from error
     named = {row.label: row.class_name for row in rows if row.label is not None}

@@ -99,6 +99,12 @@ def class_index(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(names)))
 
 
+def split_lines(text: str) -> list[str]:
+    """The lines of a text that ends with a newline. Unlike `str.splitlines`, it divides at newlines
+    only: a class may be named with a line separator of Unicode."""
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+
+
 def label_index(names: Iterable[str]) -> tuple[str, ...]:
     """Class names in id order where somebody wrote labels down: numbers by their value, else names
     by code point."""

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import math
+import os
+import stat
+import warnings
+from array import array
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from augcli.dataset.labels import class_folder
 from augcli.manifest.reader import BadLine, read_classes, read_rows
 from augcli.manifest.row import MANIFEST, SCHEMA_VERSION, Row
+
+# A file whose digest is right was let through when it was made; Pillow would only warn.
+Image.MAX_IMAGE_PIXELS = None
 
 _TOLERANCE = 1e-9
 _TRANSPOSING = frozenset({5, 6, 7, 8})
@@ -28,9 +36,9 @@ class Fault(NamedTuple):
 
 
 class Verified(NamedTuple):
-    """Everything that was checked."""
+    """How many rows were checked, and what is wrong with them."""
 
-    rows: list[Row]
+    rows: int
     faults: list[Fault]
 
 
@@ -38,30 +46,110 @@ def verify(out: Path) -> Verified:
     """Check that every row has its file and every file its row, that sizes and hashes agree, that
     labels are mixtures over the class list, and that groups are whole.
 
-    Raises OSError where the manifest or the class list cannot be read at all.
+    Rows are read one at a time; some 40 bytes of each are kept. Raises OSError where the manifest
+    or the class list cannot be read at all.
     """
     train = out / "train"
     classes = read_classes(out / "classes.txt")
-    rows: list[Row] = []
+    seen = _Seen()
     faults: list[Fault] = []
-    named: set[str] = set()
-    ids: set[str] = set()
     for row in read_rows(train):
         if isinstance(row, BadLine):
             faults.append(Fault(MANIFEST, str(row)))
             continue
-        rows.append(row)
+        seen.add(row)
         problems = (*_label_faults(row, classes), *file_faults(train, row))
         faults += [Fault(row.file_name, problem) for problem in problems]
+    faults += _faults_between_rows(train, seen)
+    known = np.sort(np.frombuffer(seen.files, np.int64))
+    faults += [
+        Fault(name, "no row names this file")
+        for name in sorted(_files(train))
+        if not _among(known, hash(name))
+    ]
+    return Verified(len(seen.files), faults)
+
+
+class _Seen:
+    """What has to be known of all rows at once, as columns of hashes and numbers."""
+
+    def __init__(self) -> None:
+        self.files = array("q")
+        self.ids = array("q")
+        self.groups = array("q")
+        self.recipes = array("q")
+        self.views = array("Q")
+        self.view_names: dict[str, int] = {}
+
+    def add(self, row: Row) -> None:
+        self.files.append(hash(row.file_name))
+        self.ids.append(hash(row.sample_id))
+        self.groups.append(_group(row))
+        self.recipes.append(hash(row.recipe))
+        # A bit a view; a manifest with more kinds than the last bit is broken in all its groups.
+        number = self.view_names.setdefault(row.view, min(len(self.view_names), 62))
+        self.views.append(1 << number)
+
+    def twice(self, column: array[int]) -> set[int]:
+        """The hashes that stand twice."""
+        hashes = np.sort(np.frombuffer(column, np.int64))
+        return set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
+
+    def broken_groups(self) -> tuple[set[int], dict[int, set[str]]]:
+        """The groups that lack a view, or have one twice; and the views that each recipe has, which
+        are all that any group of it has."""
+        groups = np.frombuffer(self.groups, np.int64)
+        order = np.argsort(groups, kind="stable")
+        groups = groups[order]
+        recipes = np.frombuffer(self.recipes, np.int64)[order]
+        views = np.frombuffer(self.views, np.uint64)[order]
+        starts = np.flatnonzero(np.diff(groups, prepend=groups[:1] - 1))
+        found = np.bitwise_or.reduceat(views, starts) if len(starts) else views
+        counts = np.diff(starts, append=len(groups))
+        broken: set[int] = set()
+        names: dict[int, set[str]] = {}
+        for recipe in np.unique(recipes).tolist():
+            bits = int(np.bitwise_or.reduce(views[recipes == recipe]))
+            wrong = (found != bits) | (counts != bits.bit_count())
+            broken.update(groups[starts][wrong & (recipes[starts] == recipe)].tolist())
+            names[recipe] = {name for name, n in self.view_names.items() if bits >> n & 1}
+        return broken, names
+
+
+def _group(row: Row) -> int:
+    return hash((row.recipe, row.group_id))
+
+
+def _among(known: npt.NDArray[np.int64], number: int) -> bool:
+    at = int(np.searchsorted(known, number))
+    return at < len(known) and int(known[at]) == number
+
+
+def _faults_between_rows(train: Path, seen: _Seen) -> Iterator[Fault]:
+    """Names and ids that stand twice, and groups that are not whole: rows are read once more where
+    there are such."""
+    files, ids = seen.twice(seen.files), seen.twice(seen.ids)
+    broken, whole = seen.broken_groups()
+    if not (files or ids or broken):
+        return
+    named, numbered = set[str](), set[str]()
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in read_rows(train):
+        if isinstance(row, BadLine):
+            continue
         if row.file_name in named:
-            faults.append(Fault(row.file_name, "two rows name this file"))
-        if row.sample_id in ids:
-            faults.append(Fault(row.file_name, f"two rows have the sample_id {row.sample_id}"))
-        named.add(row.file_name)
-        ids.add(row.sample_id)
-    faults += _group_faults(rows)
-    faults += [Fault(name, "no row names this file") for name in _files(train) if name not in named]
-    return Verified(rows, faults)
+            yield Fault(row.file_name, "two rows name this file")
+        if row.sample_id in numbered:
+            yield Fault(row.file_name, f"two rows have the sample_id {row.sample_id}")
+        if hash(row.file_name) in files:
+            named.add(row.file_name)
+        if hash(row.sample_id) in ids:
+            numbered.add(row.sample_id)
+        if _group(row) in broken:
+            groups.setdefault((row.recipe, row.group_id), []).append(row.view)
+    for (recipe, group), views in groups.items():
+        missing = ", ".join(sorted(whole[hash(recipe)] - set(views))) or "none"
+        yield Fault(f"group {group}", f"its views are {', '.join(views)}; missing: {missing}")
 
 
 def _label_faults(row: Row, classes: list[str]) -> Iterator[str]:
@@ -105,46 +193,54 @@ def file_faults(train: Path, row: Row) -> Iterator[str]:
     if len(parts) != 2 or ".." in parts or row.file_name.startswith("/"):
         yield "the file name is not <class>/<file>"
         return
+    path = train / row.file_name
     try:
-        data = (train / row.file_name).read_bytes()
-    except FileNotFoundError:
+        if not stat.S_ISREG(path.stat().st_mode):
+            yield "it is no file"
+            return
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != row.sha256:
+                yield "the file's sha256 is not the row's"
+                return
+            file.seek(0)
+            size, turned = _looked_at(file)
+    except (FileNotFoundError, NotADirectoryError):
         yield "the file is missing"
         return
     except OSError as error:
-        yield f"the file cannot be read: {error.strerror}"
+        yield f"the file cannot be read: {error.strerror or error}"
         return
-    if hashlib.sha256(data).hexdigest() != row.sha256:
-        yield "the file's sha256 is not the row's"
-        return
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            size = image.size
-            turned = image.getexif().get(_ORIENTATION) in _TRANSPOSING
-    except (OSError, ValueError, SyntaxError) as error:
+    except ValueError as error:
         yield f"the file is no image: {error}"
         return
     if (size[::-1] if turned else size) != (row.width, row.height):
         yield f"the image has {size[0]} x {size[1]} pixels, the row says {row.width} x {row.height}"
 
 
-def _group_faults(rows: list[Row]) -> Iterator[Fault]:
-    """Every group has the views that the fullest groups of its recipe have."""
-    views: dict[tuple[str, str], list[str]] = {}
-    for row in rows:
-        views.setdefault((row.recipe, row.group_id), []).append(row.view)
-    whole: dict[str, set[str]] = {}
-    for (recipe, _), found in views.items():
-        whole.setdefault(recipe, set()).update(found)
-    for (recipe, group), found in views.items():
-        if sorted(found) != sorted(whole[recipe]):
-            missing = ", ".join(sorted(whole[recipe] - set(found))) or "none"
-            yield Fault(f"group {group}", f"its views are {', '.join(found)}; missing: {missing}")
+def _looked_at(file: BinaryIO) -> tuple[tuple[int, int], bool]:
+    """An image's (width, height) as stored, and whether it is to be turned by a quarter. Raises
+    ValueError where it is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(file) as image:
+                return image.size, image.getexif().get(_ORIENTATION) in _TRANSPOSING
+    except Exception as error:
+        raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
 
 
 def _files(train: Path) -> Iterator[str]:
-    for path in sorted(train.rglob("*")):
-        if not path.is_dir() and path != train / MANIFEST:
-            yield path.relative_to(train).as_posix()
+    """Every file below `train` but the manifest; links are files, and not followed."""
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        with os.scandir(train / folder) as entries:
+            for entry in entries:
+                name = os.fsencode(f"{folder}{entry.name}").decode("utf-8", "backslashreplace")
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(f"{folder}{entry.name}/")
+                elif name != MANIFEST:
+                    yield name
 
 
 def _differ(a: float, b: float) -> bool:

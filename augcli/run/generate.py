@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from augcli.choices import STDIN
 from augcli.errors import MEND, RunFailed
 from augcli.run.local import Pool
 from augcli.run.plan import Run
 from augcli.run.resume import begin, holding, identity, is_finished, remaining
 from augcli.run.saliency import served
 from augcli.run.shard import ShardReport
-from augcli.run.storage import RUN, merge_parts, prepare_state, publish, sweep
+from augcli.run.storage import RUN, keep_listed, merge_parts, prepare_state, publish, sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ def generate(
             counts = json.loads((out / RUN).read_text(encoding="utf-8"))["counts"]
             return Outcome(counts["outputs"], counts["skipped"], 0.0, resumed)
         state = prepare_state(run.state)
+        if source["source"] == STDIN:
+            keep_listed(state, run.listing)
         todo = list(remaining(run))
         on_start(sum(shard.stop - shard.start for shard in todo))
         with served(run) as reachable:
@@ -72,6 +75,14 @@ def generate(
         summary = _summary(run, source, published.rows, published.errors, seconds, workers)
         publish(out, run.listing.classes, summary)
     return Outcome(published.rows, published.errors, seconds, resumed)
+
+
+def _model(run: Run) -> dict[str, Any] | None:
+    """Where the classifier is, and how it ran, beside what identifies it."""
+    asked = run.classifier
+    if asked is None:
+        return None
+    return {"file": asked.model, "outputs": asked.outputs, "device": asked.device}
 
 
 @contextmanager
@@ -99,6 +110,7 @@ def _summary(
         **source,
         **{("fingerprint" if k == "source" else k): v for k, v in identity(run).items()},
         "recipe_digest": run.digest,
+        "model": _model(run),
         "counts": counts,
         "timings": {
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-from collections.abc import Iterator, Mapping
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import cv2
+import numpy as np
 
 from augcli.choices import STDIN, Chroma, Fit, Format, LabelsFrom, Originals, Pair
 from augcli.dataset.labels import from_printable
 from augcli.dataset.listing import Listing, ListingBuilder, sample_id
-from augcli.dataset.pathlist import class_name
+from augcli.dataset.pathlist import class_name, read_path_list
 from augcli.dataset.source import list_source
 from augcli.errors import UnreadableImage, UserError
 from augcli.image.codec import Encoding, Pixels
@@ -27,7 +32,9 @@ from augcli.run.images import Decoded, Images
 from augcli.run.outputs import Output, output_label
 from augcli.run.plan import Run
 from augcli.run.shard import encoded
-from augcli.run.storage import CLASSES, RUN
+from augcli.run.storage import CLASSES, RUN, read_listed
+
+_SOURCE_ID = re.compile("[0-9a-f]{16}")
 
 
 def read_run(out: Path, listing: Listing) -> Run:
@@ -57,48 +64,78 @@ def read_run(out: Path, listing: Listing) -> Run:
         raise UserError(f"{file} does not describe a run of augcli: {error!r}.") from error
 
 
-def read_sources(out: Path, rows: list[Row]) -> Listing:
-    """The listing of the images that `rows` were made from, read where the run read them.
+def read_sources(out: Path, rows: Callable[[], Iterable[Row]]) -> Listing:
+    """The listing of the images that OUT was made from, read where the run read them.
 
-    Raises UserError where the source is gone.
+    Of a list of paths that OUT has not kept, it is what `rows` were made from. Raises UserError
+    where the source is gone.
     """
-    told = json.loads((out / RUN).read_text(encoding="utf-8"))
-    if told["source"] != STDIN:
-        return list_source(Path(told["source"]))
-    classes = read_classes(out / CLASSES)
-    builder = ListingBuilder()
-    paths = dict.fromkeys(path for row in rows for path in row.source_paths)
-    for path in map(from_printable, paths):
-        folder, _, name = path.rpartition(b"/")
-        label = class_name(path, LabelsFrom(told["labels_from"]))
-        builder.add(builder.folder(folder), name, classes.index(label))
-    return builder.finish(told["root"], classes)
+    file = out / RUN
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        source, root = told["source"], told.get("root", ".")
+        if source != STDIN:
+            return list_source(Path(source))
+        labels_from = LabelsFrom(told["labels_from"])
+        kept = read_listed(out)
+        if kept is not None:
+            return replace(read_path_list(io.BytesIO(kept), labels_from), root=os.fsencode(root))
+        classes = read_classes(out / CLASSES)
+        builder = ListingBuilder()
+        for path in map(from_printable, dict.fromkeys(p for r in rows() for p in r.source_paths)):
+            folder, _, name = path.rpartition(b"/")
+            label = class_name(path, labels_from)
+            builder.add(builder.folder(folder), name, classes.index(label))
+        return builder.finish(root, classes)
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}; is {out} a run?") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{file} does not describe a run of augcli: {error!r}.") from error
 
 
-def replay(out: Path, rows: list[Row]) -> Iterator[Fault]:
-    """Make the outputs of `rows` again, from their parameters and sources; yields what differs."""
+def replay(out: Path, rows: Callable[[], Iterable[Row]]) -> Iterator[Fault]:
+    """Make the outputs of `rows` again, from their parameters and sources; yields what differs.
+
+    `rows` may be asked for twice, so that not all need be held.
+    """
     listing = read_sources(out, rows)
     run = read_run(out, listing)
-    wanted = {source for row in rows for source in row.source_ids}
-    indices = {
-        found: i
-        for i in range(len(listing))
-        if (found := sample_id(listing.relative_path(i))) in wanted
-    }
+    index_of = _indices(listing)
     images = Images(run)
-    for row in rows:
-        missing = [p for i, p in zip(row.source_ids, row.source_paths, strict=True)
-                   if i not in indices]  # fmt: skip
+    for row in rows():
+        if len(row.source_ids) != len(row.source_paths):
+            continue  # that is a fault already
+        indices = [index_of(source) for source in row.source_ids]
+        missing = [p for i, p in zip(indices, row.source_paths, strict=True) if i is None]
         if missing:
             yield Fault(row.file_name, f"its source {missing[0]} is no longer in SOURCE")
             continue
         try:
-            used = [images.get(indices[source]) for source in row.source_ids]
+            used = [images.get(index) for index in indices if index is not None]
             yield from _differences(run, images, row, used)
         except UnreadableImage as error:
             yield Fault(row.file_name, f"a source cannot be read any more: {error}")
         except (ValueError, LookupError, TypeError, StopIteration, cv2.error) as error:
             yield Fault(row.file_name, f"its params do not fit its recipe and sources: {error}")
+
+
+def _indices(listing: Listing) -> Callable[[str], int | None]:
+    """A function from a source's id to its index in the listing; 16 bytes a source."""
+    count = len(listing)
+    ids = np.fromiter(
+        (int(sample_id(listing.relative_path(i)), 16) for i in range(count)), np.uint64, count
+    )
+    order = np.argsort(ids)
+    ids = ids[order]
+
+    def index_of(source: str) -> int | None:
+        if not _SOURCE_ID.fullmatch(source):
+            return None
+        wanted = np.uint64(int(source, 16))
+        at = int(np.searchsorted(ids, wanted))
+        return int(order[at]) if at < count and ids[at] == wanted else None
+
+    return index_of
 
 
 def _differences(run: Run, images: Images, row: Row, used: list[Decoded]) -> Iterator[Fault]:

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from augcli.dataset.listing import Listing
 from augcli.manifest.row import MANIFEST
 
 STATE = ".augcli"
@@ -37,6 +38,7 @@ IDENTITY = "identity.json"
 KEPT = ("lock", "holder.json")
 
 _PARTS = "parts"
+_LISTED = "listed"
 _ROWS = ".rows"
 _SKIPPED = ".errors"
 _ANY_PART = f"{'[0-9]' * 8}-{'[0-9]' * 5}-{'[0-9]' * 5}{_ROWS}"
@@ -107,6 +109,23 @@ def write_durably(path: Path, text: str) -> None:
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Write a JSON object durably."""
     write_durably(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+def keep_listed(state: Path, listing: Listing) -> None:
+    """Keep the paths of a list that was piped in, for `verify`: it cannot be asked for again."""
+    unfinished = state / f"{_LISTED}.tmp"
+    with unfinished.open("wb") as file:
+        for index in range(len(listing)):
+            file.write(listing.relative_path(index) + b"\0")
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(state / _LISTED)
+
+
+def read_listed(out: Path) -> bytes | None:
+    """The paths that `keep_listed` kept, each with a NUL behind it, if it did."""
+    file = out / STATE / _LISTED
+    return file.read_bytes() if file.is_file() else None
 
 
 def part_rows(state: Path, part: str) -> str:

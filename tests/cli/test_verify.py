@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +13,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from augcli.manifest import verify as verify_module
 from augcli.manifest.row import to_line
-from tests.conftest import Augcli, tree, write_photo
+from tests.conftest import SAMPLE_DATA, Augcli, tree, write_photo
 
 Rows = list[dict[str, Any]]
 
@@ -188,6 +192,91 @@ def test_repair_needs_the_source_as_it_was(augcli: Augcli, out: Path, photos: Pa
     done = augcli("verify", out, "--repair")
     assert done.returncode == 2
     assert "are no longer those that OUT was made from" in done.stderr
+
+
+def harmed_and_repaired(augcli: Augcli, out: Path) -> None:
+    """A lost file, a broken one and a lost row are made again to the same bytes."""
+    before = tree(out / "train")
+    assert augcli("verify", out, "--replay").returncode == 0
+    lose_a_file(out)
+    rows = read(out)
+    (out / "train" / rows[5]["file_name"]).write_bytes(b"broken")
+    write(out, rows[:7] + rows[8:])
+    done = augcli("verify", out, "--repair", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["repaired"] == 3
+    assert tree(out / "train") == before
+
+
+def test_repair_of_a_list_of_paths(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
+    """The list is kept, in its order, and read again from where it was."""
+    listed = sorted((str(p.relative_to(tmp_path)) for p in photos.glob("*/*")), reverse=True)
+    out = tmp_path / "listed"
+    done = augcli(
+        "generate", "-", out, "-r", "saliencymix", cwd=tmp_path, stdin="\n".join(listed).encode()
+    )
+    assert done.returncode == 0, done.stderr
+    harmed_and_repaired(augcli, out)
+    lose_a_file(out)
+    (out / ".augcli/listed").unlink()
+    done = augcli("verify", out, "--repair")
+    assert done.returncode == 2
+    assert "does not hold it any more; make it anew" in done.stderr
+
+
+def test_repair_of_a_run_that_asked_a_classifier(augcli: Augcli, tmp_path: Path) -> None:
+    model, out = tmp_path / "model.onnx", tmp_path / "asked"
+    for name in ("classifier.onnx", "classifier.toml"):
+        shutil.copy(SAMPLE_DATA / name, model.with_suffix(Path(name).suffix))
+    done = augcli(
+        "generate", SAMPLE_DATA, out, "-r", "randaugment", "--keep", "--saliency", "gradient",
+        "--model", model, "--device", "cpu", "--size", "64x48",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    model.with_suffix(".toml").unlink()  # what it said stands in run.json
+    harmed_and_repaired(augcli, out)
+    lose_a_file(out)
+    model.write_bytes(b"another")
+    done = augcli("verify", out, "--repair")
+    assert done.returncode == 2
+    assert "model.onnx" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_pipe_or_a_folder_in_the_place_of_an_image(augcli: Augcli, out: Path) -> None:
+    first, second = (out / "train" / row["file_name"] for row in read(out)[:2])
+    for path in (first, second):
+        path.unlink()
+    os.mkfifo(first)
+    second.mkdir()
+    faults = json.loads(augcli("verify", out, "--json").stdout)["faults"]
+    assert [fault["what"] for fault in faults[:2]] == ["it is no file", "it is no file"]
+
+
+def test_rows_are_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A manifest of any length is verified in some bytes a row, where a row as an object takes thousands."""
+    count = 20_000
+    (tmp_path / "train").mkdir()
+    (tmp_path / "classes.txt").write_text("cat\n")
+    row = {
+        "file_name": "", "label": 0, "class_name": "cat", "label_ids": [0], "label_weights": [1.0],
+        "soft_label": [1.0], "sample_id": "", "group_id": "", "view": "aug1",
+        "source_ids": ["0" * 16], "source_paths": ["cat/1.jpg"], "lam": 1.0, "boxes": [],
+        "recipe": "cutout", "params": "null", "saliency_method": "", "width": 1, "height": 1,
+        "sha256": "0" * 64, "seed": "0", "schema_version": 1,
+    }  # fmt: skip
+    with (tmp_path / "train/metadata.jsonl").open("w") as manifest:
+        for number in range(count):
+            name = f"{number:016x}"
+            names = {"file_name": f"cat/{name}.jpg", "sample_id": name, "group_id": name}
+            manifest.write(to_line(row | names))
+    monkeypatch.setattr(verify_module, "file_faults", lambda *_: ())
+    tracemalloc.start()
+    verified = verify_module.verify(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert verified == (count, [])
+    assert peak < 300 * count
 
 
 def test_a_manifest_of_another_run_is_found(augcli: Augcli, out: Path, photos: Path) -> None:

@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from augcli.dataset.source import list_source
+from augcli.manifest.reader import read_rows
+from augcli.manifest.row import Row
 from augcli.manifest.verify import verify
 from augcli.recipes.catalogue import build_recipe, recipe_class, recipe_names
 from augcli.recipes.keep import Keep
@@ -47,6 +49,10 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def whole_rows(out: Path) -> list[Row]:
+    return [row for row in read_rows(out / "train") if isinstance(row, Row)]
+
+
 @pytest.mark.parametrize("kept", [False, True], ids=["plain", "kept"])
 @pytest.mark.parametrize("name", recipe_names())
 def test_generate_verify_replay(kinds: Path, tmp_path: Path, name: str, kept: bool) -> None:
@@ -58,8 +64,9 @@ def test_generate_verify_replay(kinds: Path, tmp_path: Path, name: str, kept: bo
     assert (outcome.outputs, outcome.skipped) == (16 * len(pipeline.views), 0)
     verified = verify(tmp_path)
     assert verified.faults == []
-    assert list(replay(tmp_path, verified.rows)) == []
-    for row in verified.rows:
+    rows = whole_rows(tmp_path)
+    assert list(replay(tmp_path, lambda: rows)) == []
+    for row in rows:
         assert len(row.source_ids) <= recipe_class(name).sources
         assert ("keep" in json.loads(row.params)) == kept or row.view == "orig"
 
@@ -71,17 +78,18 @@ def test_views_of_one_target_form_a_group(kinds: Path, tmp_path: Path) -> None:
     verified = verify(tmp_path)
     assert verified.faults == []
     groups: dict[str, list[str]] = {}
-    for row in verified.rows:
+    rows = whole_rows(tmp_path)
+    for row in rows:
         groups.setdefault(row.group_id, []).append(row.view)
     assert len(groups) == 16
     assert all(views == ["orig", "aug1", "aug2"] for views in groups.values())
-    by_group = {(row.group_id, row.view): row for row in verified.rows}
+    by_group = {(row.group_id, row.view): row for row in rows}
     for group in groups:
         views = [by_group[group, view] for view in ("orig", "aug1", "aug2")]
         assert len({row.source_ids[0] for row in views}) == 1
         assert views[0].params == "null"
         assert views[1].params != views[2].params
-    broken = next(row for row in verified.rows if row.view == "aug2")
+    broken = next(row for row in rows if row.view == "aug2")
     lines = (tmp_path / "train/metadata.jsonl").read_text().splitlines(keepends=True)
     kept = [line for line in lines if broken.sample_id not in line]
     (tmp_path / "train/metadata.jsonl").write_text("".join(kept))
