@@ -17,7 +17,7 @@ from onnx import (
     numpy_helper,
 )
 
-from augcli.autodiff.nodes import subgraphs, tidy
+from augcli.autodiff.nodes import in_order, subgraphs, tidy
 from augcli.errors import UserError
 
 _REFUSALS = (
@@ -32,7 +32,8 @@ _REFUSALS = (
 
 
 def load(model: ModelProto | Path | str) -> ModelProto:
-    """A checked copy of a model: weights inside, initialisers no inputs, local functions inlined.
+    """A checked copy of a model: weights inside, initialisers no inputs, local functions inlined,
+    nodes in order, which ONNX Runtime does not ask for.
 
     Raises UserError for a file that cannot be read, is no valid ONNX model, or keeps its weights
     outside its folder; for a ModelProto whose weights are in files at all.
@@ -45,6 +46,9 @@ def load(model: ModelProto | Path | str) -> ModelProto:
     inputs = [i for i in loaded.graph.input if i.name not in weights]
     del loaded.graph.input[:]
     loaded.graph.input.extend(inputs)
+    nodes = in_order(loaded.graph.node)
+    del loaded.graph.node[:]
+    loaded.graph.node.extend(nodes)
     try:
         _tidy(loaded)
         onnx.checker.check_model(loaded)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import onnx
@@ -48,6 +48,27 @@ def rename(node: NodeProto, names: dict[str, str]) -> None:
             rename(inner, names)
         for info in (*body.input, *body.output, *body.initializer):
             info.name = names.get(info.name, info.name)
+
+
+def in_order(nodes: Sequence[NodeProto]) -> list[NodeProto]:
+    """The nodes, each behind those whose outputs it reads; unchanged where a circle prevents it.
+
+    Nodes that may stay where they are do.
+    """
+    maker = {name: i for i, node in enumerate(nodes) for name in node.output if name}
+    before = [{maker[name] for name in names_read(node) if name in maker} for node in nodes]
+    order: dict[int, None] = {}
+    for start in range(len(nodes)):
+        waiting = [start]
+        while waiting:
+            missing = [i for i in sorted(before[waiting[-1]]) if i not in order]
+            if not missing:
+                order[waiting.pop()] = None
+            elif len(waiting) > len(nodes):
+                return list(nodes)
+            else:
+                waiting.append(missing[0])
+    return [nodes[i] for i in order]
 
 
 def _domains(node: NodeProto) -> set[str]:

@@ -146,6 +146,18 @@ def test_initialisers_may_be_declared_as_inputs() -> None:
     np.testing.assert_array_equal(found["saliency"], expected["saliency"])
 
 
+def test_nodes_may_stand_in_any_order() -> None:
+    """As converters to half precision leave them; ONNX Runtime sorts nodes itself."""
+    model = two_heads()
+    nodes = [
+        model.graph.node[i] for i in np.random.default_rng(0).permutation(len(operators(model)))
+    ]
+    model.graph.ClearField("node")
+    model.graph.node.extend(nodes)
+    found, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
+    np.testing.assert_allclose(found["saliency"], expected["saliency"], rtol=1e-6)
+
+
 def test_local_functions_are_inlined() -> None:
     text = TWO_HEADS.replace("gate = Sigmoid(early_features)", "").replace(
         "swish = Mul(early_features, gate)", "swish = local.Swish(early_features)"
