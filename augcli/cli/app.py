@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import augcli
-from augcli.cli.config import file_defaults
+from augcli.cli.config import Commands, file_defaults
 from augcli.cli.generate import generate
 from augcli.cli.model import model_app
 from augcli.cli.output import draw
@@ -43,12 +43,17 @@ def prepare(
 ) -> None:
     """Offline augmentation of labelled image data sets: image folders in; augmented images and a
     soft-label manifest out. Same seed, same bytes."""
-    group = context.command
-    commands = {
-        name: [str(parameter.name) for parameter in command.params]
-        for name, command in getattr(group, "commands", {}).items()
+    context.default_map = file_defaults(Path.cwd(), _parameters(context.command))
+
+
+def _parameters(group: Any) -> Commands:
+    """The names of each command's parameters; of a group of commands, the same again."""
+    return {
+        name: _parameters(command)
+        if hasattr(command, "commands")
+        else [str(parameter.name) for parameter in command.params]
+        for name, command in group.commands.items()
     }
-    context.default_map = file_defaults(Path.cwd(), commands)
 
 
 for command in (generate, preview, recipes, verify, saliency):

@@ -13,31 +13,44 @@ from typing import Any
 
 from augcli.errors import UserError
 
+Commands = Mapping[str, "Iterable[str] | Commands"]
 
-def file_defaults(folder: Path, commands: Mapping[str, Iterable[str]]) -> dict[str, dict[str, Any]]:
-    """Defaults a command, from the file in `folder`.
+
+def file_defaults(folder: Path, commands: Commands) -> dict[str, Any]:
+    """Defaults a command, from the file in `folder`; of a group of commands, the same again.
 
     `commands` gives the parameter names of each command. A key at the top applies to each command
     that knows it, one in a table named after a command to that command alone. Raises UserError for
     a file that is no TOML, and for an unknown key.
     """
     file, table = _read(folder)
-    if not table:
-        return {}
-    known = {command: set(names) for command, names in commands.items()}
-    every = set().union(*known.values())
-    defaults: dict[str, dict[str, Any]] = {command: {} for command in known}
-    for key, value in table.items():
-        if key in known and isinstance(value, dict):
-            for inner, setting in value.items():
-                name = _checked(inner, known[key], f"{file}, table {key}")
-                defaults[key][name] = _as_option(setting)
+    return _defaults(table, commands, str(file)) if table else {}
+
+
+def _defaults(table: Mapping[str, Any], commands: Commands, where: str) -> dict[str, Any]:
+    defaults: dict[str, Any] = {}
+    own = {k: value for k, value in table.items() if k in commands and isinstance(value, dict)}
+    shared = {key: value for key, value in table.items() if key not in own}
+    every = _every_name(commands)
+    named = {_checked(key, every, where): value for key, value in shared.items()}
+    for command, names in commands.items():
+        inner = own.get(command, {})
+        if isinstance(names, Mapping):
+            known = {key: value for key, value in named.items() if key in _every_name(names)}
+            defaults[command] = _defaults({**known, **inner}, names, f"{where}, table {command}")
             continue
-        name = _checked(key, every, str(file))
-        for command, names in known.items():
-            if name in names:
-                defaults[command].setdefault(name, _as_option(value))
+        settings = {key: value for key, value in named.items() if key in set(names)}
+        for key, value in inner.items():
+            settings[_checked(key, set(names), f"{where}, table {command}")] = value
+        defaults[command] = {key: _as_option(value) for key, value in settings.items()}
     return defaults
+
+
+def _every_name(commands: Commands) -> set[str]:
+    found: set[str] = set()
+    for names in commands.values():
+        found |= _every_name(names) if isinstance(names, Mapping) else set(names)
+    return found
 
 
 def _read(folder: Path) -> tuple[Path, dict[str, Any]]:

@@ -108,9 +108,9 @@ def selective_cut(
     """
     target = views[0]
     size = recipe.region_size(rng, target.shape)
+    if size is None or min(size) == 0:  # and no map is found
+        return recipe.cover(rng, None), Kept("cut", None, 0.0, 0.0, admissible=True, flat=False)
     saliency_map, flat = usable(target.saliency(keep.detection))
-    if size is None or min(size) == 0:
-        return recipe.cover(rng, None), Kept("cut", None, 0.0, 0.0, admissible=True, flat=flat)
     height, width = (min(side, limit) for side, limit in zip(size, target.shape, strict=True))
     scores = region_scores(saliency_map, height, width)
     limit = threshold(scores, keep.tau)

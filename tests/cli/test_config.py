@@ -10,7 +10,7 @@ import pytest
 
 from augcli.cli.config import file_defaults
 from augcli.errors import UserError
-from tests.conftest import Augcli
+from tests.conftest import SAMPLE_DATA, Augcli
 
 COMMANDS = {"generate": ["source", "out", "seed", "set"], "preview": ["source", "seed"]}
 
@@ -49,6 +49,38 @@ def test_keys_reach_the_commands_that_know_them(tmp_path: Path) -> None:
         "generate": {"seed": 1, "out": "o", "set": ["alpha=0.4", "p=1"]},
         "preview": {"seed": 2},
     }
+
+
+def test_commands_of_a_group_have_defaults_too(tmp_path: Path) -> None:
+    commands = {**COMMANDS, "model": {"inspect": ["mean", "size"], "fit-head": ["source", "mean"]}}
+    (tmp_path / "augcli.toml").write_text(
+        "source = 's'\nmean = '0.5'\n[model]\nmean = '0.6'\n[model.inspect]\nsize = '32'\n"
+    )
+    assert file_defaults(tmp_path, commands) == {
+        "generate": {"source": "s"},
+        "preview": {"source": "s"},
+        "model": {
+            "inspect": {"mean": "0.6", "size": "32"},
+            "fit-head": {"source": "s", "mean": "0.6"},
+        },
+    }
+    (tmp_path / "augcli.toml").write_text("[model.inspect]\nsise = 3\n")
+    with pytest.raises(UserError, match=r"table model, table inspect: .* mean 'size'"):
+        file_defaults(tmp_path, commands)
+
+
+def test_a_file_feeds_every_command(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
+    """The format of outputs is not that of maps; how a model is fed holds for `model inspect`."""
+    cwd = tmp_path / "cwd"
+    cwd.mkdir()
+    (cwd / "augcli.toml").write_text(
+        f"source = '{photos}'\nformat = 'png'\nmean = '0.4'\nsaliency_cache = 'none'\n"
+    )
+    assert augcli("saliency", photos, "maps", cwd=cwd).returncode == 0
+    assert len(list((cwd / "maps").rglob("*.png"))) == 15
+    model = SAMPLE_DATA / "classifier.onnx"
+    told = json.loads(augcli("model", "inspect", model, "--json", cwd=cwd).stdout)
+    assert told["preprocessing"]["mean"] == [0.4]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from augcli.recipes.fill import cover
 from augcli.recipes.keep import Keep, Kept, build_keep, put_back, selective_cut, selective_paste
 from augcli.recipes.making import Maker, Picture
 from augcli.recipes.pipeline import Pipeline, Step, pipeline_of
-from augcli.recipes.recipe import Augmented, RegionRecipe, SaliencyMap, View
+from augcli.recipes.random_erasing import RandomErasing
+from augcli.recipes.recipe import Augmented, Detection, RegionRecipe, SaliencyMap, View
 from augcli.recipes.saliencymix import Params, SaliencyMix
 from augcli.saliency.regions import region_scores, threshold
 
@@ -99,6 +100,19 @@ def test_a_map_that_tells_nothing(useless: str) -> None:
     assert (params.box, kept.box, kept.admissible, kept.flat) == (None, None, False, True)
     kept = selective_paste(Keep(), rng, seen)
     assert (kept.box, kept.admissible, kept.flat) == (Box(0, 0, 10, 15), False, True)
+
+
+def test_no_map_is_found_where_nothing_is_covered() -> None:
+    image = np.full((20, 30, 3), 90, np.uint8)
+
+    def detect_nothing(_: Detection) -> SaliencyMap:
+        raise AssertionError("nobody asks for this map")
+
+    seen = View(Fitted(image, (20, 30)), detect_nothing)
+    recipe = RandomErasing(probability=0)
+    params, kept = selective_cut(Keep(), recipe, np.random.default_rng(1), [seen])
+    assert params.box is None
+    assert kept == Kept("cut", None, 0.0, 0.0, admissible=True, flat=False)
 
 
 def salient_left(image: Pixels) -> SaliencyMap:
