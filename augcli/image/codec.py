@@ -12,32 +12,21 @@ Whatever the file holds, the rest of the program sees upright uint8 RGB of shape
 
 from __future__ import annotations
 
-import io
-import warnings
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageCms, ImageOps
 
 from augcli.choices import Chroma, Format
 from augcli.errors import UnreadableImage
-from augcli.image.header import (
-    JPEG_MAGIC,
-    PNG_MAGIC,
-    is_xyb_profile,
-    jpeg_header,
-    png_header,
-)
-
-Pixels = npt.NDArray[np.uint8]
-
-# Both decoders are handed sizes that were checked before; Pillow's own limit would only warn.
-Image.MAX_IMAGE_PIXELS = None
+from augcli.image.header import JPEG_MAGIC, PNG_MAGIC, jpeg_header, png_header
+from augcli.image.pillow import Pixels as Pixels
+from augcli.image.pillow import check_size, decode_by_pillow
 
 _WHITE = (255, 255, 255)
 _END_OF_IMAGE = b"\xff\xd9"
+_MISSING = 128
+_FILLER = bytes(range(1, 251)) * 16
 _GREY, _RGB = 0, 2
 
 
@@ -68,20 +57,43 @@ def decode(
     """
     if not data:
         raise UnreadableImage("the file is empty")
-    if data.startswith(JPEG_MAGIC):
+    is_jpeg = data.startswith(JPEG_MAGIC)
+    if is_jpeg:
         plain = _check_jpeg(data, max_pixels)
     elif data.startswith(PNG_MAGIC):
         plain = _check_png(data, max_pixels)
     else:
         plain = False
     if plain:
-        try:
-            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-        except cv2.error as error:
-            raise UnreadableImage(f"OpenCV: {error.err or error}") from error
+        pixels = _by_opencv(data)
         if pixels is not None:
+            if is_jpeg and _has_grey_corner(pixels):
+                _check_end(data, pixels)
             return pixels
-    return _decode_by_pillow(data, max_pixels, background)
+    return decode_by_pillow(data, max_pixels, background)
+
+
+def _by_opencv(data: bytes) -> Pixels | None:
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    except cv2.error as error:
+        raise UnreadableImage(f"OpenCV: {error.err or error}") from error
+
+
+def _has_grey_corner(pixels: Pixels) -> bool:
+    """Whether a corner is of the grey that libjpeg shows where data are missing."""
+    corners = pixels[:: max(1, len(pixels) - 1), :: max(1, pixels.shape[1] - 1)]
+    return bool((corners == _MISSING).all(axis=2).any())
+
+
+def _check_end(data: bytes, pixels: Pixels) -> None:
+    """Raise UnreadableImage where a JPEG has an end mark but lacks data before it: then what is
+    written there shows, else it is passed over."""
+    header = jpeg_header(data)
+    end = -1 if header is None else data.find(_END_OF_IMAGE, header.scan)
+    filled = _by_opencv(data[:end] + _FILLER + _END_OF_IMAGE)
+    if filled is None or not np.array_equal(filled, pixels):
+        raise UnreadableImage("the JPEG data is truncated, though it has an end mark")
 
 
 def _check_jpeg(data: bytes, max_pixels: int) -> bool:
@@ -89,7 +101,7 @@ def _check_jpeg(data: bytes, max_pixels: int) -> bool:
     header = jpeg_header(data)
     if header is None:
         raise UnreadableImage("the JPEG header is broken or cut off")
-    _check_size(header.width, header.height, max_pixels)
+    check_size(header.width, header.height, max_pixels)
     if data.rfind(_END_OF_IMAGE, header.scan) < 0:
         raise UnreadableImage("the JPEG data is truncated")
     return header.components in (1, 3) and header.precision == 8 and not header.xyb
@@ -99,59 +111,10 @@ def _check_png(data: bytes, max_pixels: int) -> bool:
     header = png_header(data)
     if header is None:
         raise UnreadableImage("the PNG header is broken or cut off")
-    _check_size(header.width, header.height, max_pixels)
+    check_size(header.width, header.height, max_pixels)
     if b"IEND" not in data[-64:] and data.rfind(b"IEND") < 0:
         raise UnreadableImage("the PNG data is truncated")
     return header.depth == 8 and header.colour_type in (_GREY, _RGB) and not header.special
-
-
-def _check_size(width: int, height: int, max_pixels: int) -> None:
-    if width <= 0 or height <= 0:
-        raise UnreadableImage(f"the header claims {width} x {height} pixels")
-    if width * height > max_pixels:
-        raise UnreadableImage(
-            f"{width} x {height} pixels exceed the limit of {max_pixels:,} (--max-pixels)"
-        )
-
-
-def _decode_by_pillow(data: bytes, max_pixels: int, background: tuple[int, int, int]) -> Pixels:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as image:
-                _check_size(*image.size, max_pixels)
-                image.load()
-                upright = ImageOps.exif_transpose(image)
-                return _to_rgb(upright, background)
-    except UnreadableImage:
-        raise
-    except MemoryError as error:
-        raise UnreadableImage("decoding it takes more memory than a worker may use") from error
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        if "cannot identify image file" in reason:
-            reason = "not an image in a format that Pillow or OpenCV reads"
-        raise UnreadableImage(reason) from error
-
-
-def _to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Pixels:
-    mode = image.mode
-    if mode.startswith("I;16"):
-        grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
-    if mode in ("I", "F"):
-        kind = "32-bit integers" if mode == "I" else "floating-point numbers"
-        raise UnreadableImage(f"pixels are {kind}, which have no stated range; convert to 8 bits")
-    profile = image.info.get("icc_profile", b"")
-    if is_xyb_profile(profile):
-        xyb, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-        image = ImageCms.profileToProfile(image, xyb, srgb) or image
-    if image.has_transparency_data:
-        layers = image.convert("RGBA")
-        flat = Image.new("RGBA", layers.size, (*background, 255))
-        flat.alpha_composite(layers)
-        image = flat
-    return np.array(image.convert("RGB"))
 
 
 def output_format(data: bytes, wanted: Format) -> Format:

@@ -8,6 +8,7 @@ JPEG_MAGIC = b"\xff\xd8\xff"
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 _START_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _APP2 = 0xE2
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 _PNG_COMMON_CHUNKS = frozenset({b"tRNS", b"eXIf"})
@@ -15,7 +16,7 @@ _PNG_COMMON_CHUNKS = frozenset({b"tRNS", b"eXIf"})
 
 class JpegHeader(NamedTuple):
     """Frame facts of a JPEG stream; `xyb` is its colour space, `scan` the offset at which its
-    entropy-coded data begins."""
+    entropy-coded data begins, `lossless` is process 14."""
 
     width: int
     height: int
@@ -23,6 +24,7 @@ class JpegHeader(NamedTuple):
     precision: int
     xyb: bool
     scan: int
+    lossless: bool
 
 
 def jpeg_header(data: bytes) -> JpegHeader | None:
@@ -33,6 +35,7 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
     end = len(data)
     at = 2
     frame: tuple[int, int, int, int] | None = None
+    lossless = False
     xyb = False
     while at + 4 <= end:
         if data[at] != 0xFF:
@@ -51,13 +54,15 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
             if frame is None:
                 return None
             height, width, components, precision = frame
-            return JpegHeader(width, height, components, precision, xyb, at + 2 + length)
+            scan = at + 2 + length
+            return JpegHeader(width, height, components, precision, xyb, scan, lossless)
         if marker in _START_OF_FRAME:
             if at + 10 > end:
                 return None
             height = int.from_bytes(data[at + 5 : at + 7])
             width = int.from_bytes(data[at + 7 : at + 9])
             frame = height, width, data[at + 9], data[at + 4]
+            lossless = marker in _LOSSLESS
         elif marker == _APP2:
             xyb = xyb or is_xyb_profile(data[at + 4 : at + 2 + length])
         at += 2 + length
@@ -68,6 +73,12 @@ def is_xyb_profile(profile: bytes) -> bool:
     """Whether an ICC profile is that of the XYB colour space, as JPEG XL's coder writes it: its
     pixels are no RGB at all until they are converted."""
     return "XYB".encode("utf-16-be") in profile[:512]
+
+
+def jpeg2000_depth(data: bytes) -> int:
+    """The bits a sample of a JPEG 2000 file or code stream, by its SIZ segment (ITU-T T.800)."""
+    at = data.find(b"\xff\x4f\xff\x51")
+    return (data[at + 42] & 0x7F) + 1 if 0 <= at < len(data) - 42 else 8
 
 
 class PngHeader(NamedTuple):
