@@ -1,6 +1,5 @@
 """The two ways in which something is the user's to mend."""
 
-
 # How the sentence of a RunFailed ends.
 MEND = "mend that and run the same command with --resume."
 

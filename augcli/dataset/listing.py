@@ -14,7 +14,7 @@ import numpy.typing as npt
 from augcli.dataset.labels import SoftLabel, one_hot, printable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sample:
     """One image of the source: where it is read (in an archive: the bytes from `span[0]`, and how
     many), what the manifest calls it, what it shows."""

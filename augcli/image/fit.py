@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,8 +18,7 @@ Pixels = npt.NDArray[np.uint8]
 _AREA_FROM = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(NamedTuple):
     """Which part of an image (`visible`, in its pixels) lands where on the canvas (`landing`)."""
 
     visible: Box
@@ -95,8 +93,7 @@ def resize(array: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
     return cv2.resize(array, (columns, rows), interpolation=method)
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
+class Fitted(NamedTuple):
     """An image as it is seen on a canvas, resampled only where it is looked at."""
 
     image: npt.NDArray[Any]

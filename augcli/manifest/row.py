@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from augcli.dataset.labelled import MANIFEST as MANIFEST
@@ -43,14 +43,18 @@ class Row(BaseModel):
     schema_version: int = Field(description="1")
 
 
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
 def to_text(values: Any) -> str:
-    """Compact JSON."""
-    return _encoder.encode(values)
+    """Compact JSON. What is no finite number becomes null, which no field of a row admits."""
+    return orjson.dumps(values, _as_plain).decode()
 
 
 def to_line(values: dict[str, Any]) -> str:
     """A JSON line, with its newline, of a row's values."""
-    return _encoder.encode(values) + "\n"
+    return orjson.dumps(values, _as_plain, orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _as_plain(value: Any) -> Any:
+    """A named tuple as a list, which is what JSON has of it."""
+    if isinstance(value, tuple):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} has no place in a manifest")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -25,8 +24,7 @@ from augcli.recipes.recipe import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(NamedTuple):
     """Pixels on their way through the steps, with the share that each source image has in them.
 
     `class_name` is the class of the first source, the target.
@@ -49,8 +47,7 @@ Sources = Callable[[int], Picture]
 Detect = Callable[[Pixels, Mapping[int, float], Detection], SaliencyMap]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """What outputs share whose recipe draws per batch.
 
     `generator(step)` gives a new generator for the step of this number, which is the same for all
@@ -61,8 +58,7 @@ class Batch:
     lead: Callable[[], Picture]
 
 
-@dataclass(frozen=True, slots=True)
-class Maker:
+class Maker(NamedTuple):
     """What the steps are made with: the pipeline, how images meet a canvas, and what finds
     saliency in images that earlier steps made, given the share of each source in them."""
 

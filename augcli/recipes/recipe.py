@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -41,8 +40,7 @@ DETECTOR_DESCRIPTION = "what finds the salient pixels; the last three need a cla
 SaliencyMap = npt.NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """What `draw` may look at of one source: its shape on the target's canvas and its saliency."""
 
     seen: Fitted
@@ -79,8 +77,7 @@ class View:
             seen[around] = seen.min()
 
 
-@dataclass(frozen=True, slots=True)
-class Augmented:
+class Augmented(NamedTuple):
     """One output: pixels on the target's canvas, the label weight of each source (summing to 1),
     and the boxes that came from another source or were covered.
 

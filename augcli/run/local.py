@@ -307,6 +307,7 @@ def _work(run: Run, pipe: Connection, decoding: Any, inherited: list[Connection]
     _limit_memory(run)
     _silence_decoders()
     gc.freeze()  # what was inherited is not looked through again
+    gc.disable()  # a shard is, when it is done
     cv2.setNumThreads(0)
     if multiprocessing.get_start_method(allow_none=True) != "spawn":
         for other in inherited:  # else a dead parent's pipes would stay open in its workers
@@ -329,6 +330,7 @@ def _work(run: Run, pipe: Connection, decoding: Any, inherited: list[Connection]
         while True:
             task, quarantined = pipe.recv()
             pipe.send(_do(run, task, quarantined, before_decoding, after_decoding, at_target))
+            gc.collect()
 
 
 def _do(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from augcli.dataset.labels import SoftLabel, mix, smooth
 from augcli.dataset.listing import Sample
@@ -14,13 +14,12 @@ from augcli.recipes.recipe import Detection, SaliencyMap
 from augcli.run.images import Decoded, Images
 from augcli.run.plan import Run
 from augcli.run.saliency import find_maps, without_cache
-from augcli.run.seeds import generator, output_id
+from augcli.run.seeds import generator, output_id, rekeyed
 
 ORIGINAL = "orig"
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """One augmented image, before it is encoded."""
 
     picture: Picture
@@ -36,60 +35,66 @@ class Output:
         return [decoded.sample for decoded in self.used]
 
 
-def make_outputs(
-    run: Run, images: Images, block: list[int], place: int, copy: int
-) -> Iterator[Output]:
-    """Make the views of one copy of the target at `place` of `block`.
+class Outputs:
+    """Makes the outputs of the targets of a block."""
 
-    Raises UnreadableImage where the target cannot be decoded or no partner can be found.
-    """
-    target = images.get(block[place])
-    used = {0: target}
+    def __init__(self, run: Run, images: Images, block: list[int]) -> None:
+        self._run = run
+        self._images = images
+        self._block = block
+        self._uncached = without_cache(run)  # no second run comes across an image that steps made
+        self._rng = generator(run.seed)
 
-    def source(slot: int) -> Picture:
-        if slot not in used:
-            found = run.plan.partner(block, place, copy, slot, images.readable)
-            if found is None:
-                raise UnreadableImage(
-                    f"no readable partner was found for it (--pair {run.pair.value})"
-                )
-            used[slot] = images.get(found)
-        return images.picture(used[slot], slot)
+    def of(self, place: int, copy: int) -> list[Output]:
+        """The views of one copy of the target at `place` of the block.
 
-    uncached = without_cache(run)  # no second run comes across an image that steps made
+        Raises UnreadableImage where the target cannot be decoded or no partner can be found.
+        """
+        run, images, block = self._run, self._images, self._block
+        target = images.get(block[place])
+        used = {0: target}
 
-    def detect(image: Pixels, shares: Mapping[int, float], detection: Detection) -> SaliencyMap:
-        label = mix([used[slot].sample.label for slot in shares], list(shares.values()))
-        return find_maps(uncached, [image], [label], detection)[0]
+        def source(slot: int) -> Picture:
+            if slot not in used:
+                found = run.plan.partner(block, place, copy, slot, images.readable)
+                if found is None:
+                    raise UnreadableImage(
+                        f"no readable partner was found for it (--pair {run.pair.value})"
+                    )
+                used[slot] = images.get(found)
+            return images.picture(used[slot], slot)
 
-    maker = Maker(run.pipeline, run.fit, detect)
-    target_id = target.sample.sample_id
-    group_id = output_id(run.seed, run.digest, target_id, copy, run.pipeline.views[0])
-    for view in run.pipeline.views:
-        if view == ORIGINAL:
-            picture = source(0)
-        else:
-            rng = generator(run.seed, run.digest, target_id, copy, view)
-            picture = maker.make(rng, source, _batch(run, images, block, copy))
-        taken = tuple(used[slot] for slot in picture.shares)
-        yield Output(
-            picture,
-            taken,
-            output_label(run, picture, [decoded.sample.label for decoded in taken], view),
-            output_id(run.seed, run.digest, target_id, copy, view),
-            group_id,
-            view,
+        def detect(image: Pixels, shares: Mapping[int, float], detection: Detection) -> SaliencyMap:
+            label = mix([used[slot].sample.label for slot in shares], list(shares.values()))
+            return find_maps(self._uncached, [image], [label], detection)[0]
+
+        maker = Maker(run.pipeline, run.fit, detect)
+        target_id = target.sample.sample_id
+        views = run.pipeline.views
+        ids = [output_id(run.seed, run.digest, target_id, copy, view) for view in views]
+        outputs = []
+        for view, name in zip(views, ids, strict=True):
+            if view == ORIGINAL:
+                picture = source(0)
+            else:
+                rng = rekeyed(self._rng, run.seed, run.digest, target_id, copy, view)
+                picture = maker.make(rng, source, self._batch(copy))
+            taken = tuple([used[slot] for slot in picture.shares])
+            label = output_label(run, picture, [decoded.sample.label for decoded in taken], view)
+            outputs.append(Output(picture, taken, label, name, ids[0], view))
+        return outputs
+
+    def _batch(self, copy: int) -> Batch:
+        """What the outputs of a block share, for recipes that draw once a batch."""
+        run, images, block = self._run, self._images, self._block
+
+        def lead() -> Picture:
+            first = next(index for index in block if images.readable(index))
+            return images.picture(images.get(first), 0)
+
+        return Batch(
+            lambda step: generator(run.seed, run.digest, "batch", block[0], copy, step), lead
         )
-
-
-def _batch(run: Run, images: Images, block: list[int], copy: int) -> Batch:
-    """What the outputs of a block share, for recipes that draw once a batch."""
-
-    def lead() -> Picture:
-        first = next(index for index in block if images.readable(index))
-        return images.picture(images.get(first), 0)
-
-    return Batch(lambda step: generator(run.seed, run.digest, "batch", block[0], copy, step), lead)
 
 
 def output_label(run: Run, picture: Picture, labels: list[SoftLabel], view: str) -> SoftLabel:

@@ -12,7 +12,7 @@ from augcli.image.fit import Fitted, Pixels
 from augcli.image.sheet import Line, Panel, draw_grid, draw_sheet
 from augcli.recipes.recipe import Detection
 from augcli.run.images import Images
-from augcli.run.outputs import Output, make_outputs
+from augcli.run.outputs import Output, Outputs
 from augcli.run.plan import Run
 from augcli.saliency.overlay import overlay
 
@@ -64,11 +64,12 @@ def _first(run: Run, images: Images, examples: int) -> Iterator[list[Output]]:
     found = 0
     for shard in run.plan.shards():
         block = run.plan.block(shard.block)
+        made = Outputs(run, images, block)
         for place in range(len(block)):
             if found == examples:
                 return
             try:
-                outputs = list(make_outputs(run, images, block, place, 0))
+                outputs = made.of(place, 0)
             except UnreadableImage:
                 continue
             found += 1

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,13 @@ from augcli.errors import UnreadableImage
 from augcli.image.codec import encode, output_format, suffix
 from augcli.manifest.row import SCHEMA_VERSION, to_line, to_text
 from augcli.run.images import Decoded, Images
-from augcli.run.outputs import ORIGINAL, Output, make_outputs
+from augcli.run.outputs import ORIGINAL, Output, Outputs
 from augcli.run.plan import Run, Shard
 from augcli.run.seeds import output_id
-from augcli.run.storage import commit_part, staged_train, write_file
+from augcli.run.storage import commit_part, link_file, staged_train, write_file
+
+# Bytes of outputs that are worked on together.
+_TOGETHER = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +58,97 @@ def run_shard(
     """
     block = run.plan.block(shard.block)
     images = Images(run, block, quarantined, before_decoding, after_decoding)
+    outputs = Outputs(run, images, block)
     writer = _Writer(run)
-    for place in range(shard.start, shard.stop):
-        at_target(block[place])
-        copies = run.plan.copies(block[place])
-        if copies == 0 and run.originals is Originals.none:
-            continue
-        try:
-            if run.originals is not Originals.none:
-                writer.keep_original(images.get(block[place]))
-            for copy in range(copies):
-                for output in make_outputs(run, images, block, place, copy):
-                    writer.write(output)
-        except UnreadableImage as error:
-            writer.fail(block[place], str(error))
-        except OSError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a fault of ours costs one image, and is listed
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            kind = type(error).__name__
-            reason = f"augcli failed on it: {kind}: {error} ({where.name}, line {where.lineno})"
-            writer.fail(block[place], " ".join(reason.split()))
+    failed: set[int] = set()
+    for copies in _together(run, images, block, shard):
+        for phase in (partial(_make, images, outputs), partial(_encode, run)):
+            for copy in copies:
+                if copy.index in failed:
+                    continue
+                at_target(copy.index)
+                reason = _reason_against(phase, copy)
+                if reason is not None:
+                    failed.add(copy.index)
+                    writer.fail(copy.index, reason)
+                    copy.outputs = []
+        for copy in copies:
+            writer.write(copy)
     at_target(None)
     commit_part(run.state, shard.part, "".join(writer.rows), "".join(writer.errors))
     return ShardReport(
         shard, len(writer.rows), len(writer.errors), images.decodes, writer.bytes_written
     )
+
+
+@dataclass(slots=True)
+class _Copy:
+    """One copy of a target on its way through the phases of a shard: all of its views are made, or
+    none. `number` None stands for the source image itself, as `--include-originals` asks for."""
+
+    place: int
+    index: int
+    number: int | None
+    original: Decoded | None = None
+    outputs: list[Output] = field(default_factory=list)
+    files: list[tuple[memoryview, str]] = field(default_factory=list)
+
+
+def _together(run: Run, images: Images, block: list[int], shard: Shard) -> Iterator[list[_Copy]]:
+    """The copies of a shard's targets in groups that go through each phase together, with the
+    targets decoded.
+
+    A phase that does the same thing again and again finds its code and tables in the processor's
+    caches; going through all phases copy by copy costs a tenth more for photographs, and half as
+    much again for images of 32 pixels. The outputs of a group take a bounded number of bytes.
+    """
+    group: list[_Copy] = []
+    held, limit = 0, min(_TOGETHER, run.memory // 4)
+    for place in range(shard.start, shard.stop):
+        index = block[place]
+        numbers: list[int | None] = [*range(run.plan.copies(index))]
+        if run.originals is not Originals.none:
+            numbers.insert(0, None)
+        if not numbers:
+            continue
+        size = 0
+        if images.readable(index):
+            size = images.get(index).image.nbytes * len(run.pipeline.views)
+        for number in numbers:
+            group.append(_Copy(place, index, number))
+            held += size
+            if held >= limit:
+                yield group
+                group, held = [], 0
+    if group:
+        yield group
+
+
+def _make(images: Images, outputs: Outputs, copy: _Copy) -> None:
+    if copy.number is None:
+        copy.original = images.get(copy.index)
+    else:
+        copy.outputs = outputs.of(copy.place, copy.number)
+
+
+def _encode(run: Run, copy: _Copy) -> None:
+    copy.files = [encoded(run, output) for output in copy.outputs]
+
+
+def _reason_against(work: Callable[[_Copy], None], copy: _Copy) -> str | None:
+    """Do a phase's work; why it could not be done, or None. Raises OSError."""
+    try:
+        work(copy)
+    except UnreadableImage as error:
+        return str(error)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a fault of ours costs one image, and is listed
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        kind = type(error).__name__
+        reason = f"augcli failed on it: {kind}: {error} ({where.name}, line {where.lineno})"
+        return " ".join(reason.split())
+    return None
 
 
 def encoded(run: Run, output: Output) -> tuple[memoryview, str]:
@@ -97,18 +166,21 @@ class _Writer:
         self.errors: list[str] = []
         self.bytes_written = 0
         self._train = os.fspath(staged_train(run.state))
-        self._folders: set[str] = set()
         self._saliency = ",".join(dict.fromkeys(map(str, run.pipeline.detections)))
 
-    def write(self, output: Output) -> None:
-        """Encode and write one output."""
-        data, ending = encoded(self._run, output)
+    def write(self, copy: _Copy) -> None:
+        """Write what was made of a copy."""
+        if copy.original is not None:
+            self._write_original(copy.original)
+        for output, (data, ending) in zip(copy.outputs, copy.files, strict=True):
+            self._write_output(output, data, ending)
+
+    def _write_output(self, output: Output, data: memoryview, ending: str) -> None:
         file_name = self._file_name(output.label, output.output_id + ending)
         self._store(file_name, data)
         picture = output.picture
         height, width = picture.image.shape[:2]
         samples = output.samples
-        drawn = self._run.pipeline.row_record(picture.record)
         self._add_row(
             file_name,
             output.label,
@@ -120,14 +192,14 @@ class _Writer:
             lam=picture.shares[0],
             boxes=picture.boxes,
             recipe=self._run.pipeline.name,
-            params=to_text(drawn),
+            params=to_text(self._run.pipeline.row_record(picture.record)),
             saliency_method=self._saliency if picture.record else "",
             width=width,
             height=height,
             sha256=hashlib.sha256(data).hexdigest(),
         )
 
-    def keep_original(self, decoded: Decoded) -> None:
+    def _write_original(self, decoded: Decoded) -> None:
         """Copy or link a source image, byte for byte."""
         sample = decoded.sample
         name = output_id(self._run.seed, "original", sample.sample_id, 0, ORIGINAL)
@@ -136,9 +208,7 @@ class _Writer:
             ending = ".bin"
         file_name = self._file_name(sample.label, name + ending)
         if self._run.originals is Originals.link:
-            path = self._path(file_name)
-            Path(path).unlink(missing_ok=True)
-            os.link(os.path.realpath(sample.path), path)
+            link_file(os.path.realpath(sample.path), f"{self._train}/{file_name}")
         else:
             self._store(file_name, decoded.data)
         height, width = decoded.upright
@@ -185,13 +255,6 @@ class _Writer:
     def _file_name(self, label: SoftLabel, name: str) -> str:
         return f"{class_folder(self._run.listing.classes[label.dominant])}/{name}"
 
-    def _path(self, file_name: str) -> str:
-        folder = f"{self._train}/{file_name.partition('/')[0]}"
-        if folder not in self._folders:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            self._folders.add(folder)
-        return f"{self._train}/{file_name}"
-
     def _store(self, file_name: str, data: bytes | memoryview) -> None:
-        write_file(self._path(file_name), data)
+        write_file(f"{self._train}/{file_name}", data)
         self.bytes_written += len(data)

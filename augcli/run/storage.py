@@ -82,9 +82,16 @@ def committed(state: Path) -> list[tuple[int, int, int]]:
 
 
 def write_file(path: str, data: bytes | memoryview) -> None:
-    """Write a staged image, without a file object, which costs as much as the call itself."""
+    """Write a staged image, without a file object, which costs as much as the call itself.
+
+    Its folder is made at need.
+    """
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags, 0o666)
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, flags, 0o666)
     try:
         left = memoryview(data)
         while left:
@@ -94,6 +101,14 @@ def write_file(path: str, data: bytes | memoryview) -> None:
         raise
     finally:
         os.close(descriptor)
+
+
+def link_file(source: bytes, path: str) -> None:
+    """Make a staged image a hard link to a file. Its folder is made at need."""
+    place = Path(path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    os.link(source, place)
 
 
 def write_durably(path: Path, text: str) -> None:

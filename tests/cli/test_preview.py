@@ -20,7 +20,7 @@ from augcli.recipes.pipeline import Pipeline, Step
 from augcli.recipes.recipe import Recipe
 from augcli.recipes.saliencymix import SaliencyMix
 from augcli.run.images import Images
-from augcli.run.outputs import make_outputs
+from augcli.run.outputs import Outputs
 from augcli.run.plan import Run
 from augcli.run.preview import preview
 from tests.conftest import SAMPLE_DATA, Augcli
@@ -35,7 +35,7 @@ def test_outputs_of_preview_are_those_of_generate(augcli: Augcli, tmp_path: Path
     run = Run(listing, Pipeline("saliencymix", (Step(SaliencyMix()),)), tmp_path, seed=5)
     images, block = Images(run), run.plan.block(0)
     for place in range(6):
-        (made,) = make_outputs(run, images, block, place, 0)
+        (made,) = Outputs(run, images, block).of(place, 0)
         (file,) = (out / "train").glob(f"*/{made.output_id}.png")
         np.testing.assert_array_equal(np.asarray(Image.open(file)), made.picture.image)
 
@@ -84,7 +84,7 @@ def test_maps_show_the_box_and_the_peak(monkeypatch: pytest.MonkeyPatch, tmp_pat
     run = run_of(SaliencyMix(), tmp_path)
     images, block = Images(run), run.plan.block(0)
     for place, panels in enumerate(panels_of(run, monkeypatch)):
-        (made,) = make_outputs(run, images, block, place, 0)
+        (made,) = Outputs(run, images, block).of(place, 0)
         target, partner, saliency, result = panels
         assert (target.title.split(":")[0], partner.title.split(":")[0]) == ("target", "partner")
         np.testing.assert_array_equal(target.image, made.used[0].image)
@@ -106,7 +106,7 @@ def test_maps_show_what_is_kept_and_why(
     run = run_of(recipe, tmp_path, tau=0.7)
     images, block = Images(run), run.plan.block(0)
     for place, panels in enumerate(panels_of(run, monkeypatch)):
-        (made,) = make_outputs(run, images, block, place, 0)
+        (made,) = Outputs(run, images, block).of(place, 0)
         _, saliency, result = panels
         assert made.picture.record is not None
         kept = made.picture.record["keep"]

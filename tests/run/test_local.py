@@ -109,7 +109,7 @@ def test_outputs_that_cannot_be_written_stop_the_run(many: Path, tmp_path: Path)
     run = run_into(many, tmp_path / "out")
     for class_name in ("c0", "c1", "c2", "c3"):
         (run.state / "train" / class_name).write_text("a file where a folder has to be")
-    with pytest.raises(RunFailed, match=r"File exists.*--resume"):
+    with pytest.raises(RunFailed, match=r"Not a directory.*--resume"):
         finish(run, Pool(run, run.plan.shards(), 2))
 
 
