@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
+from PIL import Image
 
 from augcli.errors import UserError
+from augcli.image.codec import decode
 from augcli.saliency.preprocess import (
     Preprocessing,
     low_resolution,
@@ -23,7 +27,8 @@ from augcli.saliency.settings import (
     preprocessing_of,
     settings_of,
 )
-from tests.saliency.onnx_models import noise
+from tests.conftest import ROOT
+from tests.saliency.onnx_models import noise, real
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 MODEL = Path("net.onnx")
@@ -211,3 +216,36 @@ def test_nothing_is_guessed(
 ) -> None:
     with pytest.raises(UserError, match=told):
         preprocessing_of(ModelSettings(**settings), MODEL, declared=declared, raw=False)
+
+
+PHOTOGRAPHS = ROOT.parent / "shared/images/imagenet_sample"
+MOBILENET = Preprocessing((224, 224), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+SQUEEZENET = Preprocessing((224, 224), (104.0, 117.0, 123.0), scale=1.0, order="bgr")
+
+
+@pytest.mark.parametrize(
+    ("name", "preprocessing", "accuracy"),
+    [("mobilenetv2_fp32", MOBILENET, 0.82), ("squeezenet1_0_fp32", SQUEEZENET, 0.61)],
+)
+def test_real_models_recognise_photographs(
+    name: str, preprocessing: Preprocessing, accuracy: float
+) -> None:
+    """Labels are the ranks of the WordNet ids by which the files are called, so right predictions
+    grow with the file name: their longest growing sequence is about as long as they are many."""
+    path = real(name)
+    files = sorted(PHOTOGRAPHS.glob("*/*.JPEG"), key=lambda file: file.name)[::2]
+    if not files:
+        pytest.skip("the photographs are not here")
+    session = onnxruntime.InferenceSession(path.read_bytes())
+    longest: list[int] = []
+    for file in files:
+        image = Image.fromarray(decode(file.read_bytes()))
+        width, height = (round(side * 256 / min(image.size)) for side in image.size)
+        scaled = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+        top, left = (height - 224) // 2, (width - 224) // 2
+        tensor = tensor_of([scaled[top : top + 224, left : left + 224]], preprocessing, "NCHW")
+        (logits,) = session.run(None, {session.get_inputs()[0].name: tensor})
+        predicted = int(logits.argmax())
+        place = bisect_left(longest, predicted)
+        longest[place : place + 1] = [predicted]
+    assert accuracy - 0.02 < len(longest) / len(files) < accuracy + 0.08
