@@ -115,6 +115,20 @@ def test_no_map_is_found_where_nothing_is_covered() -> None:
     assert kept == Kept("cut", None, 0.0, 0.0, admissible=True, flat=False)
 
 
+def test_a_region_larger_than_the_image_is_cut_to_it() -> None:
+    """One side of the hole reaches across; along the other, it has seven places."""
+    image = np.full((10, 30, 3), 90, np.uint8)
+    levels = np.tile(np.arange(30, dtype=np.float32), (10, 1))
+    recipe, seen = Cutout(length=24), [view(image, levels)]
+    boxes = set()
+    for seed in range(200):
+        _, kept = selective_cut(Keep(tau=0.5), recipe, np.random.default_rng(seed), seen)
+        boxes.add(kept.box)
+    assert boxes == {Box(0, left, 10, left + 24) for left in range(3)}
+    whole, kept = selective_cut(Keep(), Cutout(length=99), np.random.default_rng(0), seen)
+    assert (whole.box, kept.box, kept.admissible) == (None, None, False)
+
+
 def salient_left(image: Pixels) -> SaliencyMap:
     """A map that falls from the left to the right."""
     return np.tile(np.linspace(1, 0, image.shape[1], dtype=np.float32), (image.shape[0], 1))
