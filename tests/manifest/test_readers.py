@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from augcli.manifest.row import Row
 from tests.conftest import SAMPLE_DATA, Augcli
@@ -42,7 +43,11 @@ def test_hugging_face_datasets(out: Path, tmp_path: Path, monkeypatch: pytest.Mo
         row = by_id.pop(example["sample_id"])
         assert example["image"].size == (64, 48)
         assert np.abs(np.array(example["soft_label"]) - row["soft_label"]).max() < 1e-6
+        with Image.open(out / "train" / row["file_name"]) as image:
+            np.testing.assert_array_equal(np.asarray(example["image"]), np.asarray(image))
+        assert (example["label"], example["class_name"]) == (row["label"], row["class_name"])
         assert example["label_ids"] == row["label_ids"]
+        assert example["label_weights"] == pytest.approx(row["label_weights"], abs=1e-7)
         assert example["boxes"] == row["boxes"]
         assert example["source_paths"] == row["source_paths"]
     assert not by_id
