@@ -1,7 +1,12 @@
-"""The two ways in which something is the user's to mend."""
+"""The ways in which something is the user's to mend."""
 
 # How the sentence of a RunFailed ends.
 MEND = "mend that and run the same command with --resume."
+
+
+def one_line(error: Exception) -> str:
+    """What an exception of a library says, as the part of a sentence."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
 class UserError(Exception):

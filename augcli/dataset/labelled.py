@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -64,19 +64,32 @@ def read_labelled(manifest: Path) -> Listing:
     seen: set[str] = set()
     for number, row in enumerate(rows, 1):
         where = f"{manifest}, line {number}"
-        path = PurePosixPath(row.file_name)
-        if path.is_absolute() or ".." in path.parts or not path.name:
-            raise UserError(f"{where}: the file name {row.file_name!r} leaves its folder; mend it.")
+        path = _below(row.file_name)
+        if path is None:
+            told = row.file_name[:200]
+            raise UserError(f"{where}: the file name {told!r} leaves its folder; mend it.")
         if row.file_name in seen:
             raise UserError(f"{where}: the file {row.file_name!r} stands there twice; remove one.")
         seen.add(row.file_name)
         label = _label(row, ids, len(classes), where)
-        folder, _, name = from_printable(path.as_posix()).rpartition(b"/")
+        folder, _, name = path.rpartition(b"/")
         builder.add(builder.folder(folder), name, label.dominant)
         soft_ids += label.ids
         soft_weights += label.weights
         soft_ends.append(len(soft_ids))
     return builder.finish(manifest.parent, classes, (soft_ids, soft_weights, soft_ends))
+
+
+def _below(file_name: str) -> bytes | None:
+    """The path that a row's file name stands for; None for one that is none below a folder."""
+    try:
+        name = from_printable(file_name)
+    except ValueError:
+        return None
+    parts = [part for part in name.split(b"/") if part not in (b"", b".")]
+    if name.startswith(b"/") or b".." in parts or b"\0" in name or not parts:
+        return None
+    return b"/".join(parts)
 
 
 def _rows(manifest: Path) -> Iterator[_Row]:

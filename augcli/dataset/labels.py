@@ -73,7 +73,7 @@ def _escaped(character: str) -> str:
 
 
 def from_printable(text: str) -> bytes:
-    """The bytes that `printable` was given."""
+    """The bytes that `printable` was given; raises ValueError for text that it does not return."""
     head, *rest = text.split("\\x")
     pieces = [head.encode()]
     for piece in rest:

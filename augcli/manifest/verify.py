@@ -23,6 +23,8 @@ from augcli.manifest.row import MANIFEST, SCHEMA_VERSION, Row
 # A file whose digest is right was let through when it was made; Pillow would only warn.
 Image.MAX_IMAGE_PIXELS = None
 
+CLASSES = "classes.txt"
+
 _TOLERANCE = 1e-9
 _TRANSPOSING = frozenset({5, 6, 7, 8})
 _ORIENTATION = 0x0112
@@ -50,9 +52,13 @@ def verify(out: Path) -> Verified:
     or the class list cannot be read at all.
     """
     train = out / "train"
-    classes = read_classes(out / "classes.txt")
     seen = _Seen()
     faults: list[Fault] = []
+    classes: list[str] = []
+    try:
+        classes = read_classes(out / CLASSES)
+    except UnicodeDecodeError as error:
+        faults.append(Fault(CLASSES, f"it is no text: {error}"))
     for row in read_rows(train):
         if isinstance(row, BadLine):
             faults.append(Fault(MANIFEST, str(row)))
@@ -172,7 +178,7 @@ def _label_faults(row: Row, classes: list[str]) -> Iterator[str]:
         yield f"label {row.label} is not the class of greatest weight, {dominant}"
     if not 0 <= row.label < len(classes) or row.class_name != classes[row.label]:
         yield f"class name {row.class_name!r} is not that of label {row.label}"
-    elif PurePosixPath(row.file_name).parts[0] != class_folder(row.class_name):
+    elif row.file_name.partition("/")[0] != class_folder(row.class_name):
         yield f"the file does not lie in the folder of its class {row.class_name!r}"
     if row.soft_label is not None:
         dense = dict.fromkeys(range(len(classes)), 0.0) | dict(zip(ids, weights, strict=True))
@@ -182,7 +188,11 @@ def _label_faults(row: Row, classes: list[str]) -> Iterator[str]:
         yield f"lam {row.lam} is not between 0 and 1"
     if len(row.source_ids) != len(row.source_paths) or not row.source_ids:
         yield f"{len(row.source_ids)} source ids have {len(row.source_paths)} paths"
-    for top, left, bottom, right in row.boxes:
+    for box in row.boxes:
+        if len(box) != 4:
+            yield f"box {box[:9]} is not [top, left, bottom, right]"
+            continue
+        top, left, bottom, right = box
         if not (0 <= top <= bottom <= row.height and 0 <= left <= right <= row.width):
             yield f"box {[top, left, bottom, right]} lies outside {row.width} x {row.height} pixels"
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from augcli.choices import STDIN, Originals
 from augcli.dataset.labels import split_lines
-from augcli.errors import RunFailed, UserError
+from augcli.errors import RunFailed, UserError, one_line
 from augcli.manifest.reader import BadLine, parse_row, read_lines
 from augcli.manifest.row import MANIFEST
 from augcli.manifest.verify import Fault, file_faults
@@ -103,12 +103,12 @@ def _run_of(out: Path) -> Run:
     file = out / RUN
     try:
         told = json.loads(file.read_text(encoding="utf-8"))
-        source, before = told["source"], told["versions"]
+        source, before = told["source"], dict(told["versions"])
         fingerprint, classifier = told["fingerprint"], told["classifier"]
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}; nothing to go by.") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{file} does not describe a run of augcli: {error!r}.") from error
+        raise UserError(f"{file} does not describe a run of augcli: {one_line(error)}.") from error
     if source == STDIN and read_listed(out) is None:
         raise UserError(
             f"OUT {out} was made from a list of paths, and {STATE} does not hold it any more; make"
@@ -148,7 +148,9 @@ def _classifier(told: dict[str, Any]) -> ClassifierSpec:
             asked["head"], asked["layer"], resolve_device(device, [], lambda _: None),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{RUN} does not tell which classifier was asked: {error!r}.") from error
+        raise UserError(
+            f"{RUN} does not tell which classifier was asked: {one_line(error)}."
+        ) from error
     if model_digest(Path(file)) != spec.digest:
         raise UserError(f"The model {file} is no longer the one that OUT was made with.")
     return spec

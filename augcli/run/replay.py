@@ -20,7 +20,7 @@ from augcli.dataset.labels import from_printable
 from augcli.dataset.listing import Listing, ListingBuilder, sample_id
 from augcli.dataset.pathlist import class_name, read_path_list
 from augcli.dataset.source import list_source
-from augcli.errors import UnreadableImage, UserError
+from augcli.errors import UnreadableImage, UserError, one_line
 from augcli.image.codec import Encoding, Pixels
 from augcli.manifest.reader import read_classes
 from augcli.manifest.row import Row
@@ -60,8 +60,8 @@ def read_run(out: Path, listing: Listing) -> Run:
         )
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}; is {out} a run?") from error
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise UserError(f"{file} does not describe a run of augcli: {error!r}.") from error
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise UserError(f"{file} does not describe a run of augcli: {one_line(error)}.") from error
 
 
 def read_sources(out: Path, rows: Callable[[], Iterable[Row]]) -> Listing:
@@ -90,7 +90,7 @@ def read_sources(out: Path, rows: Callable[[], Iterable[Row]]) -> Listing:
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}; is {out} a run?") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{file} does not describe a run of augcli: {error!r}.") from error
+        raise UserError(f"{file} does not describe a run of augcli: {one_line(error)}.") from error
 
 
 def replay(out: Path, rows: Callable[[], Iterable[Row]]) -> Iterator[Fault]:

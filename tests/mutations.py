@@ -1,0 +1,84 @@
+"""Damage to files, drawn from a generator: what a broken disk, a bad program or an enemy leaves."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+HOSTILE: list[Any] = [
+    None, True, -1, 0, 2**63, -(2**70), 1e308, float("nan"), float("inf"), "", "x" * 300, "\0",
+    "..", "../../etc/passwd", "/etc/passwd", "\\x2e\\x2e/up.jpg", "\\x2fetc/passwd", "\\xzz", "\\x",
+    "\\x00.jpg", "\u2028", "[", [], {}, [None], [[1]], {"a": {"b": []}}, [1e400], "-r", "Ａ",
+    "$(touch x)", 10**30, [0] * 300,
+]  # fmt: skip
+
+
+def mutated_bytes(data: bytes, rng: np.random.Generator) -> bytes:
+    """Some bytes changed, a piece cut off, taken out, repeated, or put in."""
+    broken = bytearray(data)
+    kind = int(rng.integers(6))
+    at = int(rng.integers(len(broken)))
+    length = int(rng.integers(1, 60))
+    if kind == 0:
+        for _ in range(int(rng.integers(1, 9))):
+            broken[int(rng.integers(len(broken)))] = int(rng.integers(256))
+    elif kind == 1:
+        del broken[at:]
+    elif kind == 2:
+        del broken[at : at + length]
+    elif kind == 3:
+        broken[at:at] = rng.bytes(length)
+    elif kind == 4:
+        broken[at:at] = broken[at : at + 10 * length]
+    else:
+        broken[at : at + 4] = rng.choice([b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff"])
+    return bytes(broken)
+
+
+def mutated_values(value: Any, rng: np.random.Generator) -> Any:
+    """A copy of JSON-like values in which one, at any depth, is hostile, missing or doubled."""
+    if not isinstance(value, dict | list) or not value or rng.random() < 0.15:
+        return HOSTILE[int(rng.integers(len(HOSTILE)))]
+    if isinstance(value, list):
+        copy = list(value)
+        at = int(rng.integers(len(copy)))
+        if rng.random() < 0.2:
+            copy.insert(at, copy[at])
+        else:
+            copy[at] = mutated_values(copy[at], rng)
+        return copy
+    table = dict(value)
+    key = list(table)[int(rng.integers(len(table)))]
+    if rng.random() < 0.15:
+        del table[key]
+    elif rng.random() < 0.1:
+        table[str(HOSTILE[int(rng.integers(len(HOSTILE)))])] = table.pop(key)
+    else:
+        table[key] = mutated_values(table[key], rng)
+    return table
+
+
+def to_toml(table: dict[str, Any]) -> str:
+    """A table as TOML; values may be anything that JSON has (null becomes text)."""
+    return "".join(f"{_key(key)} = {_value(value)}\n" for key, value in table.items())
+
+
+def _key(key: str) -> str:
+    return json.dumps(key).replace("\x7f", "\\u007f")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        text = repr(value)
+        return text if any(c in text for c in ".en") else text + ".0"
+    if value is None:
+        return '"null"'
+    return json.dumps(value).replace("\x7f", "\\u007f") if isinstance(value, str) else str(value)
