@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from augcli.choices import Fit
 from augcli.image.fit import Pixels
 from augcli.recipes.catalogue import build_recipe, recipe_class, recipe_names
+from augcli.recipes.keep import Keep
 from augcli.recipes.making import Batch, Maker, Picture
 from augcli.recipes.pipeline import Pipeline, Step
 from augcli.recipes.recipe import Detection, Recipe, RegionRecipe, SaliencyMap
@@ -71,6 +72,7 @@ case_strategy = st.builds(
     Case, shapes, st.booleans(), st.sampled_from(list(Fit)), st.integers(0, 2**32)
 )
 tried = settings(max_examples=120, deadline=None, derandomize=True, database=None)
+few = settings(tried, max_examples=40)
 
 
 def image_of(number: int, case: Case) -> Pixels:
@@ -96,9 +98,11 @@ def picture(image: Pixels, number: int) -> Picture:
     return Picture(image, {number: 1.0}, lambda d: detect_in(image, d))
 
 
-def output_of(recipe: Recipe, images: list[Pixels], case: Case) -> Picture:
+def output_of(
+    recipe: Recipe, images: list[Pixels], case: Case, keep: Keep | None = None
+) -> Picture:
     batch = Batch(lambda _: np.random.default_rng(case.seed), lambda: picture(images[-1], 0))
-    return Maker(Pipeline("one", (Step(recipe),)), case.fit, detect_in).make(
+    return Maker(Pipeline("one", (Step(recipe, keep=keep),)), case.fit, detect_in).make(
         np.random.Generator(np.random.Philox(case.seed)),
         lambda number: picture(images[number], number),
         batch,
@@ -163,6 +167,45 @@ def integers(value: Any) -> list[int]:
     if isinstance(value, list):
         return [number for inner in value for number in integers(inner)]
     return [value] if isinstance(value, int) else []
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [v for v in VARIANTS if v.values[1] != {"box": "per-batch"}]
+)
+@few
+@given(case=case_strategy, tau=st.floats(0, 1), share=st.floats(0.01, 1))
+def test_keep(name: str, options: dict[str, Any], case: Case, tau: float, share: float) -> None:
+    recipe, keep = build_recipe(name, options), Keep(tau=tau, size=share)
+    images = [image_of(number, case) for number in range(recipe.sources)]
+    output = output_of(recipe, images, case, keep)
+    assert output.image.shape == images[0].shape
+    assert output.image.dtype == np.uint8
+    assert min(output.shares.values()) >= 0.0
+    assert sum(output.shares.values()) == pytest.approx(1.0, abs=1e-12)
+    if (name, options) in [v.values for v in PASTING]:
+        counted = np.count_nonzero(output.image[..., 2] == 30)
+        assert output.shares[0] * output.image[..., 2].size == pytest.approx(counted, abs=1e-6)
+
+    assert output.record is not None
+    kept = output.record["keep"]
+    assert kept["mode"] == ("cut" if isinstance(recipe, RegionRecipe) else "paste")
+    if kept["box"] is not None:
+        inside = kept["box"].slices
+        assert output.image[inside].shape[:2] == (kept["box"].height, kept["box"].width)
+        assert kept["admissible"] <= (kept["score"] != kept["threshold"])
+        if kept["mode"] == "paste":
+            np.testing.assert_array_equal(output.image[inside], images[0][inside])
+        else:
+            assert kept["score"] < kept["threshold"]
+
+    pipeline = Pipeline("one", (Step(build_recipe(name, {}), keep=Keep()),))
+    row = json.dumps(pipeline.row_record(output.record), allow_nan=False)
+    sources = iter([picture(images[number], number) for number in output.sources])
+    again = Maker(pipeline, case.fit, detect_made).remake(
+        pipeline.full_record(json.loads(row)), sources
+    )
+    np.testing.assert_array_equal(again.image, output.image, strict=True)
+    assert (again.shares, again.boxes) == (output.shares, output.boxes)
 
 
 @pytest.mark.parametrize(("name", "options"), PASTING)
