@@ -23,6 +23,8 @@ def main() -> NoReturn:
     """Run the command line and exit with its code; a user's mistake leaves one sentence."""
     # The linear algebra of NumPy is not used: without its threads forking is safe and cheap.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Else Pydantic looks through all installed packages for plugins.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     from augcli.cli.app import app, with_optional_values

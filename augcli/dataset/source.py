@@ -7,8 +7,6 @@ from pathlib import Path
 from augcli.dataset.imagefolder import read_image_folder
 from augcli.dataset.labelled import find_manifest, read_labelled
 from augcli.dataset.listing import Listing
-from augcli.dataset.table import is_table, read_table
-from augcli.dataset.tar import is_tar, read_tar
 from augcli.errors import UserError
 
 
@@ -20,6 +18,9 @@ def list_source(source: Path) -> Listing:
     """
     try:
         if source.is_file():
+            from augcli.dataset.table import is_table, read_table
+            from augcli.dataset.tar import is_tar, read_tar
+
             if is_table(source):
                 return read_table(source)
             if is_tar(source):

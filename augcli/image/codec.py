@@ -16,12 +16,13 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from augcli.choices import Chroma, Format
 from augcli.errors import UnreadableImage
-from augcli.image.header import JPEG_MAGIC, PNG_MAGIC, jpeg_header, png_header
-from augcli.image.pillow import Pixels as Pixels
-from augcli.image.pillow import check_size, decode_by_pillow
+from augcli.image.header import JPEG_MAGIC, PNG_MAGIC, check_size, jpeg_header, png_header
+
+Pixels = npt.NDArray[np.uint8]
 
 _WHITE = (255, 255, 255)
 _END_OF_IMAGE = b"\xff\xd9"
@@ -70,6 +71,8 @@ def decode(
             if is_jpeg and _has_grey_corner(pixels):
                 _check_end(data, pixels)
             return pixels
+    from augcli.image.pillow import decode_by_pillow  # an import that most data sets never need
+
     return decode_by_pillow(data, max_pixels, background)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from augcli.errors import UnreadableImage
+
 JPEG_MAGIC = b"\xff\xd8\xff"
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
@@ -12,6 +14,16 @@ _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _APP2 = 0xE2
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 _PNG_COMMON_CHUNKS = frozenset({b"tRNS", b"eXIf"})
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raise UnreadableImage for an image without pixels or with more than `max_pixels`."""
+    if width <= 0 or height <= 0:
+        raise UnreadableImage(f"the header claims {width} x {height} pixels")
+    if width * height > max_pixels:
+        raise UnreadableImage(
+            f"{width} x {height} pixels exceed the limit of {max_pixels:,} (--max-pixels)"
+        )
 
 
 class JpegHeader(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
 from augcli.errors import UserError
 
@@ -13,27 +12,33 @@ _PACKAGES = (
     "opencv-contrib-python",
     "opencv-contrib-python-headless",
 )
+_WANTED = _PACKAGES[3] if sys.platform.startswith("linux") else _PACKAGES[2]
 
 
 def require_opencv() -> None:
     """Raise UserError, with the package to install or remove, where OpenCV cannot serve."""
-    wanted = _PACKAGES[3] if sys.platform.startswith("linux") else _PACKAGES[2]
-    others = [name for name in _PACKAGES if name != wanted and _installed(name)]
-    removal = f"`pip uninstall {' '.join(others)}` and " if others else ""
-    remedy = f"run {removal}`pip install --force-reinstall {wanted}`."
     try:
         import cv2
     except ImportError as error:
-        raise UserError(f"OpenCV cannot be loaded ({error}); {remedy}") from error
+        raise UserError(f"OpenCV cannot be loaded ({error}); {_remedy()}") from error
     if not hasattr(cv2, "saliency"):
         raise UserError(
-            f"The OpenCV that is loaded lacks contrib modules: something shadows {wanted}; {remedy}"
+            f"The OpenCV that is loaded lacks contrib modules: something shadows {_WANTED};"
+            f" {_remedy()}"
         )
     if not hasattr(cv2, "IMREAD_COLOR_RGB"):
-        raise UserError(f"OpenCV {cv2.__version__} is too old, 4.11 is needed; {remedy}")
+        raise UserError(f"OpenCV {cv2.__version__} is too old, 4.11 is needed; {_remedy()}")
+
+
+def _remedy() -> str:
+    others = [name for name in _PACKAGES if name != _WANTED and _installed(name)]
+    removal = f"`pip uninstall {' '.join(others)}` and " if others else ""
+    return f"run {removal}`pip install --force-reinstall {_WANTED}`."
 
 
 def _installed(name: str) -> bool:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         version(name)
     except PackageNotFoundError:

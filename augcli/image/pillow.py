@@ -11,7 +11,13 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 
 from augcli.errors import UnreadableImage
-from augcli.image.header import JPEG_MAGIC, is_xyb_profile, jpeg2000_depth, jpeg_header
+from augcli.image.header import (
+    JPEG_MAGIC,
+    check_size,
+    is_xyb_profile,
+    jpeg2000_depth,
+    jpeg_header,
+)
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -20,16 +26,6 @@ Image.MAX_IMAGE_PIXELS = None
 
 _PHOTOMETRIC, _PLANES, _BITS = 262, 284, 258
 _WHITE_IS_ZERO, _SEPARATE = 0, 2
-
-
-def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Raise UnreadableImage for an image without pixels or with more than `max_pixels`."""
-    if width <= 0 or height <= 0:
-        raise UnreadableImage(f"the header claims {width} x {height} pixels")
-    if width * height > max_pixels:
-        raise UnreadableImage(
-            f"{width} x {height} pixels exceed the limit of {max_pixels:,} (--max-pixels)"
-        )
 
 
 def decode_by_pillow(data: bytes, max_pixels: int, background: tuple[int, int, int]) -> Pixels:

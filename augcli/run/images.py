@@ -11,7 +11,6 @@ from functools import partial
 
 from augcli.choices import Originals
 from augcli.dataset.listing import Sample
-from augcli.dataset.tar import read_member
 from augcli.errors import UnreadableImage
 from augcli.image.codec import Pixels, decode
 from augcli.image.fit import Fitted, Shape
@@ -149,6 +148,8 @@ def read_sample(sample: Sample) -> bytes:
     """The bytes of a source image; raises UnreadableImage where they cannot be read."""
     try:
         if sample.span is not None:
+            from augcli.dataset.tar import read_member
+
             return read_member(sample.path, sample.span)
         return _read_file(sample.path)
     except OSError as error:

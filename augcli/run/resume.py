@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import socket
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +29,16 @@ from augcli.run.storage import (
 )
 
 _LOCK, _HOLDER = KEPT
-_LIBRARIES = ("numpy", "pillow")
 _PATIENCE_SECONDS = 5.0
 
 
 def versions(run: Run | None = None) -> dict[str, str]:
     """The versions of everything that decides about bytes."""
     import cv2
+    import numpy
+    import PIL
 
-    found = {name: version(name) for name in _LIBRARIES}
+    found = {"numpy": numpy.__version__, "pillow": PIL.__version__}
     if run is not None and run.classifier is not None:
         import onnx
         import onnxruntime
@@ -130,7 +130,7 @@ def holding(out: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"OUT {out} cannot be written: {error.strerror}.") from error
     try:
-        write_json(state / _HOLDER, {"process": os.getpid(), "host": socket.gethostname()})
+        write_json(state / _HOLDER, {"process": os.getpid(), "host": platform.node()})
         yield
     finally:
         (state / _HOLDER).unlink(missing_ok=True)
