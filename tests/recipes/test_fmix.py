@@ -115,6 +115,18 @@ def test_greatest_values() -> None:
     ]
 
 
+@pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-12, 0.0])
+def test_greatest_values_among_many(spread: float) -> None:
+    """Also where most values are close together, or equal."""
+    rng = np.random.default_rng(8)
+    field = 0.3 + spread * np.round(rng.standard_normal((40, 50)), 2)
+    field[7, 7] = 1.0
+    order = np.argsort(-field.ravel(), kind="stable")
+    for count in (1, 2, 999, 1000, 1001, 1999, 2000):
+        chosen = np.flatnonzero(greatest(field, count))
+        np.testing.assert_array_equal(chosen, np.sort(order[:count]))
+
+
 @pytest.mark.parametrize(
     ("lam", "round_up", "max_soft", "expected"),
     [
