@@ -92,6 +92,21 @@ def test_codes_may_be_read_as_they_are() -> None:
     assert np.abs(found - expected).max() <= 0.5 * 0.05 + 1e-6
 
 
+def test_codes_are_padded_with_a_code() -> None:
+    specs = nodes(
+        ("QuantizeLinear", "x s z", "q", {}, ""),
+        ("Transpose", "q", "t", {"perm": [0, 2, 3, 1]}, ""),
+        ("Pad", "t pads z", "p", {}, ""),
+        ("DequantizeLinear", "p s z", "y", {}, ""),
+    )
+    pads = np.array([0, 1, 0, 0, 0, 0, 2, 1])
+    given = {"s": np.float32(0.02), "z": np.uint8(100), "pads": pads}
+    model = network(specs, (2, 6, 5), given, 17)
+    expected = run(model, {"x": X})[0]
+    found = run(rewritten(model), {"x": X})[0]
+    assert np.abs(found - expected).max() <= 0.5 * 0.02 + 1e-6
+
+
 @pytest.mark.parametrize("axis", [None, 0, 1])
 def test_weights_are_dequantised_exactly(axis: int | None) -> None:
     codes, scale, zero = quantised(random(4, 2, 3, 3), axis)

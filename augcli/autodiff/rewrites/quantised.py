@@ -179,6 +179,22 @@ def dequantize_linear(
     return real(x, scale, zero, axis, block_size)
 
 
+@rewritten("Pad")
+def pad(
+    x: Value,
+    pads: Value,
+    fill: Value | None = None,
+    axes: Value | None = None,
+    *,
+    mode: str = "constant",
+) -> Value:
+    """Codes are padded with a code, which must be as float as they are."""
+    if fill is None or fill.dtype not in (np.int8, np.uint8) or x.array is not None:
+        raise NoRule("it pads no codes")
+    rest = [axes] if axes is not None else []
+    return plain(x, "Pad", as_float(x), pads, as_float(fill), *rest, mode=mode)
+
+
 @rewritten("DynamicQuantizeLinear")
 def dynamic_quantize_linear(x: Value) -> tuple[Value, Value, Value]:
     """The range is the tensor's own, so nothing is cut off: codes are the values themselves."""
