@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -282,7 +281,8 @@ def test_classes_may_have_their_own_steps() -> None:
     for class_name in ("cat", "dog"):
 
         def source(number: int, class_name: str = class_name) -> Picture:
-            return replace(picture(number), class_name=class_name if number == 0 else "cat")
+            named = class_name if number == 0 else "cat"
+            return picture(number)._replace(class_name=named)
 
         maker = Maker(pipeline, Fit.cover, detect_made)
         output = maker.make(np.random.default_rng(5), source)
