@@ -8,7 +8,7 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-_PIPE_CLOSED = 141
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 class _Stopped(BaseException):
@@ -25,31 +25,45 @@ def main() -> NoReturn:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Else Pydantic looks through all installed packages for plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
-    from augcli.cli.app import app, with_optional_values
-    from augcli.cli.output import CONTINUE, drop_stdout, print_error
-    from augcli.errors import RunFailed, UserError
-
-    code = 0
     try:
-        app(with_optional_values(sys.argv[1:]), prog_name="augcli")
-    except SystemExit as exit_:
-        code = exit_.code if isinstance(exit_.code, int) else int(bool(exit_.code))
-    except UserError as error:
-        print_error(str(error))
-        code = 2
-    except RunFailed as error:
-        print_error(str(error))
-        code = 1
-    except BrokenPipeError:
-        drop_stdout()
-        code = _PIPE_CLOSED
+        for stopping in _STOPPING:
+            signal.signal(stopping, _stop)
+        code = _run()
     except _Stopped as stopped:
+        for stopping in _STOPPING:
+            signal.signal(stopping, signal.SIG_IGN)
+        from augcli.cli.output import CONTINUE, print_error
+
         signum = stopped.args[0]
         print_error(f"stopped by {signal.Signals(signum).name}; {CONTINUE}")
         code = 128 + signum
+    for stopping in _STOPPING:
+        signal.signal(stopping, signal.SIG_DFL)
     sys.exit(code)
+
+
+def _run() -> int:
+    from augcli.cli.app import app, with_optional_values
+    from augcli.cli.output import PIPE_CLOSED, drop_stdout, print_error
+    from augcli.errors import RunFailed, UserError
+
+    try:
+        app(with_optional_values(sys.argv[1:]), prog_name="augcli")
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else int(bool(exit_.code))
+    except UserError as error:
+        print_error(str(error))
+        return 2
+    except RunFailed as error:
+        print_error(str(error))
+        return 1
+    except BrokenPipeError:
+        drop_stdout()
+        return PIPE_CLOSED
+    except OSError as error:  # what the system refuses where no command expected it
+        print_error(f"{error.filename or 'The system'}: {error.strerror or error}.")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

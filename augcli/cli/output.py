@@ -33,12 +33,12 @@ class Output:
 
     def warn(self, text: str) -> None:
         """Something that may be wrong; shown also with --quiet."""
-        print(f"augcli: warning: {text}", file=sys.stderr)
+        print(_one_line(f"augcli: warning: {text}"), file=sys.stderr)
 
 
 def print_error(text: str) -> None:
     """The one sentence that a failed command leaves."""
-    print(f"augcli: {text}", file=sys.stderr)
+    print(_one_line(f"augcli: {text}"), file=sys.stderr)
 
 
 def draw(text: str) -> None:
@@ -73,7 +73,15 @@ def drop_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _one_line(text: str) -> str:
+    """The text with what terminals act upon escaped: names may hold newlines, and worse."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _write(text: str) -> None:
+    text = text.encode("utf-8", "backslashreplace").decode()  # names of bytes that are no UTF-8
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()

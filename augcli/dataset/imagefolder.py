@@ -84,8 +84,13 @@ def _scan(folder: bytes) -> tuple[list[bytes], list[bytes]]:
         for entry in entries:
             if entry.name.startswith(b"."):
                 continue
-            if entry.is_dir():
-                folders.append(entry.name)
-            elif is_image_name(entry.name) and entry.is_file():
-                images.append(entry.name)
+            try:
+                if entry.is_dir():
+                    folders.append(entry.name)
+                elif is_image_name(entry.name) and entry.is_file():
+                    images.append(entry.name)
+            except (
+                OSError
+            ):  # a link in a circle, or into a folder that is closed: as one to nothing
+                continue
     return sorted(folders), sorted(images)

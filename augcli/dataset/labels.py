@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
+
+# Bytes; file systems take 255 of them in a name.
+_LONGEST_FOLDER = 240
 
 
 class SoftLabel(NamedTuple):
@@ -87,6 +91,9 @@ def class_folder(class_name: str) -> str:
     folder = "".join(c if _is_safe(c) else quote(c, safe="") for c in class_name)
     if folder.startswith("."):
         folder = "%2E" + folder[1:]
+    if len(folder.encode()) > _LONGEST_FOLDER:
+        digest = hashlib.blake2b(class_name.encode(), digest_size=8).hexdigest()
+        folder = f"{folder[: _LONGEST_FOLDER // 8]}%{digest}"
     return folder or "%"
 
 

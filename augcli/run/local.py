@@ -16,7 +16,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from multiprocessing.connection import Connection, wait
@@ -36,6 +36,7 @@ _POLL_SECONDS = 1.0
 # A classifier may look at a whole block before the first output is made.
 _SECONDS_AN_OUTPUT = 600.0
 _PR_SET_PDEATHSIG = 1
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 # RGBA, flattened, RGB, an array: at the worst so many times three bytes a pixel.
 _COPIES, _ROOM = 8, 1 << 28
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -152,7 +153,9 @@ class Pool:
         process = self._context.Process(
             target=_work, args=(self._run, theirs, decoding, inherited), daemon=True
         )
-        process.start()
+        # A signal that is met inside a hook of fork would be lost there.
+        with _signals_held():
+            process.start()
         theirs.close()
         return _Worker(process, ours, decoding)
 
@@ -247,6 +250,19 @@ def _context() -> Any:
     return multiprocessing.get_context("fork" if sys.platform.startswith("linux") else "spawn")
 
 
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let signals that end the run wait meanwhile; a process that starts has them held too."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _die_with_parent() -> None:
     """Have Linux kill this process when its parent dies, so that nobody writes for a dead run."""
     if sys.platform.startswith("linux"):
@@ -302,6 +318,8 @@ def _work(run: Run, pipe: Connection, decoding: Any, inherited: list[Connection]
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     _die_with_parent()
     _keep_memory()
     _limit_memory(run)

@@ -77,6 +77,12 @@ def check_out(out: Path, source: Path | None, *, resume: bool, overwrite: bool) 
     """
     if resume and overwrite:
         raise UserError("--resume and --overwrite exclude each other; give one of them.")
+    try:
+        out.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise UserError(f"OUT {out} cannot be used: {error.strerror}; choose another.") from error
     if source is not None:
         inner, outer = out.resolve(), source.resolve()
         if inner == outer or outer in inner.parents or inner in outer.parents:
