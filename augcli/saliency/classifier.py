@@ -269,8 +269,10 @@ def _graph(spec: ClassifierSpec, method: str, size: int | None) -> SaliencyGraph
 def _read_class_list(file: Path) -> list[str]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--class-list {file} cannot be read: {error}.") from error
+    except OSError as error:
+        raise UserError(f"--class-list {file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"--class-list {file} is no text in UTF-8; write it anew.") from error
     return [line.strip() for line in lines if line.strip()]
 
 

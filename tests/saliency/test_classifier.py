@@ -411,6 +411,7 @@ def test_a_head_of_its_own_classes(tmp_path: Path) -> None:
 def test_every_mistake_is_told_before_any_work(tmp_path: Path) -> None:
     path = saved(channel_means(), tmp_path)
     (tmp_path / "text.onnx").write_text("no model")
+    (tmp_path / "latin").write_bytes(b"caf\xe9\n")
     sized = ModelSettings(size=(8, 8), scale=1)
     wanted: list[tuple[str, int | None]] = [("gradient", None)]
 
@@ -429,7 +430,8 @@ def test_every_mistake_is_told_before_any_work(tmp_path: Path) -> None:
         ("no tensor named 'x'", {"options": sized.model_copy(update={"head": "x"})}),
         ("no tensor named 'x'", {"options": sized.model_copy(update={"layer": "x"}),
                                  "wanted": [("gradcam", None)]}),
-        ("--class-list .*absent", {"class_list": tmp_path / "absent"}),
+        ("--class-list .*absent cannot be read: No such", {"class_list": tmp_path / "absent"}),
+        ("--class-list .*latin is no text in UTF-8", {"class_list": tmp_path / "latin"}),
         ("saliency cache .* cannot be written", {"cache": path / "inner"}),
     ):  # fmt: skip
         with pytest.raises(UserError, match=told):
