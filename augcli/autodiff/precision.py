@@ -22,15 +22,15 @@ def to_float32(model: ModelProto) -> None:
     """
     graph = Graph.of(model)
     reached = dependents(graph, model.graph.input[0].name)
-    double = any(_to_double(node) and reached.intersection(node.input) for node in graph.nodes)
+    double = any(_may_be_double(node) and reached.intersection(node.input) for node in graph.nodes)
     infos = map(graph.constants.info, graph.constants)
     double = double or any(t is np.float64 and math.prod(shape) > 1 for shape, t in infos)
     _convert(model.graph, (*_HALF, TensorProto.DOUBLE) if double else _HALF)
 
 
-def _to_double(node: NodeProto) -> bool:
+def _may_be_double(node: NodeProto) -> bool:
     to = (a.i for a in node.attribute if a.name == "to")
-    return node.op_type == "Cast" and TensorProto.DOUBLE in to
+    return node.op_type == "CastLike" or (node.op_type == "Cast" and TensorProto.DOUBLE in to)
 
 
 def _convert(graph: GraphProto, types: tuple[int, ...]) -> None:

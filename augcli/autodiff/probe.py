@@ -15,10 +15,21 @@ import onnx
 from onnx import ModelProto, NodeProto
 
 from augcli.autodiff.graph import Batch, Dim, Graph, Shape
+from augcli.autodiff.registry import is_standard
 from augcli.autodiff.reverse import dependents
 from augcli.autodiff.runtime import refusals, session
 from augcli.errors import UserError
 
+# What makes sequences and optionals, which have no shape.
+_NO_TENSORS = {
+    "Optional",
+    "SequenceConstruct",
+    "SequenceEmpty",
+    "SequenceErase",
+    "SequenceInsert",
+    "SequenceMap",
+    "SplitToSequence",
+}
 _TYPES = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
@@ -42,14 +53,21 @@ def probe(model: ModelProto, batches: Sequence[int]) -> tuple[Graph, list[npt.ND
     image = model.graph.input[0]
     size = [d.dim_value for d in image.type.tensor_type.shape.dim][1:]
     reached = dependents(graph, image.name)
-    made = [name for node in graph.nodes for name in node.output if name]
+    made: list[str] = []
+    untyped: list[str] = []
+    for node in graph.nodes:
+        lists = is_standard(node) and node.op_type in _NO_TENSORS
+        (untyped if lists else made).extend(filter(None, node.output))
     shapes = {name: graph.fresh(f"{name}//shape") for name in made}
     logits_name, *others = [o.name for o in model.graph.output]
     _add_outputs(model, shapes)
     runner = session(model)
     types = {o.name: _TYPES.get(o.type) for o in runner.get_outputs()}
     tensors = [name for name in made if types[name] is not None]
-    graph.dtypes.update({name: types[name] for name in tensors}, **{image.name: np.float32})
+    graph.dtypes.update({name: types[name] for name in tensors})
+    untyped.extend(name for name in made if types[name] is None)
+    # A gradient might flow through what is no tensor of ours: it must be missed there, not lost.
+    graph.dtypes.update(dict.fromkeys([image.name, *untyped], np.float32))
 
     fetched = [shapes[name] if name in reached else name for name in tensors]
     rng = np.random.Generator(np.random.Philox(0))

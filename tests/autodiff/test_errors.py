@@ -64,6 +64,23 @@ def test_operators_from_elsewhere_are_named() -> None:
     assert "other.Tanh (making features)" in message
 
 
+def test_lists_of_tensors_are_named_too() -> None:
+    text = """
+        parts = SplitToSequence<axis = 1>(picture, ones)
+        part = SequenceAt(parts, zero)
+        flat = Flatten(part)
+        whole = ReduceMean<axes = [1], keepdims = 0>(picture)
+        other = Flatten(whole)
+        scores = Add(flat, other)
+    """
+    model = classifier(text, "scores", {"ones": np.array([1, 1, 1]), "zero": np.int64(0)})
+    found = refusal(model)
+    assert "SequenceAt (making part); SplitToSequence (making parts);" in found
+    text = text.replace("Add(flat, other)", "Identity(other)") + "count = SequenceLength(parts)"
+    model = classifier(text, "scores", {"ones": np.array([1, 1, 1]), "zero": np.int64(0)})
+    assert differentiate(model).classes == 72
+
+
 def test_an_operator_behind_the_tensor_or_the_head_does_no_harm() -> None:
     text = TWO_HEADS.replace("swish = Mul", "odd = other.Odd(early_features) swish = Mul")
     model = classifier(text, "scores odd", WEIGHTS, domains={"other": 1})
