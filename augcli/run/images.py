@@ -116,6 +116,9 @@ class Images:
         try:
             data = read_sample(sample)
             image = decode(data, max_pixels=run.max_pixels, background=run.background)
+        except MemoryError as error:
+            reason = "decoding it takes more memory than a worker may use"
+            raise UnreadableImage(reason) from error
         finally:
             self._after_decoding()
         height, width = image.shape[:2]

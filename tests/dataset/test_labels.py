@@ -43,6 +43,13 @@ def test_printable_is_reversible_and_printable(name: bytes) -> None:
     assert from_printable(text) == name
 
 
+@given(st.text("\n%/é猫a", min_size=60, max_size=255))
+def test_class_folders_of_long_names_fit_a_file_system(name: str) -> None:
+    folder = class_folder(name)
+    assert len(folder.encode()) <= 255
+    assert (folder == class_folder(name + "x")) is False
+
+
 def test_printable_keeps_ordinary_names() -> None:
     assert printable("Käse 100%.jpg".encode()) == "Käse 100%.jpg"
     assert printable(b"a\nb\\\xff") == "a\\x0ab\\x5c\\xff"

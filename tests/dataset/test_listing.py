@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,31 @@ def test_pipes_and_broken_links_are_no_images(tmp_path: Path) -> None:
     os.mkfifo(root / "a/pipe.jpg")
     (root / "a/gone.jpg").symlink_to(root / "nowhere.jpg")
     assert paths(read_image_folder(root)) == ["a/1.jpg"]
+
+
+def test_sockets_and_links_in_circles_are_no_images(tmp_path: Path) -> None:
+    root = fill(tmp_path / "s", "a/1.jpg")
+    (root / "a/loop.jpg").symlink_to("loop.jpg")
+    (root / "a/there").symlink_to("back")
+    (root / "a/back").symlink_to("there")
+    (root / "loop").symlink_to("loop")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(root / "a/socket.jpg"))
+        assert paths(read_image_folder(root)) == ["a/1.jpg"]
+
+
+def test_a_closed_folder_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = fill(tmp_path, "a/1.jpg", "a/closed/2.jpg")
+    usual = os.scandir
+
+    def scandir(folder: bytes) -> object:
+        if folder.endswith(b"closed"):
+            raise PermissionError(13, "Permission denied", folder)
+        return usual(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(UserError, match=r"a/closed in SOURCE cannot be read: Permission denied"):
+        read_image_folder(root)
 
 
 def test_undecodable_names(tmp_path: Path) -> None:

@@ -7,21 +7,29 @@ import json
 import multiprocessing
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from augcli.dataset.labels import from_printable
+from augcli.dataset.listing import ListingBuilder
 from augcli.errors import RunFailed
+from augcli.recipes.cutmix import CutMix
+from augcli.recipes.pipeline import Pipeline, Step
+from augcli.run import images as images_module
+from augcli.run import resume, storage
 from augcli.run import shard as shard_module
-from augcli.run import storage
 from augcli.run.generate import generate
+from augcli.run.plan import Run
 from tests.conftest import ROOT, Augcli, tree, write_photo
 from tests.run.runs import run_over
 
@@ -178,6 +186,10 @@ CLASSES = [
     "猫".encode(),
     b"a\\b",
     b"100%",
+    "line\u2028separator\x85".encode(),
+    b"\n" * 255,
+    b"Case",
+    b"case",
 ]
 
 
@@ -249,6 +261,118 @@ def test_a_source_that_stalls_costs_itself(augcli: Augcli, tmp_path: Path) -> No
     (error,) = [json.loads(line) for line in (out / "errors.jsonl").open()]
     assert error["source_path"].endswith("a/stalled.jpg")
     assert error["reason"] == "decoding took longer than 0.5 s"
+
+
+def test_what_a_list_may_hold(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
+    """Devices without end, folders, sockets, empty files, wrong suffixes: each costs itself."""
+    folder = tmp_path / "odd" / "ant"
+    folder.mkdir(parents=True)
+    (folder / "endless.jpg").symlink_to("/dev/zero")
+    (folder / "folder.jpg").mkdir()
+    (folder / "0.jpg").touch()
+    (folder / "1.jpg").write_bytes(b"\xff")
+    (folder / "text.jpg").write_text("no image")
+    shutil.copy(photos / "bee" / "bee 4.png", folder / "png.jpg")
+    with (folder / "huge.jpg").open("wb") as file:
+        file.truncate(1 << 40)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(folder / "s.jpg"))
+        listed = [*sorted(map(str, photos.glob("*/*"))), *sorted(map(str, folder.iterdir()))]
+        done = augcli(
+            "generate", "-", tmp_path / "out", "-r", "cutmix", "--json", "--max-pixels", 100_000,
+            "--memory", 16, stdin="\n".join(listed).encode(),
+        )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    errors = [json.loads(line) for line in (tmp_path / "out/errors.jsonl").open()]
+    assert {Path(error["source_path"]).name: error["reason"] for error in errors} == {
+        "endless.jpg": "the file is larger than the memory a worker may use",
+        "huge.jpg": "the file is larger than the memory a worker may use",
+        "folder.jpg": "the file cannot be read: Is a directory",
+        "0.jpg": "the file is empty",
+        "1.jpg": "not an image in a format that Pillow or OpenCV reads",
+        "text.jpg": "not an image in a format that Pillow or OpenCV reads",
+        "s.jpg": "the file cannot be read: No such device or address",
+    }
+    assert json.loads(done.stdout)["outputs"] == 16
+
+
+def test_decoding_beyond_a_workers_memory_costs_itself(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system refuses the memory (RLIMIT_DATA), as where a decoder is made to allocate."""
+    poison, usual = (photos / "bee" / "bee 1.jpg").read_bytes(), images_module.decode
+
+    def decode(data: bytes, **options: object) -> object:
+        if data == poison:
+            return np.ones(1 << 34, np.uint8)
+        return usual(data, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(images_module, "decode", decode)
+    out = tmp_path / "out"
+    run = run_over(photos, out, max_pixels=1_000_000, memory=1 << 24)
+    outcome = generate(run, out, source={"source": str(photos)}, workers=2)
+    assert (outcome.outputs, outcome.skipped) == (14, 1)
+    (error,) = [json.loads(line) for line in (out / "errors.jsonl").open()]
+    assert error["source_path"] == "bee/bee 1.jpg"
+    assert error["reason"] == "decoding it takes more memory than a worker may use"
+
+
+def test_the_parent_does_not_grow_with_the_source(tmp_path: Path) -> None:
+    """A million images: what a run plans beside their names takes a few bytes each."""
+    builder = ListingBuilder()
+    folder = builder.folder(b"a")
+    for number in range(1_000_000):
+        builder.add(folder, b"%07d.jpg" % number, 0)
+    listing = builder.finish("/nowhere", ["a"])
+    pipeline = Pipeline("cutmix", (Step(CutMix()),))
+    run = Run(listing, pipeline, storage.prepare_state(tmp_path / ".augcli"))
+    tracemalloc.start()
+    shards = list(resume.remaining(run))
+    resume.identity(run)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sum(shard.stop - shard.start for shard in shards) == 1_000_000
+    assert peak < 20 * len(listing)
+
+
+def test_a_killed_holder_leaves_no_lock(augcli: Augcli, tmp_path: Path, photos: Path) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "augcli", "generate", str(photos), str(out), "-r", "cutmix"]
+    holder = subprocess.Popen([*command, "-k", "2000", "-q", "-j", "2"], cwd=ROOT)
+    while not list(out.glob(".augcli/train/*/*.jpg")):
+        time.sleep(0.01)
+    holder.kill()
+    holder.wait()
+    assert (out / ".augcli/holder.json").exists(), "the dead holder could not remove its name"
+    done = augcli("generate", photos, out, "-r", "cutmix", "-k", 2000, "--resume", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    done = augcli("generate", photos, out, "-r", "cutmix", "--overwrite", "--json")
+    assert (done.returncode, json.loads(done.stdout)["outputs"]) == (0, 15)
+
+
+def test_a_signal_at_any_moment_leaves_one_line(tmp_path: Path, photos: Path) -> None:
+    """Also while modules are imported and workers start: neither lost nor a traceback."""
+    codes = []
+    for number in range(14):
+        out = tmp_path / str(number)
+        command = [sys.executable, "-m", "augcli", "generate", str(photos), str(out)]
+        process = subprocess.Popen(
+            [*command, "-r", "saliencymix", "-k", "3000", "-q", "-j", "4"],
+            cwd=ROOT, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        if number % 2:
+            time.sleep(0.05 + 0.05 * number)
+        else:
+            while process.poll() is None and not (out / ".augcli/identity.json").exists():
+                time.sleep(0.001)
+            time.sleep(0.002 * number)
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+        codes.append(process.returncode)
+        assert said.count("\n") <= 1, said
+        assert "Traceback" not in said
+    assert set(codes) <= {143, -15}
+    assert codes.count(143) >= 7
 
 
 def test_a_killed_parent_leaves_no_workers(tmp_path: Path, photos: Path) -> None:
