@@ -85,11 +85,12 @@ def generate(
     pipeline = read_pipeline(chosen)
     from augcli.run.generate import generate as generate_all
     from augcli.run.local import available_cpus
-    from augcli.run.resume import check_out
+    from augcli.run.resume import check_apart, check_out
 
     folder = None if source == STDIN else Path(source)
     listing = read_source(source, reading.labels_from)
     check_out(out, folder, resume=resume, overwrite=overwrite)
+    check_apart(out, listing)
     check_sources(listing, pipeline, source, pair)
     if include_originals is Originals.link and listing.spans is not None:
         raise UserError(

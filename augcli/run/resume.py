@@ -13,6 +13,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 import augcli
+from augcli.dataset.labels import printable
+from augcli.dataset.listing import Listing
 from augcli.errors import UserError
 from augcli.run.plan import Run, Shard
 from augcli.run.storage import (
@@ -109,6 +111,20 @@ def check_out(out: Path, source: Path | None, *, resume: bool, overwrite: bool) 
     if not resume and not overwrite:
         extra = " Give --resume to go on with its run or --overwrite to replace it." if ours else ""
         raise UserError(f"OUT {out} is not empty; choose an empty folder.{extra}")
+
+
+def check_apart(out: Path, listing: Listing) -> None:
+    """Refuse a list of images that lie inside OUT, which may be replaced; raises UserError."""
+    if not out.exists():
+        return
+    inner = os.fsencode(out.resolve()) + b"/"
+    for folder in listing.folders:
+        place = os.path.realpath(os.path.join(listing.root, folder))  # noqa: PTH118
+        if (place + b"/").startswith(inner):
+            raise UserError(
+                f"SOURCE lists images in {printable(folder)}, which is inside OUT {out}; choose"
+                " another OUT."
+            )
 
 
 def _is_unbegun(out: Path) -> bool:

@@ -123,7 +123,9 @@ def write_durably(path: Path, text: str) -> None:
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Write a JSON object durably."""
-    write_durably(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(values, indent=2, ensure_ascii=False)
+    # Paths of bytes that are no UTF-8 hold surrogates, which JSON has escapes for.
+    write_durably(path, text.encode("utf-8", "backslashreplace").decode() + "\n")
 
 
 def keep_listed(state: Path, listing: Listing) -> None:

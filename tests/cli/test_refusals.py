@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,37 @@ def test_one_sentence_exit_2_nothing_written(augcli: Augcli, folder: Path, case:
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
     assert sorted(folder.rglob("*")) == before
+
+
+def test_a_list_of_what_lies_inside_out_is_refused(augcli: Augcli, folder: Path) -> None:
+    """Else --overwrite would remove what it is to be made of."""
+    assert augcli("generate", "S", "O", "-r", "flip", cwd=folder).returncode == 0
+    images = sorted(str(path.relative_to(folder)) for path in (folder / "O/train").glob("*/*.jpg"))
+    (folder / "t.csv").write_text("path,label\n" + "".join(f"{name},a\n" for name in images))
+    (folder / "L2/a").mkdir(parents=True)
+    (folder / "L2/a/in").symlink_to(folder / "O/train/a")
+    for source in ("t.csv", "-", "L2"):
+        listed = "\n".join(images).encode() if source == "-" else None
+        done = augcli(
+            "generate", source, "O", "-r", "flip", "--overwrite", cwd=folder, stdin=listed
+        )
+        assert (done.returncode, "which is inside OUT O" in done.stderr) == (2, True), done.stderr
+    assert all((folder / name).exists() for name in images)
+
+
+def test_names_that_are_no_text(augcli: Augcli, folder: Path) -> None:
+    """SOURCE and OUT of any bytes, and a newline; what is shown is text on one line."""
+    source, out = (os.fsdecode(name) for name in (b"s\xff\n\x1b[31m", b"o\xff"))
+    (folder / "S").rename(folder / source)
+    done = augcli("generate", source, out, "-r", "flip", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["outputs"] == 2
+    assert augcli("verify", out, "--replay", cwd=folder).returncode == 0
+    done = augcli("generate", source + "x", out, "-r", "flip", cwd=folder)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "\x1b" not in done.stderr
+    done = augcli("generate", "x" * 300, "y" * 300, "-r", "flip", cwd=folder)
+    assert (done.returncode, "File name too long" in done.stderr) == (2, True)
 
 
 def test_unknown_flag_is_refused_by_name(augcli: Augcli, folder: Path) -> None:
