@@ -169,7 +169,8 @@ class Graph:
         graph = cls({entry.domain: entry.version for entry in model.opset_import})
         graph.constants = Constants(model.graph.initializer)
         for node in model.graph.node:
-            if node.op_type == "Constant" and node.attribute[0].name in _CONSTANT_TYPES:
+            attributes = [a.name for a in node.attribute]
+            if node.op_type == "Constant" and attributes and attributes[0] in _CONSTANT_TYPES:
                 graph.constants[node.output[0]] = _constant(node)
             else:
                 graph.nodes.append(node)

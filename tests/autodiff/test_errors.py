@@ -251,6 +251,7 @@ def broken(change: Any) -> ModelProto:
         lambda g: g.node[0].attribute[0].ints.__setitem__(0, 2**40),
         lambda g: g.node[0].__setattr__("op_type", "Nonsense"),
         lambda g: g.node[7].__setattr__("op_type", "Loop"),
+        lambda g: g.node[2].__setattr__("op_type", "Constant"),
         lambda g: g.output[0].__setattr__("name", "nowhere"),
         lambda g: g.input[0].type.tensor_type.shape.dim[1].__setattr__("dim_value", -3),
         lambda g: g.input[0].type.tensor_type.shape.dim[2].__setattr__("dim_value", 2**40),
