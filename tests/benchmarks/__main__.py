@@ -47,6 +47,9 @@ def _arguments() -> argparse.Namespace:
     )
     add("--count", type=int, default=1000, help="images of the native set (%(default)s)")
     add("--small-count", type=int, default=10_000, help="images of the 32 px set (%(default)s)")
+    add("--models", type=Path, metavar="PATH",
+        help="folder of ONNX classifiers whose gradient is measured (default: none)")  # fmt: skip
+    add("--many", type=int, default=1_000_000, help="files of the row of many (%(default)s)")
     add("--rounds", type=int, default=5, help="how often each row is run (%(default)s)")
     add("--quick", action="store_true", help="a tenth of the images, two rounds")
     add(
@@ -68,8 +71,10 @@ def main() -> int:
     chosen = _arguments()
     if chosen.quick:
         chosen.count, chosen.small_count = chosen.count // 10, chosen.small_count // 10
+        chosen.many //= 100
         chosen.rounds = min(chosen.rounds, 2)
-    rows = plan(re.compile(chosen.only, re.IGNORECASE))
+    models = sorted(chosen.models.glob("*.onnx")) if chosen.models else []
+    rows = plan(re.compile(chosen.only, re.IGNORECASE), models)
     if chosen.list:
         print("\n".join(rows.names))
         return 0
@@ -90,7 +95,7 @@ def main() -> int:
     }
     records = measured
     if chosen.json and chosen.keep_others and chosen.json.is_file():
-        names = plan(re.compile("")).names
+        names = plan(re.compile(""), models).names
         records = joined(read_json(chosen.json), measured, names)
     if chosen.json:
         write_json(chosen.json, records, options)

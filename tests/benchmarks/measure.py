@@ -18,11 +18,13 @@ class Failed(Exception):
 
 
 class Cost(NamedTuple):
-    """CPU seconds (user and system, children included), wall seconds, and standard output."""
+    """CPU seconds (user and system, children included), wall seconds, standard output, and the
+    resident bytes of the largest process."""
 
     cpu: float
     wall: float
     stdout: str
+    peak: int
 
 
 @dataclass
@@ -63,7 +65,8 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> Cost:
         wall = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     _check(process.returncode, errors)
-    return Cost(usage.ru_utime + usage.ru_stime, wall, output.read_text())
+    cpu = usage.ru_utime + usage.ru_stime
+    return Cost(cpu, wall, output.read_text(), usage.ru_maxrss << 10)
 
 
 def watch(command: list[str], folder: Path, environment: dict[str, str]) -> list[Memory]:

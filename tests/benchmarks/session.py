@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count
@@ -18,18 +19,20 @@ from statistics import median
 from tests.benchmarks.image_sets import repeat, shrink
 from tests.benchmarks.measure import Cost, Failed, run, watch
 from tests.benchmarks.report import Record
+from tests.benchmarks.scale import GROWTH, SCALE, measure_growth, measure_scale
 from tests.benchmarks.table import (
     FIXED_AT_MOST_SECONDS,
     HELP_AT_MOST_MS,
-    MAP_SIDES,
+    MAPS,
     MEMORY,
     MEMORY_GROWTH_AT_MOST,
+    MODEL_RATIOS,
     PEERS,
+    RATIOS,
     ROWS,
-    SPEEDUPS,
     Floor,
+    Ratio,
     Row,
-    Speedup,
     recipe,
 )
 
@@ -59,24 +62,28 @@ class Rows:
 
     rows: list[Row]
     peers: list[Row]
-    speedups: list[Speedup]
+    ratios: list[Ratio]
     maps: list[int]
+    models: list[Path]
     starts: list[str]
     memory: list[Row]
+    scale: list[str]
 
     @property
     def names(self) -> list[str]:
         """Of all rows, as --only sees them."""
         return [
             *(row.name for row in (*self.rows, *self.peers)),
-            *(speedup.name for speedup in self.speedups),
+            *(ratio.name for ratio in self.ratios),
             *map(_map_name, self.maps),
+            *map(_model_name, self.models),
             *self.starts,
             *map(_memory_name, self.memory),
+            *self.scale,
         ]
 
 
-def plan(only: re.Pattern[str]) -> Rows:
+def plan(only: re.Pattern[str], models: Sequence[Path] = ()) -> Rows:
     """The rows that match, with one for each listed recipe that the table does not name."""
     listed = subprocess.run(
         [sys.executable, "-m", "augcli", "recipes", "--json"],
@@ -89,15 +96,21 @@ def plan(only: re.Pattern[str]) -> Rows:
     return Rows(
         [row for row in found if only.search(row.name)],
         [row for row in PEERS if only.search(row.name)],
-        [speedup for speedup in SPEEDUPS if only.search(speedup.name)],
-        [side for side in MAP_SIDES if only.search(_map_name(side))],
+        [ratio for ratio in RATIOS if only.search(ratio.name)],
+        [side for side in MAPS if only.search(_map_name(side))],
+        [model for model in models if only.search(_model_name(model))],
         [name for name in (HELP, FIXED) if only.search(name)],
         [row for row in MEMORY if only.search(_memory_name(row))],
+        [name for name in (SCALE, GROWTH) if only.search(name)],
     )
 
 
 def _map_name(side: int) -> str:
     return f"fine-grained map, {f'{side} px' if side else 'native'}"
+
+
+def _model_name(model: Path) -> str:
+    return f"model {model.stem}"
 
 
 def _memory_name(row: Row) -> str:
@@ -111,6 +124,7 @@ class Session:
         self._rows = rows
         self._work = work
         self._rounds: int = chosen.rounds
+        self._many: int = chosen.many
         self._environment = environment()
         self._numbers = count()
         self._count = {"native": chosen.count, "small": chosen.small_count}
@@ -125,6 +139,7 @@ class Session:
     def measure(self) -> list[Record]:
         """Run everything; the records of what did not fail."""
         commands = self._commands()
+        self._fill_caches(commands)
         for number in range(self._rounds):
             # Back and forth, so that no row is always the one that comes after another.
             names = list(commands)[:: -1 if number % 2 else 1]
@@ -132,15 +147,15 @@ class Session:
                 _say(f"round {number + 1} of {self._rounds}, {at + 1} of {len(names)}: {name}")
                 if name not in self.left_out:
                     self._run(name, *commands[name])
-        records = [*self._throughputs(), *self._speedups(), *self._maps(), *self._starts()]
-        return [*records, *self._memories()]
+        records = [*self._throughputs(), *self._ratios(), *self._maps(), *self._models()]
+        return [*records, *self._starts(), *self._memories(), *self._scale()]
 
     def _commands(self) -> dict[str, tuple[list[str], int]]:
         """Every command of a round with the number of images that it must write; rows next to
         their floor. OUT stands for a fresh folder."""
-        speedups = [row for speedup in self._rows.speedups for row in (speedup.one, speedup.two)]
+        compared = [row for ratio in self._rows.ratios for row in (ratio.first, ratio.second)]
         rows = []
-        for row in dict.fromkeys([*self._rows.rows, *self._rows.peers, *speedups]):
+        for row in dict.fromkeys([*self._rows.rows, *self._rows.peers, *compared]):
             if row.needs and find_spec(row.needs) is None:
                 reason = f"{row.needs} is not installed (the extra `bench` has it)"
                 self.left_out[row.name] = reason
@@ -157,6 +172,9 @@ class Session:
             images = "small" if side == 32 else "native"
             module = [sys.executable, "-m", "tests.benchmarks.maps", str(self._folders[images])]
             commands[_map_name(side)] = [*module, str(side), str(_MAPS[images])], 0
+        for model in self._rows.models:
+            module = [sys.executable, "-m", "tests.benchmarks.models", str(model.resolve())]
+            commands[_model_name(model)] = module, 0
         if HELP in self._rows.starts:
             for number in range(_HELPS_A_ROUND):
                 commands[f"{HELP} {number}"] = [sys.executable, "-m", "augcli", "--help"], 0
@@ -186,7 +204,7 @@ class Session:
         folder = self._fresh()
         out = folder / "out"
         try:
-            cost = run(_into(out, command), folder, self._environment)
+            cost = run(self._into(out, command), folder, self._environment)
             made = sum(1 for path in out.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
             if made != outputs:
                 raise Failed(f"{made} images were written instead of {outputs}")
@@ -196,6 +214,13 @@ class Session:
             self._costs.setdefault(name, []).append(cost)
         finally:
             shutil.rmtree(folder)
+
+    def _fill_caches(self, commands: dict[str, tuple[list[str], int]]) -> None:
+        """Run what reads a cache once, uncounted."""
+        for name, (command, outputs) in commands.items():
+            if "CACHE" in command:
+                self._run(name, command, outputs)
+                self._costs.pop(name, None)
 
     def _fresh(self) -> Path:
         """A folder whose name was never used."""
@@ -229,24 +254,34 @@ class Session:
                 )
         return records
 
-    def _speedups(self) -> list[Record]:
+    def _ratios(self) -> list[Record]:
         records = []
-        for speedup in self._rows.speedups:
-            one, two = speedup.one, speedup.two
-            floors = one.floor.name, two.floor.name
-            if not self._whole(one.name, two.name, *floors):
+        for ratio in self._rows.ratios:
+            first, second = ratio.first, ratio.second
+            floors = first.floor.name, second.floor.name
+            if not self._whole(first.name, second.name, *floors):
                 continue
-            samples = self._wall_ratios(one.name, two.name)
-            beside = {"the floor's": median(self._wall_ratios(*floors))}
-            least = speedup.at_least
+            samples = self._quotients(first.name, second.name, ratio.of)
+            beside = {}
+            if floors[0] != floors[1]:
+                beside["the floor's"] = median(self._quotients(*floors, ratio.of))
+            quantity = f"times the {'CPU' if ratio.of == 'cpu' else 'wall'} time"
             records.append(
-                Record("Workers", speedup.name, "speed-up", samples, at_least=least, beside=beside)
+                Record(
+                    ratio.section,
+                    ratio.name,
+                    quantity,
+                    samples,
+                    ratio.at_most,
+                    ratio.at_least,
+                    beside,
+                )
             )
         return records
 
-    def _wall_ratios(self, one: str, two: str) -> list[float]:
-        pairs = zip(self._costs[one], self._costs[two], strict=True)
-        return [first.wall / second.wall for first, second in pairs]
+    def _quotients(self, first: str, second: str, of: str) -> list[float]:
+        pairs = zip(self._costs[first], self._costs[second], strict=True)
+        return [getattr(a, of) / getattr(b, of) for a, b in pairs]
 
     def _maps(self) -> list[Record]:
         records = []
@@ -255,10 +290,35 @@ class Session:
             if not self._whole(name):
                 continue
             told = [json.loads(cost.stdout) for cost in self._costs[name]]
-            ratios = [one["ours"] / one["opencv"] for one in told]
+            times = [one["opencv"] / one["ours"] for one in told]
             beside = {"us an image": median(one["ours"] for one in told)}
             beside["OpenCV's"] = median(one["opencv"] for one in told)
-            records.append(Record("Map", name, "CPU over OpenCV's", ratios, beside=beside))
+            quantity = "times as fast as OpenCV's"
+            records.append(Record("Map", name, quantity, times, at_least=MAPS[side], beside=beside))
+        return records
+
+    def _models(self) -> list[Record]:
+        records = []
+        for model in self._rows.models:
+            name = _model_name(model)
+            if not self._whole(name):
+                continue
+            told = [json.loads(cost.stdout) for cost in self._costs[name]]
+            for title, (over, under, at_least) in MODEL_RATIOS.items():
+                samples = [one[over] / one[under] for one in told]
+                beside = {"ms an image": median(one[over] for one in told)}
+                beside["the other's"] = median(one[under] for one in told)
+                full_name = f"{name}: {title}"
+                records.append(
+                    Record(
+                        "Gradient",
+                        full_name,
+                        "times the CPU",
+                        samples,
+                        at_least=at_least,
+                        beside=beside,
+                    )
+                )
         return records
 
     def _starts(self) -> list[Record]:
@@ -282,7 +342,7 @@ class Session:
             name = _memory_name(row)
             _say(name)
             folder = self._fresh()
-            command = _into(folder / "out", self._row(row))
+            command = self._into(folder / "out", self._row(row))
             try:
                 parent, *workers = watch(command, folder, self._environment)
             except Failed as error:
@@ -306,14 +366,31 @@ class Session:
                 )
         return records
 
+    def _scale(self) -> list[Record]:
+        records, images = [], self._folders["small"]
+        for name, measure, how_many in (
+            (SCALE, measure_scale, self._many),
+            (GROWTH, measure_growth, self._rounds),
+        ):
+            if name not in self._rows.scale:
+                continue
+            folder = self._fresh()
+            try:
+                records += measure(images, how_many, folder, self._environment, _say)
+            except Failed as error:
+                self._leave_out(name, error)
+            finally:
+                shutil.rmtree(folder)
+        return records
+
+    def _into(self, out: Path, command: list[str]) -> list[str]:
+        """The command with its OUT and CACHE put in."""
+        places = {"OUT": str(out), "CACHE": str(self._work / "cache")}
+        return [places.get(word, word) for word in command]
+
     def _leave_out(self, name: str, error: Failed) -> None:
         self.left_out[name] = str(error)
         self.failed = True
-
-
-def _into(out: Path, command: list[str]) -> list[str]:
-    """The command with its OUT put in."""
-    return [str(out) if word == "OUT" else word for word in command]
 
 
 def _say(text: str) -> None:
