@@ -39,7 +39,7 @@ from augcli.saliency.regions import saliency_peak
 
 INDEX = "maps.jsonl"
 
-_CHUNK = 16
+_CHUNK = 16  # images at most
 _CHUNKS_IN_HAND = 3  # a worker
 
 Row = dict[str, Any]
@@ -101,7 +101,9 @@ def write_maps(
 def _all_rows(maps: Maps, workers: int) -> Iterator[list[Row]]:
     """The rows of each chunk in order, with a bounded number of chunks under way."""
     count = len(maps.run.listing)
-    chunks = (range(i, min(i + _CHUNK, count)) for i in range(0, count, _CHUNK))
+    workers = min(workers, count)
+    size = min(_CHUNK, -(-count // (workers * _CHUNKS_IN_HAND)))
+    chunks = (range(i, min(i + size, count)) for i in range(0, count, size))
     under_way: deque[tuple[range, Future[list[Row]]]] = deque()
     pool = _processes(maps, workers)
     try:
