@@ -46,6 +46,9 @@ def load(model: ModelProto | Path | str) -> ModelProto:
     inputs = [i for i in loaded.graph.input if i.name not in weights]
     del loaded.graph.input[:]
     loaded.graph.input.extend(inputs)
+    for info in (*inputs, *loaded.graph.output):
+        if info.type.HasField("tensor_type"):  # shapes may be left out, but not for the checker
+            info.type.tensor_type.shape.SetInParent()
     nodes = in_order(loaded.graph.node)
     del loaded.graph.node[:]
     loaded.graph.node.extend(nodes)

@@ -91,16 +91,36 @@ def _upgraded(model: ModelProto) -> ModelProto:
     if version >= OPSET:
         return model
     try:
-        return version_converter.convert_version(model, OPSET)
+        return _converted(model, version)
     except _NOT_CONVERTED as error:
         reason = one_line(error)
     try:
-        return version_converter.convert_version(evaluate_constants(model), OPSET)
+        return _converted(evaluate_constants(model), version)
     except (UserError, *_NOT_CONVERTED) as error:
         raise UserError(
             f"The model's operator set {version} cannot be converted to {OPSET}; "
             f"export it with a newer one ({reason})."
         ) from error
+
+
+def _converted(model: ModelProto, version: int) -> ModelProto:
+    """By ONNX's converter, which forgets where Resize sampled before operator set 11.
+
+    Upwards it took the pixel before, downwards ONNX Runtime took the one behind.
+    """
+    converted = version_converter.convert_version(model, OPSET)
+    if version > 10:
+        return converted
+    constants = Graph.of(converted).constants
+    for node in converted.graph.node:
+        if node.op_type == "Resize":
+            scales = constants.get(node.input[2], np.ones(1))
+            modes = {
+                "coordinate_transformation_mode": "asymmetric",
+                "nearest_mode": "ceil" if scales.min() < 1 else "floor",
+            }
+            node.attribute.extend(onnx.helper.make_attribute(*mode) for mode in modes.items())
+    return converted
 
 
 def _with_padding_apart(model: ModelProto) -> ModelProto:

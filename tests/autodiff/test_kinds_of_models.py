@@ -137,6 +137,36 @@ def test_names_that_the_result_promises_may_be_taken() -> None:
     assert inner["activation"].shape == (3, 8, 4, 3)
 
 
+@pytest.mark.parametrize("mode", ["linear", "nearest"])
+@pytest.mark.parametrize(("opset", "scale"), [(7, 1.6), (9, 2.3), (10, 1.6), (10, 0.6)])
+def test_old_operator_sets_sample_where_they_did(opset: int, scale: float, mode: str) -> None:
+    scales = np.float32([1, 1, scale, scale])
+    text = f'up = Resize<mode = "{mode}">(picture, scales) scores = Flatten(up)'
+    weights = {"scales": scales}
+    if opset < 10:
+        text = text.replace("Resize", "Upsample")
+    if opset == 7:
+        text = text.replace(">(picture, scales)", f", scales = {scales.tolist()}>(picture)")
+        weights = {}
+    model = classifier(text, "scores", weights, opset=opset)
+    result = differentiate(model, target="weights", result="gradient")
+    expected = run(model, {"picture": IMAGE})[0]
+    weights = {"weights": random(*expected.shape)}
+    found = outputs_of(result, **weights)
+    np.testing.assert_allclose(found["logits"], expected, rtol=1e-5, atol=1e-6)
+    # It is linear: the gradient times the image is the weights times the logits.
+    total = (found["gradient"] * IMAGE).sum()
+    assert total == pytest.approx((weights["weights"] * expected).sum(), rel=1e-3)
+
+
+def test_outputs_may_leave_out_their_shapes() -> None:
+    model = two_heads()
+    for output in model.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    found, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
+    np.testing.assert_array_equal(found["saliency"], expected["saliency"])
+
+
 def test_initialisers_may_be_declared_as_inputs() -> None:
     model = two_heads()
     for tensor in model.graph.initializer:
