@@ -54,7 +54,7 @@ def load(model: ModelProto | Path | str) -> ModelProto:
     loaded.graph.node.extend(nodes)
     try:
         _tidy(loaded)
-        onnx.checker.check_model(loaded)
+        _check(loaded)
         for tensor in _tensors(loaded):
             numpy_helper.to_array(tensor)
         if loaded.functions:
@@ -69,6 +69,21 @@ def files_of(model: Path | str) -> list[Path]:
     """The model's file and those that hold its weights. Raises UserError as `load` does."""
     path = Path(model)
     return [path, *sorted(_weight_files(_parsed(path), path))]
+
+
+def _check(model: ModelProto) -> None:
+    """Raise ValidationError for an invalid model.
+
+    The first GroupNormalization is deprecated, which is an error for the checker, but not for ONNX
+    Runtime; the next one looks the same.
+    """
+    version = next((o for o in model.opset_import if o.domain == ""), None)
+    normalised = any(node.op_type == "GroupNormalization" for node in model.graph.node)
+    if normalised and version is not None and 18 <= version.version < 21:
+        model = _copied(model)
+        model.opset_import.remove(version)
+        model.opset_import.append(onnx.helper.make_opsetid("", 21))
+    onnx.checker.check_model(model)
 
 
 def _copied(model: ModelProto) -> ModelProto:

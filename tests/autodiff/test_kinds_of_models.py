@@ -159,6 +159,16 @@ def test_old_operator_sets_sample_where_they_did(opset: int, scale: float, mode:
     assert total == pytest.approx((weights["weights"] * expected).sum(), rel=1e-3)
 
 
+def test_the_first_group_normalisation_is_valid() -> None:
+    text = TWO_HEADS.replace(
+        "Tanh(late)", "GroupNormalization<num_groups = 2>(late, scale, shift) unused = Tanh(late)"
+    )
+    weights = {**WEIGHTS, "scale": random(2), "shift": random(2, key=1)}
+    model = classifier(text, "scores", weights, opset=18)
+    found = outputs_of(differentiate(model), label=LABEL)["logits"]
+    np.testing.assert_allclose(found, run(model, {"picture": IMAGE})[0], rtol=1e-4, atol=1e-5)
+
+
 def test_outputs_may_leave_out_their_shapes() -> None:
     model = two_heads()
     for output in model.graph.output:
