@@ -16,9 +16,8 @@ from pydantic import Field
 
 from augcli.image.box import Box
 from augcli.image.fit import Fitted, Pixels, Shape
+from augcli.image.ranks import greatest
 from augcli.recipes.recipe import Alpha, Augmented, Recipe, View
-
-_LEVELS = (1 << 16) - 1
 
 Spectrum = Literal["paper", "official"]
 Floats = npt.NDArray[np.float64]
@@ -170,26 +169,6 @@ def cut(field: Floats, lam: float, round_up: bool, max_soft: float) -> Mask | Fl
     falling[np.argsort(-field[edge], kind="stable")] = np.linspace(1.0, 0.0, 2 * soft)
     shares[edge] = falling
     return shares
-
-
-def greatest(field: Floats, count: int) -> Mask:
-    """Where the `count` greatest values of a field stand; equal ones count in raster order.
-
-    Values are counted by 2**16 levels first, and only those of the level on which the last of them
-    lies are sorted: three times faster than a partition of all.
-    """
-    if count == 0:
-        return np.zeros(field.shape, bool)
-    low, high, _, _ = cv2.minMaxLoc(field)
-    scale = _LEVELS / (high - low) if high > low else 0.0
-    levels = cv2.addWeighted(field, scale, field, 0.0, -low * scale, dtype=cv2.CV_16U)
-    above = field.size - np.cumsum(np.bincount(levels.ravel(), minlength=_LEVELS + 1))
-    last = int(np.argmax(above < count))
-    mask: Mask = levels > last
-    among = np.flatnonzero(levels == last)
-    ranked = among[np.argsort(-field.ravel()[among], kind="stable")]
-    mask.flat[ranked[: count - int(above[last])]] = True
-    return mask
 
 
 def mix(target: Pixels, partner: Pixels, shares: Mask | Floats) -> Pixels:

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from augcli.image.ranks import of_rank
+
 SaliencyMap = npt.NDArray[Any]  # (H, W), uint8 or floating
 Scores = npt.NDArray[np.float64]
 
@@ -50,11 +52,8 @@ def threshold(scores: Scores, tau: float) -> float:
     """
     position = (scores.size - 1) * tau
     below = int(position)
-    parted = np.partition(scores, below, axis=None)
-    lower = float(parted[below])
-    if below + 1 == scores.size:
-        return lower
-    upper, share = float(parted[below + 1 :].min()), position - below
+    lower, upper = of_rank(scores, below)
+    share = position - below
     if share < 0.5:
         return lower + (upper - lower) * share
     return upper - (upper - lower) * (1 - share)

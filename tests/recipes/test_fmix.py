@@ -12,7 +12,6 @@ from augcli.recipes.fmix import (
     Params,
     cut,
     gaussian_noise,
-    greatest,
     mix,
     noise_shape,
     random_field,
@@ -99,32 +98,6 @@ def test_the_smallest_fields(shape: tuple[int, int], spectrum: str) -> None:
     assert field.shape == shape
     assert field.min() == 0.0
     assert field.max() == (0.0 if shape == (1, 1) else 1.0)
-
-
-def test_greatest_values() -> None:
-    field = np.array([[3.0, 1.0, 2.0], [2.0, 2.0, 0.0]])
-    chosen = [np.flatnonzero(greatest(field, count)).tolist() for count in range(7)]
-    assert chosen == [
-        [],
-        [0],
-        [0, 2],
-        [0, 2, 3],
-        [0, 2, 3, 4],
-        [0, 1, 2, 3, 4],
-        [0, 1, 2, 3, 4, 5],
-    ]
-
-
-@pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-12, 0.0])
-def test_greatest_values_among_many(spread: float) -> None:
-    """Also where most values are close together, or equal."""
-    rng = np.random.default_rng(8)
-    field = 0.3 + spread * np.round(rng.standard_normal((40, 50)), 2)
-    field[7, 7] = 1.0
-    order = np.argsort(-field.ravel(), kind="stable")
-    for count in (1, 2, 999, 1000, 1001, 1999, 2000):
-        chosen = np.flatnonzero(greatest(field, count))
-        np.testing.assert_array_equal(chosen, np.sort(order[:count]))
 
 
 @pytest.mark.parametrize(

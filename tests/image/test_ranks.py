@@ -1,0 +1,47 @@
+"""Order statistics by counting."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from augcli.image.ranks import greatest, of_rank
+
+
+def test_greatest_values() -> None:
+    field = np.array([[3.0, 1.0, 2.0], [2.0, 2.0, 0.0]])
+    chosen = [np.flatnonzero(greatest(field, count)).tolist() for count in range(7)]
+    assert chosen == [
+        [],
+        [0],
+        [0, 2],
+        [0, 2, 3],
+        [0, 2, 3, 4],
+        [0, 1, 2, 3, 4],
+        [0, 1, 2, 3, 4, 5],
+    ]
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-12, 0.0])
+def test_greatest_values_among_many(spread: float) -> None:
+    """Also where most values are close together, or equal."""
+    rng = np.random.default_rng(8)
+    field = 0.3 + spread * np.round(rng.standard_normal((40, 50)), 2)
+    field[7, 7] = 1.0
+    order = np.argsort(-field.ravel(), kind="stable")
+    for count in (1, 2, 999, 1000, 1001, 1999, 2000):
+        chosen = np.flatnonzero(greatest(field, count))
+        np.testing.assert_array_equal(chosen, np.sort(order[:count]))
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-12, 0.0])
+@pytest.mark.parametrize("size", [1, 2, 3, 2000])
+def test_values_of_a_rank(spread: float, size: int) -> None:
+    rng = np.random.default_rng(size)
+    values = 7.0 + spread * np.round(rng.standard_normal((1, size)), 2)
+    if size > 3:
+        values[0, 5] = -1e6
+    ranked = np.sort(values, axis=None)
+    for rank in {0, size // 3, size // 2, size - 2, size - 1} - {-1}:
+        after = min(rank + 1, size - 1)
+        assert of_rank(values, rank) == (ranked[rank], ranked[after])
