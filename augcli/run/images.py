@@ -3,6 +3,7 @@ into a worker's memory budget."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -28,13 +29,14 @@ _PIECE = 1 << 20
 class Decoded:
     """A source image as the recipes see it: what it shows, its file (only the beginning, where
     originals are not written), the shape (rows, columns) in which it stands there once upright,
-    and its saliency as far as it was found."""
+    what stands for its pixels in a cache, and its saliency as far as it was found."""
 
     sample: Sample
     class_name: str
     data: bytes
     image: Pixels
     upright: Shape
+    content: bytes
     maps: dict[Detection, SaliencyMap] = field(default_factory=dict)
 
     @property
@@ -127,7 +129,11 @@ class Images:
             image = Fitted(image, (rows, columns), run.fit, run.background).pixels()
         kept = data[:_SIGNATURE] if run.originals is Originals.none else data
         class_name = run.listing.classes[sample.label.dominant]
-        return Decoded(sample, class_name, kept, image, (height, width))
+        content = b""
+        if run.classifier is not None:
+            fitted = repr((run.size, run.fit.value, run.background)).encode()
+            content = hashlib.sha256(data).digest() + fitted
+        return Decoded(sample, class_name, kept, image, (height, width), content)
 
     def _find(self, decoded: Decoded, detection: Detection) -> None:
         """Find the saliency of an image, together with that of others of its block where that is
@@ -142,7 +148,9 @@ class Images:
                 if alike and detection not in other.maps:
                     together.append(other)
         labels = [one.sample.label for one in together]
-        maps = find_maps(self._run, [one.image for one in together], labels, detection)
+        images = [one.image for one in together]
+        contents = [one.content for one in together]
+        maps = find_maps(self._run, images, labels, detection, contents)
         for one, saliency_map in zip(together, maps, strict=True):
             one.maps[detection] = saliency_map
 

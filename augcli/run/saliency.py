@@ -18,15 +18,20 @@ _SMALL = 96 * 96 * 3
 
 
 def find_maps(
-    run: Run, images: Sequence[Pixels], labels: Sequence[SoftLabel], detection: Detection
+    run: Run,
+    images: Sequence[Pixels],
+    labels: Sequence[SoftLabel],
+    detection: Detection,
+    contents: Sequence[bytes] = (),
 ) -> Sequence[SaliencyMap]:
-    """The saliency map of each image, in order."""
+    """The saliency map of each image, in order; `contents` as `classifier_maps` takes them."""
     if detection.detector in DETECTORS or run.classifier is None:
         return detect(detection.detector, images, detection.size)
     from augcli.saliency.classifier import classifier_maps
 
     asked = [(label.ids, label.weights) for label in labels]
-    return classifier_maps(run.classifier, detection.detector, images, asked, detection.size)
+    detector, size = detection
+    return classifier_maps(run.classifier, detector, images, asked, size, contents)
 
 
 def without_cache(run: Run) -> Run:

@@ -13,13 +13,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
+import PIL
 
 from augcli.autodiff.differentiate import Target
 from augcli.errors import UserError
@@ -187,11 +190,15 @@ def classifier_maps(
     images: Sequence[UInt8],
     labels: Sequence[Label],
     size: int | None = None,
+    contents: Sequence[bytes] = (),
 ) -> list[Float32]:
     """The saliency map of each uint8 RGB image (H, W, 3), in order: float32 (H, W), not negative.
 
     `labels` are soft labels in class ids of the data set: the map is that of the mixture of their
     logits. `size` is the shorter side on which the model sees an image, by default its full input.
+
+    `contents` are bytes that stand for each image's pixels in the cache, where the caller has some
+    that are shorter than the pixels: the digest of a file and how it was fitted, say.
 
     A map is rounded to 16 bits at the model's resolution and then brought to its image's. It is
     returned as it is where it is all zero or not finite, as a dead ReLU before the logits makes it.
@@ -204,13 +211,11 @@ def classifier_maps(
     found: list[Levels | Float32 | None] = [None] * len(images)
     keys = [""] * len(images)
     if cache is not None:
-        depends = spec.identity() | {"class_map": None}  # the weights tell what that comes to
-        versions = [_VERSION, onnx.__version__, onnxruntime.__version__]
-        about = json.dumps([detector, shape, spec.device, depends, versions]).encode()
+        about = _told_of_maps(spec, detector, shape)
+        shown = contents or [image.tobytes() for image in images]
         for place, (image, weight) in enumerate(zip(images, weights, strict=True)):
             label = b"" if weight is None else weight.tobytes()
-            shown = repr(image.shape).encode(), image.tobytes()
-            keys[place] = content_key(about, label, *shown)
+            keys[place] = content_key(about, label, repr(image.shape).encode(), shown[place])
             kept = cache.get(keys[place])
             found[place] = None if kept is None else Levels.from_bytes(kept)
     missing = [place for place, levels in enumerate(found) if levels is None]
@@ -230,6 +235,14 @@ def classifier_maps(
         for one, image in zip(found, images, strict=True)
         if one is not None
     ]
+
+
+@lru_cache(16)
+def _told_of_maps(spec: ClassifierSpec, detector: str, shape: tuple[int, int]) -> bytes:
+    """All that the maps of a classifier depend on but image and label."""
+    depends = spec.identity() | {"class_map": None}  # the weights tell what that comes to
+    libraries = [onnx.__version__, onnxruntime.__version__, cv2.__version__, PIL.__version__]
+    return json.dumps([detector, shape, spec.device, depends, _VERSION, libraries]).encode()
 
 
 def _run(
