@@ -246,9 +246,20 @@ INDEXING = [
 ]
 
 
+FOURIER = [
+    case("DFT", (6, 5, 1), axis=1, onesided=1, reference=False),
+    case("DFT", (6, 5, 1), i64(8), axis=2, reference=False),
+    case("DFT", (6, 5, 2), axis=1, inverse=1, reference=False),
+    case("DFT", (6, 5, 2), i64(4), opset=20, reference=False),
+    case("DFT", (6, 5, 1), None, i64(1), opset=20, onesided=1, reference=False),
+]
+
+
 @pytest.mark.parametrize(
-    ("model", "x", "reference"), [*ELEMENTWISE, *NORMS, *REDUCING, *SHAPES, *INDEXING]
+    ("model", "x", "reference"), [*ELEMENTWISE, *NORMS, *REDUCING, *SHAPES, *INDEXING, *FOURIER]
 )
 def test_a_rule_agrees_with_central_differences(model: Any, x: np.ndarray, reference: bool) -> None:
-    exact = {"step": 0.5, "tolerance": 2e-5} if model.graph.node[0].op_type == "Pad" else {}
+    exact = (
+        {"step": 0.5, "tolerance": 2e-5} if model.graph.node[0].op_type in ("Pad", "DFT") else {}
+    )
     assert_gradient(model, x, reference=reference, **({} if reference else exact))

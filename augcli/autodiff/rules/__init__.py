@@ -3,6 +3,7 @@
 from augcli.autodiff.rules import (
     convolution,
     elementwise,
+    fourier,
     indexing,
     linear,
     normalisation,
@@ -15,6 +16,7 @@ from augcli.autodiff.rules import (
 __all__ = [
     "convolution",
     "elementwise",
+    "fourier",
     "indexing",
     "linear",
     "normalisation",
