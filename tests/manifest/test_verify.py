@@ -93,3 +93,20 @@ def test_two_rows_with_one_sample_id(tmp_path: Path) -> None:
     faults = faults_after(tmp_path, lambda rows: rows[0].update(sample_id="n2"))
     assert len(faults) >= 1
     assert all("two rows have the sample_id n2" in fault for fault in faults)
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(6, (6, 8)), (3, (8, 6))])
+def test_sizes_are_those_of_the_upright_image(
+    tmp_path: Path, orientation: int, size: tuple[int, int]
+) -> None:
+    """As of an original that is copied with its EXIF data: 8 x 6 pixels in the file."""
+
+    def edit(rows: list[Values]) -> None:
+        path = tmp_path / "train/b/n1.png"
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.new("RGB", (8, 6)).save(path, exif=exif)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        rows[0].update(width=size[0], height=size[1], boxes=[], sha256=digest)
+
+    assert faults_after(tmp_path, edit) == []
