@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from augcli.dataset.labels import (
     class_index,
     from_printable,
     one_hot,
+    printable,
     split_lines,
 )
-from augcli.dataset.listing import Listing, ListingBuilder
+from augcli.dataset.listing import Listing, ListingBuilder, first_repeated
 from augcli.errors import UserError
 
 MANIFEST = "metadata.jsonl"
@@ -52,32 +54,35 @@ def read_labelled(manifest: Path) -> Listing:
     beside the manifest or above it, else from `class_name`. Raises UserError, with the line, for a
     row that is none, leaves the folder, or has a label outside the classes.
     """
-    rows = list(_rows(manifest))
-    if not rows:
-        raise UserError(f"{manifest} has no rows; give an output or a folder of images.")
-    classes = _classes(manifest, rows)
+    classes = _classes(manifest)
+    for name in classes:
+        if not name or any(ord(character) < 0x20 for character in name):
+            raise UserError(f"{manifest}: {name!r} is no name of a class; mend it.")
     ids = {name: class_id for class_id, name in enumerate(classes)}
     builder = ListingBuilder()
-    soft_ids: list[int] = []
-    soft_weights: list[float] = []
-    soft_ends: list[int] = []
-    seen: set[str] = set()
-    for number, row in enumerate(rows, 1):
+    soft_ids, soft_weights, soft_ends = array("i"), array("d"), array("q")
+    for number, row in enumerate(_rows(manifest), 1):
         where = f"{manifest}, line {number}"
         path = _below(row.file_name)
         if path is None:
             told = row.file_name[:200]
             raise UserError(f"{where}: the file name {told!r} leaves its folder; mend it.")
-        if row.file_name in seen:
-            raise UserError(f"{where}: the file {row.file_name!r} stands there twice; remove one.")
-        seen.add(row.file_name)
         label = _label(row, ids, len(classes), where)
         folder, _, name = path.rpartition(b"/")
         builder.add(builder.folder(folder), name, label.dominant)
-        soft_ids += label.ids
-        soft_weights += label.weights
+        soft_ids.extend(label.ids)
+        soft_weights.extend(label.weights)
         soft_ends.append(len(soft_ids))
-    return builder.finish(manifest.parent, classes, (soft_ids, soft_weights, soft_ends))
+    if not soft_ends:
+        raise UserError(_no_rows(manifest))
+    listing = builder.finish(manifest.parent, classes, (soft_ids, soft_weights, soft_ends))
+    again = first_repeated(listing)
+    if again is not None:
+        told = printable(listing.relative_path(again))
+        raise UserError(
+            f"{manifest}, line {again + 1}: the file {told!r} stands there twice; remove one."
+        )
+    return listing
 
 
 def _below(file_name: str) -> bytes | None:
@@ -108,7 +113,7 @@ def _rows(manifest: Path) -> Iterator[_Row]:
         raise UserError(f"{manifest} cannot be read: {error.strerror}.") from error
 
 
-def _classes(manifest: Path, rows: list[_Row]) -> tuple[str, ...]:
+def _classes(manifest: Path) -> tuple[str, ...]:
     for folder in (manifest.parent, manifest.parent.parent):
         file = folder / _CLASSES
         if file.is_file():
@@ -116,15 +121,28 @@ def _classes(manifest: Path, rows: list[_Row]) -> tuple[str, ...]:
                 return tuple(split_lines(file.read_text(encoding="utf-8")))
             except (OSError, UnicodeDecodeError) as error:
                 raise UserError(f"{file} cannot be read: {error}.") from error
-    named = {row.label: row.class_name for row in rows if row.label is not None}
+    named: dict[int, str | None] = {}
+    names: set[str] = set()
+    empty = True
+    for row in _rows(manifest):
+        empty = False
+        if row.label is not None:
+            named[row.label] = row.class_name
+        if row.class_name is not None:
+            names.add(row.class_name)
+    if empty:
+        raise UserError(_no_rows(manifest))
     if named and None not in named.values() and set(named) == set(range(len(named))):
         return tuple(str(named[class_id]) for class_id in range(len(named)))
-    names = class_index(row.class_name for row in rows if row.class_name is not None)
     if not names:
         raise UserError(
             f"{manifest} names no classes; put a {_CLASSES} with one class a line beside it."
         )
-    return names
+    return class_index(names)
+
+
+def _no_rows(manifest: Path) -> str:
+    return f"{manifest} has no rows; give an output or a folder of images."
 
 
 def _label(row: _Row, ids: dict[str, int], classes: int, where: str) -> SoftLabel:

@@ -52,7 +52,8 @@ def read_table(source: Path) -> Listing:
     listing = replace(listing, class_of=ids[np.frombuffer(labels, np.int32)])
     again = first_repeated(listing)
     if again is not None:
-        raise UserError(f"SOURCE {source} names {again} twice; remove one of its lines.")
+        told = printable(listing.relative_path(again))
+        raise UserError(f"SOURCE {source} names {told} twice; remove one of its lines.")
     return listing
 
 

@@ -99,7 +99,8 @@ def read_tar(source: Path) -> Listing:
     listing = gathered.samples(source) if gathered.is_webdataset else gathered.folders(source)
     again = first_repeated(listing)
     if again is not None:
-        raise UserError(f"SOURCE {source} holds {again} twice; make the archive anew.")
+        told = printable(listing.relative_path(again))
+        raise UserError(f"SOURCE {source} holds {told} twice; make the archive anew.")
     return listing
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import os
 import stat
@@ -23,7 +24,7 @@ from augcli.manifest.row import MANIFEST, SCHEMA_VERSION, Row
 # A file whose digest is right was let through when it was made; Pillow would only warn.
 Image.MAX_IMAGE_PIXELS = None
 
-CLASSES = "classes.txt"
+CLASSES, RUN = "classes.txt", "run.json"
 
 _TOLERANCE = 1e-9
 _TRANSPOSING = frozenset({5, 6, 7, 8})
@@ -67,6 +68,9 @@ def verify(out: Path) -> Verified:
         problems = (*_label_faults(row, classes), *file_faults(train, row))
         faults += [Fault(row.file_name, problem) for problem in problems]
     faults += _faults_between_rows(train, seen)
+    counted = _counted(out)
+    if counted is not None and counted != len(seen.files):
+        faults.append(Fault(RUN, f"it counts {counted} outputs, and there are {len(seen.files)}"))
     known = np.sort(np.frombuffer(seen.files, np.int64))
     faults += [
         Fault(name, "no row names this file")
@@ -74,6 +78,15 @@ def verify(out: Path) -> Verified:
         if not _among(known, hash(name))
     ]
     return Verified(len(seen.files), faults)
+
+
+def _counted(out: Path) -> int | None:
+    """How many outputs the run counted, where OUT/run.json tells."""
+    try:
+        count = json.loads((out / RUN).read_text(encoding="utf-8"))["counts"]["outputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return count if isinstance(count, int) else None
 
 
 class _Seen:

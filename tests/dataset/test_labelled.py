@@ -74,6 +74,13 @@ def test_classes_from_names(tmp_path: Path) -> None:
 GOOD = {"file_name": "2.png", "label": 0}
 
 
+@pytest.mark.parametrize("name", ["a\nb", "", "\t"])
+def test_names_that_no_list_of_classes_holds(tmp_path: Path, name: str) -> None:
+    root = folder_with(tmp_path, {"file_name": "2.png", "class_name": name})
+    with pytest.raises(UserError, match="is no name of a class; mend it"):
+        list_source(root)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

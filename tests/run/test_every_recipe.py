@@ -94,6 +94,7 @@ def test_views_of_one_target_form_a_group(kinds: Path, tmp_path: Path) -> None:
     kept = [line for line in lines if broken.sample_id not in line]
     (tmp_path / "train/metadata.jsonl").write_text("".join(kept))
     (tmp_path / "train" / broken.file_name).unlink()
-    (fault,) = verify(tmp_path).faults
+    fault, count = verify(tmp_path).faults
+    assert count == ("run.json", "it counts 48 outputs, and there are 47")
     assert fault == (f"group {broken.group_id}", "its views are orig, aug1; missing: aug2")
     assert tree(tmp_path / "train")
