@@ -55,9 +55,9 @@ def read_labelled(manifest: Path) -> Listing:
     row that is none, leaves the folder, or has a label outside the classes.
     """
     classes = _classes(manifest)
-    for name in classes:
-        if not name or any(ord(character) < 0x20 for character in name):
-            raise UserError(f"{manifest}: {name!r} is no name of a class; mend it.")
+    for class_name in classes:
+        if not class_name or any(ord(character) < 0x20 for character in class_name):
+            raise UserError(f"{manifest}: {class_name!r} is no name of a class; mend it.")
     ids = {name: class_id for class_id, name in enumerate(classes)}
     builder = ListingBuilder()
     soft_ids, soft_weights, soft_ends = array("i"), array("d"), array("q")
