@@ -28,7 +28,7 @@ _TOLERANCE = 1e-6
 class _Row(BaseModel):
     """What is read of a row; the rest of it is not looked at."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     file_name: str
     label: int | None = None

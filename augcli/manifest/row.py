@@ -16,7 +16,7 @@ class Row(BaseModel):
     """One output image. Lists hold no nulls, no column is a dictionary, integers stay below 2**63:
     each of these breaks some reader of JSON lines or Parquet."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     file_name: str = Field(description="path of the image below the manifest's folder, POSIX")
     label: int = Field(description="id of the class of greatest weight")
