@@ -154,7 +154,7 @@ class Maker(NamedTuple):
         shares: dict[int, float] = {}
         for picture, weight in zip(inputs, augmented.weights, strict=True):
             for source, share in picture.shares.items():
-                shares[source] = shares.get(source, 0.0) + weight * share
+                shares[source] = weight * share
         if any(picture.record for picture in inputs):
             record["inputs"] = [picture.record for picture in inputs]
         image, detect = augmented.image, self.detect

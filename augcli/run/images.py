@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from augcli.choices import Originals
+import numpy as np
+
+from augcli.choices import Fit, Originals
 from augcli.dataset.listing import Sample
 from augcli.errors import UnreadableImage
+from augcli.image.box import Box
 from augcli.image.codec import Pixels, decode
 from augcli.image.fit import Fitted, Shape
 from augcli.recipes.making import Picture
@@ -29,7 +32,8 @@ _PIECE = 1 << 20
 class Decoded:
     """A source image as the recipes see it: what it shows, its file (only the beginning, where
     originals are not written), the shape (rows, columns) in which it stands there once upright,
-    what stands for its pixels in a cache, and its saliency as far as it was found."""
+    what stands for its pixels in a cache, where it lies between padding (None: everywhere), and its
+    saliency as far as it was found."""
 
     sample: Sample
     class_name: str
@@ -37,6 +41,7 @@ class Decoded:
     image: Pixels
     upright: Shape
     content: bytes
+    landing: Box | None = None
     maps: dict[Detection, SaliencyMap] = field(default_factory=dict)
 
     @property
@@ -124,16 +129,20 @@ class Images:
         finally:
             self._after_decoding()
         height, width = image.shape[:2]
+        landing = None
         if run.size is not None:
             columns, rows = run.size
-            image = Fitted(image, (rows, columns), run.fit, run.background).pixels()
+            fitted = Fitted(image, (rows, columns), run.fit, run.background)
+            image = fitted.pixels()
+            if run.fit is Fit.contain:
+                landing = fitted.placement.landing
         kept = data[:_SIGNATURE] if run.originals is Originals.none else data
         class_name = run.listing.classes[sample.label.dominant]
         content = b""
         if run.classifier is not None:
-            fitted = repr((run.size, run.fit.value, run.background)).encode()
-            content = hashlib.sha256(data).digest() + fitted
-        return Decoded(sample, class_name, kept, image, (height, width), content)
+            how = repr((run.size, run.fit.value, run.background)).encode()
+            content = hashlib.sha256(data).digest() + how
+        return Decoded(sample, class_name, kept, image, (height, width), content, landing)
 
     def _find(self, decoded: Decoded, detection: Detection) -> None:
         """Find the saliency of an image, together with that of others of its block where that is
@@ -148,11 +157,26 @@ class Images:
                 if alike and detection not in other.maps:
                     together.append(other)
         labels = [one.sample.label for one in together]
-        images = [one.image for one in together]
+        images = [_without_padding(one) for one in together]
         contents = [one.content for one in together]
         maps = find_maps(self._run, images, labels, detection, contents)
         for one, saliency_map in zip(together, maps, strict=True):
-            one.maps[detection] = saliency_map
+            one.maps[detection] = _on_canvas(saliency_map, one)
+
+
+def _without_padding(decoded: Decoded) -> Pixels:
+    if decoded.landing is None:
+        return decoded.image
+    return np.ascontiguousarray(decoded.image[decoded.landing.slices])
+
+
+def _on_canvas(saliency_map: SaliencyMap, decoded: Decoded) -> SaliencyMap:
+    """The map of an image without its padding, with padding, which is never salient."""
+    if decoded.landing is None:
+        return saliency_map
+    canvas = np.full(decoded.image.shape[:2], saliency_map.min(), saliency_map.dtype)
+    canvas[decoded.landing.slices] = saliency_map
+    return canvas
 
 
 def read_sample(sample: Sample) -> bytes:
