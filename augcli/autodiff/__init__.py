@@ -4,8 +4,8 @@ session for both passes.
     from augcli.autodiff import differentiate
     result = differentiate(Path("classifier.onnx"))
 
-The stages are files: `load`, `normalise` (with `decompose` and `quantised`), `fold`, `probe` and
-`batch`, `reverse` with the `registry` of rules in `rules/`, and `differentiate`, which strings them
+The stages are files: `load`, `normalise` with what `rewrites/` holds, `fold`, `probe` and `batch`,
+`reverse` with the `registry` of rules in `rules/`, and `differentiate`, which strings them
 together.
 """
 
