@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal
@@ -59,6 +59,7 @@ class _Worker:
     pipe: Connection
     decoding: Any
     tasks: deque[Task] = field(default_factory=deque)
+    told: int = 0
     ending: str = ""
 
 
@@ -144,7 +145,10 @@ class Pool:
     def _give(self, worker: _Worker, task: Task) -> None:
         worker.tasks.append(task)
         with suppress(OSError):  # a worker that died just now is found by its sentinel
-            worker.pipe.send((task, self._quarantined))
+            # What is new only: all of it might fill the pipe to a worker that does not listen.
+            new = dict(islice(self._quarantined.items(), worker.told, None))
+            worker.pipe.send((task, new))
+            worker.told += len(new)
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
@@ -345,8 +349,10 @@ def _work(run: Run, pipe: Connection, decoding: Any, inherited: list[Connection]
         decoding[2] = _NOTHING if index is None else index
 
     with suppress(EOFError, ConnectionError, KeyboardInterrupt):
+        quarantined: dict[int, str] = {}
         while True:
-            task, quarantined = pipe.recv()
+            task, new = pipe.recv()
+            quarantined |= new
             pipe.send(_do(run, task, quarantined, before_decoding, after_decoding, at_target))
             gc.collect()
 

@@ -60,20 +60,21 @@ def run_shard(
     images = Images(run, block, quarantined, before_decoding, after_decoding)
     outputs = Outputs(run, images, block)
     writer = _Writer(run)
-    failed: set[int] = set()
+    failed: dict[int, int] = {}  # the first copy of a target that could not be made ends it
     for copies in _together(run, images, block, shard):
         for phase in (partial(_make, images, outputs), partial(_encode, run)):
             for copy in copies:
-                if copy.index in failed:
+                if copy.index in failed and copy.order >= failed[copy.index]:
                     continue
                 at_target(copy.index)
                 reason = _reason_against(phase, copy)
                 if reason is not None:
-                    failed.add(copy.index)
-                    writer.fail(copy.index, reason)
-                    copy.outputs = []
+                    if copy.index not in failed:
+                        writer.fail(copy.index, reason)
+                    failed[copy.index] = copy.order
         for copy in copies:
-            writer.write(copy)
+            if copy.index not in failed or copy.order < failed[copy.index]:
+                writer.write(copy)
     at_target(None)
     commit_part(run.state, shard.part, "".join(writer.rows), "".join(writer.errors))
     return ShardReport(
@@ -84,7 +85,8 @@ def run_shard(
 @dataclass(slots=True)
 class _Copy:
     """One copy of a target on its way through the phases of a shard: all of its views are made, or
-    none. `number` None stands for the source image itself, as `--include-originals` asks for."""
+    none of it and of the copies behind it. `number` None stands for the source image itself, as
+    `--include-originals` asks for."""
 
     place: int
     index: int
@@ -92,6 +94,11 @@ class _Copy:
     original: Decoded | None = None
     outputs: list[Output] = field(default_factory=list)
     files: list[tuple[memoryview, str]] = field(default_factory=list)
+
+    @property
+    def order(self) -> int:
+        """Its place among the copies of its target."""
+        return -1 if self.number is None else self.number
 
 
 def _together(run: Run, images: Images, block: list[int], shard: Shard) -> Iterator[list[_Copy]]:

@@ -8,18 +8,19 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from augcli.dataset.imagefolder import read_image_folder
-from augcli.errors import RunFailed
+from augcli.errors import RunFailed, UnreadableImage
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.pipeline import Pipeline, Step
 from augcli.run import images as images_module
 from augcli.run import shard as shard_module
 from augcli.run.local import Pool
-from augcli.run.outputs import Output
+from augcli.run.outputs import Output, Outputs
 from augcli.run.plan import Run, Shard
 from augcli.run.shard import ShardReport, run_shard
 from augcli.run.storage import STATE, merge_parts, prepare_state
@@ -202,3 +203,25 @@ def test_a_worker_killed_behind_its_commit_leaves_its_images_alone(
     part = (run.state / "parts" / f"{once.read_text()}.rows").read_text().splitlines()
     names = [json.loads(line)["file_name"] for line in part]
     assert {(run.state / "train" / name).stat().st_mtime for name in names} == {1.0}
+
+
+@pytest.mark.parametrize("memory", [1 << 29, 1 << 16])
+def test_a_copy_that_fails_ends_its_target_and_nothing_else(
+    many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: int
+) -> None:
+    """The copies before it stay, those behind it are not made, whatever is worked on together."""
+    usual = Outputs.of
+
+    def of(outputs: Outputs, place: int, copy: int) -> list[Output]:
+        made = usual(outputs, place, copy)
+        if made[0].samples[0].relative == "c1/9.jpg" and copy == 1:
+            raise UnreadableImage("as no partner can be found for it")
+        return made
+
+    monkeypatch.setattr(Outputs, "of", of)
+    run = replace(run_into(many, tmp_path / "out"), copies=3, memory=memory)
+    files, made = finish(run, Pool(run, run.plan.shards(), 1))
+    assert made == 3 * 120 - 2
+    assert len(files) == made + 1
+    (error,) = [json.loads(line) for line in (run.state / "errors.jsonl").open()]
+    assert error["source_path"] == "c1/9.jpg"
