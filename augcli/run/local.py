@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal
 
-from augcli.errors import MEND, RunFailed, UnreadableImage
+from augcli.errors import MEND, RunFailed, UnreadableImage, one_line
 from augcli.run.images import Images
 from augcli.run.plan import Run, Shard
 from augcli.run.shard import ShardReport, run_shard
@@ -50,7 +50,7 @@ class Trial:
 
 
 Task = Shard | Trial
-Message = tuple[Literal["done", "failed"], Any]
+Message = tuple[Literal["done", "failed", "broken"], Any]
 
 
 @dataclass(slots=True)
@@ -170,7 +170,9 @@ class Pool:
                 if kind == "failed":
                     raise RunFailed(f"{content}; {MEND}")
                 task = worker.tasks.popleft()
-                if isinstance(task, Trial):
+                if kind == "broken" and isinstance(task, Shard):
+                    self._again.extend(self._smaller(task, int(worker.decoding[2]), content))
+                elif isinstance(task, Trial):
                     self._suspicion.pop(task.index, None)
                 else:
                     yield content
@@ -368,3 +370,5 @@ def _do(
         return "done", run_shard(run, task, quarantined, before, after, at_target)
     except OSError as error:
         return "failed", f"{error.filename or run.state}: {error.strerror or error}"
+    except Exception as error:  # noqa: BLE001 - a fault of ours costs one image, and is listed
+        return "broken", f"augcli failed on it: {one_line(error)}"

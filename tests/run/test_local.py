@@ -225,3 +225,25 @@ def test_a_copy_that_fails_ends_its_target_and_nothing_else(
     assert len(files) == made + 1
     (error,) = [json.loads(line) for line in (run.state / "errors.jsonl").open()]
     assert error["source_path"] == "c1/9.jpg"
+
+
+def test_a_fault_of_the_program_costs_one_image(
+    many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Wherever in a shard it is: its pieces are made, and the reason is listed."""
+    usual = shard_module._Writer.write
+
+    def write(writer: object, copy: object) -> None:
+        outputs = copy.outputs  # type: ignore[attr-defined]
+        if outputs and outputs[0].samples[0].relative == "c0/8.jpg":
+            raise RuntimeError("as nobody\nexpected")
+        usual(writer, copy)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(shard_module._Writer, "write", write)
+    run = run_into(many, tmp_path / "out")
+    files, made = finish(run, Pool(run, run.plan.shards(), 2))
+    (error,) = [json.loads(line) for line in (run.state / "errors.jsonl").open()]
+    assert error["source_path"] == "c0/8.jpg"
+    assert error["reason"] == "augcli failed on it: RuntimeError: as nobody expected"
+    assert (made, len(files)) == (238, 239)
+    assert capfd.readouterr().err == ""
