@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
@@ -70,10 +70,17 @@ def available_cpus() -> int:
     return os.cpu_count() or 1
 
 
+def targets_of_block(run: Run, shard: Shard) -> Sequence[int]:
+    """The images (by index) that are the targets of a shard of a run's plan."""
+    return run.plan.block(shard.block)[shard.start : shard.stop]
+
+
 class Pool:
     """`workers` processes that make shards; see the module.
 
-    Raises RunFailed from `reports` where outputs cannot be written.
+    `make` is what they do with each, `run_shard` or a function that is called like it, and
+    `targets_of` says which images a shard is about, one for each step from its start to its stop.
+    Raises RunFailed, with the remedy, from `reports` where outputs cannot be written.
     """
 
     def __init__(
@@ -82,10 +89,16 @@ class Pool:
         shards: Iterable[Shard],
         workers: int,
         *,
+        make: Callable[..., Any] = run_shard,
+        targets_of: Callable[[Run, Shard], Sequence[int]] = targets_of_block,
+        remedy: str = MEND,
         seconds_an_image: float = 60.0,
         seconds_an_output: float = _SECONDS_AN_OUTPUT,
     ) -> None:
         self._run = run
+        self._make = make
+        self._targets_of = targets_of
+        self._remedy = remedy
         self._todo = iter(shards)
         self._again: deque[Task] = deque()
         self._quarantined: dict[int, str] = {}
@@ -98,8 +111,8 @@ class Pool:
         self.workers: list[_Worker] = []
         self.deaths = 0
 
-    def reports(self) -> Iterator[ShardReport]:
-        """Yield the report of each shard as it is done."""
+    def reports(self) -> Iterator[Any]:
+        """Yield what `make` returned for each shard, as it is done."""
         while True:
             self._hand_out()
             busy = [worker for worker in self.workers if worker.tasks]
@@ -155,7 +168,7 @@ class Pool:
         decoding = self._context.RawArray("d", [_NOTHING, 0.0, _NOTHING, 0.0])
         inherited = [worker.pipe for worker in self.workers] + [ours]
         process = self._context.Process(
-            target=_work, args=(self._run, theirs, decoding, inherited), daemon=True
+            target=_work, args=(self._run, self._make, theirs, decoding, inherited), daemon=True
         )
         # A signal that is met inside a hook of fork would be lost there.
         with _signals_held():
@@ -168,7 +181,7 @@ class Pool:
             while worker.pipe.poll():
                 kind, content = worker.pipe.recv()
                 if kind == "failed":
-                    raise RunFailed(f"{content}; {MEND}")
+                    raise RunFailed(f"{content}; {self._remedy}")
                 task = worker.tasks.popleft()
                 if kind == "broken" and isinstance(task, Shard):
                     self._again.extend(self._smaller(task, int(worker.decoding[2]), content))
@@ -224,7 +237,7 @@ class Pool:
         if deaths < _TRIALS and not stall:
             return [shard]
         block, start, stop = shard
-        targets = self._run.plan.block(block)[start:stop]
+        targets = list(self._targets_of(self._run, shard))
         if len(targets) > 1:
             at = start + (targets.index(target) if target in targets else len(targets) // 2)
             cuts = [start, at, at + 1, stop]
@@ -318,7 +331,13 @@ def _exit_name(code: int | None) -> str:
     return f"exit code {code}"
 
 
-def _work(run: Run, pipe: Connection, decoding: Any, inherited: list[Connection]) -> None:
+def _work(
+    run: Run,
+    make: Callable[..., Any],
+    pipe: Connection,
+    decoding: Any,
+    inherited: list[Connection],
+) -> None:
     """A worker's life: it ends when its parent closes the pipe, or dies."""
     import cv2
 
@@ -355,19 +374,26 @@ def _work(run: Run, pipe: Connection, decoding: Any, inherited: list[Connection]
         while True:
             task, new = pipe.recv()
             quarantined |= new
-            pipe.send(_do(run, task, quarantined, before_decoding, after_decoding, at_target))
+            hooks = before_decoding, after_decoding, at_target
+            pipe.send(_do(run, make, task, quarantined, *hooks))
             gc.collect()
 
 
 def _do(
-    run: Run, task: Task, quarantined: dict[int, str], before: Any, after: Any, at_target: Any
+    run: Run,
+    make: Callable[..., Any],
+    task: Task,
+    quarantined: dict[int, str],
+    before: Any,
+    after: Any,
+    at_target: Any,
 ) -> Message:
     try:
         if isinstance(task, Trial):
             with suppress(UnreadableImage):
                 Images(run, (), None, before, after).get(task.index)
             return "done", None
-        return "done", run_shard(run, task, quarantined, before, after, at_target)
+        return "done", make(run, task, quarantined, before, after, at_target)
     except OSError as error:
         return "failed", f"{error.filename or run.state}: {error.strerror or error}"
     except Exception as error:  # noqa: BLE001 - a fault of ours costs one image, and is listed

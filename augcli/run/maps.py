@@ -1,22 +1,18 @@
 """Writes the saliency map of every image of a data set, and an index of them.
 
-Maps are found by processes, a chunk of images at a time, and listed in the order of the source. A
-chunk whose process dies is done again image by image, so that only the one that kills it is lost.
-Every file is whole or absent, and the index comes last.
+Maps are found by the same supervised processes that make outputs, a chunk of images at a time, and
+listed in the order of the source. Every file is whole or absent, and the index comes last.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import signal
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -30,8 +26,8 @@ from augcli.image.fit import Pixels
 from augcli.manifest.row import to_line
 from augcli.recipes.recipe import Detection, SaliencyMap
 from augcli.run.images import Decoded, Images
-from augcli.run.local import _context, _die_with_parent, _limit_memory, _silence_decoders
-from augcli.run.plan import Run
+from augcli.run.local import Pool
+from augcli.run.plan import Run, Shard
 from augcli.run.saliency import served
 from augcli.run.storage import ERRORS
 from augcli.saliency.overlay import overlay
@@ -40,7 +36,8 @@ from augcli.saliency.regions import saliency_peak
 INDEX = "maps.jsonl"
 
 _CHUNK = 16  # images at most
-_CHUNKS_IN_HAND = 3  # a worker
+_CHUNKS_A_WORKER = 3  # at least
+_REMEDY = "mend that and run the same command with an empty OUT."
 
 Row = dict[str, Any]
 
@@ -66,7 +63,11 @@ class Written:
 
 
 def write_maps(
-    maps: Maps, workers: int, on_done: Callable[[int], None] = lambda _: None
+    maps: Maps,
+    workers: int,
+    on_done: Callable[[int], None] = lambda _: None,
+    *,
+    seconds_an_image: float = 60.0,
 ) -> Written:
     """Write every map below OUT, then the index, and the list of skipped inputs if there are any.
 
@@ -81,7 +82,7 @@ def write_maps(
             unfinished.open("w", encoding="utf-8", newline="\n") as index,
             served(maps.run) as reachable,
         ):
-            for rows in _all_rows(replace(maps, run=reachable), workers):
+            for rows in _all_rows(replace(maps, run=reachable), workers, seconds_an_image):
                 for row in rows:
                     if "reason" in row:
                         skipped.append(to_line(row))
@@ -98,75 +99,60 @@ def write_maps(
     return Written(written, flat, len(skipped))
 
 
-def _all_rows(maps: Maps, workers: int) -> Iterator[list[Row]]:
-    """The rows of each chunk in order, with a bounded number of chunks under way."""
+def _all_rows(maps: Maps, workers: int, seconds_an_image: float) -> Iterator[list[Row]]:
+    """The rows of the images in the order of the source, as they are done."""
     count = len(maps.run.listing)
     workers = min(workers, count)
-    size = min(_CHUNK, -(-count // (workers * _CHUNKS_IN_HAND)))
-    chunks = (range(i, min(i + size, count)) for i in range(0, count, size))
-    under_way: deque[tuple[range, Future[list[Row]]]] = deque()
-    pool = _processes(maps, workers)
+    size = min(_CHUNK, -(-count // (workers * _CHUNKS_A_WORKER)))
+    chunks = (Shard(0, i, min(i + size, count)) for i in range(0, count, size))
+    pool = Pool(
+        maps.run, chunks, workers, make=partial(write_chunk, maps), targets_of=_images_of,
+        remedy=_REMEDY, seconds_an_image=seconds_an_image,
+    )  # fmt: skip
+    early: dict[int, ChunkReport] = {}
+    at = 0
     try:
-        while True:
-            while len(under_way) < _CHUNKS_IN_HAND * workers:
-                chunk = next(chunks, None)
-                if chunk is None:
-                    break
-                under_way.append((chunk, pool.submit(_of_chunk, chunk)))
-            if not under_way:
-                return
-            chunk, future = under_way[0]
-            try:
-                rows = future.result()
-            except BrokenProcessPool:
-                pool.shutdown()
-                pool = _processes(maps, workers)
-                rows = [_alone(maps, index) for index in chunk]
-                under_way = deque((other, pool.submit(_of_chunk, other)) for other, _ in under_way)
-            under_way.popleft()
-            yield rows
+        for report in pool.reports():
+            early[report.shard.start] = report
+            while at in early:
+                following = early.pop(at)
+                at = following.shard.stop
+                yield following.rows
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.close()
 
 
-def _alone(maps: Maps, index: int) -> Row:
-    """The row of one image, which a process of its own looks at."""
-    with _processes(maps, 1) as pool:
-        try:
-            return pool.submit(_of_chunk, range(index, index + 1)).result()[0]
-        except BrokenProcessPool:
-            return _skipped(maps.run.listing.sample(index), "looking at it killed the worker")
+def _images_of(_: Run, chunk: Shard) -> range:
+    return range(chunk.start, chunk.stop)
 
 
-def _processes(maps: Maps, workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, _context(), _begin, (maps,))
+class ChunkReport(NamedTuple):
+    """The rows of a chunk of images, in their order: of the index, or of skipped inputs."""
+
+    shard: Shard
+    rows: list[Row]
 
 
-_given: list[Maps] = []  # to a worker
-
-
-def _begin(maps: Maps) -> None:
-    """The beginning of a worker's life; signals are for the parent, which ends its workers."""
-    _given.append(maps)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _die_with_parent()
-    _limit_memory(maps.run)
-    _silence_decoders()
-    cv2.setNumThreads(0)
-
-
-def _of_chunk(chunk: range) -> list[Row]:
-    return write_chunk(_given[0], chunk)
-
-
-def write_chunk(maps: Maps, chunk: range) -> list[Row]:
-    """Write the maps of these images; their rows for the index, or for the list of skipped inputs.
-
-    Raises OSError where they cannot be written.
+def write_chunk(
+    maps: Maps,
+    run: Run,
+    chunk: Shard,
+    quarantined: Mapping[int, str] | None = None,
+    before_decoding: Callable[[int], None] = lambda _: None,
+    after_decoding: Callable[[], None] = lambda: None,
+    at_target: Callable[[int | None], None] = lambda _: None,
+) -> ChunkReport:
+    """Write the maps of the images `start` to `stop` of the listing; with `maps` given it is called
+    like `run_shard`. Raises OSError where they cannot be written.
     """
-    images = Images(maps.run, chunk)
-    return [_row(maps, images, index) for index in chunk]
+    indices = _images_of(run, chunk)
+    images = Images(run, indices, quarantined, before_decoding, after_decoding)
+    rows = []
+    for index in indices:
+        at_target(index)
+        rows.append(_row(maps, images, index))
+    at_target(None)
+    return ChunkReport(chunk, rows)
 
 
 def _row(maps: Maps, images: Images, index: int) -> Row:
