@@ -12,8 +12,8 @@ from augcli.cli.options import option, parse_size
 from augcli.errors import UserError
 
 if TYPE_CHECKING:
-    from augcli.saliency.classifier import ClassifierSpec
     from augcli.saliency.settings import ModelSettings
+    from augcli.saliency.spec import ClassifierSpec
 
 # As in augcli.saliency.graphs, which is not imported for --help.
 _OF_A_CLASSIFIER = ("gradient", "gradcam", "feature-map")

@@ -26,7 +26,7 @@ from augcli.run.permutation import Permutation
 from augcli.run.seeds import generator
 
 if TYPE_CHECKING:
-    from augcli.saliency.classifier import ClassifierSpec
+    from augcli.saliency.spec import ClassifierSpec
 
 _BLOCK = 64
 _SMALL_BLOCK = 16

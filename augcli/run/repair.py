@@ -46,7 +46,7 @@ from augcli.run.storage import (
 )
 
 if TYPE_CHECKING:
-    from augcli.saliency.classifier import ClassifierSpec
+    from augcli.saliency.spec import ClassifierSpec
 
 _ASIDE = "repair"
 _NOWHERE = 2**64 - 1
@@ -129,10 +129,10 @@ def _run_of(out: Path) -> Run:
 
 def _classifier(told: dict[str, Any]) -> ClassifierSpec:
     """The classifier that a run asked, as OUT/run.json tells it."""
-    from augcli.saliency.classifier import ClassifierSpec
     from augcli.saliency.graphs import model_digest
     from augcli.saliency.preprocess import Preprocessing
     from augcli.saliency.sessions import resolve_device
+    from augcli.saliency.spec import ClassifierSpec
 
     try:
         asked, model = told["classifier"], told["model"]

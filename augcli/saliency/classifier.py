@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -24,7 +24,6 @@ import onnx
 import onnxruntime
 import PIL
 
-from augcli.autodiff.differentiate import Target
 from augcli.errors import UserError
 from augcli.saliency.cache import Cache, Levels, content_key, require_writable
 from augcli.saliency.graphs import (
@@ -34,62 +33,21 @@ from augcli.saliency.graphs import (
     model_digest,
     saliency_graph,
 )
-from augcli.saliency.preprocess import Preprocessing, low_resolution, on_image, resized
+from augcli.saliency.preprocess import low_resolution, on_image, resized
 from augcli.saliency.runner import runner_of
-from augcli.saliency.server import Address, ask
-from augcli.saliency.sessions import Device, resolve_device
+from augcli.saliency.server import ask
+from augcli.saliency.sessions import resolve_device
 from augcli.saliency.settings import ModelSettings, preprocessing_of, settings_of
+from augcli.saliency.spec import ClassifierSpec
 
 CLASSIFIER_DETECTORS = tuple(METHODS)
 
 _NOTHING_SAID = ModelSettings()
-_BATCH = 16
 _VERSION = 1  # of what a map is
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 Label = tuple[Sequence[int], Sequence[float]]  # class ids of the data set, and their weights
-
-
-@dataclass(frozen=True)
-class ClassifierSpec:
-    """A classifier and all that its maps depend on; picklable.
-
-    model: path of the ONNX file. digest: of its bytes and of the weights beside it. outputs: the
-    number of its logits. class_map: the output of each class of the data set; None where the label
-    is not asked for and the classifier's own prediction counts.
-
-    The rest says how it runs: device; images a batch on CUDA; folder of the cache, or None; the
-    process that runs the model for others.
-    """
-
-    model: str
-    digest: str
-    preprocessing: Preprocessing
-    outputs: int
-    class_map: tuple[int, ...] | None
-    head: str | None = None
-    layer: str | None = None
-    device: Device = "cpu"
-    batch: int = _BATCH
-    cache: str | None = None
-    server: Address | None = field(default=None, repr=False)
-
-    @property
-    def target(self) -> Target:
-        """What the gradient is taken of: the label's logits, or the greatest."""
-        return "predicted" if self.class_map is None else "weights"
-
-    def identity(self) -> dict[str, Any]:
-        """All that a map depends on but versions of libraries, as JSON: for the recipe's digest and
-        for resuming."""
-        return {
-            "digest": self.digest,
-            "preprocessing": asdict(self.preprocessing),
-            "head": self.head,
-            "layer": self.layer,
-            "class_map": None if self.class_map is None else list(self.class_map),
-        }
 
 
 def build_spec(

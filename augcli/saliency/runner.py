@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,7 @@ from augcli.saliency.cache import Cache
 from augcli.saliency.graphs import METHODS, SaliencyGraph, model_digest, saliency_graph
 from augcli.saliency.preprocess import Preprocessing, low_resolution, tensor_of
 from augcli.saliency.sessions import Device, open_session, refusals
-
-if TYPE_CHECKING:
-    from augcli.saliency.classifier import ClassifierSpec
+from augcli.saliency.spec import ClassifierSpec
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]

@@ -24,27 +24,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from augcli.errors import RunFailed, UserError
 from augcli.saliency.runner import Runner, runner_of
-
-if TYPE_CHECKING:
-    from augcli.saliency.classifier import ClassifierSpec
+from augcli.saliency.spec import Address, ClassifierSpec
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where the process listens, and the secret that it asks for."""
-
-    name: str
-    secret: bytes = field(repr=False)
 
 
 @contextmanager

@@ -33,13 +33,13 @@ from augcli.image.codec import decode
 from augcli.recipes.recipe import Detector
 from augcli.saliency.classifier import (
     CLASSIFIER_DETECTORS,
-    ClassifierSpec,
     build_spec,
     classifier_maps,
 )
 from augcli.saliency.detectors import DETECTORS, OF_A_CLASSIFIER, detect
 from augcli.saliency.overlay import overlay
 from augcli.saliency.settings import ModelSettings
+from augcli.saliency.spec import ClassifierSpec
 from tests.conftest import SAMPLE_DATA, Augcli, tree, write_photo
 from tests.saliency.onnx_models import SAMPLE
 

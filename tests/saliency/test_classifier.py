@@ -26,7 +26,6 @@ from augcli.saliency import classifier as classifier_module
 from augcli.saliency import runner as runner_module
 from augcli.saliency.classifier import (
     CLASSIFIER_DETECTORS,
-    ClassifierSpec,
     build_spec,
     classifier_maps,
     images_at_once,
@@ -34,6 +33,7 @@ from augcli.saliency.classifier import (
 )
 from augcli.saliency.preprocess import Preprocessing
 from augcli.saliency.settings import ModelSettings
+from augcli.saliency.spec import ClassifierSpec
 from tests.conftest import SAMPLE_DATA
 from tests.saliency.onnx_models import (
     SAMPLE,

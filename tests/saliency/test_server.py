@@ -15,8 +15,9 @@ import pytest
 
 from augcli.errors import RunFailed, UserError
 from augcli.saliency import server
-from augcli.saliency.classifier import ClassifierSpec, build_spec, classifier_maps
+from augcli.saliency.classifier import build_spec, classifier_maps
 from augcli.saliency.server import ask, serving, started
+from augcli.saliency.spec import ClassifierSpec
 from tests.saliency.onnx_models import SAMPLE, Float32, noise
 
 CLASSES = ("cat", "coffee", "flower", "rocket", "temple")
