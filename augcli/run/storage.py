@@ -96,6 +96,8 @@ def write_file(path: str, data: bytes | memoryview) -> None:
         left = memoryview(data)
         while left:
             left = left[os.write(descriptor, left) :]
+        if not hasattr(os, "sync"):  # Windows, where `flush` can do nothing
+            os.fsync(descriptor)
     except OSError as error:
         error.filename = path
         raise
