@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -16,10 +15,10 @@ from augcli.choices import STDIN
 from augcli.errors import MEND, RunFailed
 from augcli.run.local import Pool
 from augcli.run.plan import Run
-from augcli.run.resume import begin, holding, identity, is_finished, remaining
+from augcli.run.resume import begin, counted, holding, identity, is_finished, remaining
 from augcli.run.saliency import served
 from augcli.run.shard import ShardReport
-from augcli.run.storage import RUN, keep_listed, merge_parts, prepare_state, publish, sweep
+from augcli.run.storage import keep_listed, merge_parts, prepare_state, publish, sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +53,7 @@ def generate(
     with _faults_named(out), holding(out):
         resumed = begin(run, out, resume=resume, overwrite=overwrite)
         if resumed and is_finished(out):
-            counts = json.loads((out / RUN).read_text(encoding="utf-8"))["counts"]
-            return Outcome(counts["outputs"], counts["skipped"], 0.0, resumed)
+            return Outcome(*counted(out), 0.0, resumed)
         state = prepare_state(run.state)
         if source["source"] == STDIN:
             keep_listed(state, run.listing)

@@ -163,7 +163,7 @@ def _holder(state: Path) -> str:
     try:
         held = json.loads((state / _HOLDER).read_text(encoding="utf-8"))
         return f"process {held['process']} on {held['host']}"
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "another run"
 
 
@@ -177,7 +177,7 @@ def begin(run: Run, out: Path, *, resume: bool, overwrite: bool) -> bool:
         remove_run(out)
     file = state / IDENTITY
     if resume and file.is_file():
-        _same(json.loads(file.read_text(encoding="utf-8")), identity(run), out)
+        _same(_told(file), identity(run), out)
         return True
     leftovers = [name for name in OURS if name != STATE and (out / name).exists()]
     if leftovers:
@@ -185,6 +185,27 @@ def begin(run: Run, out: Path, *, resume: bool, overwrite: bool) -> bool:
     write_json(file, identity(run))
     flush(state)
     return False
+
+
+def _told(file: Path) -> dict[str, Any]:
+    """What a record of a run in OUT says; raises UserError where it is damaged."""
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{file} is damaged; give --overwrite to start anew.") from error
+    if not isinstance(told, dict):
+        raise UserError(f"{file} is damaged; give --overwrite to start anew.")
+    return told
+
+
+def counted(out: Path) -> tuple[int, int]:
+    """(outputs, inputs skipped) of the finished run in OUT; raises UserError where its record is
+    damaged."""
+    counts = _told(out / RUN).get("counts")
+    try:
+        return int(counts["outputs"]), int(counts["skipped"])  # type: ignore[index]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{out / RUN} is damaged; `augcli verify {out}` tells more.") from error
 
 
 def _same(before: dict[str, Any], now: dict[str, Any], out: Path) -> None:

@@ -145,6 +145,19 @@ def test_a_resume_must_be_of_the_same_run(augcli: Augcli, photos: Path, tmp_path
     assert tree(out) == before
 
 
+@pytest.mark.parametrize("file", ["run.json", ".augcli/identity.json"])
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"counts": 3}'])
+def test_a_damaged_record_is_one_sentence(
+    augcli: Augcli, photos: Path, tmp_path: Path, file: str, text: str
+) -> None:
+    out = tmp_path / "out"
+    assert augcli("generate", photos, out, "-r", "cutmix").returncode == 0
+    (out / file).write_text(text)
+    done = augcli("generate", photos, out, "-r", "cutmix", "--resume")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert augcli("generate", photos, out, "-r", "cutmix", "--overwrite").returncode == 0
+
+
 def test_overwrite_replaces_runs_and_nothing_else(
     augcli: Augcli, photos: Path, tmp_path: Path
 ) -> None:
