@@ -76,6 +76,7 @@ def preview(
     classifier = read_classifier(detections, listing.classes, model, pixels, shown.warn)
     import cv2
 
+    from augcli.image.remarks import decoders_silent
     from augcli.run.plan import Run
     from augcli.run.preview import preview as draw_preview
     from augcli.run.preview import preview_recipes
@@ -95,7 +96,8 @@ def preview(
         )
         for pipeline in pipelines
     ]
-    sheet = preview_recipes(runs, examples) if all_recipes else draw_preview(runs[0], examples)
+    with decoders_silent():
+        sheet = preview_recipes(runs, examples) if all_recipes else draw_preview(runs[0], examples)
     data = cv2.imencode(to.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes()
     try:
         to.write_bytes(data)

@@ -38,6 +38,7 @@ def verify(
 ) -> None:
     """Check OUT: every row has its file, every file its row, sizes, hashes and labels agree."""
     shown = Output(json, quiet)
+    from augcli.image.remarks import decoders_silent
     from augcli.manifest.verify import Fault, Verified
     from augcli.manifest.verify import verify as verify_all
 
@@ -59,7 +60,8 @@ def verify(
     if repair and faults:
         from augcli.run.repair import repair as repair_all
 
-        repaired = repair_all(out, faults)
+        with decoders_silent():
+            repaired = repair_all(out, faults)
         shown.note(f"{_counted(repaired, 'row')} made again.")
         verified = verify_all(out)
         faults = list(verified.faults)
@@ -67,7 +69,8 @@ def verify(
         from augcli.run.replay import replay as replay_rows
 
         replayed = min(replay, verified.rows) or verified.rows
-        faults += replay_rows(out, lambda: _spread(out, verified.rows, replayed))
+        with decoders_silent():
+            faults += replay_rows(out, lambda: _spread(out, verified.rows, replayed))
     values = {
         "out": str(out),
         "rows": verified.rows,

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from augcli.errors import MEND, RunFailed, UnreadableImage, one_line
+from augcli.image.remarks import silence_decoders
 from augcli.run.images import Images
 from augcli.run.plan import Run, Shard
 from augcli.run.shard import ShardReport, run_shard
@@ -313,15 +314,6 @@ def _limit_memory(run: Run) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
-def _silence_decoders() -> None:
-    """libjpeg and libpng write remarks on damaged files to the standard error stream themselves;
-    what matters of them comes back as an error. Python keeps the real stream."""
-    sys.stderr = os.fdopen(os.dup(2), "w")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-
-
 def _exit_name(code: int | None) -> str:
     if code == -getattr(signal, "SIGKILL", 0):
         return "SIGKILL, as where memory runs out"
@@ -348,7 +340,7 @@ def _work(
     _die_with_parent()
     _keep_memory()
     _limit_memory(run)
-    _silence_decoders()
+    silence_decoders()
     gc.freeze()  # what was inherited is not looked through again
     gc.disable()  # a shard is, when it is done
     cv2.setNumThreads(0)

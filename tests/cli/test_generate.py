@@ -311,3 +311,9 @@ def test_damaged_data_inside_a_whole_file_is_no_noise(
     done = augcli("generate", photos, tmp_path / "out", "-r", "cutmix", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["outputs"] == 15
+    for command in (
+        ("preview", photos, "-r", "cutmix", "-n", 15, "--to", tmp_path / "sheet.png"),
+        ("verify", tmp_path / "out", "--replay"),
+    ):
+        done = augcli(*command)
+        assert (done.returncode, done.stderr) == (0, "")
