@@ -20,7 +20,14 @@ import numpy.typing as npt
 
 from augcli.choices import Chroma, Format
 from augcli.errors import UnreadableImage
-from augcli.image.header import JPEG_MAGIC, PNG_MAGIC, check_size, jpeg_header, png_header
+from augcli.image.header import (
+    JPEG_MAGIC,
+    PNG_MAGIC,
+    check_size,
+    jpeg_header,
+    lacks_scans,
+    png_header,
+)
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -107,6 +114,8 @@ def _check_jpeg(data: bytes, max_pixels: int) -> bool:
     check_size(header.width, header.height, max_pixels)
     if data.rfind(_END_OF_IMAGE, header.scan) < 0:
         raise UnreadableImage("the JPEG data is truncated")
+    if header.progressive and lacks_scans(data, header):
+        raise UnreadableImage("the JPEG data is truncated, though it has an end mark")
     return header.components in (1, 3) and header.precision == 8 and not header.xyb
 
 

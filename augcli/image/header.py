@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from augcli.errors import UnreadableImage
@@ -10,8 +11,11 @@ JPEG_MAGIC = b"\xff\xd8\xff"
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 _START_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_PROGRESSIVE = 0xC2
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _APP2 = 0xE2
+# In entropy-coded data a 255 stands before 0 or a restart marker, and nothing else.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 _PNG_COMMON_CHUNKS = frozenset({b"tRNS", b"eXIf"})
 
@@ -28,7 +32,8 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
 
 class JpegHeader(NamedTuple):
     """Frame facts of a JPEG stream; `xyb` is its colour space, `scan` the offset at which its
-    entropy-coded data begins, `lossless` is process 14."""
+    entropy-coded data begins, `lossless` is process 14, `progressive` the Huffman-coded one that
+    shows an image better and better."""
 
     width: int
     height: int
@@ -37,6 +42,7 @@ class JpegHeader(NamedTuple):
     xyb: bool
     scan: int
     lossless: bool
+    progressive: bool
 
 
 def jpeg_header(data: bytes) -> JpegHeader | None:
@@ -47,7 +53,7 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
     end = len(data)
     at = 2
     frame: tuple[int, int, int, int] | None = None
-    lossless = False
+    lossless = progressive = False
     xyb = False
     while at + 4 <= end:
         if data[at] != 0xFF:
@@ -67,7 +73,9 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
                 return None
             height, width, components, precision = frame
             scan = at + 2 + length
-            return JpegHeader(width, height, components, precision, xyb, scan, lossless)
+            return JpegHeader(
+                width, height, components, precision, xyb, scan, lossless, progressive
+            )
         if marker in _START_OF_FRAME:
             if at + 10 > end:
                 return None
@@ -75,10 +83,34 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
             width = int.from_bytes(data[at + 7 : at + 9])
             frame = height, width, data[at + 9], data[at + 4]
             lossless = marker in _LOSSLESS
+            progressive = marker == _PROGRESSIVE
         elif marker == _APP2:
             xyb = xyb or is_xyb_profile(data[at + 4 : at + 2 + length])
         at += 2 + length
     return None
+
+
+def lacks_scans(data: bytes, header: JpegHeader) -> bool:
+    """Whether a progressive JPEG ends before its scans have told every coefficient to its last bit:
+    then decoders show it blurred."""
+    exact = [[False] * 64 for _ in range(256)]
+    seen: set[int] = set()
+    at = data.rfind(b"\xff\xda", 0, header.scan)
+    while 0 <= at < len(data) - 4 and data[at + 1] != 0xD9:
+        length = int.from_bytes(data[at + 2 : at + 4])
+        if data[at + 1] == 0xDA:
+            count = data[at + 4]
+            tail = data[at + 5 : at + 2 + length]
+            if len(tail) != 2 * count + 3:
+                return True
+            first, last, bits = tail[-3:]
+            for component in tail[: 2 * count : 2]:
+                seen.add(component)
+                if bits & 15 == 0:
+                    exact[component][first : last + 1] = [True] * (last + 1 - first)
+        found = _MARKER.search(data, at + 2 + length)
+        at = -1 if found is None else found.start()
+    return not all(all(exact[component][:64]) for component in seen)
 
 
 def is_xyb_profile(profile: bytes) -> bool:

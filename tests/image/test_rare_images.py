@@ -130,6 +130,18 @@ def test_a_cut_jpeg_with_an_end_mark_is_seen(share: float, grey: bool) -> None:
         decode(bytes(zeros))
 
 
+@pytest.mark.parametrize("share", [0.2, 0.35, 0.5])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_cut_progressive_jpeg_is_seen_by_its_scans(share: float, mode: str) -> None:
+    """It would be shown whole, but blurred. (A cut inside the very last scan is not seen.)"""
+    for options in ({}, {"subsampling": 0}, {"quality": 30}, {"restart_marker_blocks": 3}):
+        image = PHOTO.resize((320, 240)).convert(mode)
+        data = saved(image, "JPEG", progressive=True, **options)
+        assert decode(data).shape == (240, 320, 3)
+        with pytest.raises(UnreadableImage, match="truncated, though it has an end mark"):
+            decode(data[: int(len(data) * share)] + b"\xff\xd9")
+
+
 def test_a_picture_that_is_grey_itself_is_whole() -> None:
     for kind in ("RGB", "L"):
         plain = Image.new(kind, (40, 30), (128, 128, 128) if kind == "RGB" else 128)
