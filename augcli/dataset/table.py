@@ -47,7 +47,8 @@ def read_table(source: Path) -> Listing:
     if not labels:
         raise UserError(f"SOURCE {source} has no rows; give a table of images.")
     classes = label_index(numbers)
-    ids = np.array([classes.index(name) for name in numbers], np.int32)
+    places = {name: class_id for class_id, name in enumerate(classes)}
+    ids = np.array([places[name] for name in numbers], np.int32)
     listing = builder.finish(source.parent, classes)
     listing = replace(listing, class_of=ids[np.frombuffer(labels, np.int32)])
     again = first_repeated(listing)

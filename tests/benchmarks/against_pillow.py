@@ -127,8 +127,32 @@ def ricap(images: Sequence[Picture], params: Any) -> Picture:
     return image
 
 
+def jitter(images: Sequence[Picture], params: Any) -> Picture:
+    """Colour jitter, as torchvision does it on Pillow images."""
+    image = images[0].copy()
+    enhancers = {"saturation": "Color", "brightness": "Brightness", "contrast": "Contrast"}
+    for adjustment, factor in params.adjustments:
+        if adjustment in enhancers:
+            image = getattr(ImageEnhance, enhancers[adjustment])(image).enhance(factor)
+            continue
+        hue, saturation, value = image.convert("HSV").split()
+        turned = np.array(hue, np.uint8) + np.array(factor * 255).astype(np.uint8)
+        parts = (Image.fromarray(turned, "L"), saturation, value)
+        image = Image.merge("HSV", parts).convert("RGB")
+    return image
+
+
+def crop(images: Sequence[Picture], params: Any) -> Picture:
+    """A resized crop, as torchvision does it on Pillow images."""
+    box = params.box
+    corners = (box.left, box.top, box.right, box.bottom)
+    return images[0].crop(corners).resize(images[0].size, Image.Resampling.BILINEAR)
+
+
 PILLOW: dict[str, Callable[[Sequence[Picture], Any], Picture]] = {
     "augmix": augmix,
+    "color_jitter": jitter,
+    "crop": crop,
     "cutmix": paste,
     "saliencymix": paste,
     "cutout": erase,
