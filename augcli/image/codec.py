@@ -92,8 +92,12 @@ def _by_opencv(data: bytes) -> Pixels | None:
 
 def _has_grey_corner(pixels: Pixels) -> bool:
     """Whether a corner is of the grey that libjpeg shows where data are missing."""
-    corners = pixels[:: max(1, len(pixels) - 1), :: max(1, pixels.shape[1] - 1)]
-    return bool((corners == _MISSING).all(axis=2).any())
+    value, rows, columns = pixels.item, (0, -1), (0, -1)
+    return any(
+        value(row, column, 0) == value(row, column, 1) == value(row, column, 2) == _MISSING
+        for row in rows
+        for column in columns
+    )
 
 
 def _check_end(data: bytes, pixels: Pixels) -> None:

@@ -109,7 +109,7 @@ def random_field(noise: Complex, shape: Shape, decay: float, spectrum: Spectrum)
     return field
 
 
-@lru_cache(8)
+@lru_cache(32)
 def _falling(shape: Shape, columns: int, decay: float) -> Floats:
     """The spectrum's amplitudes: a power of the frequency, which is taken as one wave at least."""
     height, width = shape
