@@ -74,7 +74,8 @@ def test_peaks_land_inside_the_landing(
 def test_equal_shapes_are_views_without_resampling() -> None:
     image = gradient(30, 40)
     fitted = Fitted(image, (30, 40))
-    assert fitted.pixels() is not None
+    np.testing.assert_array_equal(fitted.pixels(), image)
+    assert np.shares_memory(fitted.pixels(), image)
     assert np.shares_memory(fitted.pixels(Box(2, 3, 9, 11)), image)
     np.testing.assert_array_equal(fitted.pixels(Box(2, 3, 9, 11)), image[2:9, 3:11])
 
