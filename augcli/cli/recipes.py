@@ -29,6 +29,9 @@ def recipes(
 
     `augcli recipes show FILE` shows what a recipe file resolves to.
     """
+    from augcli.image.opencv import require_opencv
+
+    require_opencv()
     from augcli.recipes.catalogue import recipe_class, recipe_names
 
     shown = Output(json)

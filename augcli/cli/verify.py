@@ -38,6 +38,10 @@ def verify(
 ) -> None:
     """Check OUT: every row has its file, every file its row, sizes, hashes and labels agree."""
     shown = Output(json, quiet)
+    if repair or replay is not None:
+        from augcli.image.opencv import require_opencv
+
+        require_opencv()
     from augcli.image.remarks import decoders_silent
     from augcli.manifest.verify import Fault, Verified
     from augcli.manifest.verify import verify as verify_all
