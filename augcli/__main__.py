@@ -42,6 +42,9 @@ def main() -> NoReturn:
         code = 128 + signum
     for stopping in _STOPPING:
         signal.signal(stopping, signal.SIG_DFL)
+    # All goes at once: to look through it for garbage is a sixth of the run's fixed cost.
+    gc.freeze()
+    gc.disable()
     sys.exit(code)
 
 
