@@ -134,16 +134,16 @@ class Plan:
         """The partner of the target at `place` of `block`, as an index into the listing.
 
         It is the next image on a random cycle through the block that is readable and of a class
-        that `--pair` admits. Where the block has none, images of the whole data set are drawn.
-        None where that finds none either.
+        that `--pair` admits, so that each serves once; for `different-class`, see `_first_asked`.
+        Where the block has none, images of the whole data set are drawn. None where that finds none
+        either.
         """
         run = self._run
         target = block[place]
-        order = self._cycle(block, copy, slot)
-        at = order.index(place)
-        for step in range(1, len(order)):
-            found = block[order[(at + step) % len(order)]]
-            if self._admits(target, found) and readable(found):
+        order, first = self._cycle(block, copy, slot)
+        for step in range(len(order)):
+            found = block[order[(first[place] + step) % len(order)]]
+            if found != target and self._admits(target, found) and readable(found):
                 return found
         rng = generator(run.seed, "partner", target, copy, slot)
         pool = self._pool(target)
@@ -162,13 +162,50 @@ class Plan:
             return self._grouped[start:stop]
         return np.concatenate([self._grouped[:start], self._grouped[stop:]])
 
-    def _cycle(self, block: list[int], copy: int, slot: int) -> list[int]:
+    def _cycle(self, block: list[int], copy: int, slot: int) -> tuple[list[int], list[int]]:
+        """A random order of the places of a block, and for each place where in that order its
+        partner is looked for first."""
         key = (block[0], copy, slot)
         if key not in self._cycles:
             if len(self._cycles) > 256:
                 self._cycles.clear()
-            self._cycles[key] = self._drawn_cycle(len(block), key)
+            order = self._drawn_cycle(len(block), key)
+            self._cycles[key] = order, self._first_asked(block, order)
         return self._cycles[key]
+
+    def _first_asked(self, block: list[int], order: list[int]) -> list[int]:
+        """For each place of the block, the position in `order` after its own.
+
+        Under `different-class` the next of another class would serve a whole run of targets of one
+        class: there, two targets exchange partners where that suits both, and where one class is
+        more than half of the block, all others serve it in turn.
+        """
+        count = len(order)
+        first = [0] * count
+        for position, place in enumerate(order):
+            first[place] = (position + 1) % count
+        if self._run.pair is not Pair.different_class:
+            return first
+
+        classes = [self._class(index) for index in block]
+
+        def suits(place: int, other: int) -> bool:
+            return classes[place] != classes[order[first[other]]]
+
+        left = 0
+        for position, place in enumerate(order):
+            if suits(place, place):
+                continue
+            for other in order[position + 1 :] + order[:position]:
+                if suits(place, other) and suits(other, place):
+                    first[place], first[other] = first[other], first[place]
+                    break
+            else:
+                serving = [i for i in range(count) if classes[order[i]] != classes[place]]
+                if serving:
+                    first[place] = serving[left % len(serving)]
+                    left += 1
+        return first
 
     def _drawn_cycle(self, count: int, key: tuple[int, int, int]) -> list[int]:
         _, copy, slot = key
@@ -178,7 +215,7 @@ class Plan:
         return [int(place) for place in rng.permutation(count)]
 
     @cached_property
-    def _cycles(self) -> dict[tuple[int, int, int], list[int]]:
+    def _cycles(self) -> dict[tuple[int, int, int], tuple[list[int], list[int]]]:
         return {}
 
     def _admits(self, target: int, partner: int) -> bool:

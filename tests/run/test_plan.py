@@ -110,6 +110,38 @@ def test_different_class_reaches_beyond_a_block_of_one_class() -> None:
     assert found == {300}
 
 
+@pytest.mark.parametrize("classes", [[0, 0, 1, 1], [0, 1, 1, 2, 2], [0] * 3 + [1, 2, 3]])
+def test_different_class_uses_each_image_once_where_no_class_is_more_than_half(
+    classes: list[int],
+) -> None:
+    for seed in range(20):
+        of = np.tile(classes, 64 // len(classes)).tolist()
+        run = run_over(of, pair=Pair.different_class, seed=seed)
+        for shard in run.plan.shards():
+            block = run.plan.block(shard.block)
+            if max(Counter(of[i] for i in block).values()) * 2 > len(block):
+                continue
+            found = [
+                run.plan.partner(block, place, 1, 1, lambda _: True) for place in range(len(block))
+            ]
+            assert set(found) == set(block)
+            served = [partner for partner in found if partner is not None]
+            assert all(of[a] != of[b] for a, b in zip(block, served, strict=True))
+
+
+def test_different_class_shares_partners_as_evenly_as_a_large_class_allows() -> None:
+    of = [0] * 700 + [1] * 150 + [2] * 150
+    run = run_over(of, pair=Pair.different_class)
+    for shard in run.plan.shards():
+        block = run.plan.block(shard.block)
+        served = Counter(
+            run.plan.partner(block, place, 0, 1, lambda _: True) for place in range(len(block))
+        )
+        most = max(Counter(of[i] for i in block).values())
+        assert set(served) <= set(block)
+        assert max(served.values()) == max(1, -(-most // (len(block) - most)))
+
+
 def test_unreadable_partners_are_passed_over() -> None:
     run = run_over([0] * 40)
     block = run.plan.block(0)
