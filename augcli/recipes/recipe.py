@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -181,7 +182,7 @@ def box_around(centre: tuple[int, int], size: tuple[int, int], shape: Shape) -> 
 
 def cut_size(lam: float, shape: Shape) -> tuple[int, int]:
     """Height and width that cover the share 1 - lam of an image: int(side * sqrt(1 - lam))."""
-    ratio = np.sqrt(1.0 - lam)
+    ratio = math.sqrt(1.0 - lam)
     return int(shape[0] * ratio), int(shape[1] * ratio)
 
 

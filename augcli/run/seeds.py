@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from struct import unpack
 from typing import Any
 
 import numpy as np
@@ -31,12 +32,12 @@ def generator(seed: int, *purpose: str | int) -> Generator:
 def rekeyed(rng: Generator, seed: int, *purpose: str | int) -> Generator:
     """`rng`, a Philox generator that nobody needs any more, as `generator` would return it: that
     costs half of a new one."""
-    key = np.frombuffer(_key(seed, purpose), "<u8").astype(np.uint64)
+    key = unpack("<2Q", _key(seed, purpose))
     rng.bit_generator.state = {**_FRESH, "state": {"counter": _ZEROS, "key": key}}
     return rng
 
 
-_ZEROS = np.zeros(4, np.uint64)
+_ZEROS = (0, 0, 0, 0)
 _FRESH = {
     "bit_generator": "Philox",
     "buffer": _ZEROS,
