@@ -12,11 +12,17 @@ import onnx
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from augcli.saliency.classifier import CLASSIFIER_DETECTORS
+from augcli.saliency.settings import ModelSettings
 from tests.conftest import ROOT, SAMPLE_DATA
 
 GOLDEN = ROOT / "tests/onnx_gradients"
 SAMPLE = SAMPLE_DATA / "classifier.onnx"
 REAL = ROOT.parent / "shared/models"
+
+CLASSES = ("cat", "coffee", "flower", "rocket", "temple")
+PLAIN = ModelSettings(scale=1)
+ALL = [(method, size) for method in CLASSIFIER_DETECTORS for size in (None, 48)]
 
 Float32 = npt.NDArray[np.float32]
 Shape = Sequence[int | str]

@@ -1,0 +1,14 @@
+"""The classifier of sample_data, as it is asked for saliency."""
+
+from __future__ import annotations
+
+import pytest
+
+from augcli.saliency.classifier import build_spec
+from augcli.saliency.spec import ClassifierSpec
+from tests.saliency.onnx_models import ALL, CLASSES, SAMPLE
+
+
+@pytest.fixture(scope="session")
+def sample() -> ClassifierSpec:
+    return build_spec(SAMPLE, CLASSES, ALL)
