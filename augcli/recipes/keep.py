@@ -33,8 +33,8 @@ from augcli.recipes.recipe import (
 from augcli.saliency.regions import (
     best_region,
     draw_region,
+    is_flat,
     region_scores,
-    saliency_peak,
     threshold,
 )
 
@@ -165,7 +165,7 @@ def weights_with(augmented: Augmented, box: Box, shape: Shape) -> tuple[float, .
 def usable(saliency_map: SaliencyMap) -> tuple[SaliencyMap, bool]:
     """The map, or an all-zero one where it tells nothing: flat, or not finite (a dead ReLU before
     the logits does that); and whether that was so."""
-    if saliency_peak(saliency_map) is None:
+    if is_flat(saliency_map):
         return np.zeros_like(saliency_map), True
     return saliency_map, False
 

@@ -45,3 +45,26 @@ def test_values_of_a_rank(spread: float, size: int) -> None:
     for rank in {0, size // 3, size // 2, size - 2, size - 1} - {-1}:
         after = min(rank + 1, size - 1)
         assert of_rank(values, rank) == (ranked[rank], ranked[after])
+
+
+@pytest.mark.parametrize("shape", [(90, 70), (8, 900), (3, 2000), (2000, 1)])
+@pytest.mark.parametrize("kind", ["smooth", "noise", "ties", "grid"])
+def test_ranks_by_a_sample(shape: tuple[int, int], kind: str) -> None:
+    """Also where the sample of every eighth row and column tells nothing, or the contrary."""
+    rng = np.random.default_rng(9)
+    values = rng.standard_normal(shape)
+    if kind == "smooth":
+        values = np.cumsum(np.cumsum(values, axis=0), axis=1)
+    elif kind == "ties":
+        values = np.round(values)
+    elif kind == "grid":
+        values[4::8, 4::8] += 100.0
+    kept = values.copy()
+    ranked = np.sort(values, axis=None)
+    order = np.argsort(-values.ravel(), kind="stable")
+    size = values.size
+    for rank in (0, 1, size // 50, size // 3, size // 2, size - size // 50, size - 2, size - 1):
+        assert of_rank(values, rank) == (ranked[rank], ranked[min(rank + 1, size - 1)])
+        chosen = np.flatnonzero(greatest(values, rank + 1))
+        np.testing.assert_array_equal(chosen, np.sort(order[: rank + 1]))
+    np.testing.assert_array_equal(values, kept)

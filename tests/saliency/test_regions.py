@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from augcli.saliency.regions import (
     best_region,
     draw_region,
+    is_flat,
     region_scores,
     saliency_peak,
     threshold,
@@ -78,6 +79,12 @@ def test_peak_below_zero() -> None:
 )
 def test_maps_without_a_peak(saliency: npt.NDArray[np.float64]) -> None:
     assert saliency_peak(saliency) is None
+    assert is_flat(saliency)
+
+
+def test_a_map_that_is_not_flat() -> None:
+    assert not is_flat(np.array([[0.0, 0.0], [0.0, 1e-300]]))
+    assert not is_flat(np.array([[7, 7], [7, 8]], np.uint8))
 
 
 @pytest.mark.parametrize("path", KEEPS, ids=lambda path: path.stem)
@@ -180,6 +187,21 @@ def test_draws_are_uniform_over_the_admissible_set(below: bool) -> None:
     normal = 3.72  # Wilson and Hilferty's approximation at 0.9999
     limit_of_chance = freedom * (1 - 2 / (9 * freedom) + normal * (2 / (9 * freedom)) ** 0.5) ** 3
     assert chi_square < limit_of_chance
+
+
+@pytest.mark.parametrize("shape", [(11, 13), (1, 40), (40, 1), (1, 1)])
+def test_a_draw_counts_in_raster_order(shape: tuple[int, int]) -> None:
+    scores = np.random.default_rng(6).random(shape)
+    for limit in (0.2, 0.9):
+        for below in (True, False):
+            admissible = np.argwhere(scores < limit if below else scores > limit)
+            for seed in range(20):
+                drawn = draw_region(np.random.default_rng(seed), scores, limit, below)
+                if not len(admissible):
+                    assert drawn is None
+                    continue
+                number = np.random.default_rng(seed).integers(len(admissible))
+                assert drawn == tuple(admissible[number])
 
 
 def test_bounds_are_strict_and_the_empty_set_draws_nothing() -> None:
