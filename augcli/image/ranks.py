@@ -15,33 +15,46 @@ Floats = npt.NDArray[np.float64]
 
 def greatest(values: Floats, count: int) -> npt.NDArray[np.bool_]:
     """Where the `count` greatest values (H, W) stand; equal ones count in raster order."""
-    if count == 0:
-        return np.zeros(values.shape, bool)
+    return split(values, count)[0]
+
+
+def split(values: Floats, count: int) -> tuple[npt.NDArray[np.bool_], float]:
+    """Where the `count` greatest values (H, W) stand, equal ones counting in raster order, and by
+    how much the least of them exceeds the greatest of the others; infinite where there are none.
+    """
     rank = values.size - count
-    among, below = _around(values, rank, rank)
-    least = np.partition(among, rank - below)[rank - below]
-    chosen: npt.NDArray[np.bool_] = values >= least
-    surplus = rank - below - np.count_nonzero(among < least)
-    if surplus:
-        chosen.flat[np.flatnonzero(values == least)[-surplus:]] = False
-    return chosen
+    if rank == 0 or count == 0:
+        return np.full(values.shape, count > 0), np.inf
+    where, below, upto = _around(values, rank - 1, rank)
+    among = values.ravel()[where]
+    ranked = np.partition(among, (rank - 1 - below, rank - below))
+    other, least = ranked[rank - 1 - below], ranked[rank - below]
+    enough = where[among >= least]
+    if surplus := enough.size - (among.size - (rank - below)):
+        last = where[among == least][-surplus:]
+        enough = np.setdiff1d(enough, last, assume_unique=True)
+    chosen = ~upto
+    chosen.ravel()[enough] = True
+    return chosen, float(least - other)
 
 
 def of_rank(values: Floats, rank: int) -> tuple[float, float]:
     """The value (H, W) that stands at `rank` when all are sorted, the least at 0, and the one
     after it (the same, where it is the last)."""
     last = min(rank + 1, values.size - 1)
-    among, below = _around(values, rank, last)
-    ranked = np.partition(among, (rank - below, last - below))
+    where, below, _ = _around(values, rank, last)
+    ranked = np.partition(values.ravel()[where], (rank - below, last - below))
     return float(ranked[rank - below]), float(ranked[last - below])
 
 
-def _around(values: Floats, first: int, last: int) -> tuple[Floats, int]:
-    """The values (H, W) that stand between two ranks, with some before and after them, in no order;
-    and how many values are less than all of these.
+def _around(
+    values: Floats, first: int, last: int
+) -> tuple[npt.NDArray[np.intp], int, npt.NDArray[np.bool_]]:
+    """Where, in raster order, the values (H, W) stand whose ranks are between two, and some before
+    and after them; how many values are less than all of these; which (H, W) are those or less.
 
     A rank is as uncertain as that of the median of a random sample, at most: fields are smooth, and
-    the sample is a grid. Where it misleads all the same, these are all values.
+    the sample is a grid. Where it misleads all the same, all values are among them.
     """
     sample = values[_STEP // 2 :: _STEP, _STEP // 2 :: _STEP].ravel()
     margin = isqrt(sample.size) + 1
@@ -49,9 +62,8 @@ def _around(values: Floats, first: int, last: int) -> tuple[Floats, int]:
     upper = last * sample.size // values.size + margin
     low = np.partition(sample, lower)[lower] if lower >= 0 else -np.inf
     high = np.partition(sample, upper)[upper] if upper < sample.size else np.inf
-    less = values < low
-    below = int(np.count_nonzero(less))
-    among = values.ravel()[np.flatnonzero(less ^ (values <= high))]
-    if below <= first and last < below + among.size:
-        return among, below
-    return values.ravel(), 0
+    less, upto = values < low, values <= high
+    where, below = np.flatnonzero(less ^ upto), int(np.count_nonzero(less))
+    if below <= first and last < below + where.size:
+        return where, below, upto
+    return np.arange(values.size), 0, np.ones(values.shape, bool)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
-from augcli.image.ranks import greatest, of_rank
+from augcli.image.ranks import greatest, of_rank, split
 
 
 def test_greatest_values() -> None:
@@ -32,6 +34,18 @@ def test_greatest_values_among_many(spread: float) -> None:
     for count in (1, 2, 999, 1000, 1001, 1999, 2000):
         chosen = np.flatnonzero(greatest(field, count))
         np.testing.assert_array_equal(chosen, np.sort(order[:count]))
+
+
+def test_how_far_a_split_is_apart() -> None:
+    field = np.array([[3.0, 1.0, 2.25], [2.0, 2.0, 0.0]])
+    assert [split(field, count)[1] for count in range(7)] == [
+        math.inf, 0.75, 0.25, 0.0, 1.0, 1.0, math.inf,
+    ]  # fmt: skip
+    many = np.random.default_rng(3).permutation(5000).reshape(50, 100) * 0.5
+    for count in (0, 1, 77, 2500, 4999, 5000):
+        mask, apart = split(many, count)
+        np.testing.assert_array_equal(mask, many >= (5000 - count) * 0.5)
+        assert apart == (0.5 if 0 < count < 5000 else math.inf)
 
 
 @pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-12, 0.0])
