@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
 import sys
@@ -37,7 +38,7 @@ def test_an_entry_comes_back(tmp_path: Path) -> None:
     assert cache.get("ab12") == b"other"
 
 
-@pytest.mark.parametrize("damage", [b"", b"short", None, b"x" * 200])
+@pytest.mark.parametrize("damage", [b"", b"short", None, b"x" * 200, bytes(4), bytes(200)])
 def test_a_damaged_entry_is_none(tmp_path: Path, damage: bytes | None) -> None:
     cache = Cache(tmp_path)
     cache.put("ab12", b"content" * 10)
@@ -47,6 +48,21 @@ def test_a_damaged_entry_is_none(tmp_path: Path, damage: bytes | None) -> None:
     assert cache.get("ab12") is None
     file.write_bytes(whole)
     assert cache.get("ab12") == b"content" * 10
+
+
+def test_an_entry_of_an_older_format_is_none(tmp_path: Path) -> None:
+    """Its name was the key alone, and a digest of 16 bytes at its end."""
+    content = b"content" * 10
+    (tmp_path / "ab").mkdir()
+    entry = content + hashlib.blake2b(content, digest_size=16).digest()
+    (tmp_path / "ab/12").write_bytes(entry)
+    cache = Cache(tmp_path)
+    assert cache.get("ab12") is None
+    cache.put("ab12", b"new")
+    assert cache.get("ab12") == b"new"
+    (file,) = (path for path in files(tmp_path) if path.name != "12")
+    file.write_bytes(entry)
+    assert cache.get("ab12") is None
 
 
 def test_the_least_recently_used_go(tmp_path: Path) -> None:
