@@ -53,8 +53,8 @@ def _around(
     """Where, in raster order, the values (H, W) stand whose ranks are between two, and some before
     and after them; how many values are less than all of these; which (H, W) are those or less.
 
-    A rank is as uncertain as that of the median of a random sample, at most: fields are smooth, and
-    the sample is a grid. Where it misleads all the same, all values are among them.
+    The margin is twice the standard deviation of a random sample's median, in ranks; a grid over
+    a smooth field errs far less. Where it misleads all the same, all values are among them.
     """
     sample = values[_STEP // 2 :: _STEP, _STEP // 2 :: _STEP].ravel()
     margin = isqrt(sample.size) + 1
