@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from augcli.errors import UserError
 from augcli.saliency import fine_grained
 from augcli.saliency.fine_grained import (
+    BATCH,
     MAX_BATCH,
     RADII,
     STRIP,
+    _each_stretched,
     _stretched,
     opencv_detector,
     opencv_saliency_map,
@@ -143,7 +145,7 @@ def test_equals_opencv_on_any_small_image(height: int, width: int, levels: int, 
     ("height", "width"), [(1, 1), (1, 2), (2, 1), (3, 40), (12, 12), (32, 32), (64, 48), (112, 112)]
 )
 def test_batches_equal_single_maps(height: int, width: int) -> None:
-    count = min(2 * MAX_BATCH + 1, 2 * STRIP // (height * width) + 1)
+    count = min(2 * MAX_BATCH + 1, 2 * BATCH // (height * width) + 1)
     images = [noise(height, width, seed) for seed in range(count - 1)]
     images.insert(1, np.full((height, width, 3), 200, np.uint8))
     for image, found in zip(images, saliency_maps(images), strict=True):
@@ -188,14 +190,16 @@ def test_views_of_images() -> None:
         np.testing.assert_array_equal(saliency_maps([view, view])[1], expected)
 
 
-def test_stretching_is_opencvs_for_every_sum_and_peak() -> None:
-    """OpenCV: a float32 quotient, times 255 in double, truncated."""
+@pytest.mark.parametrize("times", [1, 2])
+def test_stretching_is_opencvs_for_every_sum_and_peak(times: int) -> None:
+    """OpenCV: a float32 quotient, times 255 in double, truncated. Twice the sums give the same."""
     largest = len(RADII) * 255
     peaks = np.arange(1, largest + 1, dtype=np.int16)[:, np.newaxis]
     sums = np.minimum(np.arange(largest + 1, dtype=np.int16), peaks)
     quotients = sums.astype(np.float32) / peaks.astype(np.float32)
     expected = (255.0 * quotients.astype(np.float64)).astype(np.uint8)
-    np.testing.assert_array_equal(_stretched(sums), expected)
+    sums *= np.int16(times)
+    np.testing.assert_array_equal(_each_stretched(sums), expected)
     for row, wanted in zip(sums, expected, strict=True):
         np.testing.assert_array_equal(_stretched(row[np.newaxis])[0], wanted)
 
