@@ -13,12 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augcli.errors import UserError
-from augcli.saliency import fine_grained
+from augcli.saliency import fine_grained, surround
 from augcli.saliency.fine_grained import (
     BATCH,
     MAX_BATCH,
-    RADII,
-    STRIP,
     _each_stretched,
     _stretched,
     opencv_detector,
@@ -26,6 +24,7 @@ from augcli.saliency.fine_grained import (
     saliency_map,
     saliency_maps,
 )
+from augcli.saliency.surround import RADII, STRIP, TILE, Memory
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -113,11 +112,81 @@ def test_equals_opencv_where_sums_round(image: UInt8) -> None:
     assert_equals_opencv(image)
 
 
+def blank_memory(monkeypatch: pytest.MonkeyPatch) -> Memory:
+    memory = Memory()
+    monkeypatch.setattr(fine_grained, "memory", memory)
+    return memory
+
+
 @pytest.mark.parametrize("rows", [1, 5, 64])
 def test_strips_of_any_height_give_the_same_map(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    image = picture(290, 60)
-    monkeypatch.setattr(fine_grained, "STRIP", rows * 60)
-    assert_equals_opencv(image)
+    blank_memory(monkeypatch)
+    monkeypatch.setattr(surround, "STRIP", rows * 60)
+    for height in (290, 225, 224, 223, 112, 111, 70):
+        assert_equals_opencv(picture(height, 60))
+        assert_equals_opencv(specks(height, 60, 255))
+
+
+@pytest.mark.parametrize("width", [1, 63, 64, 65, 4096, TILE - 1, TILE, TILE + 1])
+def test_divisors_repeat_at_any_width(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of full windows are divided several at a time, and what is left over apart."""
+    blank_memory(monkeypatch)
+    monkeypatch.setattr(surround, "STRIP", 100 * width)
+    for height in (170, 300):
+        assert_equals_opencv(noise(height, width))
+
+
+@pytest.mark.parametrize("shape", [(300, 320), (301, 320), (320, 300), (1, STRIP), (2, STRIP)])
+def test_images_about_as_large_as_a_strip(shape: tuple[int, int]) -> None:
+    assert_equals_opencv(picture(*shape) // 2)
+    assert_equals_opencv(specks(*shape, 0))
+    assert_equals_opencv(specks(*shape, 255))
+
+
+def near(level: int, height: int, width: int) -> UInt8:
+    """Grey within 3 of a level, so that the sum of all pixels is known."""
+    values = np.random.default_rng(level).integers(level - 3, min(level + 4, 256), (height, width))
+    return values.astype(np.uint8)[..., np.newaxis].repeat(3, axis=2)
+
+
+@pytest.mark.parametrize("level", [100, 166, 167, 168, 169, 200, 252])
+def test_equals_opencv_where_sums_begin_to_round(level: int) -> None:
+    """From a sum of 2**23, OpenCV's sum of two entries of the integral can exceed 2**24."""
+    assert 166 * 224**2 < 2**23 < 168 * 224**2
+    assert_equals_opencv(near(level, 224, 224))
+    assert_equals_opencv(np.minimum(picture(224, 224), 127) + np.uint8(level // 2))
+
+
+def test_sums_of_batches_never_round() -> None:
+    """They are taken for exact."""
+    assert 2 * 255 * (BATCH // 2) <= 2**24
+    images = [near(252, 128, 256), np.full((128, 256, 3), 255, np.uint8), specks(128, 256, 255)]
+    assert images[0].size // 3 == BATCH // 2
+    for image, found in zip(images, saliency_maps(images), strict=True):
+        np.testing.assert_array_equal(found, opencv_saliency_map(image))
+
+
+def test_kept_arrays_do_not_leak_into_other_images() -> None:
+    """Sizes, brightness and numbers of images alternate, and each returns."""
+    shapes = [(224, 224), (60, 400), (400, 60), (330, 420), (30, 30), (2, 1), (224, 224)]
+    for _ in range(2):
+        for height, width in shapes:
+            for image in (specks(height, width, 255), picture(height, width), noise(height, width)):
+                assert_equals_opencv(image)
+            dark = [picture(height, width, seed) // 4 for seed in range(3)]
+            for image, found in zip(dark, saliency_maps(dark), strict=True):
+                np.testing.assert_array_equal(found, opencv_saliency_map(image))
+
+
+def test_arrays_of_large_images_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = blank_memory(monkeypatch)
+    monkeypatch.setattr(surround, "MAX_KEPT", 100_000)
+    for image in (picture(60, 70), picture(200, 190), picture(60, 70), picture(60, 70)):
+        assert_equals_opencv(image)
+        assert all(array.nbytes <= 100_000 for array in memory.arrays.values())
+        assert memory.last is None
+    assert_equals_opencv(picture(20, 20))
+    assert memory.last is not None
 
 
 @pytest.mark.parametrize("level", [0, 1, 128, 255])
@@ -145,7 +214,7 @@ def test_equals_opencv_on_any_small_image(height: int, width: int, levels: int, 
     ("height", "width"), [(1, 1), (1, 2), (2, 1), (3, 40), (12, 12), (32, 32), (64, 48), (112, 112)]
 )
 def test_batches_equal_single_maps(height: int, width: int) -> None:
-    count = min(2 * MAX_BATCH + 1, 2 * BATCH // (height * width) + 1)
+    count = min(2 * MAX_BATCH + 1, 2 * BATCH // (height * width) + 1)  # three batches
     images = [noise(height, width, seed) for seed in range(count - 1)]
     images.insert(1, np.full((height, width, 3), 200, np.uint8))
     for image, found in zip(images, saliency_maps(images), strict=True):
