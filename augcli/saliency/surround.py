@@ -23,7 +23,7 @@ import numpy.typing as npt
 RADII = (12, 24, 28, 48, 56, 112)  # half the side of a scale's window, in pixels
 
 # Values worked on at a time: at four bytes each, a few such arrays fit into a core's cache.
-STRIP = 96_000
+STRIP = 1 << 17
 MAX_KEPT = 1 << 25  # bytes of one working array that outlive a call
 TILE = 8192  # values: NumPy copies a smaller operand again and again to repeat it
 
