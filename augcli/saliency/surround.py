@@ -3,8 +3,10 @@
 For each of six radii, the mean of a square window without its centre is subtracted from the centre
 and the difference cut to whole grey levels. Positive and negative differences are summed over the
 radii apart. Everything is rounded as OpenCV's ``StaticSaliencyFineGrained`` rounds it:
-`augcli.saliency.fine_grained` says how. Arrays and views of them are kept from image to image of
-one shape: for small images, making them took as long as the arithmetic.
+`augcli.saliency.fine_grained` says how.
+
+The operations on arrays are written down once for a shape of images and then repeated: for small
+images, to cut out these arrays would take as long as to work on them.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ import functools
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,28 +33,18 @@ Shape = tuple[int, int, int]  # height, width, images
 Float32 = npt.NDArray[np.float32]
 Int16 = npt.NDArray[np.int16]
 UInt8 = npt.NDArray[np.uint8]
-
-
-class _Scale(NamedTuple):
-    """The arrays that `_exact_sums` and the division of one radius read and write."""
-
-    times: int  # scales have this radius
-    left: Float32
-    right: Float32
-    below: Float32
-    upper: Float32
-    lower: Float32
-    divisor: Float32
+Operation = tuple[Callable[..., Any], tuple[Any, ...]]  # to be called with these arguments
 
 
 class Workspace:
     """Arrays for the steps of a map of interleaved images of one shape (height, width, images).
 
-    ``grey`` is to be filled: uint8 (H, W * images).
+    ``grey`` is to be filled: uint8 (H, W * images). ``blurred`` is of its kind, and free.
     """
 
     def __init__(self, shape: Shape, take: Callable[..., npt.NDArray[Any]]) -> None:
         self.shape = height, width, images = shape
+        self.take = take
         row = width * images
         # A window that covers the image from everywhere is the same for any larger radius.
         self.radii = Counter(min(radius, max(height, width)) for radius in RADII)
@@ -75,34 +67,16 @@ class Workspace:
         self.entries = padded[: height + 1, reach - 1 : reach + width]
         self.beyond = padded[: height + 1, reach + width :]
         self.integral: Float32 = padded.reshape(len(padded), -1)
-        self.take = take
 
     @functools.cached_property
-    def scales(self) -> list[_Scale]:
-        height, width, images = self.shape
-        reach, end = self.reach, self.reach + height
-        # Sums over a window's columns and all rows above: zeros, H + 1 rows, and the last of them
-        # repeated.
-        across = self.take("across", (height + 2 * reach, width * images), np.float32)
-        across[: reach - 1] = 0
-        self.across: Float32 = across[reach - 1 : end]
-        scales = []
-        for radius, count in self.radii.items():
-            left, right = _window_columns(radius, reach, self.shape)
-            divisor = self.take(f"divisor {radius}", (height, width * images), np.float32)
-            np.matmul(_heights(height, radius), _widths(width, images, radius), out=divisor)
-            scales.append(
-                _Scale(
-                    count,
-                    self.integral[: height + 1, left],
-                    self.integral[: height + 1, right],
-                    across[end : end + radius],
-                    across[reach - radius : end - radius],
-                    across[reach + radius : end + radius],
-                    divisor,
-                )
-            )
-        return scales
+    def exact(self) -> list[Operation]:
+        """From an integral image in which nothing rounds to ``net`` and ``total``."""
+        return list(_exact(self))
+
+    @functools.cached_property
+    def rounded(self) -> list[Operation]:
+        """From the integral image of one image to ``net`` and ``total``, whatever rounds."""
+        return list(_rounded(self))
 
 
 class Memory(threading.local):
@@ -146,67 +120,77 @@ def centre_surround(work: Workspace) -> tuple[Int16, Int16]:
     else:
         cv2.integral(work.grey, work.entries[..., 0], cv2.CV_32F)
     work.beyond[:] = work.entries[:, -1:]
-    # OpenCV's intermediate results are below twice the sum of the image: nothing rounds.
-    if work.strips == 1 and work.entries[-1, -1].max() <= 1 << 23:
-        for number, scale in enumerate(work.scales):
-            _exact_sums(work, scale)
-            cv2.accumulate(work.grey, work.values)
-            np.divide(work.values, scale.divisor, out=work.values)
-            cv2.accumulate(work.grey, work.values)
-            level = work.levels if number else work.net
-            _add_levels(work.values, scale.times, level, work.net, work.total)
-    else:
-        _in_strips(work)
+    # OpenCV's intermediate results are below twice the sum of the image.
+    nothing_rounds = work.strips == 1 and work.entries[-1, -1].max() <= 1 << 23
+    for function, arguments in work.exact if nothing_rounds else work.rounded:
+        function(*arguments)
     on = np.add(work.total, work.net, out=work.on)
     off = np.subtract(work.total, work.net, out=work.net)
     return on, off
 
 
-def _in_strips(work: Workspace) -> None:
-    """The sums of one image, strip by strip, whatever rounds in them."""
+# Below, the window of pixel (y, x) is rows y - radius + 1 to y + radius and columns alike, clipped.
+
+
+def _exact(work: Workspace) -> Iterator[Operation]:
+    height, width, images = work.shape
+    reach, end, value = work.reach, work.reach + height, work.values
+    # Sums over a window's columns and all rows above: zeros, H + 1 rows, and the last of them
+    # repeated.
+    across = work.take("across", (height + 2 * reach, width * images), np.float32)
+    across[: reach - 1] = 0
+    rows = work.integral[: height + 1]
+    level = work.net
+    for radius, times in work.radii.items():
+        left, right = _window_columns(radius, reach, work.shape)
+        yield cv2.subtract, (rows[:, right], rows[:, left], across[reach - 1 : end])
+        yield np.copyto, (across[end : end + radius], across[end - 1])
+        upper, lower = across[reach - radius : end - radius], across[reach + radius : end + radius]
+        yield np.subtract, (upper, lower, value)
+        yield cv2.accumulate, (work.grey, value)
+        divisor = work.take(f"divisor {radius}", value.shape, np.float32)
+        np.matmul(_heights(height, radius), _widths(width, images, radius), out=divisor)
+        yield np.divide, (value, divisor, value)
+        yield cv2.accumulate, (work.grey, value)
+        yield from _add_levels(value, times, level, work.net, work.total)
+        level = work.levels
+
+
+def _rounded(work: Workspace) -> Iterator[Operation]:
     height = work.shape[0]
-    work.integral[height + 1 :] = work.integral[height]
+    yield np.copyto, (work.integral[height + 1 :], work.integral[height])
     for top in range(0, height, work.rows):
         strip = slice(top, min(top + work.rows, height))
         centre, net, total = work.grey[strip], work.net[strip], work.total[strip]
-        value = work.values[: len(centre)]
-        level = net
-        for radius, count in work.radii.items():
-            _rounded_sums(work, radius, top, value)
-            cv2.accumulate(centre, value)
-            _divide(work, value, radius, top)
-            cv2.accumulate(centre, value)
-            _add_levels(value, count, level, net, total)
+        value, level = work.values[: len(centre)], net
+        for radius, times in work.radii.items():
+            yield from _rounded_sums(work, radius, top, value)
+            yield cv2.accumulate, (centre, value)
+            yield from _divide(work, value, radius, top)
+            yield cv2.accumulate, (centre, value)
+            yield from _add_levels(value, times, level, net, total)
             level = work.levels[: len(centre)]
 
 
-def _add_levels(value: Float32, count: int, level: Int16, net: Int16, total: Int16) -> None:
+def _add_levels(
+    value: Float32, times: int, level: Int16, net: Int16, total: Int16
+) -> Iterator[Operation]:
     """Add differences, cut to whole levels, to the net and the total sum.
 
     `level` is where to put them; if that is `net`, they are the first.
     """
-    np.copyto(level, value, casting="unsafe")
-    if count > 1:
-        np.multiply(level, count, out=level)
+    yield np.copyto, (level, value, "unsafe")
+    if times > 1:
+        yield np.multiply, (level, times, level)
     if level is net:
-        np.absolute(level, out=total)
+        yield np.absolute, (level, total)
     else:
-        np.add(net, level, out=net)
-        np.absolute(level, out=level)
-        np.add(total, level, out=total)
+        yield np.add, (net, level, net)
+        yield np.absolute, (level, level)
+        yield np.add, (total, level, total)
 
 
-# Below, the window of pixel (y, x) is rows y - radius + 1 to y + radius and columns alike, clipped.
-
-
-def _exact_sums(work: Workspace, scale: _Scale) -> None:
-    """Put the negated sums over all windows into ``work.values``, where nothing rounds."""
-    cv2.subtract(scale.right, scale.left, dst=work.across)
-    scale.below[:] = work.across[-1]
-    np.subtract(scale.upper, scale.lower, out=work.values)
-
-
-def _rounded_sums(work: Workspace, radius: int, top: int, out: Float32) -> None:
+def _rounded_sums(work: Workspace, radius: int, top: int, out: Float32) -> Iterator[Operation]:
     """Negated sums over the windows of a strip of rows from `top`, rounded as OpenCV's are."""
     rows = len(out)
     left, right = _window_columns(radius, work.reach, work.shape)
@@ -214,13 +198,13 @@ def _rounded_sums(work: Workspace, radius: int, top: int, out: Float32) -> None:
     # Windows that begin at the upper edge have nothing above them to subtract.
     clipped = min(max(radius - top, 0), rows)
     if clipped:
-        cv2.subtract(lower[:clipped, left], lower[:clipped, right], dst=out[:clipped])
+        yield cv2.subtract, (lower[:clipped, left], lower[:clipped, right], out[:clipped])
     if clipped < rows:
         out, lower = out[clipped:], lower[clipped:]
         upper = work.integral[top + clipped - radius + 1 : top + rows - radius + 1]
-        cv2.add(lower[:, right], upper[:, left], dst=out)
-        cv2.subtract(out, lower[:, left], dst=out)
-        cv2.subtract(upper[:, right], out, dst=out)
+        yield cv2.add, (lower[:, right], upper[:, left], out)
+        yield cv2.subtract, (out, lower[:, left], out)
+        yield cv2.subtract, (upper[:, right], out, out)
 
 
 def _window_columns(radius: int, reach: int, shape: Shape) -> tuple[slice, slice]:
@@ -230,7 +214,7 @@ def _window_columns(radius: int, reach: int, shape: Shape) -> tuple[slice, slice
     return slice(left, left + width * images), slice(right, right + width * images)
 
 
-def _divide(work: Workspace, value: Float32, radius: int, top: int) -> None:
+def _divide(work: Workspace, value: Float32, radius: int, top: int) -> Iterator[Operation]:
     """Divide values, of a strip of rows from `top`, by the pixels of each window but the centre."""
     height, width, _ = work.shape
     rows = len(value)
@@ -242,13 +226,15 @@ def _divide(work: Workspace, value: Float32, radius: int, top: int) -> None:
         if clipped.start < clipped.stop:
             part = value[clipped]
             divisor = work.take("strip's divisor", part.shape, np.float32)
-            np.divide(part, np.matmul(heights[clipped], widths, out=divisor), out=part)
-    if begin < end:
-        inner, repeated = value[begin:end].reshape(-1), _inner_divisor(width, radius)
-        whole = len(inner) // len(repeated) * len(repeated)
-        tiles, rest = inner[:whole].reshape(-1, len(repeated)), inner[whole:]
-        np.divide(tiles, repeated, out=tiles)
-        np.divide(rest, repeated[: len(rest)], out=rest)
+            yield np.matmul, (heights[clipped], widths, divisor)
+            yield np.divide, (part, divisor, part)
+    inner, repeated = value[begin:end].reshape(-1), _inner_divisor(width, radius)
+    whole = len(inner) // len(repeated) * len(repeated)
+    if whole:
+        tiles = inner[:whole].reshape(-1, len(repeated))
+        yield np.divide, (tiles, repeated, tiles)
+    if rest := len(inner) - whole:
+        yield np.divide, (inner[whole:], repeated[:rest], inner[whole:])
 
 
 @functools.lru_cache(maxsize=96)
