@@ -35,9 +35,10 @@ import numpy as np
 from augcli.image.opencv import require_opencv
 from augcli.saliency.surround import Int16, UInt8, Workspace, centre_surround, memory
 
-# The images of a batch are interleaved and count together: below this, calls cost more than
-# arithmetic. Up to this, their window sums are exact.
-BATCH = 1 << 16
+# The images of a batch are interleaved. That saves calls, but an integral image of many channels
+# takes longer: of larger images than this, one at a time is faster.
+BATCHED = 1 << 13  # pixels; their window sums are exact
+BATCH = 1 << 16  # pixels of all images of a batch
 MAX_BATCH = 64  # images; OpenCV 5 stops at 128 channels
 
 
@@ -59,7 +60,8 @@ def saliency_maps(images: Sequence[UInt8]) -> list[UInt8]:
         same_shape.setdefault(image.shape, []).append(index)
     maps: dict[int, UInt8] = {}
     for (height, width, _), indices in same_shape.items():
-        largest = min(max(BATCH // (height * width), 1), MAX_BATCH)
+        area = height * width
+        largest = min(BATCH // area, MAX_BATCH) if area <= BATCHED else 1
         batches = -(-len(indices) // largest)
         size = -(-len(indices) // batches)  # batches of one size share their working arrays
         for start in range(0, len(indices), size):

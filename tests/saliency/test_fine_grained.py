@@ -16,6 +16,7 @@ from augcli.errors import UserError
 from augcli.saliency import fine_grained, surround
 from augcli.saliency.fine_grained import (
     BATCH,
+    BATCHED,
     MAX_BATCH,
     _each_stretched,
     _stretched,
@@ -159,9 +160,9 @@ def test_equals_opencv_where_sums_begin_to_round(level: int) -> None:
 
 def test_sums_of_batches_never_round() -> None:
     """They are taken for exact."""
-    assert 2 * 255 * (BATCH // 2) <= 2**24
-    images = [near(252, 128, 256), np.full((128, 256, 3), 255, np.uint8), specks(128, 256, 255)]
-    assert images[0].size // 3 == BATCH // 2
+    assert 2 * 255 * BATCHED <= 2**24
+    images = [near(252, 64, 128), np.full((64, 128, 3), 255, np.uint8), specks(64, 128, 255)]
+    assert images[0].size // 3 == BATCHED
     for image, found in zip(images, saliency_maps(images), strict=True):
         np.testing.assert_array_equal(found, opencv_saliency_map(image))
 
@@ -211,7 +212,8 @@ def test_equals_opencv_on_any_small_image(height: int, width: int, levels: int, 
 
 
 @pytest.mark.parametrize(
-    ("height", "width"), [(1, 1), (1, 2), (2, 1), (3, 40), (12, 12), (32, 32), (64, 48), (112, 112)]
+    ("height", "width"),
+    [(1, 1), (1, 2), (2, 1), (3, 40), (12, 12), (32, 32), (64, 48), (90, 91), (91, 91)],
 )
 def test_batches_equal_single_maps(height: int, width: int) -> None:
     count = min(2 * MAX_BATCH + 1, 2 * BATCH // (height * width) + 1)  # three batches
