@@ -48,7 +48,8 @@ class Workspace:
         row = width * images
         # A window that covers the image from everywhere is the same for any larger radius.
         self.radii = Counter(min(radius, max(height, width)) for radius in RADII)
-        self.reach = reach = max(self.radii)
+        # How far windows reach beyond the image, up or down and to the left or right.
+        self.tall, self.wide = min(max(self.radii), height), min(max(self.radii), width)
         self.strips = -(-height // max(STRIP // row, 1))
         self.rows = -(-height // self.strips)
 
@@ -60,12 +61,13 @@ class Workspace:
         self.total: Int16 = take("total", (height, row), np.int16)  # on + off
         self.on: Int16 = take("on", (height, row), np.int16)
 
-        # The integral image with its edges replicated: entry (y, x) stands at (y, x + reach - 1),
+        # The integral image with its edges replicated: entry (y, x) stands at (y, x + wide - 1),
         # values of the images side by side. Nothing overwrites the zeros to the left.
-        padded = take("integral", (height + 1 + reach, width + 2 * reach, images), np.float32)
-        padded[: height + 1, : reach - 1] = 0
-        self.entries = padded[: height + 1, reach - 1 : reach + width]
-        self.beyond = padded[: height + 1, reach + width :]
+        rows, columns = height + 1 + self.tall, width + 2 * self.wide
+        padded = take("integral", (rows, columns, images), np.float32)
+        padded[: height + 1, : self.wide - 1] = 0
+        self.entries = padded[: height + 1, self.wide - 1 : self.wide + width]
+        self.beyond = padded[: height + 1, self.wide + width :]
         self.integral: Float32 = padded.reshape(len(padded), -1)
 
     @functools.cached_property
@@ -134,19 +136,22 @@ def centre_surround(work: Workspace) -> tuple[Int16, Int16]:
 
 def _exact(work: Workspace) -> Iterator[Operation]:
     height, width, images = work.shape
-    reach, end, value = work.reach, work.reach + height, work.values
+    end, value = work.tall + height, work.values
     # Sums over a window's columns and all rows above: zeros, H + 1 rows, and the last of them
     # repeated.
-    across = work.take("across", (height + 2 * reach, width * images), np.float32)
-    across[: reach - 1] = 0
+    across = work.take("across", (height + 2 * work.tall, width * images), np.float32)
+    across[: work.tall - 1] = 0
     rows = work.integral[: height + 1]
     level = work.net
     for radius, times in work.radii.items():
-        left, right = _window_columns(radius, reach, work.shape)
-        yield cv2.subtract, (rows[:, right], rows[:, left], across[reach - 1 : end])
-        yield np.copyto, (across[end : end + radius], across[end - 1])
-        upper, lower = across[reach - radius : end - radius], across[reach + radius : end + radius]
-        yield np.subtract, (upper, lower, value)
+        left, right = _window_columns(work, radius)
+        yield cv2.subtract, (rows[:, right], rows[:, left], across[work.tall - 1 : end])
+        tall = min(radius, height)
+        yield np.copyto, (across[end : end + tall], across[end - 1])
+        yield (
+            np.subtract,
+            (across[work.tall - tall :][:height], across[work.tall + tall :][:height], value),
+        )
         yield cv2.accumulate, (work.grey, value)
         divisor = work.take(f"divisor {radius}", value.shape, np.float32)
         np.matmul(_heights(height, radius), _widths(width, images, radius), out=divisor)
@@ -192,25 +197,26 @@ def _add_levels(
 
 def _rounded_sums(work: Workspace, radius: int, top: int, out: Float32) -> Iterator[Operation]:
     """Negated sums over the windows of a strip of rows from `top`, rounded as OpenCV's are."""
-    rows = len(out)
-    left, right = _window_columns(radius, work.reach, work.shape)
-    lower = work.integral[top + radius + 1 : top + radius + 1 + rows]
+    rows, tall = len(out), min(radius, work.shape[0])
+    left, right = _window_columns(work, radius)
+    lower = work.integral[top + tall + 1 : top + tall + 1 + rows]
     # Windows that begin at the upper edge have nothing above them to subtract.
-    clipped = min(max(radius - top, 0), rows)
+    clipped = min(max(tall - top, 0), rows)
     if clipped:
         yield cv2.subtract, (lower[:clipped, left], lower[:clipped, right], out[:clipped])
     if clipped < rows:
         out, lower = out[clipped:], lower[clipped:]
-        upper = work.integral[top + clipped - radius + 1 : top + rows - radius + 1]
+        upper = work.integral[top + clipped - tall + 1 : top + rows - tall + 1]
         yield cv2.add, (lower[:, right], upper[:, left], out)
         yield cv2.subtract, (out, lower[:, left], out)
         yield cv2.subtract, (upper[:, right], out, out)
 
 
-def _window_columns(radius: int, reach: int, shape: Shape) -> tuple[slice, slice]:
+def _window_columns(work: Workspace, radius: int) -> tuple[slice, slice]:
     """Where a padded integral's rows have the left and the right edges of a row of windows."""
-    _, width, images = shape
-    left, right = (reach - radius) * images, (reach + radius) * images
+    _, width, images = work.shape
+    wide = min(radius, width)
+    left, right = (work.wide - wide) * images, (work.wide + wide) * images
     return slice(left, left + width * images), slice(right, right + width * images)
 
 
