@@ -4,7 +4,8 @@
 Affine matrices are Pillow's: (a, b, c, d, e, f) reads output pixel (x, y) from input (a x + b y +
 c, d x + e y + f), with the origin at the image's top-left corner. Translations and shears by
 NEAREST follow Pillow's own arithmetic (sums of doubles, and 16.16 fixed point) and move whole runs
-of pixels, several times quicker, and those by BILINEAR blend whole rows; all else is Pillow's.
+of pixels, several times quicker, and those by BILINEAR blend whole rows; rotations by BILINEAR are
+OpenCV's where those are Pillow's too; all else is Pillow's.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from augcli.image.box import Box
 from augcli.image.fit import Pixels
 from augcli.operations.pixels import BLACK, Colour, as_pixels
 from augcli.operations.shift import shift_rows
+from augcli.operations.warp import rotated
 
 Matrix = tuple[float, float, float, float, float, float]
 Resample = Literal["nearest", "bilinear", "bicubic"]
@@ -69,6 +71,10 @@ def translate_y(image: Pixels, distance: float, geometry: Geometry = NEAREST_ON_
 
 def rotate(image: Pixels, degrees: float, geometry: Geometry = NEAREST_ON_BLACK) -> Pixels:
     """Turn (H, W, 3) `image` counter-clockwise about its centre; the canvas stays."""
+    if geometry.resample == "bilinear":
+        turned = rotated(image, degrees, geometry.fill)
+        if turned is not None:
+            return turned
     resample = _PILLOW_FILTER[geometry.resample]
     return np.array(
         Image.fromarray(image).rotate(degrees, resample=resample, fillcolor=geometry.fill)
