@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from augcli.image.fit import Pixels
 from augcli.operations.pixels import Colour, row_blocks
+from augcli.operations.rounding import pillow_rounds_each_step
 
 # Pillow rounds x + 0.5 + slope * (y + 0.5) + distance for each pixel; where that may change which
 # pixel is read, its own loop decides. In float64 these sums are good to 1e-10 for any image.
@@ -27,32 +28,25 @@ def shift_rows(image: Pixels, slope: float, distance: float, fill: Colour) -> Pi
     """Read row y of (H, W, 3) uint8 `image` `slope * (y + 0.5) + distance` pixels further right.
 
     What is read from outside becomes `fill`. None where float64 does not settle which pixels
-    Pillow would read.
+    Pillow would read, and where Pillow's compiled code rounds otherwise than its source says.
     """
     height, width = image.shape[:2]
     shift = slope * (np.arange(height) + 0.5) + distance
     halves = 2.0 * shift
     if np.abs(halves - np.rint(halves)).min() < _UNCERTAIN or np.abs(shift).max() > 2**31:
         return None
-    here, next_right = _neighbours(image, np.floor(shift).astype(np.int64))
+    if not pillow_rounds_each_step():
+        return None
+    moved = _moved(image, np.floor(shift).astype(np.int64))
     result = np.empty((height, width * 3), np.uint8)
     share = (shift - np.floor(shift)).astype(np.float32)[:, None]
-    for block in row_blocks(height, width):
-        start, end = here[block], next_right[block]
-        first, value = start.astype(np.float32), end.astype(np.float32)
-        value -= first
-        value *= share[block]
-        value += first
-        value += _MARGIN
-        result[block] = value
-        value -= 2 * _MARGIN
-        # Where both are equal, any share of the way is exactly there.
-        uncertain = (result[block] != value.astype(np.uint8)) & (start != end)
-        at = np.flatnonzero(uncertain)
-        row, column = np.divmod(at, width * 3)
-        exact = _share(row + block.start, column // 3, slope, distance)
-        left, right = start.ravel()[at].astype(np.float64), end.ravel()[at]
-        result[row + block.start, column] = left + (right - left) * exact
+    at = np.concatenate(
+        [_blend(moved, share, block, result) for block in row_blocks(height, width)]
+    )
+    row, column = np.divmod(at, moved.shape[1])
+    exact = _share(row, column // 3, slope, distance)
+    left, right = moved.reshape(-1)[at].astype(np.float64), moved.reshape(-1)[at + 3]
+    result[row, column] = left + (right - left) * exact
     border = np.tile(np.array(fill, np.uint8), width)
     for rows, move in _runs(np.floor(shift + 0.5).astype(np.int64)):
         result[rows, : 3 * max(0, -move)] = border[: 3 * max(0, -move)]
@@ -60,8 +54,36 @@ def shift_rows(image: Pixels, slope: float, distance: float, fill: Colour) -> Pi
     return result.reshape(height, width, 3)
 
 
-def _neighbours(image: Pixels, moves: npt.NDArray[np.int64]) -> tuple[Pixels, Pixels]:
-    """Each row moved left by its number of `moves`, and by one more, (H, 3 W) each.
+def _blend(
+    moved: Pixels, share: npt.NDArray[np.float32], block: slice, result: Pixels
+) -> npt.NDArray[np.intp]:
+    """Blend a block's pixels with those to their right into `result`; the indices in `moved`, taken
+    flat, of those values that float32 does not settle.
+    """
+    # All as if it were one long row, which takes NumPy half as long. What that makes of the last
+    # pixel in each row, and of the first in the next, is left out.
+    rows = moved[block]
+    start = rows.reshape(-1)
+    first = start.astype(np.float32)
+    value = np.empty_like(first)
+    np.subtract(first[3:], first[:-3], out=value[:-3])
+    value[-3:] = 0
+    blended = value.reshape(rows.shape)
+    blended *= share[block]
+    value += first
+    value += _MARGIN
+    truncated = value.astype(np.uint8)
+    result[block] = truncated.reshape(rows.shape)[:, :-3]
+    value -= 2 * _MARGIN
+    uncertain = truncated != value.astype(np.uint8)
+    # Where both are equal, any share of the way is exactly there.
+    uncertain[:-3] &= start[3:] != start[:-3]
+    uncertain.reshape(rows.shape)[:, -3:] = False
+    return np.flatnonzero(uncertain) + block.start * rows.shape[1]
+
+
+def _moved(image: Pixels, moves: npt.NDArray[np.int64]) -> Pixels:
+    """Each row moved left by its number of `moves`, with one pixel more, (H, 3 W + 3).
 
     Beyond its ends a row repeats its outermost pixel once; after that it is 0.
     """
@@ -69,14 +91,12 @@ def _neighbours(image: Pixels, moves: npt.NDArray[np.int64]) -> tuple[Pixels, Pi
     padded = np.empty((height, 3 * (width + 2)), np.uint8)
     padded[:, 3:-3] = image.reshape(height, -1)
     padded[:, :3], padded[:, -3:] = image[:, 0], image[:, -1]
-    here, next_right = np.zeros((2, height, 3 * width), np.uint8)
+    result = np.zeros((height, 3 * (width + 1)), np.uint8)
     for rows, move in _runs(moves):
-        left, right = 3 * max(0, -move - 1), 3 * min(width, width - move)
+        left, right = 3 * max(0, -move - 1), 3 * min(width + 1, width + 1 - move)
         if left < right:
-            first, last = left + 3 * (move + 1), right + 3 * (move + 1)
-            here[rows, left:right] = padded[rows, first:last]
-            next_right[rows, left:right] = padded[rows, first + 3 : last + 3]
-    return here, next_right
+            result[rows, left:right] = padded[rows, left + 3 * (move + 1) : right + 3 * (move + 1)]
+    return result
 
 
 def _runs(moves: npt.NDArray[np.int64]) -> Iterator[tuple[slice, int]]:

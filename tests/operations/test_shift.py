@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from augcli.operations import geometry
+from augcli.operations import geometry, shift
 from augcli.operations.geometry import Geometry, affine
 from augcli.operations.shift import shift_rows
 
@@ -63,6 +63,27 @@ def test_a_photograph(slope: float) -> None:
 )
 def test_ties_are_left_to_pillow(slope: float, distance: float) -> None:
     assert shift_rows(np.zeros((9, 9, 3), np.uint8), slope, distance, (0, 0, 0)) is None
+
+
+@pytest.mark.parametrize("slope", [0.213, -0.05])
+def test_a_pillow_that_fuses_its_steps_does_all_itself(
+    slope: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.random.default_rng(5).integers(0, 256, (40, 50, 3), np.uint8)
+    monkeypatch.setattr(shift, "pillow_rounds_each_step", lambda: False)
+    assert shift_rows(image, slope, 0.0, (1, 2, 3)) is None
+    found = affine(image, (1.0, slope, 0.0, 0.0, 1.0, 0.0), Geometry("bilinear", (1, 2, 3)))
+    np.testing.assert_array_equal(found, by_pillow(image, slope, 0.0, (1, 2, 3)))
+
+
+@pytest.mark.parametrize("shape", [(700, 900), (300, 20000), (20000, 3)])
+def test_several_blocks(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(6).integers(0, 256, (*shape, 3), np.uint8)
+    for slope, distance in ((0.0123, 0.3), (-0.21, 0.0)):
+        found = shift_rows(image, slope, distance, (1, 2, 3))
+        assert found is not None
+        expected = by_pillow(image, slope, distance, (1, 2, 3))
+        np.testing.assert_array_equal(found, expected, strict=True)
 
 
 @pytest.mark.parametrize(
