@@ -49,8 +49,10 @@ def shift_rows(image: Pixels, slope: float, distance: float, fill: Colour) -> Pi
     result[row, column] = left + (right - left) * exact
     border = np.tile(np.array(fill, np.uint8), width)
     for rows, move in _runs(np.floor(shift + 0.5).astype(np.int64)):
-        result[rows, : 3 * max(0, -move)] = border[: 3 * max(0, -move)]
-        result[rows, 3 * max(0, width - move) :] = border[3 * max(0, width - move) :]
+        if move < 0:
+            result[rows, : -3 * move] = border[: -3 * move]
+        else:
+            result[rows, 3 * max(0, width - move) :] = border[3 * max(0, width - move) :]
     return result.reshape(height, width, 3)
 
 

@@ -5,6 +5,8 @@ ImageOps.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,9 +20,7 @@ _COUNTED_AT_ONCE = 2**24
 
 
 def look_up(image: Pixels, table: Pixels) -> Pixels:
-    """Replace every value v of (H, W, 3) `image` by `table[v]`; `table` is (256,), or (1, 256, 3)
-    with one column per channel.
-    """
+    """Replace every value v of (H, W, 3) `image` by `table[v]`; `table` is (256,)."""
     return as_pixels(cv2.LUT(image, table))
 
 
@@ -60,15 +60,27 @@ def auto_contrast(image: Pixels) -> Pixels:
     """Stretch each channel of (H, W, 3) `image` linearly to 0..255; constant channels stay."""
     # By whole rows first: reducing three interleaved channels pixel by pixel is many times slower.
     rows = image.reshape(image.shape[0], -1)
-    low, high = (extreme.reshape(-1, 3) for extreme in (rows.min(axis=0), rows.max(axis=0)))
-    tables = map(_stretching, low.min(axis=0).tolist(), high.max(axis=0).tolist())
-    return look_up(image, np.stack(list(tables), axis=-1)[None])
+    lows, highs = (extreme.reshape(-1, 3) for extreme in (rows.min(axis=0), rows.max(axis=0)))
+    low, high = lows.min(axis=0).tolist(), highs.max(axis=0).tolist()
+    if low == [0, 0, 0] and high == [255, 255, 255]:  # as in every other photograph
+        return image.copy()
+    tables = map(_stretching, low, high)
+    return _look_up_each(cv2.split(image), tables)
 
 
 def equalize(image: Pixels) -> Pixels:
     """Flatten the histogram of each channel of (H, W, 3) `image`; channels of one value stay."""
-    tables = [_equalizing(_histogram(image, channel)) for channel in range(3)]
-    return look_up(image, np.stack(tables, axis=-1)[None])
+    planes = cv2.split(image)
+    return _look_up_each(planes, (_equalizing(_histogram(plane)) for plane in planes))
+
+
+def _look_up_each(planes: Sequence[npt.NDArray[Any]], tables: Iterable[Pixels]) -> Pixels:
+    """Each of three (H, W) channels through its own table.
+
+    OpenCV takes half as long again with one table of three channels.
+    """
+    looked_up = [cv2.LUT(plane, table) for plane, table in zip(planes, tables, strict=True)]
+    return as_pixels(cv2.merge(looked_up))
 
 
 def _stretching(low: int, high: int) -> Pixels:
@@ -90,11 +102,11 @@ def _equalizing(counts: npt.NDArray[np.int64]) -> Pixels:
     return values.astype(np.uint8)
 
 
-def _histogram(image: Pixels, channel: int) -> npt.NDArray[np.int64]:
-    """How often each of the 256 values occurs in `channel` of (H, W, 3) `image`."""
+def _histogram(plane: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """How often each of the 256 values occurs in (H, W) uint8 `plane`."""
     counts = np.zeros(256, np.int64)
-    rows = max(1, _COUNTED_AT_ONCE // image.shape[1])
-    for top in range(0, image.shape[0], rows):
-        part = cv2.calcHist([image[top : top + rows]], [channel], None, [256], [0, 256])
+    rows = max(1, _COUNTED_AT_ONCE // plane.shape[1])
+    for top in range(0, plane.shape[0], rows):
+        part = cv2.calcHist([plane[top : top + rows]], [0], None, [256], [0, 256])
         counts += part.ravel().astype(np.int64)
     return counts

@@ -99,8 +99,13 @@ def mix(images: Sequence[Pixels], weights: Sequence[float]) -> Pixels:
     result = np.empty((height, width, 3), np.uint8)
     scales = [np.float32(weight) for weight in weights]
     for block in row_blocks(height, width):
-        total = images[0][block] * scales[0]
+        # To float32 and then times a weight: in one step, NumPy goes by way of small buffers.
+        total = images[0][block].astype(np.float32)
+        total *= scales[0]
+        part = np.empty_like(total)
         for image, scale in zip(images[1:], scales[1:], strict=True):
-            total += image[block] * scale
+            part[:] = image[block]
+            part *= scale
+            total += part
         result[block] = np.rint(total, out=total)
     return result

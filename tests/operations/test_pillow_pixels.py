@@ -230,6 +230,14 @@ def test_color_jitter_applies_in_the_order_given(image: Pixels, order: list[str]
     np.testing.assert_array_equal(result, np.array(pillow))
 
 
+@pytest.mark.parametrize("ends", [(0, 255), (0, 254), (1, 255), (7, 7)])
+def test_contrast_that_is_already_whole_in_some_channels(ends: tuple[int, int]) -> None:
+    image = np.random.default_rng(2).integers(9, 200, (20, 30, 3), np.uint8)
+    image[3, 4], image[5, 6] = 0, 255
+    image[3, 4, 1], image[5, 6, 1] = ends
+    check(image, np.array(ImageOps.autocontrast(Image.fromarray(image))), "AutoContrast")
+
+
 def test_equalize_counts_more_pixels_than_float32_does() -> None:
     """One value 2^24 times and more: a count in float32 would stop there."""
     image = np.zeros((4100, 4200, 3), np.uint8)
@@ -252,3 +260,7 @@ def test_views_with_strides_are_read_right() -> None:
         *[("HorizontalFlip", 0.0), ("SolarizeAdd", 30.0)],
     ]:
         check(view, operate(straight, name, argument), name, argument)
+    for name in ("Rotate", "ShearX", "ShearY"):
+        check(
+            view, operate(straight, name, 0.2, resample="bilinear"), name, 0.2, resample="bilinear"
+        )
