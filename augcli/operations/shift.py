@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from augcli.image.fit import Pixels
-from augcli.operations.pixels import Colour, row_blocks
+from augcli.operations.pixels import Colour, as_pixels, row_blocks
 from augcli.operations.rounding import pillow_rounds_each_step
 
 # Pillow rounds x + 0.5 + slope * (y + 0.5) + distance for each pixel; where that may change which
@@ -21,7 +22,7 @@ from augcli.operations.rounding import pillow_rounds_each_step
 _UNCERTAIN = 1e-9
 # Blends below 256 in float32 are good to 2.5e-5. Those that may be truncated otherwise than
 # Pillow's are made again in float64.
-_MARGIN = np.float32(1e-4)
+_MARGIN = 1e-4
 
 
 def shift_rows(image: Pixels, slope: float, distance: float, fill: Colour) -> Pixels | None:
@@ -73,11 +74,11 @@ def _blend(
     blended = value.reshape(rows.shape)
     blended *= share[block]
     value += first
-    value += _MARGIN
-    truncated = value.astype(np.uint8)
-    result[block] = truncated.reshape(rows.shape)[:, :-3]
-    value -= 2 * _MARGIN
-    uncertain = truncated != value.astype(np.uint8)
+    # Rounding from a half below is truncating; just which way a tie goes is in doubt anyway.
+    truncated = as_pixels(cv2.convertScaleAbs(blended, beta=_MARGIN - 0.5))
+    result[block] = truncated[:, :-3]
+    lower = as_pixels(cv2.convertScaleAbs(blended, beta=-_MARGIN - 0.5))
+    uncertain = (truncated != lower).reshape(-1)
     # Where both are equal, any share of the way is exactly there.
     uncertain[:-3] &= start[3:] != start[:-3]
     uncertain.reshape(rows.shape)[:, -3:] = False
@@ -90,9 +91,7 @@ def _moved(image: Pixels, moves: npt.NDArray[np.int64]) -> Pixels:
     Beyond its ends a row repeats its outermost pixel once; after that it is 0.
     """
     height, width = image.shape[:2]
-    padded = np.empty((height, 3 * (width + 2)), np.uint8)
-    padded[:, 3:-3] = image.reshape(height, -1)
-    padded[:, :3], padded[:, -3:] = image[:, 0], image[:, -1]
+    padded = cv2.copyMakeBorder(image, 0, 0, 1, 1, cv2.BORDER_REPLICATE).reshape(height, -1)
     result = np.zeros((height, 3 * (width + 1)), np.uint8)
     for rows, move in _runs(moves):
         left, right = 3 * max(0, -move - 1), 3 * min(width + 1, width + 1 - move)

@@ -200,11 +200,15 @@ def _fill_outside(result: Pixels, across: _Axis, down: _Axis, fill: Colour) -> N
     """Give all pixels that are read from outside the image the colour `fill`."""
     height, width = result.shape[:2]
     rows = np.arange(height) + 0.5
-    first, last = np.zeros(height, np.int64), np.full(height, width)
-    for axis, size in ((across, width), (down, height)):
-        levels = (0, size) if axis.along_x > 0 else (size, 0)
-        np.maximum(first, _crossing(axis, rows, levels[0]), out=first)
-        np.minimum(last, _crossing(axis, rows, levels[1]), out=last)
+    borders = [(*across, 0), (*across, width), (*down, 0), (*down, height)]
+    along_x, along_y, start, level = np.array(borders).T[..., None]
+    # In which column a row has crossed a border, found twice: by division, and as Pillow rounds.
+    crossed = np.ceil((level - along_y * rows - start) / along_x - 0.5) - 1
+    for _ in range(2):
+        crossed += (along_x * (crossed + 0.5) + along_y * rows + start < level) == (along_x > 0)
+    pairs = crossed.reshape(2, 2, height)
+    first = np.maximum(pairs.min(axis=1).max(axis=0), 0).astype(np.int64)
+    last = np.minimum(pairs.max(axis=1).min(axis=0), width).astype(np.int64)
     nothing = first >= last
     first[nothing] = last[nothing] = 0
     # What is outside at the end of a row and at the start of the next lies side by side.
@@ -214,14 +218,6 @@ def _fill_outside(result: Pixels, across: _Axis, down: _Axis, fill: Colour) -> N
     colour, pixels = memoryview(bytes(fill) * (2 * width)), result.reshape(-1).data
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         pixels[start:end] = colour[: end - start]
-
-
-def _crossing(axis: _Axis, rows: Floats, level: int) -> npt.NDArray[np.int64]:
-    """The first column in each row beyond which `axis` reads on the other side of `level`."""
-    guess = np.ceil((level - axis.along_y * rows - axis.start) / axis.along_x - 0.5) - 1
-    for _ in range(2):
-        guess += (axis.read(guess + 0.5, rows) < level) == (axis.along_x > 0)
-    return guess.astype(np.int64)
 
 
 @functools.cache
