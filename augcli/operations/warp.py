@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.floating[Any]]  # what NumPy's stubs make of an integer 
 Indices = npt.NDArray[np.int32]
 
 # The side of the tiles in whose own frames OpenCV's coordinates are small, and so are their errors.
-# A multiple of 32, which is how many pixels it computes at once.
+# A multiple of 32, which is how many pixels it computes at once on some processors.
 _TILE = 64
 # About how many pixels are made before their doubtful values are.
 _BAND = 2**18
@@ -121,7 +121,7 @@ def _fixed_point(image: Pixels) -> FixedPoint:
     """
     padded = cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     differences = cv2.morphologyEx(padded, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    _, half = cv2.threshold(differences, 0, 128, cv2.THRESH_BINARY_INV)
+    _, half = cv2.threshold(differences, 0, 128, cv2.THRESH_BINARY_INV, differences)
     # OpenCV's merge is quicker, but writes past the cache: reading that takes more than it gains.
     result = np.multiply(padded, 256, dtype=np.uint16)
     result += half
