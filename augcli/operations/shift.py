@@ -23,6 +23,8 @@ _UNCERTAIN = 1e-9
 # Blends below 256 in float32 are good to 2.5e-5. Those that may be truncated otherwise than
 # Pillow's are made again in float64.
 _MARGIN = 1e-4
+# How many of those at once: seldom more than there are, but memory stays bounded.
+_AT_ONCE = 2**18
 
 
 def shift_rows(image: Pixels, slope: float, distance: float, fill: Colour) -> Pixels | None:
@@ -41,13 +43,16 @@ def shift_rows(image: Pixels, slope: float, distance: float, fill: Colour) -> Pi
     moved = _moved(image, np.floor(shift).astype(np.int64))
     result = np.empty((height, width * 3), np.uint8)
     share = (shift - np.floor(shift)).astype(np.float32)[:, None]
-    at = np.concatenate(
+    unsettled = np.concatenate(
         [_blend(moved, share, block, result) for block in row_blocks(height, width)]
     )
-    row, column = np.divmod(at, moved.shape[1])
-    exact = _share(row, column // 3, slope, distance)
-    left, right = moved.reshape(-1)[at].astype(np.float64), moved.reshape(-1)[at + 3]
-    result[row, column] = left + (right - left) * exact
+    values = moved.reshape(-1)
+    for begin in range(0, len(unsettled), _AT_ONCE):
+        at = unsettled[begin : begin + _AT_ONCE]
+        row, column = np.divmod(at, moved.shape[1])
+        exact = _share(row, column // 3, slope, distance)
+        left, right = values[at].astype(np.float64), values[at + 3]
+        result[row, column] = left + (right - left) * exact
     border = np.tile(np.array(fill, np.uint8), width)
     for rows, move in _runs(np.floor(shift + 0.5).astype(np.int64)):
         if move < 0:

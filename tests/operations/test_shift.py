@@ -58,6 +58,14 @@ def test_a_photograph(slope: float) -> None:
     np.testing.assert_array_equal(found, by_pillow(image, slope, 0.0, (0, 0, 0)), strict=True)
 
 
+def test_more_unsettled_blends_than_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shift, "_AT_ONCE", 7)
+    image = np.random.default_rng(4).integers(0, 256, (60, 90, 3), np.uint8)
+    found = shift_rows(image, 0.09, 0.0, (0, 0, 0))
+    assert found is not None
+    np.testing.assert_array_equal(found, by_pillow(image, 0.09, 0.0, (0, 0, 0)), strict=True)
+
+
 @pytest.mark.parametrize(
     ("slope", "distance"), [(0.0, 3.0), (0.0, -2.5), (2 / 3, 0.0), (0.4, 0.0), (1.0, 0.0)]
 )
