@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+import cv2
 import numpy as np
 from pydantic import AfterValidator, Field
 
@@ -96,16 +97,17 @@ def mix(images: Sequence[Pixels], weights: Sequence[float]) -> Pixels:
     Computed in float32; the weights are not negative and sum to 1, so nothing is clipped.
     """
     height, width = images[0].shape[:2]
-    result = np.empty((height, width, 3), np.uint8)
+    result = np.empty((height, width * 3), np.uint8)
+    rows = [image.reshape(height, -1) for image in images]
     scales = [np.float32(weight) for weight in weights]
     for block in row_blocks(height, width):
         # To float32 and then times a weight: in one step, NumPy goes by way of small buffers.
-        total = images[0][block].astype(np.float32)
+        total = rows[0][block].astype(np.float32)
         total *= scales[0]
         part = np.empty_like(total)
-        for image, scale in zip(images[1:], scales[1:], strict=True):
+        for image, scale in zip(rows[1:], scales[1:], strict=True):
             part[:] = image[block]
             part *= scale
             total += part
-        result[block] = np.rint(total, out=total)
-    return result
+        cv2.convertScaleAbs(total, dst=result[block])  # rounds
+    return result.reshape(height, width, 3)
