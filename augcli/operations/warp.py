@@ -206,11 +206,12 @@ def _fill_outside(result: Pixels, across: _Axis, down: _Axis, fill: Colour) -> N
     height, width = result.shape[:2]
     rows = np.arange(height) + 0.5
     borders = [(*across, 0), (*across, width), (*down, 0), (*down, height)]
-    along_x, along_y, start, level = np.array(borders).T[..., None]
+    *each_axis, level = np.array(borders).T[..., None]
+    axes = _Axis(*each_axis)
     # In which column a row has crossed a border, found twice: by division, and as Pillow rounds.
-    crossed = np.ceil((level - along_y * rows - start) / along_x - 0.5) - 1
+    crossed = np.ceil((level - axes.along_y * rows - axes.start) / axes.along_x - 0.5) - 1
     for _ in range(2):
-        crossed += (along_x * (crossed + 0.5) + along_y * rows + start < level) == (along_x > 0)
+        crossed += (axes.read(crossed + 0.5, rows) < level) == (axes.along_x > 0)
     pairs = crossed.reshape(2, 2, height)
     first = np.maximum(pairs.min(axis=1).max(axis=0), 0).astype(np.int64)
     last = np.minimum(pairs.max(axis=1).min(axis=0), width).astype(np.int64)

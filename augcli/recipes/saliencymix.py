@@ -27,7 +27,7 @@ from augcli.recipes.recipe import (
     paste,
     uniform_pixel,
 )
-from augcli.saliency.regions import saliency_peak
+from augcli.saliency.regions import is_flat
 
 _TRIES = 8  # boxes that protect_target looks at
 
@@ -153,7 +153,7 @@ class SaliencyMix(RegionRecipe):
 def salient_region(saliency_map: SaliencyMap) -> npt.NDArray[np.bool_]:
     """The most salient pixels of a map (H, W), fewest first, that hold half of its sum, with all
     pixels as salient as the last of them; none of a map that is flat or not finite."""
-    if saliency_peak(saliency_map) is None:
+    if is_flat(saliency_map):
         return np.zeros(saliency_map.shape, bool)
     ranked = np.sort(saliency_map, axis=None, kind="stable")[::-1]  # by radix, if of bytes
     held = np.cumsum(ranked, dtype=np.float64)

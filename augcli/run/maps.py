@@ -31,7 +31,7 @@ from augcli.run.plan import Run, Shard
 from augcli.run.saliency import served
 from augcli.run.storage import ERRORS
 from augcli.saliency.overlay import overlay
-from augcli.saliency.regions import saliency_peak
+from augcli.saliency.regions import is_flat
 
 INDEX = "maps.jsonl"
 
@@ -171,7 +171,7 @@ def _skipped(sample: Sample, reason: str) -> Row:
 
 def _write(maps: Maps, decoded: Decoded, found: SaliencyMap) -> Row:
     """Write one map, and the picture of it where that is asked for; its row."""
-    flat = saliency_peak(found) is None
+    flat = is_flat(found)
     name = _name(decoded.sample, decoded.class_name)
     file_name = f"{name}.{maps.format.value}"
     (maps.out / name).parent.mkdir(parents=True, exist_ok=True)
