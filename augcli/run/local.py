@@ -20,12 +20,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any, Literal
 
 from augcli.errors import MEND, RunFailed, UnreadableImage, one_line
 from augcli.image.remarks import silence_decoders
 from augcli.run.images import Images
+from augcli.run.memory import keep_memory, limit_memory
 from augcli.run.plan import Run, Shard
 from augcli.run.shard import ShardReport, run_shard
 from augcli.run.storage import is_committed, part_rows
@@ -38,9 +38,6 @@ _POLL_SECONDS = 1.0
 _SECONDS_AN_OUTPUT = 600.0
 _PR_SET_PDEATHSIG = 1
 _ENDING = (signal.SIGINT, signal.SIGTERM)
-# RGBA, flattened, RGB, an array: at the worst so many times three bytes a pixel.
-_COPIES, _ROOM = 8, 1 << 28
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,31 +286,6 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _keep_memory() -> None:
-    """Have glibc keep freed images for the next ones: returning their pages to the system and
-    faulting them in again costs about 0.1 ms a photograph."""
-    if sys.platform.startswith("linux"):
-        with suppress(AttributeError):  # another C library
-            mallopt = ctypes.CDLL(None).mallopt
-            mallopt(_M_MMAP_THRESHOLD, 1 << 30)
-            mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
-
-
-def _limit_memory(run: Run) -> None:
-    """Bound what a decoder may allocate: the images held, one of the largest size in all the
-    copies that its conversion takes, and some room. Beyond it, the image fails and not the run."""
-    if not sys.platform.startswith("linux"):
-        return
-    import resource
-
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    held = int(status.partition("VmData:")[2].split()[0]) << 10
-    limit = held + run.memory + _COPIES * 3 * run.max_pixels + _ROOM
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if hard in (resource.RLIM_INFINITY, -1) or limit < hard:
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
-
-
 def _exit_name(code: int | None) -> str:
     if code == -getattr(signal, "SIGKILL", 0):
         return "SIGKILL, as where memory runs out"
@@ -338,8 +310,8 @@ def _work(
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     _die_with_parent()
-    _keep_memory()
-    _limit_memory(run)
+    limit_memory(run)
+    keep_memory(run.memory)
     silence_decoders()
     gc.freeze()  # what was inherited is not looked through again
     gc.disable()  # a shard is, when it is done

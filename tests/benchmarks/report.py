@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from math import inf
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -37,18 +38,22 @@ class Record:
     @property
     def kept(self) -> bool | None:
         """Whether the median is what it should be; None where nothing is asked."""
-        if self.at_most is not None:
-            return self.value <= self.at_most
-        if self.at_least is not None:
-            return self.value >= self.at_least
-        return None
+        if self.at_most is None and self.at_least is None:
+            return None
+        low = -inf if self.at_least is None else self.at_least
+        return low <= self.value <= (inf if self.at_most is None else self.at_most)
 
     @property
     def target(self) -> str:
         """What it should be, and whether it is."""
         if self.kept is None:
             return ""
-        bound = f"<= {self.at_most:g}" if self.at_most is not None else f">= {self.at_least:g}"
+        if self.at_most is None:
+            bound = f">= {self.at_least:g}"
+        elif self.at_least is None:
+            bound = f"<= {self.at_most:g}"
+        else:
+            bound = f"{self.at_least:g} to {self.at_most:g}"
         return bound if self.kept else f"{bound}, missed"
 
 

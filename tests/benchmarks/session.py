@@ -186,8 +186,7 @@ class Session:
     def _floor(self, floor: Floor, folder: Path | None = None) -> list[str]:
         script = str(Path(__file__).with_name("floor.py"))
         images = str(folder or self._folders[floor.images])
-        size = [str(floor.side)] * 2 if floor.side else []
-        return [sys.executable, script, images, "OUT", str(floor.workers), *size]
+        return [sys.executable, script, images, "OUT", *floor.arguments]
 
     def _row(self, row: Row) -> list[str]:
         folder = self._folders[row.images]

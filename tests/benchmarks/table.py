@@ -6,21 +6,43 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tests.benchmarks.floor import CHROMA
+
 Images = Literal["native", "small"]
 
 
 @dataclass(frozen=True)
 class Floor:
-    """One way to run the floor: on these images, at this size, by so many processes."""
+    """One way to run the floor: on these images, at this size, by so many processes, with this
+    sampling of chroma; resizing by area, or as augcli does."""
 
     images: Images = "native"
     side: int | None = None
     workers: int = 2
+    chroma: str = CHROMA
+    by_area: bool = False
 
     @property
     def name(self) -> str:
         """What it is called in the tables."""
-        return ", ".join(["floor", *_where(self.images, self.side, self.workers)])
+        return ", ".join(["floor", *self.traits])
+
+    @property
+    def arguments(self) -> list[str]:
+        """What follows IMAGES and OUT."""
+        size = [str(self.side)] * 2 if self.side else []
+        return [str(self.workers), self.chroma, *size, *(["area"] if self.by_area else [])]
+
+    @property
+    def traits(self) -> list[str]:
+        """What distinguishes it, for the names of rows too."""
+        size = "32 px" if self.images == "small" else f"{self.side} px" if self.side else "native"
+        return [
+            size,
+            *([] if self.workers == 2 else [f"{self.workers} worker"]),
+            *([] if self.chroma == CHROMA else [self.chroma]),
+            *(["floor by area"] if self.by_area else []),
+        ]
 
 
 @dataclass(frozen=True)
@@ -37,6 +59,8 @@ class Row:
     side: int | None = None
     copies: int = 1
     workers: int = 2
+    chroma: str = CHROMA
+    by_area: bool = False
     at_most: float | None = None
     peer: str | None = None
     needs: str | None = None
@@ -45,12 +69,12 @@ class Row:
     def name(self) -> str:
         """What it is called in the tables and in JSON."""
         copies = [f"{self.copies} copies"] if self.copies > 1 else []
-        return ", ".join([self.title, *_where(self.images, self.side, self.workers), *copies])
+        return ", ".join([self.title, *self.floor.traits, *copies])
 
     @property
     def floor(self) -> Floor:
         """What it is compared with."""
-        return Floor(self.images, self.side, self.workers)
+        return Floor(self.images, self.side, self.workers, self.chroma, self.by_area)
 
 
 @dataclass(frozen=True)
@@ -66,11 +90,6 @@ class Ratio:
     at_most: float | None = None
 
 
-def _where(images: Images, side: int | None, workers: int) -> list[str]:
-    size = "32 px" if images == "small" else f"{side} px" if side else "native"
-    return [size] if workers == 2 else [size, f"{workers} worker"]
-
-
 def recipe(
     title: str,
     *options: str,
@@ -78,6 +97,8 @@ def recipe(
     side: int | None = None,
     copies: int = 1,
     workers: int = 2,
+    chroma: str = CHROMA,
+    by_area: bool = False,
     at_most: float | None = None,
 ) -> Row:
     """A row of `augcli generate --recipe`; the first word of the title names the recipe."""
@@ -86,7 +107,10 @@ def recipe(
         arguments += ["--size", f"{side}x{side}"]
     if copies > 1:
         arguments += ["--copies", str(copies)]
-    return Row(title, tuple(arguments), images, side, copies, workers, at_most)
+    if chroma != CHROMA:
+        arguments += ["--chroma", chroma]
+    given = tuple(arguments)
+    return Row(title, given, images, side, copies, workers, chroma, by_area, at_most)
 
 
 def peer(title: str, module: str, needs: str | None = None, side: int | None = None) -> Row:
@@ -113,6 +137,12 @@ ROWS = [
     recipe("saliencymix", side=224, copies=4),
     recipe("saliencymix", images="small", at_most=1.8),
     recipe("saliencymix", images="small", copies=4),
+    recipe("saliencymix", side=224, by_area=True),
+    *(
+        recipe(name, copies=copies, chroma="4:2:0")
+        for name in ("cutmix", "mixup", "saliencymix")
+        for copies in (1, 4)
+    ),
     recipe("fmix", at_most=2.0),
     recipe("randaugment", at_most=2.0),
     recipe("augmix", at_most=3.0),

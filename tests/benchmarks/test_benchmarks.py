@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
-from tests.benchmarks.floor import JPEG
+from tests.benchmarks.floor import CHROMA, jpeg
 from tests.benchmarks.image_sets import image_files, repeat, shrink
 from tests.benchmarks.measure import Failed, Memory, run
 from tests.benchmarks.peers.images import read
@@ -55,24 +56,41 @@ def test_small_images_are_32_pixels_a_side(images: Path, tmp_path: Path) -> None
     assert {read(str(path)).shape for _, path in small} == {(32, 32, 3)}
 
 
-@pytest.mark.parametrize("workers", ["1", "3"])
-def test_the_floor_writes_what_it_read(images: Path, tmp_path: Path, workers: str) -> None:
+@pytest.mark.parametrize(("workers", "chroma"), [("1", CHROMA), ("3", "4:2:0")])
+def test_the_floor_writes_what_it_read(
+    images: Path, tmp_path: Path, workers: str, chroma: str
+) -> None:
     out = tmp_path / "out"
-    run([sys.executable, str(FLOOR), str(images), str(out), workers], tmp_path, dict(os.environ))
+    command = [sys.executable, str(FLOOR), str(images), str(out), workers, chroma]
+    run(command, tmp_path, dict(os.environ))
     written = {int(path.stem): path for _, path in image_files(out)}
     for number, (name, path) in enumerate(image_files(images)):
         image = cv2.imread(str(path))
         assert written[number].parent.name == name
-        assert written[number].read_bytes() == cv2.imencode(".jpg", image, JPEG)[1].tobytes()
+        encoded = cv2.imencode(".jpg", image, jpeg(chroma))[1]
+        assert written[number].read_bytes() == encoded.tobytes()
     assert len(written) == 40
 
 
 def test_the_floor_crops_and_resizes(images: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [sys.executable, str(FLOOR), str(images), str(out), "2", "48", "40"]
+    command = [sys.executable, str(FLOOR), str(images), str(out), "2", CHROMA, "48", "40"]
     run(command, tmp_path, dict(os.environ))
     shapes = [read(str(path)).shape for _, path in image_files(out)]
     assert shapes == [(40, 48, 3)] * 40
+
+
+def test_the_floor_resizes_by_area_where_told_to(tmp_path: Path) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (60, 90, 3), np.uint8)
+    (tmp_path / "images/a").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "images/a/a.png"), image)
+    for options, method in (([], cv2.INTER_LINEAR), (["area"], cv2.INTER_AREA)):
+        out = tmp_path / "-".join(["out", *options])
+        command = [sys.executable, str(FLOOR), str(tmp_path / "images"), str(out), "1", CHROMA]
+        run([*command, "60", "40", *options], tmp_path, dict(os.environ))
+        resized = cv2.resize(image, (60, 40), interpolation=method)
+        encoded = cv2.imencode(".jpg", resized, jpeg(CHROMA))[1]
+        assert (out / "a/0.jpg").read_bytes() == encoded.tobytes()
 
 
 def test_a_failing_command_is_told_by_its_last_line(tmp_path: Path) -> None:
@@ -98,6 +116,8 @@ def test_a_record_is_its_median_and_knows_its_target() -> None:
     assert Record("Recipe", "a", "q", [1.3], at_most=1.2).target == "<= 1.2, missed"
     assert Record("Workers", "a", "q", [1.6], at_least=1.7).target == ">= 1.7, missed"
     assert Record("Workers", "a", "q", [1.8]).target == ""
+    growth = [Record("Growth", "a", "q", [value], 1.1, 0.9).target for value in (0.8, 1.0, 1.2)]
+    assert growth == ["0.9 to 1.1, missed", "0.9 to 1.1", "0.9 to 1.1, missed"]
 
 
 def test_tables_have_a_line_a_record() -> None:
@@ -152,6 +172,11 @@ def test_rows_and_their_floors() -> None:
     )
     assert row.floor == Floor(side=224)
     assert Row("a", images="small", workers=1).floor.name == "floor, 32 px, 1 worker"
+    row = recipe("cutmix", chroma="4:2:0", copies=4)
+    assert row.name == "cutmix, native, 4:2:0, 4 copies"
+    assert row.arguments == ("--recipe", "cutmix", "--copies", "4", "--chroma", "4:2:0")
+    assert row.floor.name == "floor, native, 4:2:0"
+    assert recipe("cutmix", side=224, by_area=True).name == "cutmix, 224 px, floor by area"
 
 
 def test_every_listed_recipe_has_a_row_and_names_differ() -> None:

@@ -19,6 +19,7 @@ from augcli.run.shard import run_shard
 from augcli.run.storage import prepare_state
 from augcli.saliency import fine_grained
 from tests.conftest import write_photo
+from tests.run.allocations import counted_allocations
 from tests.run.runs import run_over
 
 IMAGES, HEIGHT, WIDTH = 40, 150, 200
@@ -96,6 +97,45 @@ def test_only_what_is_pasted_is_resampled(
     made(run_of("cutmix", photos, tmp_path, copies=4))
     assert counts["resize"] <= IMAGES * 4
     assert counts["pixels of resize"] < 0.3 * PIXELS * IMAGES * 4
+
+
+@pytest.mark.parametrize("copies", [1, 4])
+@pytest.mark.parametrize(
+    ("recipe", "arrays", "exactly"),
+    [
+        # What is pasted or blended, and the same in the order of colours that OpenCV encodes.
+        *((name, 2.0, True) for name in ("cutmix", "mixup", "cutout", "ricap", "samplepairing")),
+        ("flip", 2.0, True),
+        # Numbers of eight bytes and steps between; the map of an image takes another 1.2.
+        ("saliencymix", 2.05, False),
+        ("randaugment", 9.0, False),
+        ("fmix", 18.0, False),
+        ("augmix", 54.0, False),
+    ],
+)
+def test_bytes_of_arrays_an_output(
+    recipe: str,
+    arrays: float,
+    exactly: bool,
+    copies: int,
+    photos: Path,
+    tmp_path: Path,
+    counts: Counter[str],
+) -> None:
+    """In arrays of the size of an image: one for each image decoded, and so many an output, beside
+    its file and what is resampled. Any further copy of pixels would show."""
+    made(run_of(recipe, photos, tmp_path / "first", copies=copies))  # tables that are kept
+    counts.clear()
+    with counted_allocations() as allocated:
+        reports = made(run_of(recipe, photos, tmp_path / "second", copies=copies))
+    files = sum(report.bytes_written for report in reports)
+    image, outputs = 3 * PIXELS, IMAGES * copies
+    found = (allocated.total - files) / image - counts["pixels of resize"] / PIXELS
+    expected = IMAGES + arrays * outputs + 1.2 * counts["_batch_maps"]
+    if exactly:
+        assert found == pytest.approx(expected, abs=1.0)
+    else:
+        assert found < expected
 
 
 @pytest.mark.parametrize("workers", [1, 2])

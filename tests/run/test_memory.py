@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -71,3 +73,36 @@ def test_memory_stays_within_its_budget(tmp_path: Path) -> None:
         generate(run, out, source={"source": str(source)}, workers=1)
         trees.append(tree(out / "train"))
     assert trees[0] == trees[1]
+
+
+LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+HELD = """
+import resource, sys
+import numpy as np
+from augcli.run.memory import keep_memory
+status = open("/proc/self/status").read().partition("VmData:")[2]
+held = int(status.split()[0]) << 10
+if len(sys.argv) > 1:
+    resource.setrlimit(resource.RLIMIT_DATA, (held + (64 << 20), -1))
+keep_memory(1 << 29)
+arrays = [np.ones(1_000_000, np.uint8) for _ in range(16)]
+maps = open("/proc/self/smaps").read().splitlines()
+print(sum(map(len, arrays)), end=" ")
+print(sum(int(line.split()[1]) for line in maps if line.startswith("AnonHugePages:")))
+"""
+
+
+@pytest.mark.skipif(
+    not LARGE_PAGES.exists() or "[never]" in LARGE_PAGES.read_text() or sys.platform != "linux",
+    reason="the system has no large pages",
+)
+@pytest.mark.parametrize("limit", [[], ["limited"]])
+def test_what_a_worker_holds_lies_in_large_pages(limit: list[str]) -> None:
+    """16 MB of arrays of less than one such page each; where the system gives no more memory than
+    these take, small pages do."""
+    command = [sys.executable, "-c", HELD, *limit]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    held, in_large_pages = map(int, done.stdout.split())
+    assert held == 16_000_000
+    if not limit:
+        assert in_large_pages >= 8192

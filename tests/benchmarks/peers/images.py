@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from tests.benchmarks.floor import JPEG, image_paths, make_class_folders
+from tests.benchmarks.floor import CHROMA, image_paths, jpeg, make_class_folders
 
 Image = npt.NDArray[np.uint8]  # BGR (H, W, 3)
 
@@ -60,7 +60,7 @@ def read(path: str) -> Image:
 
 def write(image: Image, out: str) -> None:
     """Write BGR pixels as augcli does by default: quality 95, 4:4:4."""
-    cv2.imwrite(out, image, JPEG)
+    cv2.imwrite(out, image, jpeg(CHROMA))
 
 
 def cut_box(
