@@ -201,12 +201,13 @@ def fit_head(
     from augcli.image.opencv import require_opencv
 
     require_opencv()
+    from augcli.image.remarks import decoders_silent
     from augcli.run.local import available_cpus
     from augcli.saliency.head import add_head
 
     listing = read_source(source, reading.labels_from)
     options = read_settings(pixels, layer=at)
-    with progress_bar(progress, quiet=quiet) as bar:
+    with decoders_silent(), progress_bar(progress, quiet=quiet) as bar:
         bar.start(len(listing))
         fitted = add_head(
             model,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stderr
 
 _STDERR = 2
 
@@ -22,15 +22,16 @@ def silence_decoders() -> None:
 
 @contextmanager
 def decoders_silent() -> Iterator[None]:
-    """Meanwhile; nothing else may be written to the standard error stream then."""
+    """Meanwhile. Python keeps the real stream."""
     sys.stderr.flush()
-    kept = os.dup(_STDERR)
-    _send_nowhere()
-    try:
-        yield
-    finally:
-        os.dup2(kept, _STDERR)
-        os.close(kept)
+    with os.fdopen(os.dup(_STDERR), "w") as real:
+        _send_nowhere()
+        try:
+            with redirect_stderr(real) if sys.stderr is sys.__stderr__ else nullcontext():
+                yield
+        finally:
+            real.flush()
+            os.dup2(real.fileno(), _STDERR)
 
 
 def _send_nowhere() -> None:

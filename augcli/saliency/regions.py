@@ -23,6 +23,9 @@ Scores = npt.NDArray[np.float64]
 def saliency_peak(saliency_map: SaliencyMap) -> tuple[int, int] | None:
     """(row, column) of the first maximum in raster order; None if there is none to speak of: the
     map (H, W) is constant, or one of its values is not finite."""
+    if saliency_map.dtype == np.uint8:  # in one pass, also over parts of rows
+        lowest, highest, _, (column, row) = cv2.minMaxLoc(saliency_map)
+        return None if lowest == highest else (row, column)
     if is_flat(saliency_map):
         return None
     row, column = divmod(int(saliency_map.argmax()), saliency_map.shape[1])

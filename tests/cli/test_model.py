@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -264,6 +266,27 @@ def test_an_unreadable_image_is_left_out(augcli_model: Run, tmp_path: Path) -> N
     )
     assert "cat/broken.jpg is left out" in result.stderr
     assert told(result)["images"] == 2 and told(result)["accuracy"] is None
+
+
+def test_decoders_make_no_remarks(tmp_path: Path) -> None:
+    """In a process of its own: libjpeg writes to the stream itself, past `sys.stderr`."""
+    data = tmp_path / "data/cat"
+    data.mkdir(parents=True)
+    photo = bytearray((SAMPLE_DATA / "cat/eye.jpg").read_bytes())
+    for at in range(len(photo) - 300, len(photo) - 60, 7):
+        photo[at] = 0x5A
+    (data / "noisy.jpg").write_bytes(photo)
+    (data / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    command = ["-m", "augcli", "model", "fit-head", SAMPLE, data.parent, "--at", "relu1"]
+    done = subprocess.run(
+        [sys.executable, *map(str, command), "-o", str(tmp_path / "e.onnx"), "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("augcli: warning: cat/broken.jpg is left out: ")
+    assert json.loads(done.stdout)["images"] == 1
 
 
 def test_fit_head_refuses_before_any_work(augcli_model: Run, tmp_path: Path) -> None:
