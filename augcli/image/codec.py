@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from augcli.choices import Chroma, Format
 from augcli.errors import UnreadableImage
+from augcli.image.collage import Image, bgr_of
 from augcli.image.header import (
     JPEG_MAGIC,
     PNG_MAGIC,
@@ -147,8 +148,8 @@ def suffix(file_format: Format) -> str:
     return _SUFFIX[file_format]
 
 
-def encode(image: Pixels, file_format: Format, encoding: Encoding) -> memoryview:
-    """Encode uint8 RGB (H, W, 3) to the bytes of a file.
+def encode(image: Image, file_format: Format, encoding: Encoding) -> memoryview:
+    """Encode uint8 RGB (H, W, 3), or parts that make it, to the bytes of a file.
 
     Raises UnreadableImage where the format cannot hold an image of this size.
     """
@@ -169,7 +170,7 @@ def encode(image: Pixels, file_format: Format, encoding: Encoding) -> memoryview
         options = [cv2.IMWRITE_WEBP_QUALITY, encoding.quality]
     else:
         options = []
-    done, data = cv2.imencode(_SUFFIX[file_format], cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    done, data = cv2.imencode(_SUFFIX[file_format], bgr_of(image), options)
     if not done:
         raise UnreadableImage(f"OpenCV could not encode {width} x {height} as {file_format.value}")
     return data.data

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import AfterValidator
 
 from augcli.image.box import Box
+from augcli.image.collage import laid_over
 from augcli.image.fit import Pixels, Shape
 from augcli.recipes.recipe import Augmented
 
@@ -44,16 +45,20 @@ def draw_fill(rng: np.random.Generator, fill: str) -> Colour | int:
 def cover(image: Pixels, box: Box | None, fill: Colour | int) -> Augmented:
     """uint8 RGB (H, W, 3) with `box` erased, if there is one; its label stays."""
     if box is None or box.area == 0:
-        return Augmented(image.copy(), (1.0,))
-    return Augmented(erase(image, box, fill), (1.0,), (box,))
+        return Augmented(image, (1.0,))
+    return Augmented(laid_over(image, box, _patch(box, fill)), (1.0,), (box,))
 
 
 def erase(image: Pixels, box: Box, fill: Colour | int) -> Pixels:
     """A copy of uint8 RGB (H, W, 3) with `box` filled by a colour, or by the noise of a seed."""
     erased = image.copy()
-    shape = (box.height, box.width)
-    erased[box.slices] = noise(fill, shape) if isinstance(fill, int) else fill
+    erased[box.slices] = _patch(box, fill)
     return erased
+
+
+def _patch(box: Box, fill: Colour | int) -> Pixels:
+    shape = box.height, box.width
+    return noise(fill, shape) if isinstance(fill, int) else np.full((*shape, 3), fill, np.uint8)
 
 
 def noise(seed: int, shape: Shape) -> Pixels:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augcli.errors import UserError
 from augcli.image.box import Box
+from augcli.image.collage import laid_over
 from augcli.image.fit import Pixels, Shape
 from augcli.recipes.catalogue import closest, what_is_wrong
 from augcli.recipes.recipe import (
@@ -143,11 +144,10 @@ def put_back(original: Pixels, augmented: Augmented, box: Box) -> Augmented:
 
     Labels follow: inside the box the target has all of the weight.
     """
-    image = augmented.image.copy()
-    image[box.slices] = original[box.slices]
-    height, width = image.shape[:2]
+    height, width = original.shape[:2]
     weights = weights_with(augmented, box, (height, width))
-    return Augmented(image, weights, (*augmented.boxes, box))
+    content = laid_over(augmented.content, box, original[box.slices])
+    return Augmented(content, weights, (*augmented.boxes, box))
 
 
 def weights_with(augmented: Augmented, box: Box, shape: Shape) -> tuple[float, ...]:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from augcli.choices import Fit
 from augcli.image.box import Box
+from augcli.image.collage import Image, pixels_of
 from augcli.image.fit import Fitted, Pixels
 from augcli.recipes.keep import Kept, put_back, selective_cut, selective_paste
 from augcli.recipes.pipeline import Pipeline, Record
@@ -25,17 +26,23 @@ from augcli.recipes.recipe import (
 
 
 class Picture(NamedTuple):
-    """Pixels on their way through the steps, with the share that each source image has in them.
+    """An image on its way through the steps, with the share that each source image has in it.
 
-    `class_name` is the class of the first source, the target.
+    `content` is its pixels; of an output of the last step, which is only encoded, it may be parts
+    that make these. `class_name` is the class of the first source, the target.
     """
 
-    image: Pixels
+    content: Image
     shares: dict[int, float]
     detect: Callable[[Detection], SaliencyMap]
     class_name: str = ""
     boxes: tuple[Box, ...] = ()
     record: Record | None = None
+
+    @property
+    def image(self) -> Pixels:
+        """The pixels, uint8 RGB (H, W, 3)."""
+        return pixels_of(self.content)
 
     @property
     def sources(self) -> list[int]:
@@ -157,11 +164,13 @@ class Maker(NamedTuple):
                 shares[source] = weight * share
         if any(picture.record for picture in inputs):
             record["inputs"] = [picture.record for picture in inputs]
-        image, detect = augmented.image, self.detect
+        # What another step takes is needed as pixels, and more than once.
+        content = augmented.image if len(self.pipeline.steps) > 1 else augmented.content
+        detect = self.detect
         return Picture(
-            image,
+            content,
             shares,
-            lambda detection: detect(image, shares, detection),
+            lambda detection: detect(pixels_of(content), shares, detection),
             inputs[0].class_name,
             augmented.boxes,
             record,

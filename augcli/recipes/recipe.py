@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from augcli.image.box import Box
+from augcli.image.collage import Image, laid_over, pixels_of
 from augcli.image.fit import Fitted, Pixels, Shape
 from augcli.saliency.regions import saliency_peak
 
@@ -79,16 +80,22 @@ class View(NamedTuple):
 
 
 class Augmented(NamedTuple):
-    """One output: pixels on the target's canvas, the label weight of each source (summing to 1),
-    and the boxes that came from another source or were covered.
+    """One output: its content, which is pixels on the target's canvas or parts that make these, the
+    label weight of each source (summing to 1), and the boxes that came from another source or were
+    covered.
 
     Where pixels have different weights, `shares_in` sums the weights of each source over a box.
     """
 
-    image: Pixels
+    content: Image
     weights: tuple[float, ...]
     boxes: tuple[Box, ...] = ()
     shares_in: Callable[[Box], tuple[float, ...]] | None = None
+
+    @property
+    def image(self) -> Pixels:
+        """The pixels, uint8 RGB (H, W, 3)."""
+        return pixels_of(self.content)
 
 
 Alpha = Annotated[float, Field(gt=0, allow_inf_nan=False)]  # of a Beta(alpha, alpha)
@@ -192,13 +199,13 @@ def paste(target: Fitted, partner: Fitted, box: Box | None, taken: Box | None = 
     None and an empty box leave the target as it is. `taken` is a box of equal size, on the canvas,
     from which the partner's pixels come instead.
     """
-    image = target.pixels().copy()
+    image = target.pixels()
     if box is None or box.area == 0:
         return Augmented(image, (1.0, 0.0))
-    image[box.slices] = partner.pixels(taken or box)
     height, width = image.shape[:2]
     lam = 1.0 - box.area / (height * width)
-    return Augmented(image, (lam, 1.0 - lam), (box,))
+    pasted = laid_over(image, box, partner.pixels(taken or box))
+    return Augmented(pasted, (lam, 1.0 - lam), (box,))
 
 
 def as_record(params: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from augcli.image.box import Box
+from augcli.image.collage import Collage
 from augcli.image.fit import Fitted, Shape
 from augcli.recipes.recipe import Alpha, Augmented, Recipe, View
 
@@ -56,14 +57,14 @@ class RICAP(Recipe):
     def apply(self, images: Sequence[Fitted], params: Params) -> Augmented:
         height, width = shape = images[0].canvas
         boxes = quadrants(params.boundary, shape)
-        patched = np.empty((height, width, 3), np.uint8)
-        for image, box, (top, left) in zip(images, boxes, params.crops, strict=True):
-            if box.area > 0:
-                crop = Box(top, left, top + box.height, left + box.width)
-                patched[box.slices] = image.pixels(crop)
+        parts = [
+            (box, image.pixels(Box(top, left, top + box.height, left + box.width)))
+            for image, box, (top, left) in zip(images, boxes, params.crops, strict=True)
+            if box.area > 0
+        ]
         weights = tuple(box.area / (height * width) for box in boxes)
         return Augmented(
-            patched,
+            Collage(shape, tuple(parts)),
             weights,
             tuple(box for box in boxes[1:] if box.area > 0),
             lambda inside: tuple(float(inside.overlap(box)) for box in boxes),

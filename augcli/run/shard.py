@@ -161,7 +161,7 @@ def _reason_against(work: Callable[[_Copy], None], copy: _Copy) -> str | None:
 def encoded(run: Run, output: Output) -> tuple[memoryview, str]:
     """The file of an output and its suffix."""
     file_format = output_format(output.used[0].data, run.encoding.format)
-    return encode(output.picture.image, file_format, run.encoding), suffix(file_format)
+    return encode(output.picture.content, file_format, run.encoding), suffix(file_format)
 
 
 class _Writer:
@@ -186,7 +186,7 @@ class _Writer:
         file_name = self._file_name(output.label, output.output_id + ending)
         self._store(file_name, data)
         picture = output.picture
-        height, width = picture.image.shape[:2]
+        height, width = picture.content.shape[:2]
         samples = output.samples
         self._add_row(
             file_name,

@@ -238,10 +238,11 @@ def test_saliencymix_shows_the_sources_peak() -> None:
     box, taken = Box(20, 30, 30, 45), Box(3, 4, 13, 19)
     params = Params(box, (8, 11), taken=taken)
     made_of = SaliencyMix().apply(seen, params)
-    np.testing.assert_array_equal(made_of.image[box.slices], source[taken.slices])
+    image = made_of.image
+    np.testing.assert_array_equal(image[box.slices], source[taken.slices])
     assert made_of.boxes == (box,)
-    made_of.image[box.slices] = 0
-    assert not made_of.image.any()
+    image[box.slices] = 0
+    assert not image.any()
 
 
 def test_without_a_region_above_the_threshold_the_first_best_is_put_back() -> None:

@@ -84,9 +84,13 @@ def test_an_image_is_decoded_once_and_an_output_encoded_once(
     assert sum(report.bytes_written for report in reports) == written
     assert counts["_batch_maps"] == (IMAGES if recipe == "saliencymix" else 0)
     if recipe != "augmix":  # whose rotations are made in four channels
-        # One conversion of colours for each encoding, one for each saliency map, and nothing else.
-        assert counts["cvtColor"] == outputs + counts["_batch_maps"]
-        assert counts["pixels of cvtColor"] == PIXELS * counts["cvtColor"]
+        # One conversion of colours for each encoding, one for each saliency map, and nothing else;
+        # what is pasted is converted by itself, also where something is pasted over it.
+        converted = counts["pixels of cvtColor"] / PIXELS - counts["_batch_maps"]
+        if recipe in ("cutmix", "saliencymix"):
+            assert outputs < converted < 1.5 * outputs
+        else:
+            assert converted == outputs
 
 
 def test_only_what_is_pasted_is_resampled(
@@ -103,11 +107,14 @@ def test_only_what_is_pasted_is_resampled(
 @pytest.mark.parametrize(
     ("recipe", "arrays", "exactly"),
     [
-        # What is pasted or blended, and the same in the order of colours that OpenCV encodes.
-        *((name, 2.0, True) for name in ("cutmix", "mixup", "cutout", "ricap", "samplepairing")),
-        ("flip", 2.0, True),
+        # What is blended, and the same in the order of colours that OpenCV encodes.
+        *((name, 2.0, True) for name in ("mixup", "samplepairing", "flip")),
+        # What consists of parts is brought together in that order.
+        *((name, 1.0, True) for name in ("cutmix", "ricap")),
+        # A patch of one colour, less than a sixteenth of the image.
+        ("cutout", 1.0625, False),
         # Numbers of eight bytes and steps between; the map of an image takes another 1.2.
-        ("saliencymix", 2.05, False),
+        ("saliencymix", 1.05, False),
         ("randaugment", 9.0, False),
         ("fmix", 18.0, False),
         ("augmix", 54.0, False),
