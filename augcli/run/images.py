@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -81,6 +81,13 @@ class Images:
         except UnreadableImage:
             return False
         return True
+
+    def decode_ahead(self, indices: Iterable[int]) -> None:
+        """Decode images in a row, as far as half of the budget goes."""
+        for index in indices:
+            if self._bytes > self._run.memory // 2:
+                return
+            self.readable(index)
 
     def get(self, index: int) -> Decoded:
         """The decoded image at `index` of the listing; raises UnreadableImage with the reason."""
