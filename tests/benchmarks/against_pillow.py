@@ -10,9 +10,7 @@ a program with those codecs pays, stands beside. Images alternate between the tw
 from __future__ import annotations
 
 import argparse
-import ctypes
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,8 +29,10 @@ from augcli.recipes.chain import Chain, Operation
 from augcli.recipes.fill import noise
 from augcli.recipes.recipe import View
 from augcli.recipes.ricap import quadrants
+from augcli.run.memory import keep_memory
 
 Picture = Image.Image
+_HELD = 1 << 28  # bytes of memory, about
 _RESAMPLE = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -170,9 +170,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=120)
     arguments = parser.parse_args()
     cv2.setNumThreads(0)
-    if sys.platform.startswith("linux"):  # as the workers do: see augcli/run/local.py
-        for option, value in ((-3, 1 << 30), (-1, (1 << 31) - 1)):
-            ctypes.CDLL(None).mallopt(option, value)
+    keep_memory(_HELD)  # as the workers do
     listing = read_image_folder(arguments.images)
     photos = []
     for index in range(min(len(listing), arguments.count)):
@@ -209,7 +207,7 @@ def _measure(name: str, photos: Sequence[Any]) -> tuple[float, float, float] | N
         rng = np.random.default_rng(number)
         start = time.process_time()
         params = recipe.draw(rng, views)
-        recipe.apply(seen, params)
+        _ = recipe.apply(seen, params).image
         between = time.process_time()
         try:
             pillow(pictures, params)
