@@ -7,12 +7,9 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from augcli.image.box import Box
-from augcli.image.fit import Shape
-
-Pixels = npt.NDArray[np.uint8]
+from augcli.image.fit import Pixels, Shape
 
 
 class Collage(NamedTuple):
