@@ -1,0 +1,117 @@
+"""Bounded reads of regular files, and writes that leave a file whole or as it was.
+
+Whatever a user points at, or has lying in OUT, may be a FIFO, a device, or endless. Nothing that is
+read whole is read by any other way than this one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+from augcli.errors import UserError
+
+MIB = 1 << 20
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading; a FIFO or a device is never waited for.
+
+    Raises UserError where it is something else, OSError where the system refuses it.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if path.is_dir():  # which some systems refuse to open, with an error about permissions
+        raise UserError(f"{path} is a folder, not a file.")
+    descriptor = os.open(path, flags | getattr(os, "O_NOCTTY", 0))
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise UserError(f"{path} is not a regular file; give a file that can be read whole.")
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """All bytes of a regular file of at most `limit` bytes.
+
+    Raises UserError where it is larger or not a regular file, OSError where the system refuses it.
+    """
+    with open_regular(path) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise UserError(f"{path} is larger than {size_text(limit)}, too large for what it is.")
+    return data
+
+
+def read_lines(path: Path, limit: int) -> Iterator[bytes]:
+    """The lines of a regular file, each with its newline, one at a time.
+
+    Raises UserError, with the line's number, where one is longer than `limit` bytes.
+    """
+    with open_regular(path) as file:
+        number = 0
+        while line := file.readline(limit + 1):
+            number += 1
+            if len(line) > limit:
+                raise UserError(f"{path}, line {number} is longer than {size_text(limit)}.")
+            yield line
+
+
+def read_json(path: Path, limit: int) -> Any:
+    """The value in a JSON file of at most `limit` bytes.
+
+    Raises ValueError where it is not JSON, UserError and OSError as `read_bytes`.
+    """
+    return parse_json(read_bytes(path, limit))
+
+
+def parse_json(text: bytes | str) -> Any:
+    """The value that a JSON text holds; raises ValueError where it is not JSON.
+
+    NaN and Infinity, which JSON does not have, and nesting beyond Python's stack are not JSON.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def replace_file(path: Path, data: bytes | memoryview) -> None:
+    """Write a file so that it is whole or as it was before, also after a loss of power.
+
+    It is written beside `path` under a name that did not exist, flushed, and renamed; a link at
+    `path` is replaced, not followed.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with suppress(FileNotFoundError):
+        temporary.unlink()  # of a killed process that had the same number
+    descriptor = os.open(temporary, flags, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def size_text(count: int) -> str:
+    """A number of bytes as people write it."""
+    for unit, size in (("GiB", 1 << 30), ("MiB", MIB), ("KiB", 1 << 10)):
+        if count >= size and count % size == 0:
+            return f"{count // size} {unit}"
+    return f"{count} bytes"
