@@ -171,6 +171,10 @@ def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome) -> None:
         "seconds": round(outcome.seconds, 3),
         "resumed": outcome.resumed,
     }
+    if outcome.was_complete:
+        text = f"Already complete: {outcome.outputs} images in {out / 'train'}."
+        shown.result({**values, "was_complete": True}, text)
+        return
     shown.result(
         values,
         f"{outcome.outputs} images in {out / 'train'}, labels in {out / 'train/metadata.jsonl'}"
