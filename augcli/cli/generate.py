@@ -98,8 +98,8 @@ def generate(
         )
     classifier = read_classifier(pipeline.detections, listing.classes, model, pixels, shown.warn)
     from augcli.image.codec import Encoding
+    from augcli.run.layout import STATE
     from augcli.run.plan import Run
-    from augcli.run.storage import STATE
 
     run = Run(
         listing=listing,

@@ -1,4 +1,7 @@
-"""No link below OUT is ever written, removed or repaired through."""
+"""Links below OUT, which nothing that is written, removed or repaired may pass through.
+
+OUT itself may be a link: whoever gives it names the folder behind it.
+"""
 
 from __future__ import annotations
 
@@ -8,50 +11,45 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from augcli.errors import UserError
+from augcli.run.layout import ASIDE, OURS, PARTS, STATE, TRAIN
 
-# How deep a run's own folders lie below OUT, as `.augcli/repair/train/<class>` does.
-_DEPTH = 3
+_MOUNT_POINT = 0xA0000003  # a junction, which is what Windows calls a link between folders
 
 
 def refuse_links(out: Path) -> None:
-    """Refuse an OUT in which a folder or a record of a run is a link; OUT itself may be one.
+    """Refuse an OUT in which a name of a run, or a folder of a class, is a link.
 
-    Images in class folders are not looked at: they are written and removed under their own name,
-    never through it. Raises UserError that names the first link.
+    Images are not looked at: they are replaced and removed by name, which follows no link. Raises
+    UserError that names the link, OSError where a folder cannot be read.
     """
-    for path in _links(out, _DEPTH):
-        raise UserError(
-            f"{path} is a link, and nothing below OUT {out} is written or removed through a link;"
-            " remove the link or choose another OUT."
-        )
+    for path in _places(out):
+        if is_link(path):
+            raise UserError(f"{path} is a link, and nothing is written through links; remove it.")
 
 
-def is_link(path: str | Path) -> bool:
-    """Whether a link stands at `path`: a symbolic one, or a junction of Windows."""
+def is_link(path: Path | str) -> bool:
+    """Whether a symbolic link, or a junction, stands at `path`."""
     try:
         status = os.lstat(path)
-    except OSError:
-        return False
-    # Of Windows' reparse points, mount points are junctions.
-    tag = getattr(status, "st_reparse_tag", 0)
-    return stat.S_ISLNK(status.st_mode) or tag == getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)
-
-
-def _links(folder: Path, depth: int) -> Iterator[Path]:
-    """Links among the entries of `folder` and of the folders in it, down to `depth` levels. At the
-    last level, which holds images by the million, nothing is listed."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        if is_link(entry.path) if os.name == "nt" else entry.is_symlink():
-            yield Path(entry.path)
-        elif depth and entry.is_dir(follow_symlinks=False) and _is_listed(entry.path, depth):
-            yield from _links(Path(entry.path), depth - 1)
+        return False
+    tag = getattr(status, "st_reparse_tag", 0)
+    return stat.S_ISLNK(status.st_mode) or tag == _MOUNT_POINT
 
 
-def _is_listed(path: str, depth: int) -> bool:
-    """Class folders hold images alone, and are not listed."""
-    parent = Path(path).parent.name
-    return not (parent == "train" and depth < _DEPTH)
+def _places(out: Path) -> Iterator[Path]:
+    """What a run may have in OUT, but for its images. A folder comes before what it holds, so that
+    no link among them is ever passed through."""
+    yield from (out / name for name in OURS)
+    state = out / STATE
+    aside = state / ASIDE
+    for folder in (
+        out / TRAIN, state, state / TRAIN, state / PARTS, aside, aside / TRAIN, aside / PARTS
+    ):  # fmt: skip
+        try:
+            with os.scandir(folder) as entries:
+                # Ordinary files are most of it, and cost no call more.
+                names = [e.name for e in entries if not e.is_file(follow_symlinks=False)]
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        yield from (folder / name for name in sorted(names))

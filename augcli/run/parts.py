@@ -19,10 +19,8 @@ from typing import Any, BinaryIO
 
 from augcli.errors import UserError
 from augcli.files import open_regular, parse_json
+from augcli.run.layout import IDENTITY, PARTS
 
-IDENTITY = "identity.json"
-
-_PARTS = "parts"
 _ROWS = ".rows"
 _ANY_PART = f"{'[0-9]' * 8}-{'[0-9]' * 5}-{'[0-9]' * 5}{_ROWS}"
 _PROOF_KEY = "augcli_part"
@@ -64,7 +62,7 @@ class PartWriter:
 
     def __init__(self, state: Path, name: str) -> None:
         self.name = name
-        self._final = state / _PARTS / f"{name}{_ROWS}"
+        self._final = state / PARTS / f"{name}{_ROWS}"
         self._temporary = self._final.with_name(f"{self._final.name}.{os.getpid()}.tmp")
         self._run = run_digest(state)
         with suppress(FileNotFoundError):
@@ -123,17 +121,12 @@ def run_digest(state: Path) -> str:
 
 def make_folder(state: Path) -> None:
     """Make the folder of parts."""
-    (state / _PARTS).mkdir(parents=True, exist_ok=True)
-
-
-def folder_of(state: Path) -> Path:
-    """The folder of parts."""
-    return state / _PARTS
+    (state / PARTS).mkdir(parents=True, exist_ok=True)
 
 
 def read_part(state: Path, name: str) -> Part | None:
     """The part of this name if it is there and proves itself."""
-    return _proven(state / _PARTS / f"{name}{_ROWS}", run_digest(state))
+    return _proven(state / PARTS / f"{name}{_ROWS}", run_digest(state))
 
 
 def proven_parts(state: Path) -> Iterator[Part]:
@@ -151,7 +144,7 @@ def proven_parts(state: Path) -> Iterator[Part]:
 def remove_unproven(state: Path) -> int:
     """Remove parts that do not prove themselves, so that their shards are made again, and what was
     being written when a worker was killed; how many parts."""
-    for unfinished in (state / _PARTS).glob(f"*{_ROWS}.*.tmp"):
+    for unfinished in (state / PARTS).glob(f"*{_ROWS}.*.tmp"):
         unfinished.unlink()
     run = run_digest(state)
     damaged = [path for path in _files(state) if _proven(path, run) is None]
@@ -161,7 +154,7 @@ def remove_unproven(state: Path) -> int:
 
 
 def _files(state: Path) -> list[Path]:
-    return list((state / _PARTS).glob(_ANY_PART))
+    return list((state / PARTS).glob(_ANY_PART))
 
 
 def _place(part: Path) -> tuple[int, int, int]:

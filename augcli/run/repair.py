@@ -23,6 +23,7 @@ from augcli.errors import RunFailed, UserError, one_line
 from augcli.manifest.reader import BadLine, parse_row, read_lines
 from augcli.manifest.row import MANIFEST
 from augcli.manifest.verify import Fault, file_faults
+from augcli.run.layout import CLASSES, ERRORS, RUN, STATE, TRAIN, staged_train
 from augcli.run.outputs import ORIGINAL
 from augcli.run.parts import read_part
 from augcli.run.plan import Run, Shard
@@ -31,18 +32,7 @@ from augcli.run.resume import holding, versions
 from augcli.run.saliency import served
 from augcli.run.seeds import output_id
 from augcli.run.shard import run_shard
-from augcli.run.storage import (
-    CLASSES,
-    ERRORS,
-    RUN,
-    STATE,
-    TRAIN,
-    flush,
-    prepare_state,
-    read_listed,
-    staged_train,
-    write_durably,
-)
+from augcli.run.storage import flush, prepare_state, read_listed, write_durably
 
 if TYPE_CHECKING:
     from augcli.saliency.spec import ClassifierSpec

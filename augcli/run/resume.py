@@ -19,16 +19,11 @@ from augcli.dataset.listing import Listing
 from augcli.errors import RunFailed, UserError
 from augcli.files import open_regular, read_json
 from augcli.manifest.row import MANIFEST
+from augcli.run.layout import IDENTITY, KEPT, OURS, REMOVAL, RUN, STATE, TRAIN
 from augcli.run.links import is_link, refuse_links
-from augcli.run.parts import IDENTITY, proven_parts, remove_unproven
+from augcli.run.parts import proven_parts, remove_unproven
 from augcli.run.plan import Run, Shard
 from augcli.run.storage import (
-    KEPT,
-    OURS,
-    REMOVAL,
-    RUN,
-    STATE,
-    TRAIN,
     check_images,
     finish_publishing,
     flush,

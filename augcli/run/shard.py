@@ -22,17 +22,12 @@ from augcli.errors import UnreadableImage
 from augcli.image.codec import encode, output_format, suffix
 from augcli.manifest.row import SCHEMA_VERSION, to_line, to_text
 from augcli.run.images import Decoded, Images
+from augcli.run.layout import staged_train
 from augcli.run.outputs import ORIGINAL, Output, Outputs
 from augcli.run.parts import PartWriter
 from augcli.run.plan import Run, Shard
 from augcli.run.seeds import output_id
-from augcli.run.storage import (
-    check_class_folder,
-    flush,
-    link_file,
-    staged_train,
-    write_file,
-)
+from augcli.run.storage import check_class_folder, flush, link_file, write_file
 
 # Bytes of outputs that are worked on together.
 _TOGETHER = 32 << 20

@@ -30,19 +30,20 @@ from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, open_regular, read_bytes, read_json, replace_file
 from augcli.manifest.row import MANIFEST
 from augcli.run import parts
+from augcli.run.layout import (
+    CLASSES,
+    ERRORS,
+    IDENTITY,
+    KEPT,
+    OURS,
+    PARTS,
+    REMOVAL,
+    RUN,
+    STATE,
+    TRAIN,
+    staged_train,
+)
 from augcli.run.links import is_link
-from augcli.run.parts import IDENTITY
-
-STATE = ".augcli"
-TRAIN = "train"
-CLASSES = "classes.txt"
-RUN = "run.json"
-ERRORS = "errors.jsonl"
-OURS = (TRAIN, CLASSES, RUN, ERRORS, STATE)
-REMOVAL = "removal.json"
-
-# Files of the lock, which outlive a run that is replaced.
-KEPT = ("lock", "holder.json")
 
 # A class list may be long, and an identity holds recipe files and class maps.
 LARGEST_RECORD = 256 * MIB
@@ -61,11 +62,6 @@ class Published(NamedTuple):
     errors: int
     lost: int
     sha256: str
-
-
-def staged_train(state: Path) -> Path:
-    """The folder in which images wait for the end of the run."""
-    return state / TRAIN
 
 
 def write_file(path: str, data: bytes | memoryview) -> None:
@@ -239,7 +235,7 @@ def _finish(out: Path) -> None:
     state = out / STATE
     (state / RUN).replace(out / RUN)
     flush(state)
-    shutil.rmtree(parts.folder_of(state), ignore_errors=True)
+    shutil.rmtree(state / PARTS, ignore_errors=True)
 
 
 def manifest_is(out: Path, record: dict[str, Any]) -> bool:

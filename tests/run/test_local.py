@@ -20,12 +20,13 @@ from augcli.recipes.cutmix import CutMix
 from augcli.recipes.pipeline import Pipeline, Step
 from augcli.run import images as images_module
 from augcli.run import shard as shard_module
+from augcli.run.layout import STATE
 from augcli.run.local import Pool
 from augcli.run.outputs import Output, Outputs
 from augcli.run.parts import PartWriter, read_part
 from augcli.run.plan import Run, Shard
 from augcli.run.shard import ShardReport, run_shard
-from augcli.run.storage import STATE, merge_parts, prepare_state
+from augcli.run.storage import merge_parts, prepare_state
 from tests.conftest import tree, write_photo
 
 
