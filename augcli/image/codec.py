@@ -35,6 +35,7 @@ from augcli.image.png import GREY, PNG_MAGIC, RGB, PngHeader, png_header, still
 
 Pixels = npt.NDArray[np.uint8]
 
+MAX_PIXELS = 100_000_000
 _WHITE = (255, 255, 255)
 _MISSING = 128
 _FILLER = bytes(range(1, 251)) * 16
@@ -60,7 +61,7 @@ _LARGEST_SIDE = {Format.jpeg: 65_500, Format.png: 1_000_000, Format.webp: 16_383
 
 
 def decode(
-    data: bytes, *, max_pixels: int = 100_000_000, background: tuple[int, int, int] = _WHITE
+    data: bytes, *, max_pixels: int = MAX_PIXELS, background: tuple[int, int, int] = _WHITE
 ) -> Pixels:
     """Decode an image file to upright uint8 RGB of shape (H, W, 3).
 
