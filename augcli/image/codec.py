@@ -140,7 +140,7 @@ def _decode_png(data: bytes, max_pixels: int, background: tuple[int, int, int]) 
     pixels = None
     if header.colour_type in (GREY, RGB):
         if header.transparency:
-            pixels = _with_transparent_colour(image.data, header, background)
+            pixels = _with_transparent_colour(image.data, header, max_pixels, background)
         elif header.depth == 8:
             pixels = _by_opencv(image.data)
     if pixels is None:
@@ -154,16 +154,16 @@ def _decode_png(data: bytes, max_pixels: int, background: tuple[int, int, int]) 
 
 
 def _with_transparent_colour(
-    data: bytes, header: PngHeader, background: tuple[int, int, int]
-) -> Pixels | None:
-    """Grey or RGB with the one colour replaced that tRNS names, compared in all bits; None where
-    OpenCV does not decode it."""
+    data: bytes, header: PngHeader, max_pixels: int, background: tuple[int, int, int]
+) -> Pixels:
+    """Grey or RGB with the one colour replaced that tRNS names, compared in all bits."""
     channels = 1 if header.colour_type == GREY else 3
     if len(header.transparency) != 2 * channels:
         raise UnreadableImage("the PNG has a transparent colour of a wrong length")
     samples = _by_opencv(data, cv2.IMREAD_UNCHANGED)
     if samples is None:
-        return None
+        _by_pillow(data, max_pixels, background)  # which says why
+        raise UnreadableImage("the PNG data is broken")
     kind = np.uint16 if header.depth == 16 else np.uint8
     samples = samples.reshape(*samples.shape[:2], -1)[..., ::-1]
     if samples.dtype != kind or samples.shape[2] != channels:

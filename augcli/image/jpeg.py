@@ -13,6 +13,7 @@ JPEG_MAGIC = b"\xff\xd8\xff"
 END_OF_IMAGE = b"\xff\xd9"
 
 _START_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
 _PROGRESSIVE = 0xC2
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
@@ -29,8 +30,8 @@ _MOST_SEGMENTS, _MOST_SCANS = 5_000, 100
 
 class JpegHeader(NamedTuple):
     """Frame facts of a JPEG stream; `xyb` is its colour space, `scan` the offset at which its
-    entropy-coded data begins, `lossless` is process 14, `progressive` the Huffman-coded one that
-    shows an image better and better, `orientation` that of its first EXIF block."""
+    entropy-coded data begins, `process` the marker of its frame, `orientation` that of its first
+    EXIF block."""
 
     width: int
     height: int
@@ -38,9 +39,13 @@ class JpegHeader(NamedTuple):
     precision: int
     xyb: bool
     scan: int
-    lossless: bool
-    progressive: bool
+    process: int
     orientation: int
+
+    @property
+    def lossless(self) -> bool:
+        """Whether it is coded by prediction, without cosines."""
+        return self.process in _LOSSLESS
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -75,7 +80,7 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
     the segments are too many.
     """
     frame: tuple[int, int, int, int] | None = None
-    lossless = progressive = False
+    process = 0
     xyb = False
     orientation: int | None = None
     for marker, at, stop in _segments(data):
@@ -90,8 +95,7 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
                 precision,
                 xyb,
                 stop,
-                lossless,
-                progressive,
+                process,
                 orientation or 1,
             )
         if marker in _START_OF_FRAME:
@@ -100,8 +104,7 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
             height = int.from_bytes(data[at + 5 : at + 7])
             width = int.from_bytes(data[at + 7 : at + 9])
             frame = height, width, data[at + 9], data[at + 4]
-            lossless = marker in _LOSSLESS
-            progressive = marker == _PROGRESSIVE
+            process = marker
         elif marker == _APP1:
             if orientation is None and data.startswith(EXIF_MARK, at + 4):
                 orientation = read_orientation(data[at + 4 : stop])
@@ -125,7 +128,7 @@ def without_texts(data: bytes, header: JpegHeader) -> bytes:
 def check_scans(data: bytes, header: JpegHeader) -> None:
     """Raise UnreadableImage for a JPEG that has too many scans, or that is progressive and ends
     before its scans have told every coefficient to its last bit: then decoders show it blurred."""
-    if header.progressive:
+    if header.process == _PROGRESSIVE:
         exact = [[False] * 64 for _ in range(256)]
         seen: set[int] = set()
         for tail in _scans(data, header):
@@ -137,9 +140,12 @@ def check_scans(data: bytes, header: JpegHeader) -> None:
                     exact[component][first : last + 1] = [True] * (last + 1 - first)
         if not all(all(exact[component][:64]) for component in seen):
             raise UnreadableImage("the JPEG data is truncated, though it has an end mark")
-    elif data.count(b"\xff\xda", header.scan) > _MOST_SCANS:
-        for _ in _scans(data, header):
-            pass
+        return
+    first_scan = data.rfind(b"\xff\xda", 0, header.scan)
+    if header.process in _SEQUENTIAL and data[first_scan + 4] == header.components:
+        return  # decoders end with the first scan
+    for _ in _scans(data, header):
+        pass
 
 
 def _scans(data: bytes, header: JpegHeader) -> Iterator[bytes]:
