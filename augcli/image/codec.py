@@ -2,12 +2,19 @@
 
 Whatever the file holds, the rest of the program sees upright uint8 RGB of shape (H, W, 3):
 
-- EXIF orientation is applied; colour profiles are not (pixels are taken as they are stored),
-  but for JPEGs in the XYB space, which are converted to sRGB.
+- EXIF orientation is applied, by the rules of `exif` whichever library decodes; XMP is not read.
+  Colour profiles are not applied (pixels are taken as they are stored), but for JPEGs in the XYB
+  space, which are converted to sRGB.
 - Grey is repeated over three channels. Palettes are looked up. CMYK is converted as Pillow does.
-- Alpha is flattened on a background colour (white unless told otherwise).
+- Alpha is flattened on a background colour (white unless another is given). What TGA does not
+  call alpha is none, nor what is zero all over a bitmap of Windows.
 - 16-bit samples keep their 8 high bits. 32-bit integers and floats have no stated range: refused.
-- Of animated and multi-page files the first frame is taken.
+- Of animated and multi-page files the first frame is taken; a default image of APNG that is no
+  part of its animation is not.
+
+The first bytes say who decodes: OpenCV gets JPEG of 8 bits in grey or three channels, and PNG in
+grey or RGB that has 8 bits or a transparent colour; Pillow gets the rest of both, and WebP, TIFF,
+GIF, BMP, AVIF, JPEG 2000, PPM, TGA, ICO, PCX and SGI. No other format is read.
 """
 
 from __future__ import annotations

@@ -27,16 +27,15 @@ _MOST_ENTRIES = 65_535
 
 
 class Entry(NamedTuple):
-    """A tag of a directory: where it stands, how often its value, and the value if it is one
-    integer."""
+    """A tag of a directory: where it stands, and its value if that is one integer."""
 
     offset: int
     value: int | None
 
 
 class Directory(NamedTuple):
-    """What has to be known to read and replace tags: the `struct` byte order, and whether offsets
-    have 64 bits."""
+    """What is needed to read and replace tags: the byte order as `struct` writes it, whether places
+    have 64 bits, how many entries there are, and where they start."""
 
     order: str
     big: bool
@@ -70,7 +69,7 @@ def orientation_entries(block: bytes) -> list[Entry]:
     order, big, count, at = directory
     head = struct.Struct(f"{order}HH{'Q' if big else 'I'}")
     step = 20 if big else 12
-    found = []
+    entries = []
     for offset in range(
         at, min(at + step * min(count, _MOST_ENTRIES), len(block) - step + 1), step
     ):
@@ -82,8 +81,8 @@ def orientation_entries(block: bytes) -> list[Entry]:
                 if one
                 else None
             )
-            found.append(Entry(offset, value))
-    return found
+            entries.append(Entry(offset, value))
+    return entries
 
 
 def read_orientation(block: bytes) -> int:

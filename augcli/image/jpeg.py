@@ -127,7 +127,7 @@ def without_texts(data: bytes, header: JpegHeader) -> bytes:
 
 def check_scans(data: bytes, header: JpegHeader) -> None:
     """Raise UnreadableImage for a JPEG that has too many scans, or that is progressive and ends
-    before its scans have told every coefficient to its last bit: then decoders show it blurred."""
+    before its scans hold every coefficient to its last bit: then decoders show it blurred."""
     if header.process == _PROGRESSIVE:
         exact = [[False] * 64 for _ in range(256)]
         seen: set[int] = set()
@@ -162,8 +162,8 @@ def _scans(data: bytes, header: JpegHeader) -> Iterator[bytes]:
             if len(tail) != 2 * data[at + 4] + 3:
                 raise UnreadableImage("the JPEG data is truncated, though it has an end mark")
             yield tail
-        found = _MARKER.search(data, at + 2 + length)
-        at = -1 if found is None else found.start()
+        following = _MARKER.search(data, at + 2 + length)
+        at = -1 if following is None else following.start()
 
 
 def is_xyb_profile(profile: bytes) -> bool:

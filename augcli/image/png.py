@@ -156,8 +156,8 @@ def still(data: bytes, header: PngHeader) -> Still:
     last = chunks[-1].end + 4
     if last == len(data) and all(name in wanted for name, _, _ in chunks):
         return Still(data, header.width, header.height, 0, 0)
-    kept = (data[start - 8 : end + 4] for name, start, end in chunks if name in wanted)
-    whole = b"".join((PNG_MAGIC, *kept))
+    needed = (data[start - 8 : end + 4] for name, start, end in chunks if name in wanted)
+    whole = b"".join((PNG_MAGIC, *needed))
     return Still(whole, header.width, header.height, 0, 0)
 
 

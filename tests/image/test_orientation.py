@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from augcli.errors import UnreadableImage
 from augcli.image import codec
@@ -280,9 +280,17 @@ def test_broken_exif_leaves_the_image_as_it_is_stored(
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "AVIF", "BMP", "PPM", "TGA",
                                   "ICO", "PCX", "SGI", "JPEG2000"])  # fmt: skip
-def test_sizes_are_read_from_the_header_of_each_format(form: str) -> None:
+def test_sizes_are_read_from_the_header_of_each_format(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = saved(PHOTO, form)
-    assert upright_size(data) == decode(data).shape[:2]
+    shape = decode(data).shape
+    with monkeypatch.context() as patch:
+        for decoder in ("_by_opencv", "_by_pillow"):
+            patch.setattr(codec, decoder, None)
+        if form != "ICO":
+            patch.setattr(ImageFile.ImageFile, "load", None)
+        assert upright_size(data) == shape[:2]
     for broken in (b"", data[:3], b"text", data[:1] + b"\0" * 40):
         with pytest.raises(UnreadableImage, match=r"^[^\n]+$"):
             upright_size(broken)
