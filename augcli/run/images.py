@@ -209,9 +209,12 @@ def read_sample(sample: Sample, max_pixels: int = MAX_PIXELS) -> bytes:
 
 def _read_file(path: bytes, limit: int) -> bytes:
     """All bytes of a regular file, which may change its size meanwhile."""
+    place = Path(os.fsdecode(path))
     try:
-        file = open_regular(Path(os.fsdecode(path)))
+        file = open_regular(place)
     except UserError as error:
+        if place.is_dir():
+            raise UnreadableImage("the file cannot be read: Is a directory") from error
         raise UnreadableImage("it is not a regular file") from error
     with file:
         size = os.fstat(file.fileno()).st_size

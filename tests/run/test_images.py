@@ -78,7 +78,8 @@ def test_what_is_no_regular_file_costs_itself_only(tmp_path: Path) -> None:
     (tmp_path / "zero.png").symlink_to("/dev/zero")
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
-    for name in ("fifo.png", "zero.png", "folder.png"):
+    assert _reason(tmp_path / "folder.png") == "the file cannot be read: Is a directory"
+    for name in ("fifo.png", "zero.png"):
         assert _reason(tmp_path / name) == "it is not a regular file"
     assert _reason(tmp_path / "gone.png") == "the file cannot be read: No such file or directory"
 
