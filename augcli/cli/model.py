@@ -240,7 +240,8 @@ def _loader(
     def load(index: int) -> Any:
         sample = listing.sample(index)
         try:
-            return decode(read_sample(sample), max_pixels=max_pixels, background=background)
+            data = read_sample(sample, max_pixels)
+            return decode(data, max_pixels=max_pixels, background=background)
         except UnreadableImage as error:
             shown.warn(f"{sample.relative} is left out: {error}")
             return None

@@ -2,17 +2,24 @@
 
 Whatever the file holds, the rest of the program sees upright uint8 RGB of shape (H, W, 3):
 
-- EXIF orientation is applied; colour profiles are not (pixels are taken as they are stored),
-  but for JPEGs in the XYB space, which are converted to sRGB.
+- EXIF orientation is applied, by the rules of `exif` whichever library decodes; XMP is not read.
+  Colour profiles are not applied (pixels are taken as they are stored), but for JPEGs in the XYB
+  space, which are converted to sRGB.
 - Grey is repeated over three channels. Palettes are looked up. CMYK is converted as Pillow does.
-- Alpha is flattened on a background colour (white unless told otherwise).
+- Alpha is flattened on a background colour (white unless another is given). What TGA does not
+  call alpha is none, nor what is zero all over a bitmap of Windows.
 - 16-bit samples keep their 8 high bits. 32-bit integers and floats have no stated range: refused.
-- Of animated and multi-page files the first frame is taken.
+- Of animated and multi-page files the first frame is taken; a default image of APNG that is no
+  part of its animation is not.
+
+The first bytes say who decodes: OpenCV gets JPEG of 8 bits in grey or three channels, and PNG in
+grey or RGB that has 8 bits or a transparent colour; Pillow gets the rest of both, and WebP, TIFF,
+GIF, BMP, AVIF, JPEG 2000, PPM, TGA, ICO, PCX and SGI. No other format is read.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -21,22 +28,26 @@ import numpy.typing as npt
 from augcli.choices import Chroma, Format
 from augcli.errors import UnreadableImage
 from augcli.image.collage import Image, bgr_of
-from augcli.image.header import (
+from augcli.image.exif import turn
+from augcli.image.header import check_size
+from augcli.image.jpeg import (
+    END_OF_IMAGE,
     JPEG_MAGIC,
-    PNG_MAGIC,
-    check_size,
+    JpegHeader,
+    check_scans,
     jpeg_header,
-    lacks_scans,
-    png_header,
+    without_texts,
 )
+from augcli.image.png import GREY, PNG_MAGIC, RGB, PngHeader, png_header, still
 
 Pixels = npt.NDArray[np.uint8]
 
+MAX_PIXELS = 100_000_000
 _WHITE = (255, 255, 255)
-_END_OF_IMAGE = b"\xff\xd9"
 _MISSING = 128
 _FILLER = bytes(range(1, 251)) * 16
-_GREY, _RGB = 0, 2
+# Turning is this program's own work, for all decoders by one reading of EXIF.
+_COLOUR = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 class Encoding(NamedTuple):
@@ -57,7 +68,7 @@ _LARGEST_SIDE = {Format.jpeg: 65_500, Format.png: 1_000_000, Format.webp: 16_383
 
 
 def decode(
-    data: bytes, *, max_pixels: int = 100_000_000, background: tuple[int, int, int] = _WHITE
+    data: bytes, *, max_pixels: int = MAX_PIXELS, background: tuple[int, int, int] = _WHITE
 ) -> Pixels:
     """Decode an image file to upright uint8 RGB of shape (H, W, 3).
 
@@ -66,29 +77,46 @@ def decode(
     """
     if not data:
         raise UnreadableImage("the file is empty")
-    is_jpeg = data.startswith(JPEG_MAGIC)
-    if is_jpeg:
-        plain = _check_jpeg(data, max_pixels)
-    elif data.startswith(PNG_MAGIC):
-        plain = _check_png(data, max_pixels)
-    else:
-        plain = False
-    if plain:
-        pixels = _by_opencv(data)
-        if pixels is not None:
-            if is_jpeg and _has_grey_corner(pixels):
-                _check_end(data, pixels)
-            return pixels
+    if data.startswith(JPEG_MAGIC):
+        return _decode_jpeg(data, max_pixels, background)
+    if data.startswith(PNG_MAGIC):
+        return _decode_png(data, max_pixels, background)
+    pixels, orientation = _by_pillow(data, max_pixels, background)
+    return turn(pixels, orientation)
+
+
+def _by_opencv(data: bytes, flags: int = _COLOUR) -> npt.NDArray[Any] | None:
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise UnreadableImage(f"OpenCV: {error.err or error}") from error
+
+
+def _by_pillow(
+    data: bytes, max_pixels: int, background: tuple[int, int, int]
+) -> tuple[Pixels, int]:
     from augcli.image.pillow import decode_by_pillow  # an import that most data sets never need
 
     return decode_by_pillow(data, max_pixels, background)
 
 
-def _by_opencv(data: bytes) -> Pixels | None:
-    try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-    except cv2.error as error:
-        raise UnreadableImage(f"OpenCV: {error.err or error}") from error
+def _decode_jpeg(data: bytes, max_pixels: int, background: tuple[int, int, int]) -> Pixels:
+    """By OpenCV, but for the kinds of JPEG that it does not decode as this module promises to."""
+    header = jpeg_header(data)
+    if header is None:
+        raise UnreadableImage("the JPEG header is broken or cut off")
+    check_size(header.width, header.height, max_pixels)
+    if data.rfind(END_OF_IMAGE, header.scan) < 0:
+        raise UnreadableImage("the JPEG data is truncated")
+    check_scans(data, header)
+    pixels = None
+    if header.components in (1, 3) and header.precision == 8 and not header.xyb:
+        pixels = _by_opencv(data)
+        if pixels is not None and _has_grey_corner(pixels):
+            _check_end(data, header, pixels)
+    if pixels is None:
+        pixels, _ = _by_pillow(without_texts(data, header), max_pixels, background)
+    return turn(pixels, header.orientation)
 
 
 def _has_grey_corner(pixels: Pixels) -> bool:
@@ -101,37 +129,60 @@ def _has_grey_corner(pixels: Pixels) -> bool:
     )
 
 
-def _check_end(data: bytes, pixels: Pixels) -> None:
+def _check_end(data: bytes, header: JpegHeader, pixels: Pixels) -> None:
     """Raise UnreadableImage where a JPEG has an end mark but lacks data before it: then what is
     written there shows, else it is passed over."""
-    header = jpeg_header(data)
-    end = -1 if header is None else data.find(_END_OF_IMAGE, header.scan)
-    filled = _by_opencv(data[:end] + _FILLER + _END_OF_IMAGE)
+    end = data.find(END_OF_IMAGE, header.scan)
+    filled = _by_opencv(data[:end] + _FILLER + END_OF_IMAGE)
     if filled is None or not np.array_equal(filled, pixels):
         raise UnreadableImage("the JPEG data is truncated, though it has an end mark")
 
 
-def _check_jpeg(data: bytes, max_pixels: int) -> bool:
-    """Whether OpenCV decodes this JPEG as this module promises to."""
-    header = jpeg_header(data)
-    if header is None:
-        raise UnreadableImage("the JPEG header is broken or cut off")
-    check_size(header.width, header.height, max_pixels)
-    if data.rfind(_END_OF_IMAGE, header.scan) < 0:
-        raise UnreadableImage("the JPEG data is truncated")
-    if header.progressive and lacks_scans(data, header):
-        raise UnreadableImage("the JPEG data is truncated, though it has an end mark")
-    return header.components in (1, 3) and header.precision == 8 and not header.xyb
-
-
-def _check_png(data: bytes, max_pixels: int) -> bool:
+def _decode_png(data: bytes, max_pixels: int, background: tuple[int, int, int]) -> Pixels:
+    """Grey and RGB of 8 bits by OpenCV, and of any depth where a colour is transparent, as Pillow
+    compares it in 8 bits; all others by Pillow."""
     header = png_header(data)
-    if header is None:
-        raise UnreadableImage("the PNG header is broken or cut off")
     check_size(header.width, header.height, max_pixels)
-    if b"IEND" not in data[-64:] and data.rfind(b"IEND") < 0:
-        raise UnreadableImage("the PNG data is truncated")
-    return header.depth == 8 and header.colour_type in (_GREY, _RGB) and not header.special
+    image = still(data, header)
+    pixels = None
+    if header.colour_type in (GREY, RGB):
+        if header.transparency:
+            pixels = _with_transparent_colour(image.data, header, max_pixels, background)
+        elif header.depth == 8:
+            pixels = _by_opencv(image.data)
+    if pixels is None:
+        pixels, _ = _by_pillow(image.data, max_pixels, background)
+    if (image.width, image.height) != (header.width, header.height):
+        canvas = np.empty((header.height, header.width, 3), np.uint8)
+        canvas[...] = background
+        canvas[image.row :, image.column :][: image.height, : image.width] = pixels
+        pixels = canvas
+    return turn(pixels, header.orientation)
+
+
+def _with_transparent_colour(
+    data: bytes, header: PngHeader, max_pixels: int, background: tuple[int, int, int]
+) -> Pixels:
+    """Grey or RGB with the one colour replaced that tRNS names, compared in all bits."""
+    channels = 1 if header.colour_type == GREY else 3
+    if len(header.transparency) != 2 * channels:
+        raise UnreadableImage("the PNG has a transparent colour of a wrong length")
+    samples = _by_opencv(data, cv2.IMREAD_UNCHANGED)
+    if samples is None:
+        _by_pillow(data, max_pixels, background)  # which says why
+        raise UnreadableImage("the PNG data is broken")
+    kind = np.uint16 if header.depth == 16 else np.uint8
+    samples = samples.reshape(*samples.shape[:2], -1)[..., ::-1]
+    if samples.dtype != kind or samples.shape[2] != channels:
+        raise UnreadableImage("OpenCV reads the PNG in another kind than its header says")
+    colour = np.frombuffer(header.transparency, ">u2") & (1 << header.depth) - 1
+    if header.depth < 8:
+        colour = colour * (255 // ((1 << header.depth) - 1))
+    high = samples >> 8 if header.depth == 16 else samples
+    pixels = np.empty((*samples.shape[:2], 3), np.uint8)
+    pixels[...] = high
+    pixels[(samples == colour).all(axis=2)] = background
+    return pixels
 
 
 def output_format(data: bytes, wanted: Format) -> Format:

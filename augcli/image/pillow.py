@@ -1,123 +1,185 @@
-"""What Pillow decodes, made upright 8-bit RGB, and the cases in which it would be wrong."""
+"""What Pillow decodes, made 8-bit RGB, and the cases in which it would be wrong.
+
+Only the formats named here are tried: each is decoded within this process. Pillow knows others for
+which it starts another program (Ghostscript for EPS), or that programs of the system decode.
+"""
 
 from __future__ import annotations
 
 import io
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from augcli.errors import UnreadableImage
-from augcli.image.header import (
-    JPEG_MAGIC,
-    check_size,
-    is_xyb_profile,
-    jpeg2000_depth,
-    jpeg_header,
-)
+from augcli.image.containers import code_stream, webp_size, without_exif_item
+from augcli.image.exif import read_orientation, stored_upright
+from augcli.image.header import check_size
+from augcli.image.jpeg import JPEG_MAGIC, is_xyb_profile, jpeg_header
+from augcli.image.png import PNG_MAGIC
+from augcli.image.tiff import NO_RANGE, SIGNED, high_bytes, prepare_tiff
 
 Pixels = npt.NDArray[np.uint8]
 
-# Decoders are handed sizes that were checked before; Pillow's own limit would only warn.
-Image.MAX_IMAGE_PIXELS = None
+# In the order in which Pillow tries them; MPO is part of JPEG.
+_FORMATS = (
+    "BMP", "DIB", "GIF", "JPEG", "PPM", "PNG", "AVIF", "ICO", "JPEG2000", "PCX", "SGI", "TGA",
+    "TIFF", "WEBP",
+)  # fmt: skip
+_ICON = b"\0\0\1\0"
+_TIFF = (b"II", b"MM")
+# Pillow decodes the image of an icon where it is asked for the size.
+_ICON_PIXELS = 100_000_000
+# Bits of a TGA header's last byte: how many bits of a pixel are alpha.
+_TGA_ALPHA = 15
+_lock = threading.Lock()
 
-_PHOTOMETRIC, _PLANES, _BITS = 262, 284, 258
-_WHITE_IS_ZERO, _SEPARATE = 0, 2
+
+@contextmanager
+def _settings(max_pixels: int | None) -> Iterator[None]:
+    """Pillow's settings of the whole process, ours for as long as one thread decodes: Pillow raises
+    an error from twice the number on that it is given, and decodes no part of an image."""
+    with _lock, warnings.catch_warnings():
+        before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+        Image.MAX_IMAGE_PIXELS = None if max_pixels is None else (max_pixels + 1) // 2
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def decode_by_pillow(data: bytes, max_pixels: int, background: tuple[int, int, int]) -> Pixels:
-    """Decode an image file to uint8 RGB (H, W, 3); raises UnreadableImage with the reason."""
+@contextmanager
+def _open(data: bytes, max_pixels: int) -> Iterator[tuple[Image.Image, int]]:
+    """An image that is open but not decoded, and its orientation; raises UnreadableImage, also for
+    what is raised meanwhile."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as image:
-                check_size(*image.size, max_pixels)
-                _refuse_what_is_read_wrongly(image)
-                image.load()
-                eight_bits = _deep_samples(image, data)
-                return _to_rgb(_upright(eight_bits, image), background)
+        if data.startswith(b"RIFF"):
+            check_size(*webp_size(data), max_pixels)
+        orientation = read_orientation(data) if data.startswith(_TIFF) else 1
+        if orientation != 1:
+            data = stored_upright(data)
+        elif data[4:8] == b"ftyp":
+            data = without_exif_item(data)
+        # Sizes are checked below, in the header's own terms; an icon is decoded here.
+        with _settings(max_pixels if data.startswith(_ICON) else None):
+            image = Image.open(io.BytesIO(data), formats=_FORMATS)
+        with image:
+            check_size(*image.size, max_pixels)
+            if image.format == "TIFF":
+                prepare_tiff(image, max_pixels)
+            elif image.format == "JPEG2000":
+                _check_code_stream(image, data)
+            elif image.format in ("WEBP", "AVIF"):
+                orientation = read_orientation(image.info.get("exif", b""))
+            yield image, orientation
     except UnreadableImage:
         raise
     except MemoryError as error:
         raise UnreadableImage("decoding it takes more memory than a worker may use") from error
+    except Image.DecompressionBombError as error:
+        reason = f"it holds more pixels than the limit of {max_pixels:,} (--max-pixels)"
+        raise UnreadableImage(reason) from error
     except Exception as error:
         raise UnreadableImage(_reason(error, data)) from error
+
+
+def read_size(data: bytes) -> tuple[int, int, int]:
+    """(width, height, orientation) of an image file as stored; raises UnreadableImage."""
+    limit = _ICON_PIXELS if data.startswith(_ICON) else 1 << 62
+    with _open(data, limit) as (image, orientation):
+        return *image.size, orientation
+
+
+def decode_by_pillow(
+    data: bytes, max_pixels: int, background: tuple[int, int, int]
+) -> tuple[Pixels, int]:
+    """Decode an image file to uint8 RGB (H, W, 3) as stored, and its orientation, which is 1 for
+    JPEG and PNG; raises UnreadableImage with the reason."""
+    with _open(data, max_pixels) as (image, orientation):
+        with _settings(max_pixels):
+            image.load()
+        check_size(*image.size, max_pixels)
+        return _to_rgb(_eight_bits(image, data), background, _is_opaque(image, data)), orientation
 
 
 def _reason(error: Exception, data: bytes) -> str:
     reason = " ".join(str(error).split()) or type(error).__name__
     if data.startswith(b"RIFF") and int.from_bytes(data[4:8], "little") > len(data) - 8:
         return "the WebP data is truncated"
+    if isinstance(error, KeyError):
+        return f"its header has a value that Pillow does not know: {reason}"
     if "cannot identify image file" not in reason:
         return reason
     header = jpeg_header(data) if data.startswith(JPEG_MAGIC) else None
     if header is not None:
         kind = "lossless JPEG" if header.lossless else "JPEG"
         return f"a {kind} of {header.precision} bits a sample, which is not read"
+    other = _other_format(data[:16])
+    if other is not None:
+        return f"a file of the format {other}, which is not decoded; convert it, as to PNG"
     return "not an image in a format that Pillow or OpenCV reads"
 
 
-def _refuse_what_is_read_wrongly(image: Image.Image) -> None:
-    """Pillow takes TIFF planes of 16 bits for such of 8."""
-    tags = getattr(image, "tag_v2", None)
-    if tags is not None and tags.get(_PLANES) == _SEPARATE and max(tags.get(_BITS, (8,))) > 8:
-        raise UnreadableImage("a TIFF with planes of 16 bits, which is not read; convert it")
+def _other_format(beginning: bytes) -> str | None:
+    """The format, of those that Pillow knows and that are not read here, of a file that begins so:
+    only its first bytes are looked at."""
+    for name, (_, accept) in Image.OPEN.items():
+        if name not in _FORMATS and accept is not None and accept(beginning) is True:
+            return name
+    return None
 
 
-def _upright(image: Image.Image, opened: Image.Image) -> Image.Image:
-    """The image turned as EXIF says, where that can be read."""
-    try:
-        orientation = opened.getexif().get(0x0112)
-    except (SyntaxError, ValueError, TypeError, KeyError, OSError):
-        return image
-    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
-    return image if turn is None else image.transpose(turn)
+def _check_code_stream(image: Image.Image, data: bytes) -> None:
+    stream = code_stream(data)
+    if stream is None or (stream.width, stream.height) != image.size:
+        raise UnreadableImage("the JPEG 2000 header and its code stream differ in size")
 
 
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
-
-def _deep_samples(image: Image.Image, data: bytes) -> Image.Image:
+def _eight_bits(image: Image.Image, data: bytes) -> Image.Image:
     """The image with the 8 high bits of its samples, where they have more and Pillow keeps them, or
     rounds white to black (JPEG 2000)."""
-    depth = jpeg2000_depth(data) if image.format == "JPEG2000" else 8
-    if depth > 8 and image.mode in ("RGB", "RGBA"):
+    stream = code_stream(data) if image.format == "JPEG2000" else None
+    if stream is not None and stream.depth > 8 and image.mode in ("RGB", "RGBA"):
         deep = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if deep is None or deep.dtype != np.uint16 or deep.shape[2:] != (len(image.mode),):
-            raise UnreadableImage(f"a JPEG 2000 image of {depth} bits, which OpenCV does not read")
+            raise UnreadableImage(
+                f"a JPEG 2000 image of {stream.depth} bits, which OpenCV does not read"
+            )
         order = [2, 1, 0, 3][: len(image.mode)]
-        high = (deep[..., order] >> (depth - 8)).astype(np.uint8)
+        high = (deep[..., order] >> (stream.depth - 8)).astype(np.uint8)
         return Image.fromarray(high)
-    sixteen = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
-    if sixteen:
-        high = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
-        tags = getattr(image, "tag_v2", {})
-        if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
-            high = np.uint8(255) - high
-        return Image.fromarray(high)
-    if image.mode in ("I", "F"):
-        kind = "32-bit integers, or signed ones," if image.mode == "I" else "floating-point numbers"
-        raise UnreadableImage(f"pixels are {kind}, which have no stated range; convert to 8 bits")
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
+        return Image.fromarray(high_bytes(image))
+    if image.mode == "I":
+        raise UnreadableImage(SIGNED)
+    if image.mode == "F":
+        raise UnreadableImage(f"pixels are floating-point numbers, {NO_RANGE}")
     return image
 
 
-def _to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Pixels:
-    profile = image.info.get("icc_profile", b"")
+def _is_opaque(image: Image.Image, data: bytes) -> bool:
+    """Whether what stands in place of alpha is none: TGA says so by its header, and bitmaps of
+    Windows by alpha that is zero everywhere."""
+    if image.format == "TGA":
+        return data[17] & _TGA_ALPHA == 0
+    bitmap = image.format in ("BMP", "DIB") or (image.format == "ICO" and PNG_MAGIC not in data)
+    return bitmap and image.mode == "RGBA" and image.getchannel("A").getextrema()[1] == 0
+
+
+def _to_rgb(image: Image.Image, background: tuple[int, int, int], opaque: bool) -> Pixels:
+    profile = image.info.get("icc_profile", b"") if image.format == "JPEG" else b""
     if is_xyb_profile(profile):
         xyb, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
         image = ImageCms.profileToProfile(image, xyb, srgb) or image
-    if image.has_transparency_data:
+    if image.has_transparency_data and not opaque:
         layers = image.convert("RGBA")
         flat = Image.new("RGBA", layers.size, (*background, 255))
         flat.alpha_composite(layers)

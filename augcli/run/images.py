@@ -9,14 +9,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from augcli.choices import Fit, Originals
 from augcli.dataset.listing import Sample
-from augcli.errors import UnreadableImage
+from augcli.errors import UnreadableImage, UserError
+from augcli.files import MIB, open_regular
 from augcli.image.box import Box
-from augcli.image.codec import Pixels, decode
+from augcli.image.codec import MAX_PIXELS, Pixels, decode
 from augcli.image.fit import Fitted, Shape
 from augcli.recipes.making import Picture
 from augcli.recipes.recipe import Detection, SaliencyMap
@@ -25,7 +27,8 @@ from augcli.run.saliency import find_maps, found_together
 
 # Bytes of a file that tell its format.
 _SIGNATURE = 16
-_PIECE = 1 << 20
+# The most that a file takes: four channels of 16 bits as they are, metadata and further pages.
+_BYTES_A_PIXEL, _ROOM = 8, 64 * MIB
 
 
 @dataclass(slots=True)
@@ -128,7 +131,7 @@ class Images:
         self._before_decoding(index)
         self.decodes += 1
         try:
-            data = read_sample(sample)
+            data = read_sample(sample, run.max_pixels)
             image = decode(data, max_pixels=run.max_pixels, background=run.background)
         except MemoryError as error:
             reason = "decoding it takes more memory than a worker may use"
@@ -186,31 +189,50 @@ def _on_canvas(saliency_map: SaliencyMap, decoded: Decoded) -> SaliencyMap:
     return canvas
 
 
-def read_sample(sample: Sample) -> bytes:
-    """The bytes of a source image; raises UnreadableImage where they cannot be read."""
+def read_sample(sample: Sample, max_pixels: int = MAX_PIXELS) -> bytes:
+    """The bytes of a source image of at most `max_pixels`; raises UnreadableImage where they cannot
+    be read, or are too many for such an image."""
+    limit = _ROOM + _BYTES_A_PIXEL * max_pixels
     try:
-        if sample.span is not None:
-            from augcli.dataset.tar import read_member
+        if sample.span is None:
+            return _read_file(sample.path, limit)
+        from augcli.dataset.tar import read_member
 
-            return read_member(sample.path, sample.span)
-        return _read_file(sample.path)
+        if sample.span[1] > limit:
+            raise _too_large(limit)
+        return read_member(sample.path, sample.span)
     except OSError as error:
         raise UnreadableImage(f"the file cannot be read: {error.strerror}") from error
     except (MemoryError, OverflowError) as error:
         raise UnreadableImage("the file is larger than the memory a worker may use") from error
 
 
-def _read_file(path: bytes) -> bytes:
-    """All bytes of a file, in two calls less than a file object takes."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+def _read_file(path: bytes, limit: int) -> bytes:
+    """All bytes of a regular file, which may change its size meanwhile."""
+    place = Path(os.fsdecode(path))
     try:
-        size = os.fstat(descriptor).st_size
-        data = os.read(descriptor, size + 1)
-        if len(data) == size > 0:
+        file = open_regular(place)
+    except UserError as error:
+        if place.is_dir():
+            raise UnreadableImage("the file cannot be read: Is a directory") from error
+        raise UnreadableImage("it is not a regular file") from error
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise _too_large(limit)
+        data = file.read(size + 1)
+        if len(data) <= size:
             return data
         pieces = [data]
-        while piece := os.read(descriptor, _PIECE):
+        while piece := file.read(MIB):
             pieces.append(piece)
+            size += len(piece)
+            if size >= limit:
+                raise _too_large(limit)
         return b"".join(pieces)
-    finally:
-        os.close(descriptor)
+
+
+def _too_large(limit: int) -> UnreadableImage:
+    return UnreadableImage(
+        f"the file is larger than {limit // MIB:,} MiB, the most for --max-pixels"
+    )

@@ -12,7 +12,8 @@ from PIL import Image
 from augcli.choices import Chroma, Format
 from augcli.errors import UnreadableImage
 from augcli.image.codec import Encoding, decode, encode, output_format, suffix
-from augcli.image.header import jpeg_header, png_header
+from augcli.image.jpeg import jpeg_header
+from augcli.image.png import png_header
 
 RNG = np.random.default_rng(1)
 SMOOTH = np.asarray(
@@ -136,7 +137,7 @@ def test_headers() -> None:
     assert header is not None
     assert header[:4] == (50, 40, 3, 8)
     assert jpeg_header(JPEG[: header.scan - 13]) is None
-    assert png_header(PNG) == (50, 40, 8, 2, False)
+    assert png_header(PNG) == (50, 40, 8, 2, b"", False, 1)
 
 
 @pytest.mark.parametrize("chroma", list(Chroma))
