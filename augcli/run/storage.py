@@ -347,7 +347,7 @@ def remove_run(out: Path) -> None:
     state = out / STATE
     state.mkdir(exist_ok=True)
     removal = state / REMOVAL
-    for record in (out / RUN, state / IDENTITY):
+    for record in (state / IDENTITY, out / RUN):
         if record.is_file() and not is_link(record):
             record.replace(removal)
         else:
