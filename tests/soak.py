@@ -12,9 +12,9 @@ nobody disturbs comes first. Then:
 - *races*: two runs for one OUT, and two runs that share a saliency cache;
 - *edits*: a source that changes between the start of a run and its resumption.
 
-After each death of a run every committed row has to have its file. Where a run comes to its end, it
-has to be the first one, byte by byte. A traceback counts as a loss. Prints a line for each kind, and
-a JSON object at the end; exits 1 if anything was lost.
+After each death of a run every committed row has to have its file. Where a run comes to its end,
+it has to be the first one, byte by byte. A traceback counts as a loss. Prints a line for each kind,
+and a JSON object at the end; exits 1 if anything was lost.
 """
 
 from __future__ import annotations
