@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from augcli.choices import Fit, Pair
+from augcli.choices import Fit, Format, Pair
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import InputOptions, ModelOptions, read_classifier
 from augcli.cli.options import (
@@ -21,9 +21,10 @@ from augcli.cli.options import (
     check_sources,
     every_pipeline,
     flag,
+    number,
     option,
     parse_colour,
-    parse_size,
+    parse_output_size,
     read_pipeline,
     read_source,
 )
@@ -40,7 +41,7 @@ def preview(
     model: ModelOptions,
     pixels: InputOptions,
     reading: ReadingOptions,
-    examples: Annotated[int, option("examples", "rows of the sheet", "-n", min=1, max=200)] = 6,
+    examples: Annotated[int, number("examples", "rows of the sheet", "-n", least=1, most=200)] = 6,
     to: Annotated[
         Path,
         option(
@@ -88,7 +89,7 @@ def preview(
             state=Path(),
             seed=seed,
             pair=pair,
-            size=parse_size(size),
+            size=parse_output_size(size, Format.same),
             fit=fit,
             background=parse_colour(reading.background),
             max_pixels=reading.max_pixels,
