@@ -92,7 +92,7 @@ def test_name_and_single_step(tmp_path: Path) -> None:
         ),
         (
             "[[steps]]\nrecipe = 'cutmix'\nalpha = -1\n",
-            "line 3: option alpha=-1 of recipe cutmix is wrong: Input should be greater than or equal",
+            "line 3: option alpha=-1 of recipe cutmix is wrong: Input should be greater than",
         ),
         (
             "[[steps]]\nrecipe = 'cutmix'\nprobability = 2\n",
