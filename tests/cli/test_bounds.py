@@ -78,7 +78,10 @@ def test_every_option_with_a_number_is_looked_at() -> None:
     found = set()
     groups = [
         ("", app),
-        *((f"{group.name} ", group.typer_instance) for group in app.registered_groups),
+        *(
+            (f"{group.typer_instance.info.name} ", group.typer_instance)
+            for group in app.registered_groups
+        ),
     ]
     for prefix, group in groups:
         for command in group.registered_commands:
