@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from types import FrameType
 from typing import Any, Literal
 
 from augcli.errors import UnreadableImage, one_line
@@ -41,16 +42,31 @@ Message = tuple[Literal["ready", "done", "failed", "broken"], Any]
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Let signals that end the run wait meanwhile; a process that starts has them held too."""
-    if not hasattr(signal, "pthread_sigmask"):
+    """Let signals that end the run wait meanwhile; a process that starts has them blocked."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    try:  # a signal that came just before is met in here
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    came = list[int]()
+
+    def note(signum: int, _: FrameType | None) -> None:  # a thread may get what this one blocks
+        came.append(signum)
+
+    before = {ending: signal.getsignal(ending) or signal.SIG_DFL for ending in _ENDING}
+    blocks = hasattr(signal, "pthread_sigmask")
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if blocks else set()
+    try:
+        for ending in _ENDING:
+            signal.signal(ending, note)
+        if blocks:
+            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if blocks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
+        for signum in came:
+            signal.raise_signal(signum)
 
 
 def work(
