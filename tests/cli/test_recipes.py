@@ -33,7 +33,7 @@ def test_one_recipe_shows_types_bounds_and_defaults(augcli: Augcli) -> None:
     told = json.loads(augcli("recipes", "saliencymix", "--json").stdout)
     assert told["sources"] == 2
     options = {option["name"]: option for option in told["options"]}
-    assert options["alpha"]["type"] == "number (> 0)"
+    assert options["alpha"]["type"] == "number (>= 1e-06, <= 1e+09)"
     assert options["alpha"]["default"] == 1.0
     assert options["detector"]["type"].split(" | ")[:2] == ["fine-grained", "opencv-fine-grained"]
     assert options["saliency_size"]["type"] == "integer (> 0) or none"
