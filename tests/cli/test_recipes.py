@@ -38,7 +38,7 @@ def test_one_recipe_shows_types_bounds_and_defaults(augcli: Augcli) -> None:
     assert options["detector"]["type"].split(" | ")[:2] == ["fine-grained", "opencv-fine-grained"]
     assert options["saliency_size"]["type"] == "integer (>= 1, <= 32768) or none"
     text = augcli("recipes", "saliencymix").stdout
-    assert "  alpha: number (> 0) = 1.0\n" in text
+    assert "  alpha: number (>= 1e-06, <= 1e+09) = 1.0\n" in text
     assert "https://arxiv.org/abs/2006.01791" in text
 
 
