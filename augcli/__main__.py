@@ -6,10 +6,12 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
+_MOMENT = 0.05  # seconds
 
 
 class _Stopped(BaseException):
@@ -17,7 +19,28 @@ class _Stopped(BaseException):
 
 
 def _stop(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    _handle(_ignore)  # the end that the first one begins is not to be disturbed
     raise _Stopped(signum)
+
+
+def _ignore(signum: int, frame: FrameType | None) -> None:
+    """SIG_IGN would have Python complain of a signal that has come but is not handled yet."""
+
+
+def _handle(handler: Callable[[int, FrameType | None], None]) -> None:
+    for stopping in _STOPPING:
+        signal.signal(stopping, handler)
+
+
+def _stop_later(lost: sys.UnraisableHookArgs) -> None:
+    """Where Python cannot raise, as in a destructor, the signal comes again in a moment."""
+    if not isinstance(lost.exc_value, _Stopped):
+        sys.__unraisablehook__(lost)
+        return
+    from threading import Timer
+
+    _handle(_stop)
+    Timer(_MOMENT, signal.raise_signal, lost.exc_value.args).start()
 
 
 def main() -> NoReturn:
@@ -28,20 +51,17 @@ def main() -> NoReturn:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Else Pydantic looks through all installed packages for plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+    sys.unraisablehook = _stop_later
     try:
-        for stopping in _STOPPING:
-            signal.signal(stopping, _stop)
+        _handle(_stop)
         code = _run()
+        _handle(_ignore)
     except _Stopped as stopped:
-        for stopping in _STOPPING:
-            signal.signal(stopping, signal.SIG_IGN)
         from augcli.cli.output import CONTINUE, print_error
 
         signum = stopped.args[0]
         print_error(f"stopped by {signal.Signals(signum).name}; {CONTINUE}")
         code = 128 + signum
-    for stopping in _STOPPING:
-        signal.signal(stopping, signal.SIG_DFL)
     # All goes at once: to look through it for garbage is a sixth of the run's fixed cost.
     gc.freeze()
     gc.disable()

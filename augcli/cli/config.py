@@ -66,7 +66,7 @@ def _read(folder: Path) -> tuple[Path, dict[str, Any]]:
 def _parse(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{file.name} cannot be read as TOML: {error}.") from error
 
 
@@ -80,7 +80,8 @@ def _checked(key: str, known: set[str], where: str) -> str:
 
 
 def _as_option(value: Any) -> Any:
-    """A TOML value as the command line takes it: a table is a list of key=value."""
+    """A TOML value as the command line takes it: a table is a list of key=value, and a number is
+    text, so that a fraction is not cut to a whole number nor `true` taken for 1."""
     if isinstance(value, dict):
         return [f"{key}={setting}" for key, setting in value.items()]
-    return value
+    return str(value) if isinstance(value, bool | int | float) else value

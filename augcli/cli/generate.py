@@ -11,6 +11,7 @@ from augcli.choices import STDIN, Chroma, Fit, Format, Originals, Pair
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import InputOptions, ModelOptions, read_classifier
 from augcli.cli.options import (
+    MOST_OUTPUTS,
     FitOption,
     Json,
     MaxErrors,
@@ -25,9 +26,10 @@ from augcli.cli.options import (
     Workers,
     check_sources,
     flag,
+    number,
     option,
     parse_colour,
-    parse_size,
+    parse_output_size,
     read_pipeline,
     read_source,
 )
@@ -40,6 +42,10 @@ if TYPE_CHECKING:
     from augcli.run.plan import Run
 
 
+# MiB that a process can address at most (47 bits).
+MOST_MEMORY = 1 << 27
+
+
 @grouped
 def generate(
     source: Source,
@@ -48,29 +54,52 @@ def generate(
     model: ModelOptions,
     pixels: InputOptions,
     reading: ReadingOptions,
-    copies: Annotated[int, option("copies", "outputs a source image", "-k", min=1)] = 1,
+    copies: Annotated[
+        int, number("copies", "outputs a source image", "-k", least=1, most=1_000_000)
+    ] = 1,
     per_class: Annotated[
-        int | None, option("per-class", "outputs a class instead, to balance classes", min=1)
+        int | None,
+        number(
+            "per-class",
+            "outputs a class instead, to balance classes",
+            least=1,
+            most=MOST_OUTPUTS,
+        ),
     ] = None,
     seed: Seed = 0,
     workers: Workers = None,
     size: Size = None,
     fit: FitOption = Fit.cover,
     format: Annotated[Format, option("format", "file format of outputs")] = Format.jpeg,
-    quality: Annotated[int, option("quality", "of JPEG and WebP", min=1, max=100)] = 95,
+    quality: Annotated[int, number("quality", "of JPEG and WebP", least=1, most=100)] = 95,
     chroma: Annotated[Chroma, option("chroma", "JPEG chroma sampling")] = Chroma.full,
     include_originals: Annotated[
         Originals, option("include-originals", "put the source images in OUT too")
     ] = Originals.none,
     pair: PairOption = Pair.any,
     dense_labels: Annotated[
-        int, option("dense-labels", "write soft_label for up to this many classes", min=0)
+        int,
+        number(
+            "dense-labels", "write soft_label for up to this many classes", least=0, most=1_000_000
+        ),
     ] = 100,
     max_seconds: Annotated[
-        float, option("max-seconds", "give up on an image that takes longer to decode", min=0.1)
+        float,
+        number(
+            "max-seconds",
+            "give up on an image that takes longer to decode",
+            least=0.1,
+            most=1_000_000,
+        ),
     ] = 60.0,
     memory: Annotated[
-        int, option("memory", "MiB of decoded images that a worker holds at most", min=16)
+        int,
+        number(
+            "memory",
+            "MiB of decoded images that a worker holds at most",
+            least=16,
+            most=MOST_MEMORY,
+        ),
     ] = 512,
     max_errors: MaxErrors = 0,
     resume: Annotated[bool, flag("resume", "go on with the interrupted run in OUT")] = False,
@@ -109,7 +138,7 @@ def generate(
         copies=copies,
         per_class=per_class,
         pair=pair,
-        size=parse_size(size),
+        size=parse_output_size(size, format),
         fit=fit,
         encoding=Encoding(format, quality, chroma),
         originals=include_originals,
@@ -119,6 +148,11 @@ def generate(
         memory=memory << 20,
         classifier=classifier,
     )
+    if run.plan.outputs > MOST_OUTPUTS:
+        raise UserError(
+            f"That is {run.plan.outputs} outputs, more than {MOST_OUTPUTS}; lower --copies or"
+            " --per-class."
+        )
     if dry_run:
         _show_plan(shown, run, out)
         return

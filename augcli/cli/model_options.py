@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from augcli.cli.options import option, parse_size
+from augcli.cli.options import number, option, parse_size
 from augcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # As in augcli.saliency.graphs, which is not imported for --help.
 _OF_A_CLASSIFIER = ("gradient", "gradcam", "feature-map")
 NO_CACHE = "none"
+_LARGEST_INPUT = 1 << 14
+_MOST = 1_000_000  # of a scale, a mean or a standard deviation
 
 
 class DeviceChoice(StrEnum):
@@ -65,7 +67,13 @@ Mean = Annotated[
 ]  # fmt: skip
 Std = Annotated[str | None, option("std", "see --mean", metavar="NUMBERS")]
 Scale = Annotated[
-    float | None, option("scale", "see --mean: 255 for pixels as 0..1, 1 for pixels as they are")
+    float | None,
+    number(
+        "scale",
+        "see --mean: 255 for pixels as 0..1, 1 for pixels as they are",
+        least=1e-6,
+        most=_MOST,
+    ),
 ]
 ChannelOrder = Annotated[Order | None, option("channel-order", "of the model's input")]
 ClassList = Annotated[
@@ -165,14 +173,7 @@ def read_settings(
 
 def _size(text: str | None) -> tuple[int, int] | None:
     """(height, width) of WxH."""
-    if text is None:
-        return None
-    try:
-        size = parse_size(text)
-    except UserError as error:
-        raise UserError(
-            f"--model-size {text} is not a size; write width x height, as in 224x224."
-        ) from error
+    size = parse_size(text, "model-size", _LARGEST_INPUT)
     return None if size is None else size[::-1]
 
 
@@ -180,8 +181,12 @@ def _numbers(name: str, text: str | None) -> str | list[float] | None:
     if text is None or text == "imagenet":
         return text
     try:
-        return [float(number) for number in text.split(",")]
+        numbers = [float(part) for part in text.split(",")]
     except ValueError as error:
         raise UserError(
             f"{name} {text} is not imagenet, a number, or three numbers with commas between them."
         ) from error
+    for one in numbers:
+        if not -_MOST <= one <= _MOST:
+            raise UserError(f"{name} {text}: give numbers from {-_MOST} to {_MOST}.")
+    return numbers

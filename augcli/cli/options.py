@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from augcli.choices import STDIN, Fit, LabelsFrom, Pair
+from augcli.choices import STDIN, Fit, Format, LabelsFrom, Pair
 from augcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,10 +18,36 @@ if TYPE_CHECKING:
     from augcli.recipes.pipeline import Pipeline
 
 
+# What OpenCV decodes at most.
+MOST_PIXELS = 1 << 30
+# What a run may make: file systems hold no more, and a thousand CPUs take months for it.
+MOST_OUTPUTS = 10_000_000_000
+# The shorter side of a map, which no image that can be decoded exceeds.
+LARGEST_MAP = 1 << 15
+
+
 def option(name: str, help: str, *short: str, **more: Any) -> Any:
     """An option that the environment (AUGCLI_NAME) and the configuration file can set too."""
     variable = f"AUGCLI_{name.replace('-', '_').upper()}"
     return typer.Option(f"--{name}", *short, help=help, envvar=variable, show_envvar=False, **more)
+
+
+def number(name: str, help: str, *short: str, least: float, most: float, **more: Any) -> Any:
+    """An option whose number is from `least` to `most`; UserError says so, whatever it comes from.
+
+    Its type is int or float; NaN lies between no bounds.
+    """
+
+    def checked(value: float | None) -> float | None:
+        if value is None or least <= value <= most:
+            return value
+        amiss = "is not a number"
+        if value > most or value < least:
+            amiss = f"is more than {most}" if value > most else f"is less than {least}"
+        raise UserError(f"--{name} {value} {amiss}; give a number from {least} to {most}.")
+
+    range_ = f"{help}  [{least} to {most}]"
+    return option(name, range_, *short, callback=checked, **more)
 
 
 def flag(name: str, help: str, *short: str) -> Any:
@@ -55,18 +81,28 @@ RecipeFile = Annotated[
     Path | None, option("recipe-file", "a TOML file of steps, instead of --recipe", metavar="FILE")
 ]
 LabelSmoothing = Annotated[
-    float, option("label-smoothing", "weight spread evenly over all classes", min=0.0, max=1.0)
+    float, number("label-smoothing", "weight spread evenly over all classes", least=0, most=1)
 ]
 KeepOption = Annotated[
     bool, flag("keep", "KeepAugment around the recipe: what is salient for the label stays")
 ]
 Tau = Annotated[
     float | None,
-    option("tau", "with --keep: quantile of importance that divides what may be cut  [0.6]"),
+    number(
+        "tau",
+        "with --keep: quantile of importance that divides what may be cut; else 0.6",
+        least=0,
+        most=1,
+    ),
 ]
 KeepSize = Annotated[
     float | None,
-    option("keep-size", "with --keep: sides of the region put back, as a share  [0.5]"),
+    number(
+        "keep-size",
+        "with --keep: sides of the region put back, as a share; else 0.5",
+        least=0,
+        most=1,
+    ),
 ]
 SaliencyName = Annotated[
     str | None,
@@ -79,9 +115,14 @@ SaliencyName = Annotated[
 ]
 SaliencySize = Annotated[
     int | None,
-    option("saliency-size", "find saliency on a copy with this shorter side", min=1),
+    number(
+        "saliency-size",
+        "find saliency on a copy with this shorter side",
+        least=1,
+        most=LARGEST_MAP,
+    ),
 ]
-Seed = Annotated[int, option("seed", "same seed, same bytes", min=0, max=2**63 - 1)]
+Seed = Annotated[int, number("seed", "same seed, same bytes", least=0, most=2**63 - 1)]
 Size = Annotated[
     str | None, option("size", "size of all outputs; else the target's own", metavar="WxH")
 ]
@@ -93,12 +134,19 @@ LabelsFromOption = Annotated[
 Background = Annotated[
     str, option("background", "colour behind transparent pixels", metavar="#RRGGBB")
 ]
-MaxPixels = Annotated[int, option("max-pixels", "refuse images with more pixels than this", min=1)]
+MaxPixels = Annotated[
+    int,
+    number("max-pixels", "refuse images with more pixels than this", least=1, most=MOST_PIXELS),
+]
 Workers = Annotated[
-    int | None, option("workers", "processes; else the CPUs this one may use", "-j", min=1)
+    int | None,
+    number("workers", "processes; else the CPUs this one may use", "-j", least=1, most=1024),
 ]
 MaxErrors = Annotated[
-    int, option("max-errors", "exit 1 if more inputs than this cannot be used", min=0)
+    int,
+    number(
+        "max-errors", "exit 1 if more inputs than this cannot be used", least=0, most=MOST_OUTPUTS
+    ),
 ]
 Json = Annotated[bool, flag("json", "print one JSON object on stdout")]
 Quiet = Annotated[bool, flag("quiet", "print errors and warnings only", "-q")]
@@ -128,14 +176,36 @@ class ReadingOptions:
     max_pixels: MaxPixels = 100_000_000
 
 
-def parse_size(size: str | None) -> tuple[int, int] | None:
-    """(width, height) of WxH, or of one number for a square; raises UserError."""
+def parse_size(
+    size: str | None, name: str, limit: int, of: str = "", most: int = MOST_PIXELS
+) -> tuple[int, int] | None:
+    """(width, height) of WxH, or of one number for a square, as the option --`name` says it.
+
+    Raises UserError for what is none, has a side over `limit`, which is the most `of` something, or
+    more than `most` pixels.
+    """
     if size is None:
         return None
-    match = re.fullmatch(r"(\d{1,5})(?:[xX](\d{1,5}))?", size)
+    match = re.fullmatch(r"(\d{1,18})(?:[xX](\d{1,18}))?", size, re.ASCII)
     if not match or int(match[1]) < 1 or int(match[2] or match[1]) < 1:
-        raise UserError(f"--size {size} is not a size; write width x height, as in 224x224.")
-    return int(match[1]), int(match[2] or match[1])
+        raise UserError(f"--{name} {size} is not a size; write width x height, as in 224x224.")
+    width, height = int(match[1]), int(match[2] or match[1])
+    if max(width, height) > limit:
+        raise UserError(f"--{name} {size} has a side of more than {limit} pixels, the most{of}.")
+    if width * height > most:
+        raise UserError(f"--{name} {size} is {width * height} pixels, more than {most}.")
+    return width, height
+
+
+def parse_output_size(size: str | None, written: Format) -> tuple[int, int] | None:
+    """(width, height) of --size, where outputs are `written` so; raises UserError for what no
+    such file holds."""
+    if size is None:
+        return None
+    from augcli.image.codec import largest_side
+
+    whose = "" if written is Format.same else f" that a {written.value} file holds"
+    return parse_size(size, "size", largest_side(written), whose)
 
 
 def parse_colour(colour: str) -> tuple[int, int, int]:

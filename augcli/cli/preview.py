@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from augcli.choices import Fit, Pair
+from augcli.choices import Fit, Format, Pair
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import InputOptions, ModelOptions, read_classifier
 from augcli.cli.options import (
@@ -21,16 +21,22 @@ from augcli.cli.options import (
     check_sources,
     every_pipeline,
     flag,
+    number,
     option,
     parse_colour,
-    parse_size,
+    parse_output_size,
     read_pipeline,
     read_source,
 )
 from augcli.cli.output import Output, draw_picture
 from augcli.errors import UserError
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+_FORMATS = {
+    ".png": Format.png,
+    ".jpg": Format.jpeg,
+    ".jpeg": Format.jpeg,
+    ".webp": Format.webp,
+}
 
 
 @grouped
@@ -40,7 +46,7 @@ def preview(
     model: ModelOptions,
     pixels: InputOptions,
     reading: ReadingOptions,
-    examples: Annotated[int, option("examples", "rows of the sheet", "-n", min=1, max=200)] = 6,
+    examples: Annotated[int, number("examples", "rows of the sheet", "-n", least=1, most=200)] = 6,
     to: Annotated[
         Path,
         option(
@@ -66,7 +72,7 @@ def preview(
     It shows the pixels that generate would write with the same seed and options.
     """
     shown = Output(json, quiet)
-    if to.suffix.lower() not in _SUFFIXES:
+    if to.suffix.lower() not in _FORMATS:
         raise UserError(f"--to {to} is no PNG, JPEG or WebP file; name it like preview.png.")
     pipelines = every_pipeline(chosen) if all_recipes else [read_pipeline(chosen)]
     listing = read_source(source, reading.labels_from)
@@ -76,6 +82,7 @@ def preview(
     classifier = read_classifier(detections, listing.classes, model, pixels, shown.warn)
     import cv2
 
+    from augcli.image.codec import largest_side
     from augcli.image.remarks import decoders_silent
     from augcli.run.plan import Run
     from augcli.run.preview import preview as draw_preview
@@ -88,7 +95,7 @@ def preview(
             state=Path(),
             seed=seed,
             pair=pair,
-            size=parse_size(size),
+            size=parse_output_size(size, Format.same),
             fit=fit,
             background=parse_colour(reading.background),
             max_pixels=reading.max_pixels,
@@ -98,6 +105,12 @@ def preview(
     ]
     with decoders_silent():
         sheet = preview_recipes(runs, examples) if all_recipes else draw_preview(runs[0], examples)
+    limit = largest_side(_FORMATS[to.suffix.lower()])
+    if max(sheet.shape) > limit:
+        raise UserError(
+            f"The sheet has {sheet.shape[1]} x {sheet.shape[0]} pixels, and {to.suffix} files hold"
+            f" up to {limit} a side; give fewer --examples or --to a .png file."
+        )
     data = cv2.imencode(to.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes()
     try:
         to.write_bytes(data)

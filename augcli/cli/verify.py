@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from augcli.cli.options import Json, Out, Quiet, flag, option
+from augcli.cli.options import MOST_OUTPUTS, Json, Out, Quiet, flag, number
 from augcli.cli.output import Output
 from augcli.errors import UserError
 
@@ -23,11 +23,12 @@ def verify(
     out: Out,
     replay: Annotated[
         int | None,
-        option(
+        number(
             "replay",
             "make N outputs again from their rows (all without N) and compare",
             metavar="[N]",
-            min=0,
+            least=0,
+            most=MOST_OUTPUTS,
         ),
     ] = None,
     repair: Annotated[
@@ -103,8 +104,8 @@ def _spread(out: Path, rows: int, count: int) -> Iterator[Row]:
     numbers = (i * rows // count for i in range(count))
     wanted = next(numbers, None)
     whole = (row for row in read_rows(out / "train") if not isinstance(row, BadLine))
-    for number, row in enumerate(whole):
-        if number == wanted:
+    for at, row in enumerate(whole):
+        if at == wanted:
             yield row
             wanted = next(numbers, None)
 

@@ -52,9 +52,12 @@ class AugMix(Recipe):
     name = "augmix"
     params_type: ClassVar[type] = Params
 
-    width: int = Field(3, ge=1, description="how many chains are mixed")
+    width: int = Field(3, ge=1, le=100, description="how many chains are mixed")
     depth: Annotated[int, AfterValidator(_not_zero)] = Field(
-        -1, ge=-1, description="operations in a chain; -1: one to three, drawn for each chain"
+        -1,
+        ge=-1,
+        le=100,
+        description="operations in a chain; -1: one to three, drawn for each chain",
     )
     severity: int = Field(
         3, ge=1, le=10, description="the greatest magnitude, which is drawn for each operation"

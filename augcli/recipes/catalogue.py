@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from augcli.errors import UserError
 from augcli.recipes.recipe import Recipe
@@ -47,6 +47,9 @@ _CLASSES = {
 }
 
 
+_SHOWN = 60
+
+
 def recipe_names() -> list[str]:
     """The names of all recipes, sorted."""
     return sorted(_CLASSES)
@@ -78,21 +81,46 @@ def build_recipe(name: str, options: dict[str, Any]) -> Recipe:
     try:
         return recipe.model_validate(options)
     except ValidationError as error:
-        option, reason = what_is_wrong(error)
+        option, value, reason = what_is_wrong(error, recipe)
         raise UserError(
-            f"Option {option}={options[option]} of recipe {name} is wrong: {reason};"
+            f"Option {option}={value} of recipe {name} is wrong: {reason};"
             f" `augcli recipes {name}` shows what it takes."
         ) from error
 
 
-def what_is_wrong(error: ValidationError) -> tuple[str, str]:
-    """The first option that a declaration refuses, and why, with the closest right word."""
+def what_is_wrong(error: ValidationError, declared: type[BaseModel]) -> tuple[str, str, str]:
+    """The first option that a declaration refuses, its value, shortened, and why: with the closest
+    right word, and the bounds of a number."""
     first = error.errors()[0]
+    option, value = str(first["loc"][0]), first["input"]
     reason = first["msg"].removeprefix("Value error, ")
     if first["type"] == "literal_error":
         words = re.findall("'([^']*)'", first["ctx"]["expected"])
-        reason += closest(str(first["input"]), words)
-    return str(first["loc"][0]), reason
+        reason += closest(str(value), words)
+    elif bounds := _bounds_of(declared, option):
+        reason += f" ({bounds})"
+    return option, shortened(value), reason
+
+
+def _bounds_of(declared: type[BaseModel], option: str) -> str:
+    """The bounds of an option that is a number, as text; empty for any other."""
+    schema = declared.model_json_schema()["properties"][option]
+    signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+    choices: list[dict[str, Any]] = schema.get("anyOf", [schema])
+    found = [
+        f"{sign} {choice[key]:.10g}" for choice in choices for key, sign in signs.items()
+        if key in choice
+    ]  # fmt: skip
+    return ", ".join(found)
+
+
+def shortened(value: Any) -> str:
+    """A value as text of at most 60 characters."""
+    try:
+        text = str(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return "a number of thousands of digits"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 def closest(name: str, names: Any) -> str:

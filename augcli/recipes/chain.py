@@ -36,8 +36,11 @@ class Chain:
 
 
 def _solid(colour: str) -> str:
-    if len(ImageColor.getrgb(colour)) != 3:
+    channels = ImageColor.getrgb(colour)
+    if len(channels) != 3:
         raise ValueError(f"{colour} is not opaque")
+    if max(channels) > 255:
+        raise ValueError(f"{colour} has a channel over 255")
     return colour
 
 

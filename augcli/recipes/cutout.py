@@ -36,6 +36,7 @@ class Cutout(RegionRecipe):
     length: int | None = Field(
         None,
         ge=2,
+        le=1_000_000,
         description="side of the square in pixels, an odd one loses a pixel; none: a quarter of"
         " the shorter side",
     )

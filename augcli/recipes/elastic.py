@@ -52,10 +52,10 @@ class Elastic(Recipe):
         "simard", description="whose distortion it is"
     )
     alpha: float = Field(
-        34.0, ge=0, allow_inf_nan=False, description="simard: the strength for 29 pixels a side"
+        34.0, ge=0, le=10_000, description="simard: the strength for 29 pixels a side"
     )
     sigma: float = Field(
-        4.0, ge=0, allow_inf_nan=False, description="simard: the smoothness for 29 pixels a side"
+        4.0, ge=0, le=1000, description="simard: the smoothness for 29 pixels a side"
     )
     severity: int = Field(3, ge=1, le=5, description="the other variants: their strength")
 

@@ -26,6 +26,7 @@ from augcli.recipes.recipe import (
     Augmented,
     Detection,
     Detector,
+    MapSide,
     Recipe,
     RegionRecipe,
     SaliencyMap,
@@ -43,7 +44,7 @@ from augcli.saliency.regions import (
 class Keep(BaseModel):
     """The options of KeepAugment."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     tau: float = Field(
         0.6, ge=0, le=1, description="quantile of importance that divides what may be cut"
@@ -52,8 +53,8 @@ class Keep(BaseModel):
         0.5, gt=0, le=1, description="sides of the region put back, as a share of the image's"
     )
     saliency: Detector = Field("fine-grained", description=DETECTOR_DESCRIPTION)
-    saliency_size: int | None = Field(
-        None, ge=1, description="shorter side on which the map is computed; none: the image's own"
+    saliency_size: MapSide | None = Field(
+        None, description="shorter side on which the map is computed; none: the image's own"
     )
 
     @property
@@ -76,8 +77,8 @@ def build_keep(options: dict[str, Any], recipes: Sequence[Recipe]) -> Keep:
     try:
         return Keep.model_validate(options)
     except ValidationError as error:
-        option, reason = what_is_wrong(error)
-        raise UserError(f"Keep's {option}={options[option]} is wrong: {reason}.") from error
+        option, value, reason = what_is_wrong(error, Keep)
+        raise UserError(f"Keep's {option}={value} is wrong: {reason}.") from error
 
 
 @dataclass(frozen=True, slots=True)

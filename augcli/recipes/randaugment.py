@@ -41,7 +41,7 @@ class RandAugment(ChainRecipe):
 
     name = "randaugment"
 
-    n: int = Field(2, ge=1, description="how many operations are applied")
+    n: int = Field(2, ge=1, le=100, description="how many operations are applied")
     m: int = Field(9, ge=0, le=30, description="their magnitude")
     ops: Literal["paper", "tpu"] = Field("paper", description="which operations are drawn")
     resample: Resampling = "nearest"

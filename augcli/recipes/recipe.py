@@ -98,7 +98,9 @@ class Augmented(NamedTuple):
         return pixels_of(self.content)
 
 
-Alpha = Annotated[float, Field(gt=0, allow_inf_nan=False)]  # of a Beta(alpha, alpha)
+Alpha = Annotated[float, Field(ge=1e-6, le=1e9)]  # of a Beta(alpha, alpha)
+# The shorter side of a saliency map, which no image that can be decoded exceeds.
+MapSide = Annotated[int, Field(ge=1, le=1 << 15)]
 
 
 class Recipe(BaseModel):
@@ -108,7 +110,7 @@ class Recipe(BaseModel):
     `apply` computes pixels and label weights from them and contains no randomness.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: ClassVar[str]
     sources: ClassVar[int] = 1

@@ -30,12 +30,24 @@ from pathlib import Path
 from typing import Any
 
 from augcli.errors import UserError
-from augcli.recipes.catalogue import build_recipe, closest, recipe_class, recipe_names
+from augcli.files import read_bytes
+from augcli.recipes.catalogue import (
+    build_recipe,
+    closest,
+    recipe_class,
+    recipe_names,
+    shortened,
+)
 from augcli.recipes.keep import Keep, build_keep
 from augcli.recipes.pipeline import Pipeline, Step
 from augcli.recipes.recipe import Recipe
 
 _TOP = ("name", "label_smoothing", "steps", "classes")
+_LARGEST_FILE = 1 << 20
+_LONGEST_NAME = 200
+_MOST_STEPS, _MOST_RECIPES = 100, 100
+_MOST_WEIGHT = 1_000_000
+_MOST_SOURCES = 1024
 Table = dict[str, Any]
 
 
@@ -45,11 +57,13 @@ def read_recipe_file(file: Path) -> Pipeline:
     Raises UserError, with file, line, key and the closest right name, where it describes none.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_bytes(file, _LARGEST_FILE).decode()
         table = tomllib.loads(text)
     except OSError as error:
         raise UserError(f"Recipe file {file} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except RecursionError as error:
+        raise UserError(f"Recipe file {file} is nested too deeply.") from error
+    except ValueError as error:
         raise UserError(f"Recipe file {file} is not TOML: {error}.") from error
     return _Reader(file, text).pipeline(table)
 
@@ -68,9 +82,13 @@ class _Reader:
         steps = table.get("steps")
         if not isinstance(steps, list) or not steps or not all(isinstance(s, dict) for s in steps):
             raise self._error("it has no [[steps]], which a recipe file needs", "steps")
+        if len(steps) > _MOST_STEPS:
+            raise self._error(f"it has {len(steps)} steps, more than {_MOST_STEPS}", "steps")
         name = table.get("name", self._file.stem)
         if not isinstance(name, str) or not name:
             raise self._error("name is text", "name")
+        if len(name) > _LONGEST_NAME:
+            raise self._error(f"name has more than {_LONGEST_NAME} characters", "name")
         smoothing = self._share(table.get("label_smoothing", 0.0), "label_smoothing")
         classes = table.get("classes", {})
         if not isinstance(classes, dict):
@@ -80,7 +98,13 @@ class _Reader:
             class_name: self._of_class(steps, class_name, changes)
             for class_name, changes in classes.items()
         }
-        return Pipeline(name, everyone, smoothing, by_class)
+        pipeline = Pipeline(name, everyone, smoothing, by_class)
+        if pipeline.sources > _MOST_SOURCES:
+            message = (
+                f"its steps mix up to {pipeline.sources} images into one, more than {_MOST_SOURCES}"
+            )
+            raise self._error(message, "steps")
+        return pipeline
 
     def _of_class(self, steps: list[Table], class_name: str, changes: Any) -> tuple[Step, ...]:
         used = {name for step in steps for name in self._names(step)}
@@ -119,6 +143,9 @@ class _Reader:
             isinstance(choice, dict) for choice in choices
         ):  # fmt: skip
             raise self._error("one_of is a list of tables, each with a recipe", "one_of", number)
+        if len(choices) > _MOST_RECIPES:
+            message = f"one_of holds {len(choices)} recipes, more than {_MOST_RECIPES}"
+            raise self._error(message, "one_of", number)
         recipes, weights = [], []
         for choice in choices:
             recipe, rest = self._recipe(choice, number, changes)
@@ -127,8 +154,11 @@ class _Reader:
                     message = f"{key} stands at the step, not inside one_of"
                     raise self._error(message, key, number)
             weight = rest.get("weight", 1.0)
-            if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight > 0:
-                raise self._error(f"weight is a number > 0, not {weight!r}", "weight", number)
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not (
+                0 < weight <= _MOST_WEIGHT
+            ):  # fmt: skip
+                message = f"weight is a number > 0 and <= {_MOST_WEIGHT}, not {shortened(weight)}"
+                raise self._error(message, "weight", number)
             recipes.append(recipe)
             weights.append(float(weight))
         probability = self._share(step.get("probability", 1.0), "probability", number)
@@ -177,7 +207,8 @@ class _Reader:
 
     def _share(self, value: Any, key: str, number: int = 0) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise self._error(f"{key} is a number from 0 to 1, not {value!r}", key, number)
+            message = f"{key} is a number from 0 to 1, not {shortened(value)}"
+            raise self._error(message, key, number)
         return float(value)
 
     def _error(self, message: str, key: str, number: int = 0, value: str = "") -> UserError:

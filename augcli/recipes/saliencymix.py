@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from augcli.image.box import Box
 from augcli.image.fit import Fitted, Shape
@@ -19,6 +19,7 @@ from augcli.recipes.recipe import (
     Augmented,
     Detection,
     Detector,
+    MapSide,
     RegionRecipe,
     SaliencyMap,
     View,
@@ -71,7 +72,7 @@ class SaliencyMix(RegionRecipe):
 
     alpha: Alpha = Field(1.0, description="lam ~ Beta(alpha, alpha), the target's share")
     detector: Detector = Field("fine-grained", description=DETECTOR_DESCRIPTION)
-    saliency_size: PositiveInt | None = Field(
+    saliency_size: MapSide | None = Field(
         None,
         description="shorter side in pixels on which the map is computed; none: the image's own",
     )

@@ -7,48 +7,36 @@ decoder again when it is tried alone is quarantined, and its shard is made witho
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import multiprocessing
 import os
 import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from typing import Any, Literal
+from typing import Any
 
-from augcli.errors import MEND, RunFailed, UnreadableImage, one_line
-from augcli.image.remarks import silence_decoders
-from augcli.run.images import Images
-from augcli.run.memory import keep_memory, limit_memory
+from augcli.errors import MEND, RunFailed, one_line
 from augcli.run.parts import read_part
 from augcli.run.plan import Run, Shard
 from augcli.run.shard import ShardReport, run_shard
+from augcli.run.worker import NOTHING, Task, Trial, signals_held, work
 
 _IN_HAND = 2
 _TRIALS = 2
-_NOTHING = -1
 _POLL_SECONDS = 1.0
 # A classifier may look at a whole block before the first output is made.
 _SECONDS_AN_OUTPUT = 600.0
-_PR_SET_PDEATHSIG = 1
-_ENDING = (signal.SIGINT, signal.SIGTERM)
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """Decode one suspected image and nothing else."""
-
-    index: int
-
-
-Task = Shard | Trial
-Message = tuple[Literal["done", "failed", "broken"], Any]
+_SECONDS_TO_END = 5.0
+# Deaths in a row that end the run, beside one a worker: the system may kill all at once.
+_DEATHS_IN_VAIN = 10
+# Windows waits for at most 63 things at once, and each worker is two.
+_MOST_WORKERS = 31 if sys.platform == "win32" else 1 << 16
 
 
 @dataclass(slots=True)
@@ -58,6 +46,7 @@ class _Worker:
     decoding: Any
     tasks: deque[Task] = field(default_factory=deque)
     told: int = 0
+    ready: bool = False
     ending: str = ""
 
 
@@ -78,7 +67,9 @@ class Pool:
 
     `make` is what they do with each, `run_shard` or a function that is called like it, and
     `targets_of` says which images a shard is about, one for each step from its start to its stop.
-    Raises RunFailed, with the remedy, from `reports` where outputs cannot be written.
+    `set_aside` are images (by index) that are not to be touched, with the reason. Raises RunFailed
+    from `reports`, with the remedy where outputs cannot be written, and where workers cannot be
+    started or die again and again before anything is done. `close` must follow.
     """
 
     def __init__(
@@ -92,6 +83,7 @@ class Pool:
         remedy: str = MEND,
         seconds_an_image: float = 60.0,
         seconds_an_output: float = _SECONDS_AN_OUTPUT,
+        set_aside: Mapping[int, str] | None = None,
     ) -> None:
         self._run = run
         self._make = make
@@ -99,13 +91,14 @@ class Pool:
         self._remedy = remedy
         self._todo = iter(shards)
         self._again: deque[Task] = deque()
-        self._quarantined: dict[int, str] = {}
+        self._quarantined: dict[int, str] = dict(set_aside or {})
         self._suspicion: dict[int, int] = {}
         self._deaths: dict[Shard, int] = {}
         self._seconds = seconds_an_image
         self._seconds_an_output = max(seconds_an_output, seconds_an_image)
         self._context = _context()
-        self._size = workers
+        self._size = min(workers, _MOST_WORKERS)
+        self._in_vain = 0
         self.workers: list[_Worker] = []
         self.deaths = 0
 
@@ -120,21 +113,26 @@ class Pool:
             ready = wait(handles, _POLL_SECONDS)
             for worker in busy:
                 if worker.pipe in ready or worker.process.sentinel in ready:
-                    yield from self._hear(worker)
+                    for report in self._hear(worker):
+                        self._in_vain = 0
+                        yield report
             self._end_stalled()
 
     def close(self) -> None:
-        """End all workers: idle ones at once, busy ones by a signal."""
-        for worker in self.workers:
-            with suppress(OSError):
-                worker.pipe.close()
-            if worker.tasks:
-                worker.process.terminate()
-        for worker in self.workers:
-            worker.process.join(5)
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
+        """End all workers: idle ones at once, busy ones by a signal. A signal to this process waits
+        until that is done."""
+        with signals_held():
+            for worker in self.workers:
+                with suppress(OSError):
+                    worker.pipe.close()
+                if worker.tasks:
+                    worker.process.terminate()
+            deadline = time.monotonic() + _SECONDS_TO_END
+            for worker in self.workers:
+                worker.process.join(max(0.0, deadline - time.monotonic()))
+                if worker.process.is_alive():
+                    worker.process.kill()
+                    worker.process.join()
 
     def _hand_out(self) -> None:
         for _ in range(_IN_HAND):
@@ -145,7 +143,7 @@ class Pool:
                 if task is None:
                     return
                 if number == len(self.workers):
-                    self.workers.append(self._start())
+                    self._start()
                 self._give(self.workers[number], task)
 
     def _next(self) -> Task | None:
@@ -161,23 +159,41 @@ class Pool:
             worker.pipe.send((task, new))
             worker.told += len(new)
 
-    def _start(self) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        decoding = self._context.RawArray("d", [_NOTHING, 0.0, _NOTHING, 0.0])
-        inherited = [worker.pipe for worker in self.workers] + [ours]
-        process = self._context.Process(
-            target=_work, args=(self._run, self._make, theirs, decoding, inherited), daemon=True
-        )
-        # A signal that is met inside a hook of fork would be lost there.
-        with _signals_held():
-            process.start()
-        theirs.close()
-        return _Worker(process, ours, decoding)
+    def _start(self) -> None:
+        """Add a worker; a signal waits until it is among those that `close` ends."""
+        method = self._context.get_start_method()
+        if method == "spawn" and sys.platform != "win32":
+            resource_tracker.ensure_running()  # whose start would let the signals in
+        with signals_held():
+            try:
+                ours, theirs = self._context.Pipe()
+                decoding = self._context.RawArray("d", [NOTHING, 0.0, NOTHING, 0.0])
+                # A forked process has the other workers' pipes open too: it would keep them so.
+                inherited = [worker.pipe for worker in self.workers] if method == "fork" else []
+                process = self._context.Process(
+                    target=work,
+                    args=(self._run, self._make, theirs, decoding, self._quarantined),
+                    kwargs={"inherited": [*inherited, ours] if method == "fork" else None},
+                    daemon=True,
+                )
+                process.start()
+            except (OSError, MemoryError) as error:
+                why = getattr(error, "strerror", None) or one_line(error)
+                raise RunFailed(
+                    f"Worker process {len(self.workers) + 1} of {self._size} (--workers) cannot be"
+                    f" started: {why}; {self._remedy}"
+                ) from error
+            theirs.close()
+            told = len(self._quarantined)
+            self.workers.append(_Worker(process, ours, decoding, told=told))
 
     def _hear(self, worker: _Worker) -> Iterator[ShardReport]:
         try:
             while worker.pipe.poll():
                 kind, content = worker.pipe.recv()
+                if kind == "ready":
+                    worker.ready = True
+                    continue
                 if kind == "failed":
                     raise RunFailed(f"{content}; {self._remedy}")
                 task = worker.tasks.popleft()
@@ -200,6 +216,7 @@ class Pool:
         worker.pipe.close()
         self.workers.remove(worker)
         self.deaths += 1
+        self._give_up_in_vain(worker)
         tasks = list(worker.tasks)
         if not tasks:
             return
@@ -210,12 +227,30 @@ class Pool:
             yield ShardReport(first, done.rows, done.skipped, 0, 0)
         elif isinstance(first, Trial):
             self._suspect(first.index, worker)
-        elif index != _NOTHING:
+        elif index != NOTHING:
             self._again.extend(self._smaller(first))
             self._suspect(index, worker)
         else:
             self._again.extend(self._smaller(first, int(worker.decoding[2]), worker.ending))
         self._again.extend(rest)
+
+    def _give_up_in_vain(self, worker: _Worker) -> None:
+        """Raise RunFailed for a death that others like it will follow: it ended by itself before
+        its first task, or many have died in a row while nothing was done and no image is to blame.
+        """
+        index, _, target, _ = worker.decoding
+        code = worker.process.exitcode
+        if not worker.ready and code is not None and code >= 0:
+            raise RunFailed(
+                f"A worker process ended before its first task ({_exit_name(code)}); {self._remedy}"
+            )
+        if index == target == NOTHING and not worker.ending:
+            self._in_vain += 1
+        if self._in_vain > self._size + _DEATHS_IN_VAIN:
+            raise RunFailed(
+                f"{self._in_vain} worker processes died one after another before anything was done"
+                f" (the last by {_exit_name(code)}); {self._remedy}"
+            )
 
     def _suspect(self, index: int, worker: _Worker) -> None:
         trials = self._suspicion.get(index, 0)
@@ -227,7 +262,7 @@ class Pool:
                 f"decoding it ended its worker ({_exit_name(worker.process.exitcode)})"
             )
 
-    def _smaller(self, shard: Shard, target: int = _NOTHING, stall: str = "") -> list[Shard]:
+    def _smaller(self, shard: Shard, target: int = NOTHING, stall: str = "") -> list[Shard]:
         """What to make instead of a shard that killed its worker: the same, or after the second
         time or a stall its pieces around the target that was being made."""
         deaths = self._deaths.get(shard, 0) + 1
@@ -240,6 +275,11 @@ class Pool:
             at = start + (targets.index(target) if target in targets else len(targets) // 2)
             cuts = [start, at, at + 1, stop]
             return [Shard(block, a, b) for a, b in pairwise(cuts) if a < b]
+        if targets[0] in self._quarantined and deaths > 2 * (_TRIALS + 1):
+            reason = stall or "its workers die"
+            raise RunFailed(
+                f"The shard of one image that is left out is not made ({reason}); {self._remedy}"
+            )
         if deaths > _TRIALS + 1 or stall:
             self._quarantined[targets[0]] = (
                 stall or "making its outputs killed its worker each time"
@@ -252,11 +292,11 @@ class Pool:
             index, since, target, moved = worker.decoding
             if not worker.tasks:
                 continue
-            if index != _NOTHING:
+            if index != NOTHING:
                 if now - since > self._seconds:
                     worker.ending = f"decoding took longer than {self._seconds:g} s"
                     worker.process.kill()
-            elif target != _NOTHING and now - moved > self._seconds_an_output:
+            elif target != NOTHING and now - moved > self._seconds_an_output:
                 limit = self._seconds_an_output
                 worker.ending = f"making its outputs took longer than {limit:g} s"
                 worker.process.kill()
@@ -267,25 +307,6 @@ def _context() -> Any:
     return multiprocessing.get_context("fork" if sys.platform.startswith("linux") else "spawn")
 
 
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Let signals that end the run wait meanwhile; a process that starts has them held too."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _die_with_parent() -> None:
-    """Have Linux kill this process when its parent dies, so that nobody writes for a dead run."""
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def _exit_name(code: int | None) -> str:
     if code == -getattr(signal, "SIGKILL", 0):
         return "SIGKILL, as where memory runs out"
@@ -293,72 +314,3 @@ def _exit_name(code: int | None) -> str:
         with suppress(ValueError):
             return signal.Signals(-code).name
     return f"exit code {code}"
-
-
-def _work(
-    run: Run,
-    make: Callable[..., Any],
-    pipe: Connection,
-    decoding: Any,
-    inherited: list[Connection],
-) -> None:
-    """A worker's life: it ends when its parent closes the pipe, or dies."""
-    import cv2
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
-    _die_with_parent()
-    limit_memory(run)
-    keep_memory(run.memory)
-    silence_decoders()
-    gc.freeze()  # what was inherited is not looked through again
-    gc.disable()  # a shard is, when it is done
-    cv2.setNumThreads(0)
-    if multiprocessing.get_start_method(allow_none=True) != "spawn":
-        for other in inherited:  # else a dead parent's pipes would stay open in its workers
-            with suppress(OSError):
-                other.close()
-
-    def before_decoding(index: int) -> None:
-        decoding[1] = time.monotonic()
-        decoding[0] = index
-
-    def after_decoding() -> None:
-        decoding[3] = time.monotonic()
-        decoding[0] = _NOTHING
-
-    def at_target(index: int | None) -> None:
-        decoding[3] = time.monotonic()
-        decoding[2] = _NOTHING if index is None else index
-
-    with suppress(EOFError, ConnectionError, KeyboardInterrupt):
-        quarantined: dict[int, str] = {}
-        while True:
-            task, new = pipe.recv()
-            quarantined |= new
-            hooks = before_decoding, after_decoding, at_target
-            pipe.send(_do(run, make, task, quarantined, *hooks))
-            gc.collect()
-
-
-def _do(
-    run: Run,
-    make: Callable[..., Any],
-    task: Task,
-    quarantined: dict[int, str],
-    before: Any,
-    after: Any,
-    at_target: Any,
-) -> Message:
-    try:
-        if isinstance(task, Trial):
-            with suppress(UnreadableImage):
-                Images(run, (), None, before, after).get(task.index)
-            return "done", None
-        return "done", make(run, task, quarantined, before, after, at_target)
-    except OSError as error:
-        return "failed", f"{error.filename or run.state}: {error.strerror or error}"
-    except Exception as error:  # noqa: BLE001 - a fault of ours costs one image, and is listed
-        return "broken", f"augcli failed on it: {one_line(error)}"

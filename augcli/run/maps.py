@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -81,8 +82,10 @@ def write_maps(
         with (
             unfinished.open("w", encoding="utf-8", newline="\n") as index,
             served(maps.run) as reachable,
+            # Whatever ends this ends the workers, and those before the model's process.
+            closing(_all_rows(replace(maps, run=reachable), workers, seconds_an_image)) as pieces,
         ):
-            for rows in _all_rows(replace(maps, run=reachable), workers, seconds_an_image):
+            for rows in pieces:
                 for row in rows:
                     if "reason" in row:
                         skipped.append(to_line(row))
@@ -99,7 +102,7 @@ def write_maps(
     return Written(written, flat, len(skipped))
 
 
-def _all_rows(maps: Maps, workers: int, seconds_an_image: float) -> Iterator[list[Row]]:
+def _all_rows(maps: Maps, workers: int, seconds_an_image: float) -> Generator[list[Row]]:
     """The rows of the images in the order of the source, as they are done."""
     count = len(maps.run.listing)
     workers = min(workers, count)

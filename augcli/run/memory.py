@@ -16,6 +16,8 @@ _COPIES, _ROOM = 8, 1 << 28
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _ONE_PIECE = 1 << 30
 _LARGE_PAGE, _LARGE_PAGES = 1 << 21, 1 << 28
+# No process has more memory, and no system takes a greater number.
+_ADDRESSES = 1 << 62
 
 
 def keep_memory(held: int) -> None:
@@ -59,5 +61,5 @@ def limit_memory(run: Run) -> None:
     held = int(status.partition("VmData:")[2].split()[0]) << 10
     limit = held + run.memory + _COPIES * 3 * run.max_pixels + _ROOM
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if hard in (resource.RLIM_INFINITY, -1) or limit < hard:
+    if limit < (_ADDRESSES if hard in (resource.RLIM_INFINITY, -1) else hard):
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))

@@ -46,8 +46,8 @@ def test_keys_reach_the_commands_that_know_them(tmp_path: Path) -> None:
         "seed = 1\nout = 'o'\nset = {alpha = 0.4, p = 1}\n[preview]\nseed = 2\n"
     )
     assert file_defaults(tmp_path, COMMANDS) == {
-        "generate": {"seed": 1, "out": "o", "set": ["alpha=0.4", "p=1"]},
-        "preview": {"seed": 2},
+        "generate": {"seed": "1", "out": "o", "set": ["alpha=0.4", "p=1"]},
+        "preview": {"seed": "2"},
     }
 
 

@@ -60,7 +60,7 @@ def test_preview_shows_the_map_and_the_region(augcli: Augcli, tmp_path: Path) ->
     ("arguments", "message"),
     [
         (("--tau", "0.5"), "tau says how to keep; add --keep."),
-        (("--keep", "--tau", "2"), "Keep's tau=2.0 is wrong"),
+        (("--keep", "--tau", "2"), "--tau 2.0 is more than 1; give a number from 0 to 1"),
         (("--saliency", "gradient"), "Neither recipe cutout nor --keep looks for saliency"),
         (("--keep", "--saliency", "gradient"), "--saliency gradient needs a classifier"),
         (("--keep", "--saliency", "finegrained"), "did you mean 'fine-grained'?"),

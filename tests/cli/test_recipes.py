@@ -33,12 +33,12 @@ def test_one_recipe_shows_types_bounds_and_defaults(augcli: Augcli) -> None:
     told = json.loads(augcli("recipes", "saliencymix", "--json").stdout)
     assert told["sources"] == 2
     options = {option["name"]: option for option in told["options"]}
-    assert options["alpha"]["type"] == "number (> 0)"
+    assert options["alpha"]["type"] == "number (>= 1e-06, <= 1e+09)"
     assert options["alpha"]["default"] == 1.0
     assert options["detector"]["type"].split(" | ")[:2] == ["fine-grained", "opencv-fine-grained"]
-    assert options["saliency_size"]["type"] == "integer (> 0) or none"
+    assert options["saliency_size"]["type"] == "integer (>= 1, <= 32768) or none"
     text = augcli("recipes", "saliencymix").stdout
-    assert "  alpha: number (> 0) = 1.0\n" in text
+    assert "  alpha: number (>= 1e-06, <= 1e+09) = 1.0\n" in text
     assert "https://arxiv.org/abs/2006.01791" in text
 
 

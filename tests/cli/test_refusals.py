@@ -22,7 +22,7 @@ CASES = {
     ),
     "value out of bounds": (
         ["generate", "S", "O", "-r", "cutmix", "--set", "alpha=-1"],
-        "Option alpha=-1 of recipe cutmix is wrong: Input should be greater than 0",
+        "Option alpha=-1 of recipe cutmix is wrong: Input should be greater than or equal",
     ),
     "set without a value": (
         ["generate", "S", "O", "-r", "cutmix", "--set", "alpha"],

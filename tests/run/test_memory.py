@@ -101,7 +101,7 @@ def test_what_a_worker_holds_lies_in_large_pages(limit: list[str]) -> None:
     """16 MB of arrays of less than one such page each; where the system gives no more memory than
     these take, small pages do."""
     command = [sys.executable, "-c", HELD, *limit]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     held, in_large_pages = map(int, done.stdout.split())
     assert held == 16_000_000
     if not limit:

@@ -1,0 +1,244 @@
+"""Every number on the command line has two bounds; beyond them one sentence says which, at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+
+from augcli.cli.app import app
+from augcli.errors import UserError
+from tests.conftest import Augcli, write_photo
+
+TOO_MANY = "1000000000000000000000"
+# What a user may write to have work that never ends, by option: the value, and the bounds.
+NUMBERS = {
+    "generate": {
+        "--copies": (TOO_MANY, "1 to 1000000"),
+        "--per-class": (TOO_MANY, "1 to 10000000000"),
+        "--seed": (TOO_MANY, "0 to 9223372036854775807"),
+        "--workers": ("1000000000", "1 to 1024"),
+        "--quality": ("101", "1 to 100"),
+        "--dense-labels": ("1000000000000000", "0 to 1000000"),
+        "--max-seconds": ("1e308", "0.1 to 1000000"),
+        "--memory": ("100000000000000", "16 to 134217728"),
+        "--max-pixels": ("100000000000000", "1 to 1073741824"),
+        "--max-errors": (TOO_MANY, "0 to 10000000000"),
+        "--label-smoothing": ("1e308", "0 to 1"),
+        "--tau": ("1e308", "0 to 1"),
+        "--keep-size": ("1e308", "0 to 1"),
+        "--saliency-size": ("1000000000", "1 to 32768"),
+        "--scale": ("1e308", "1e-06 to 1000000"),
+    },
+    "preview": {
+        "--examples": ("1000000", "1 to 200"),
+        "--seed": (TOO_MANY, "0 to 9223372036854775807"),
+        "--max-pixels": ("100000000000000", "1 to 1073741824"),
+        "--label-smoothing": ("1e308", "0 to 1"),
+        "--tau": ("1e308", "0 to 1"),
+        "--keep-size": ("1e308", "0 to 1"),
+        "--saliency-size": ("1000000000", "1 to 32768"),
+        "--scale": ("1e308", "1e-06 to 1000000"),
+    },
+    "saliency": {
+        "--workers": ("1000000000", "1 to 1024"),
+        "--max-pixels": ("100000000000000", "1 to 1073741824"),
+        "--max-errors": (TOO_MANY, "0 to 10000000000"),
+        "--saliency-size": ("1000000000", "1 to 32768"),
+        "--scale": ("1e308", "1e-06 to 1000000"),
+    },
+    "verify": {"--replay": (TOO_MANY, "0 to 10000000000")},
+    "model inspect": {"--scale": ("1e308", "1e-06 to 1000000")},
+    "model fit-head": {
+        "--scale": ("1e308", "1e-06 to 1000000"),
+        "--max-pixels": ("100000000000000", "1 to 1073741824"),
+    },
+}
+ARGUMENTS = {
+    "generate": ["S", "O", "-r", "cutmix"],
+    "preview": ["S", "-r", "cutmix"],
+    "saliency": ["S", "O"],
+    "verify": ["O"],
+    "model inspect": ["m.onnx"],
+    "model fit-head": ["m.onnx", "S", "--at", "x", "-o", "y.onnx"],
+}
+CASES = [(command, name) for command, numbers in NUMBERS.items() for name in numbers]
+
+
+def said(arguments: list[str]) -> str:
+    """The sentence with which the command line refuses these arguments."""
+    with pytest.raises(UserError) as refused:
+        app(arguments)
+    return str(refused.value)
+
+
+def test_every_option_with_a_number_is_looked_at() -> None:
+    found = set()
+    groups = [
+        ("", app),
+        *(
+            (f"{group.typer_instance.info.name} ", group.typer_instance)
+            for group in app.registered_groups
+        ),
+    ]
+    for prefix, group in groups:
+        for command in group.registered_commands:
+            name = prefix + (command.name or command.callback.__name__)
+            hints = get_type_hints(command.callback, include_extras=True)
+            hints.pop("return", None)
+            for option, hint in hints.items():
+                if {int, float} & {hint.__origin__, *get_args(hint.__origin__)}:
+                    found.add((name, f"--{option.replace('_', '-')}"))
+    assert found == set(CASES)
+
+
+@pytest.mark.parametrize(("command", "name"), CASES)
+def test_a_number_beyond_its_bounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, name: str
+) -> None:
+    """Also where the environment says it, or a configuration file, which writes NaN too."""
+    monkeypatch.chdir(tmp_path)
+    value, bounds = NUMBERS[command][name]
+    words, rest = command.split(), ARGUMENTS[command]
+    least, most = bounds.split(" to ")
+    sentence = f"is more than {most}; give a number from {least} to {most}."
+    assert said([*words, *rest, name, value]).endswith(sentence)
+    assert said([*words, *rest, f"{name}=-1"]).endswith(f"is less than {least}; give a number"
+                                                        f" from {least} to {most}.")  # fmt: skip
+    monkeypatch.setenv(f"AUGCLI_{name[2:].replace('-', '_').upper()}", value)
+    assert said([*words, *rest]).startswith(f"{name} ")
+    assert said([*words, *rest]).endswith(sentence)
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    table = "[model.fit-head]" if command == "model fit-head" else f"[{command.replace(' ', '.')}]"
+    (tmp_path / "augcli.toml").write_text(f"{table}\n{name[2:]} = {value}\n")
+    assert said([*words, *rest]).endswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "name", ["--max-seconds", "--label-smoothing", "--tau", "--keep-size", "--scale"]
+)
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "NaN", "1e999"])
+def test_what_is_no_number_lies_between_no_bounds(name: str, value: str) -> None:
+    least, most = NUMBERS["generate"][name][1].split(" to ")
+    assert said(["generate", *ARGUMENTS["generate"], f"{name}={value}"]).endswith(
+        f"give a number from {least} to {most}."
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["copies = 2.5", "copies = inf", "copies = nan", "copies = true", "max-seconds = false"],
+)
+def test_a_file_of_settings_is_taken_at_its_word(
+    augcli: Augcli, photos: Path, tmp_path: Path, line: str
+) -> None:
+    """A fraction is not cut to a whole number, and a truth value is no number."""
+    cwd = tmp_path / "cwd"
+    cwd.mkdir()
+    (cwd / "augcli.toml").write_text(line)
+    done = augcli("generate", photos, "o", "-r", "cutmix", cwd=cwd)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert f"Invalid value for '--{line.split()[0]}'" in done.stderr
+    assert not (cwd / "o").exists()
+
+
+def test_a_file_of_settings_may_say_yes_and_no(
+    augcli: Augcli, photos: Path, tmp_path: Path
+) -> None:
+    cwd = tmp_path / "cwd"
+    cwd.mkdir()
+    (cwd / "augcli.toml").write_text(
+        "dry-run = true\njson = true\nquiet = false\ncopies = 2\nlabel-smoothing = 0\n"
+    )
+    done = augcli("generate", photos, "o", "-r", "cutmix", cwd=cwd)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["outputs"] == 30
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("copies = 1" + "0" * 5000, "augcli.toml cannot be read as TOML: Exceeds the limit"),
+        ("copies = " + "[" * 100_000, "augcli.toml cannot be read as TOML"),
+    ],
+)
+def test_a_file_of_settings_beyond_the_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, sentence: str
+) -> None:
+    (tmp_path / "augcli.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert said(["generate", *ARGUMENTS["generate"]]).startswith(sentence)
+
+
+SIZES = {
+    "99999x99999 --format jpeg": (
+        "--size 99999x99999 has a side of more than 65500 pixels, the most that a jpeg file holds."
+    ),
+    "65501x1": "has a side of more than 65500 pixels, the most that a jpeg file holds.",
+    "20000x1 --format webp": (
+        "has a side of more than 16383 pixels, the most that a webp file holds."
+    ),
+    "1000001x1 --format png": (
+        "has a side of more than 1000000 pixels, the most that a png file holds."
+    ),
+    "1000001x1 --format same": "has a side of more than 1000000 pixels, the most.",
+    "99999x99999 --format png": "is 9999800001 pixels, more than 1073741824.",
+    "0x5": "--size 0x5 is not a size",
+    "9999999999999999999999x1": "is not a size",
+    "٣x٣": "is not a size",
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_size_that_no_file_holds(augcli: Augcli, photos: Path, size: str) -> None:
+    done = augcli("generate", photos, "O", "-r", "cutmix", "--size", *size.split())
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert SIZES[size] in done.stderr
+
+
+def test_a_size_of_a_preview(augcli: Augcli, photos: Path) -> None:
+    done = augcli("preview", photos, "-r", "cutmix", "--size", "99999x99999")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "is 9999800001 pixels, more than 1073741824." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("--model-size=20000x4", "--model-size 20000x4 has a side of more than 16384 pixels"),
+        ("--mean=nan", "--mean nan: give numbers from -1000000 to 1000000."),
+        ("--mean=1,2,1e308", "--mean 1,2,1e308: give numbers from -1000000 to 1000000."),
+        ("--std=inf", "--std inf: give numbers from -1000000 to 1000000."),
+    ],
+)
+def test_the_numbers_of_a_models_input(option: str, sentence: str) -> None:
+    assert said(["model", "inspect", "m.onnx", option]).startswith(sentence)
+
+
+def test_a_dry_run_counts_at_once_what_would_take_years(
+    augcli: Augcli, photos: Path, tmp_path: Path
+) -> None:
+    options = ("generate", photos, tmp_path / "out", "-r", "cutmix", "--dry-run", "--json")
+    done = augcli(*options, "-k", 1_000_000)
+    assert (done.returncode, json.loads(done.stdout)["outputs"]) == (0, 15_000_000)
+    done = augcli(*options, "--per-class", 3_000_000_000)
+    assert (done.returncode, json.loads(done.stdout)["outputs"]) == (0, 9_000_000_000)
+    done = augcli(*options, "--per-class", 4_000_000_000)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "augcli: That is 12000000000 outputs, more than 10000000000; lower --copies or"
+        " --per-class.\n"
+    )
+
+
+def test_a_sheet_that_no_file_holds(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
+    for number in range(200):
+        write_photo(photos / "ant" / f"{number}.png", number, 20, 20)
+    to = tmp_path / "sheet.webp"
+    done = augcli("preview", photos, "-r", "flip", "-n", 200, "--to", to)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "and .webp files hold up to 16383 a side; give fewer --examples" in done.stderr
+    assert not to.exists()
