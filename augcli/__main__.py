@@ -28,6 +28,7 @@ def main() -> NoReturn:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Else Pydantic looks through all installed packages for plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+    _use_utf8()
     try:
         for stopping in _STOPPING:
             signal.signal(stopping, _stop)
@@ -46,6 +47,16 @@ def main() -> NoReturn:
     gc.freeze()
     gc.disable()
     sys.exit(code)
+
+
+def _use_utf8() -> None:
+    """Start anew in Python's UTF-8 mode where the locale means other bytes by the same name: those
+    of class folders, and so of a run, must not depend on it."""
+    if sys.getfilesystemencoding() == "utf-8" or sys.flags.utf8_mode or not sys.executable:
+        return
+    os.environ["PYTHONUTF8"] = "1"  # for processes started from here, too
+    os.environ.pop("PYTHONIOENCODING", None)
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def _run() -> int:

@@ -39,6 +39,7 @@ from augcli.saliency.server import ask
 from augcli.saliency.sessions import resolve_device
 from augcli.saliency.settings import ModelSettings, preprocessing_of, settings_of
 from augcli.saliency.spec import ClassifierSpec
+from augcli.text import LARGEST_LIST, read_text
 
 CLASSIFIER_DETECTORS = tuple(METHODS)
 
@@ -239,11 +240,11 @@ def _graph(spec: ClassifierSpec, method: str, size: int | None) -> SaliencyGraph
 
 def _read_class_list(file: Path) -> list[str]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = read_text(file, LARGEST_LIST).split("\n")
     except OSError as error:
         raise UserError(f"--class-list {file} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"--class-list {file} is no text in UTF-8; write it anew.") from error
+    except ValueError as error:
+        raise UserError(f"--class-list {file} is no text in UTF-8: {error}.") from error
     return [line.strip() for line in lines if line.strip()]
 
 
