@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import signal
 import sys
@@ -50,13 +51,14 @@ def main() -> NoReturn:
 
 
 def _use_utf8() -> None:
-    """Start anew in Python's UTF-8 mode where the locale means other bytes by the same name: those
-    of class folders, and so of a run, must not depend on it."""
-    if sys.getfilesystemencoding() == "utf-8" or sys.flags.utf8_mode or not sys.executable:
-        return
-    os.environ["PYTHONUTF8"] = "1"  # for processes started from here, too
-    os.environ.pop("PYTHONIOENCODING", None)
-    os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+    """Print UTF-8, and start anew in Python's UTF-8 mode where the locale means other bytes by the
+    same name: neither the bytes of a run nor the names of its folders depend on the locale."""
+    if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode and sys.executable:
+        os.environ["PYTHONUTF8"] = "1"  # for processes started from here, too
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _run() -> int:

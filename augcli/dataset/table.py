@@ -87,6 +87,7 @@ def _rows(source: Path) -> Iterator[tuple[str, bytes, bytes]]:
             header = next(reader, [])
             path_at = _column(header, _PATH_COLUMNS, source)
             label_at = _column(header, _LABEL_COLUMNS, source)
+            number, length = reader.line_num, 0
             for row in reader:
                 number, length = reader.line_num, 0
                 if not row:
