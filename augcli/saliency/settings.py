@@ -50,7 +50,7 @@ def _as_list(value: Any) -> Any:
 
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_as_list), AfterValidator(_one_or_three)]
 Channels = Literal["imagenet"] | Numbers
-Side = Annotated[int, Field(gt=0)]
+Side = Annotated[int, Field(gt=0, le=1 << 16)]
 
 
 class ModelSettings(BaseModel):

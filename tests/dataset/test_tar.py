@@ -220,7 +220,7 @@ def pax(record: bytes, claimed: int | None = None, kind: bytes = tarfile.XHDTYPE
         (pax(b"+11 size=10\n"), r"is broken"),
         (pax(b"512 size=%s\n" % (b"9" * 502)), r"a number in a record is none"),
         (pax(b"28 size=9999999999999999999\n"), r"breaks off inside a/1\.jpg"),
-        (long_name(b"a/" + b"x" * 65_600 + b".jpg"), 
+        (long_name(b"a/" + b"x" * 65_600 + b".jpg"),
          r"the name of the member a/x{198}\.\.\. is longer than 64 KiB"),
         (archive({"1.json": b'{"label": "\\ud800"}', "1.jpg": b"x"}), r"and without labels"),
         (archive({"1.json": b'{"label": %s}' % (b"9" * 9999), "1.jpg": b"x"}), r"without labels"),
