@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from augcli.errors import escape
 from augcli.files import MIB, read_bytes
 
 # Bytes of a TOML file; a list of 100,000 names still fits.
@@ -80,7 +81,4 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 def shorten(text: str, longest: int = 200) -> str:
     """A text as part of a sentence: on one line, what does not print escaped, and cut."""
-    whole = text if len(text) <= longest else f"{text[:longest]}..."
-    if whole.isprintable():
-        return whole
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in whole)
+    return escape(text if len(text) <= longest else f"{text[:longest]}...")

@@ -90,7 +90,9 @@ def from_printable(text: str) -> bytes:
     head, *rest = text.split("\\x")
     pieces = [head.encode()]
     for piece in rest:
-        if len(piece) < 2 or not set(piece[:2]) <= set(hexdigits):  # int() takes signs, spaces and other digits too
+        if len(piece) < 2 or not set(piece[:2]) <= set(
+            hexdigits
+        ):  # int() takes signs, spaces and other digits too
             raise ValueError(f"{piece[:2]!r} are not two hexadecimal digits")
         pieces += [bytes([int(piece[:2], 16)]), piece[2:].encode()]
     return b"".join(pieces)

@@ -94,7 +94,7 @@ def build_spec(
     graphs = [_graph(spec, method, size) for method, size in wanted]
     spec = replace(spec, outputs=graphs[0].classes)
     if not predicted:
-        names = settings.classes if class_list is None else _read_class_list(class_list)
+        names = settings.classes if class_list is None else read_class_list(class_list)
         where = f"the class list of {model}" if class_list is None else f"--class-list {class_list}"
         spec = replace(spec, class_map=map_classes(classes, spec.outputs, names, where))
     spec = replace(spec, device=resolve_device(device, [graph.data for graph in graphs], warn))
@@ -238,7 +238,8 @@ def _graph(spec: ClassifierSpec, method: str, size: int | None) -> SaliencyGraph
     )
 
 
-def _read_class_list(file: Path) -> list[str]:
+def read_class_list(file: Path) -> list[str]:
+    """The names in a file, one a line, without empty ones; raises UserError."""
     try:
         lines = read_text(file, LARGEST_LIST).split("\n")
     except OSError as error:
