@@ -186,20 +186,20 @@ def archives_of(members: dict[str, bytes]) -> Kind:
 
 
 def with_field(data: bytes, rng: Rng) -> bytes:
-    """An archive with another size, type or name in one of its headers."""
+    """An archive with another size, type, size and type, or name in one of its headers."""
     changed = bytearray(data)
     starts = [at for at in range(0, len(data) - 511, 512) if data[at + 257 : at + 262] == b"ustar"]
     if starts:
         at = starts[int(rng.integers(len(starts)))]
-        which = int(rng.integers(3))
-        if which == 0:
+        which = int(rng.integers(4))
+        if which in (0, 3):
             sizes = [2**63, 2**70, 2**88 - 1, 2**31, 1 << 20, 1, 511, 2**95 - 1]
             size = sizes[int(rng.integers(len(sizes)))]
             changed[at + 124 : at + 136] = b"\x80" + size.to_bytes(12, "big")[1:]
-        elif which == 1:
+        if which in (1, 3):
             kinds = b"01234567xXgKLSVMDNA\0\xff"
             changed[at + 156] = kinds[int(rng.integers(len(kinds)))]
-        else:
+        if which == 2:
             names = [b"../x.jpg\0", b"/x.jpg\0", b"a/\xff.jpg\0", b"a/.x.jpg\0", b"\0", b"x.cls\0"]
             name = names[int(rng.integers(len(names)))]
             changed[at : at + len(name)] = name
