@@ -7,9 +7,8 @@ import os
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from augcli.dataset.labels import (
     SoftLabel,
@@ -31,29 +30,17 @@ _TOLERANCE = 1e-6
 _LONGEST_ROW = 16 * MIB
 
 
-def _no_booleans(value: Any) -> Any:
-    """JSON's true is no 1."""
-    if any(isinstance(one, bool) for one in (value if isinstance(value, list) else [value])):
-        raise ValueError("true and false are no numbers")
-    return value
-
-
-Id = Annotated[int, BeforeValidator(_no_booleans)]
-Ids = Annotated[list[int], BeforeValidator(_no_booleans)]
-Weights = list[Annotated[float, Field(strict=True)]]
-
-
 class _Row(BaseModel):
-    """What is read of a row; the rest of it is not looked at."""
+    """What is read of a row; the rest of it is not looked at. Neither true nor "1" is 1."""
 
-    model_config = ConfigDict(extra="ignore", defer_build=True)
+    model_config = ConfigDict(extra="ignore", strict=True, defer_build=True)
 
     file_name: str
-    label: Id | None = None
+    label: int | None = None
     class_name: str | None = None
-    label_ids: Ids | None = None
-    label_weights: Weights | None = None
-    soft_label: Weights | None = None
+    label_ids: list[int] | None = None
+    label_weights: list[float] | None = None
+    soft_label: list[float] | None = None
 
 
 _KEYS = tuple(f'"{name}"'.encode() for name in _Row.model_fields)
