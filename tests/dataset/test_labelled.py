@@ -110,7 +110,7 @@ def test_names_that_no_list_of_classes_holds(tmp_path: Path, name: str) -> None:
         ([GOOD, {"file_name": "x", "soft_label": [1e-7] * 10**6}], "line 2: its label weights"),
         ([GOOD, {"file_name": "x", "soft_label": [1e-6] * 10**6}], "line 2: class 2 is not one of"),
         ([{"file_name": "2.png", "label": True}], "line 1: label: Input should be a valid integer"),
-        ([{"file_name": "2.png", "label_ids": [True], "label_weights": [1]}], r"line 1: label_ids\.0"),
+        ([{"file_name": "x", "label_ids": [True], "label_weights": [1]}], r"line 1: label_ids\.0"),
         ([{"file_name": "2.png", "label": "1"}], "line 1: label: Input should be a valid integer"),
         ([{"file_name": "2.png", "label": 10**18}], "class 1000000000000000000 is not one"),
         ([{"file_name": "2.png", "label": -1}], "line 1: class -1 is not one of the 2 classes"),
