@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import signal
 import sys
@@ -51,6 +52,7 @@ def main() -> NoReturn:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Else Pydantic looks through all installed packages for plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+    _use_utf8()
     sys.unraisablehook = _stop_later
     try:
         _handle(_stop)
@@ -66,6 +68,17 @@ def main() -> NoReturn:
     gc.freeze()
     gc.disable()
     sys.exit(code)
+
+
+def _use_utf8() -> None:
+    """Print UTF-8, and start anew in Python's UTF-8 mode where the locale means other bytes by the
+    same name: neither the bytes of a run nor the names of its folders depend on the locale."""
+    if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode and sys.executable:
+        os.environ["PYTHONUTF8"] = "1"  # for processes started from here, too
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _run() -> int:

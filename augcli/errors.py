@@ -9,7 +9,29 @@ def one_line(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
-class UserError(Exception):
+# Characters of a sentence: names in it may be as long as a file system takes them.
+_LONGEST = 900
+
+
+def escape(text: str) -> str:
+    """A text on one line: what does not print, as newlines and half characters, is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class _Sentence(Exception):
+    """An exception with a message for people, which is one line, and not endless: of a longer one
+    the middle is left out."""
+
+    def __init__(self, message: str) -> None:
+        line = escape(message)
+        if len(line) > _LONGEST:
+            line = f"{line[: _LONGEST * 2 // 3]} ... {line[-_LONGEST // 3 + 5 :]}"
+        super().__init__(line)
+
+
+class UserError(_Sentence):
     """Wrong usage, configuration or device, found before any work: one sentence, exit code 2.
 
     The message names the thing, says where it stands, and what to do.
@@ -20,5 +42,5 @@ class UnreadableImage(Exception):
     """An input that cannot be decoded, with the reason: it costs itself, never the run."""
 
 
-class RunFailed(Exception):
+class RunFailed(_Sentence):
     """A run that cannot go on, as when its disk is full: one sentence, exit code 1, resumable."""

@@ -32,7 +32,10 @@ def open_regular(path: Path) -> BufferedReader:
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise UserError(f"{path} is not a regular file; give a file that can be read whole.")
+            raise UserError(
+                f"{path} is not a regular file; give a file that can be read whole, and write what"
+                " a pipe delivers to one first."
+            )
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -79,16 +82,28 @@ def read_json(path: Path, limit: int) -> Any:
 def parse_json(text: bytes | str) -> Any:
     """The value that a JSON text holds; raises ValueError where it is not JSON.
 
-    NaN and Infinity, which JSON does not have, and nesting beyond Python's stack are not JSON.
+    NaN and Infinity, which JSON does not have, a key that an object has twice, and nesting beyond
+    Python's stack are not JSON.
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(
+            text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repetition
+        )
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON value")
+
+
+def _refuse_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        keys = [key for key, _ in pairs]
+        again = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {again[:100]!r} stands in it twice")
+    return table
 
 
 def replace_file(path: Path, data: bytes | memoryview) -> None:

@@ -11,7 +11,7 @@ HOSTILE: list[Any] = [
     None, True, -1, 0, 2**63, -(2**70), 1e308, float("nan"), float("inf"), "", "x" * 300, "\0",
     "..", "../../etc/passwd", "/etc/passwd", "\\x2e\\x2e/up.jpg", "\\x2fetc/passwd", "\\xzz", "\\x",
     "\\x00.jpg", "\u2028", "[", [], {}, [None], [[1]], {"a": {"b": []}}, [1e400], "-r", "Ａ",
-    "$(touch x)", 10**30, [0] * 300,
+    "$(touch x)", 10**30, [0] * 300, 10**4000, "\n" * 400, "\ud800", "\x1b[2J", 1e-320, "0", "01",
 ]  # fmt: skip
 
 
@@ -35,6 +35,26 @@ def mutated_bytes(data: bytes, rng: np.random.Generator) -> bytes:
     else:
         broken[at : at + 4] = rng.choice([b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff"])
     return bytes(broken)
+
+
+# Pieces of text that some reader takes badly.
+PIECES = [
+    b"[" * 3000, b"{" * 3000, b'{"a":' * 1500, b"9" * 5000, b"0x" + b"f" * 5000, b"a." * 300,
+    b"NaN", b"-Infinity", b"1e999", b"true", b"null", b"\xef\xbb\xbf", b"\xff\xfe", b"\x00\xd8",
+    b"\0", b"\r", b"\n", b"\n\n", b'"', b"'", b'"' * 3, b"'" * 3, b"\\", b"\\ud800", b"\\u0000",
+    b"\\x", b",", b"#", b"=", b"[[steps]]\n", b"[classes.cat.cutmix]\n", b"1979-05-27", b"07:32:00",
+    b"\xe2\x80\xa8", b"\x1b[2J", b"x" * 70_000, b"../" * 10, b"/dev/zero", b"\t", b"\x7f", b"-1",
+    b"9" * 20,
+]  # fmt: skip
+
+
+def mutated_text(data: bytes, rng: np.random.Generator) -> bytes:
+    """Damage as of `mutated_bytes`, or one of PIECES put in, in place of a few bytes or not."""
+    if rng.random() < 0.5:
+        return mutated_bytes(data, rng)
+    at = int(rng.integers(len(data) + 1))
+    piece = PIECES[int(rng.integers(len(PIECES)))]
+    return data[:at] + piece + data[at + int(rng.integers(0, 6)) :]
 
 
 def mutated_values(value: Any, rng: np.random.Generator) -> Any:

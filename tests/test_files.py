@@ -37,7 +37,10 @@ def test_lines_have_a_limit_each(tmp_path: Path) -> None:
         list(read_lines(file, 4))
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "NaN", '{"a": Infinity}', "", "{"])
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, "NaN", '{"a": Infinity}', "", "{", "9" * 5000, '[{"a": 1, "b": 2, "a": 1}]'],
+)
 def test_what_is_not_json_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):
         parse_json(text)

@@ -5,13 +5,19 @@ Precedence: flag, then environment (AUGCLI_*), then file, then the built-in defa
 
 from __future__ import annotations
 
-import tomllib
+import math
+import os
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from augcli.errors import UserError
+from augcli.files import read_bytes
+from augcli.text import LARGEST_TOML, decode_text, parse_toml, shorten
+
+# The options that may be given several times.
+_LISTS = frozenset({"set"})
 
 Commands = Mapping[str, "Iterable[str] | Commands"]
 
@@ -21,7 +27,7 @@ def file_defaults(folder: Path, commands: Commands) -> dict[str, Any]:
 
     `commands` gives the parameter names of each command. A key at the top applies to each command
     that knows it, one in a table named after a command to that command alone. Raises UserError for
-    a file that is no TOML, and for an unknown key.
+    a file that cannot be read as TOML, for an unknown key, and for a value that no option takes.
     """
     file, table = _read(folder)
     return _defaults(table, commands, str(file)) if table else {}
@@ -42,7 +48,7 @@ def _defaults(table: Mapping[str, Any], commands: Commands, where: str) -> dict[
         settings = {key: value for key, value in named.items() if key in set(names)}
         for key, value in inner.items():
             settings[_checked(key, set(names), f"{where}, table {command}")] = value
-        defaults[command] = {key: _as_option(value) for key, value in settings.items()}
+        defaults[command] = {key: _as_option(key, value, where) for key, value in settings.items()}
     return defaults
 
 
@@ -55,18 +61,30 @@ def _every_name(commands: Commands) -> set[str]:
 
 def _read(folder: Path) -> tuple[Path, dict[str, Any]]:
     own, project = folder / "augcli.toml", folder / "pyproject.toml"
-    if own.is_file():
-        return own, _parse(own)
-    if project.is_file() and b"augcli" in project.read_bytes():
-        table = _parse(project).get("tool", {}).get("augcli", {})
-        return project, table if isinstance(table, dict) else {}
-    return own, {}
+    if os.path.lexists(own):
+        return own, _parse(own, _bytes(own))
+    data = _bytes(project) if os.path.lexists(project) else b""
+    if b"augcli" not in data:
+        return own, {}
+    table: Any = _parse(project, data)
+    for key in ("tool", "augcli"):
+        table = table.get(key, {})
+        if not isinstance(table, dict):
+            raise UserError(f"{project.name}: {key} is no table; write [tool.augcli].")
+    return project, table
 
 
-def _parse(file: Path) -> dict[str, Any]:
+def _bytes(file: Path) -> bytes:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        return read_bytes(file, LARGEST_TOML)
+    except OSError as error:
+        raise UserError(f"{file.name} cannot be read: {error.strerror}.") from error
+
+
+def _parse(file: Path, data: bytes) -> dict[str, Any]:
+    try:
+        return parse_toml(decode_text(data))
+    except ValueError as error:
         raise UserError(f"{file.name} cannot be read as TOML: {error}.") from error
 
 
@@ -74,14 +92,30 @@ def _checked(key: str, known: set[str], where: str) -> str:
     name = key.replace("-", "_")
     if name in known:
         return name
-    near = get_close_matches(name, known, 1)
+    near = get_close_matches(name[:100], known, 1)
     hint = f"; did you mean '{near[0].replace('_', '-')}'?" if near else "."
-    raise UserError(f"{where}: there is no option '{key}'{hint}")
+    raise UserError(f"{where}: there is no option '{shorten(key)}'{hint}")
 
 
-def _as_option(value: Any) -> Any:
-    """A TOML value as the command line takes it: a table is a list of key=value, and a number is
-    text, so that a fraction is not cut to a whole number nor `true` taken for 1."""
+def _as_option(key: str, value: Any, where: str) -> Any:
+    """A TOML value as the command line takes it: a table is a list of key=value."""
+    if key not in _LISTS:
+        return _scalar(key, value, where)
     if isinstance(value, dict):
-        return [f"{key}={setting}" for key, setting in value.items()]
-    return str(value) if isinstance(value, bool | int | float) else value
+        return [f"{name}={_scalar(key, setting, where)}" for name, setting in value.items()]
+    if isinstance(value, list):
+        return [_scalar(key, setting, where) for setting in value]
+    raise UserError(f"{where}: {key} is a table, as in {key} = {{ alpha = 0.4 }}.")
+
+
+def _scalar(key: str, value: Any, where: str) -> Any:
+    """A text, or a number as text, so that a fraction is not cut to a whole number; a boolean as
+    text, which only switches take."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    is_text = isinstance(value, str) and "\0" not in value
+    is_number = isinstance(value, int | float) and math.isfinite(value)
+    if not is_text and not is_number:
+        told = shorten(str(value), 60)
+        raise UserError(f"{where}: {key.replace('_', '-')} is text or a number, not {told}.")
+    return value if isinstance(value, str) else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,6 +122,7 @@ def generate(
     check_out(out, folder, resume=resume, overwrite=overwrite)
     check_apart(out, listing)
     check_sources(listing, pipeline, source, pair)
+    _warn_of_alike(shown, listing.classes)
     if include_originals is Originals.link and listing.spans is not None:
         raise UserError(
             f"--include-originals link cannot link to what lies in the archive {source}; copy it."
@@ -175,6 +177,21 @@ def generate(
     _show_outcome(shown, run, out, outcome)
     if outcome.skipped > max_errors:
         raise typer.Exit(1)
+
+
+def _warn_of_alike(shown: Output, classes: Sequence[str]) -> None:
+    """Name classes whose folders in OUT would be one on file systems that ignore case."""
+    from augcli.dataset.labels import classes_alike
+    from augcli.text import shorten
+
+    alike = classes_alike(classes)
+    if alike:
+        names = " and ".join(shorten(name, 80) for name in alike[0][:3])
+        more = f" (and {len(alike) - 1} more such groups)" if len(alike) > 1 else ""
+        shown.warn(
+            f"the classes {names}{more} differ only in case or Unicode normal form; some file"
+            " systems would hold their folders for one."
+        )
 
 
 def _show_plan(shown: Output, run: Run, out: Path) -> None:

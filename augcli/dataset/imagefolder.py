@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from augcli.dataset.labels import printable
+from augcli.dataset.labels import printable, shown
 from augcli.dataset.listing import Listing, ListingBuilder
 from augcli.errors import UserError
 
@@ -24,7 +24,8 @@ def read_image_folder(source: Path) -> Listing:
     """List an image folder: each folder in SOURCE is a class, images lie at any depth inside it.
 
     One `scandir` pass; symbolic links are followed, a folder is listed once a class. Entries are
-    sorted by name, so the order never depends on the file system.
+    sorted by name, so the order never depends on the file system. A folder that is removed
+    meanwhile holds nothing.
     Raises UserError where there is no folder, no class folder or no image.
     """
     if not source.exists():
@@ -40,7 +41,7 @@ def read_image_folder(source: Path) -> Listing:
             if _add_class(builder, root, top, len(classes)):
                 classes.append(printable(top))
     except OSError as error:
-        where = printable(os.fsencode(error.filename or source))
+        where = shown(os.fsencode(error.filename or source))
         raise UserError(f"{where} in SOURCE cannot be read: {error.strerror}.") from error
     if not classes:
         raise UserError(_nothing(source, folders, loose))
@@ -52,11 +53,14 @@ def _add_class(builder: ListingBuilder, root: bytes, top: bytes, class_id: int) 
     pending, seen, any_image = [top], set[tuple[int, int]](), False
     while pending:
         folder = pending.pop()
-        status = os.stat(root + b"/" + folder)  # noqa: PTH116
-        if (status.st_dev, status.st_ino) in seen:  # a link back to a folder that was listed
+        try:
+            status = os.stat(root + b"/" + folder)  # noqa: PTH116
+            if (status.st_dev, status.st_ino) in seen:  # a link back to a folder that was listed
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            inner, images = _scan(root + b"/" + folder)
+        except (FileNotFoundError, NotADirectoryError):
             continue
-        seen.add((status.st_dev, status.st_ino))
-        inner, images = _scan(root + b"/" + folder)
         if images:
             any_image = True
             number = builder.folder(folder)

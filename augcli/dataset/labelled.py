@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,21 +15,25 @@ from augcli.dataset.labels import (
     class_index,
     from_printable,
     one_hot,
-    printable,
+    shown,
     split_lines,
 )
 from augcli.dataset.listing import Listing, ListingBuilder, first_repeated
 from augcli.errors import UserError
+from augcli.files import MIB, parse_json, read_lines
+from augcli.text import LARGEST_LIST, read_text, shorten
 
 MANIFEST = "metadata.jsonl"
 _CLASSES = "classes.txt"
 _TOLERANCE = 1e-6
+# Bytes of a row: a million weights fit.
+_LONGEST_ROW = 16 * MIB
 
 
 class _Row(BaseModel):
-    """What is read of a row; the rest of it is not looked at."""
+    """What is read of a row; the rest of it is not looked at. Neither true nor "1" is 1."""
 
-    model_config = ConfigDict(extra="ignore", defer_build=True)
+    model_config = ConfigDict(extra="ignore", strict=True, defer_build=True)
 
     file_name: str
     label: int | None = None
@@ -38,10 +43,14 @@ class _Row(BaseModel):
     soft_label: list[float] | None = None
 
 
+_KEYS = tuple(f'"{name}"'.encode() for name in _Row.model_fields)
+
+
 def find_manifest(source: Path) -> Path | None:
-    """The manifest of an earlier output (SOURCE/train) or of a folder of images, if any."""
+    """The manifest of an earlier output (SOURCE/train) or of a folder of images, if any, whatever
+    kind of file it is."""
     for folder in (source / "train", source):
-        if (folder / MANIFEST).is_file():
+        if os.path.lexists(folder / MANIFEST):
             return folder / MANIFEST
     return None
 
@@ -52,21 +61,28 @@ def read_labelled(manifest: Path) -> Listing:
     A row needs `file_name` (below the manifest's folder) and one of: `label_ids` with
     `label_weights`, `soft_label`, `label`, or `class_name`. Class names come from `classes.txt`
     beside the manifest or above it, else from `class_name`. Raises UserError, with the line, for a
-    row that is none, leaves the folder, or has a label outside the classes.
+    row that is none, leaves the folder, or has a label outside the classes, and for a class that
+    has no name of its own.
     """
     classes = _classes(manifest)
-    for class_name in classes:
+    ids: dict[str, int] = {}
+    for class_id, class_name in enumerate(classes):
         if not class_name or any(ord(character) < 0x20 for character in class_name):
-            raise UserError(f"{manifest}: {class_name!r} is no name of a class; mend it.")
-    ids = {name: class_id for class_id, name in enumerate(classes)}
+            told = shorten(repr(class_name))
+            raise UserError(f"{manifest}: {told} is no name of a class; fix it.")
+        if ids.setdefault(class_name, class_id) != class_id:
+            raise UserError(
+                f"{manifest}: class {ids[class_name]} and class {class_id} are both named"
+                f" {shorten(class_name)}; give each a name of its own."
+            )
     builder = ListingBuilder()
     soft_ids, soft_weights, soft_ends = array("i"), array("d"), array("q")
     for number, row in enumerate(_rows(manifest), 1):
         where = f"{manifest}, line {number}"
         path = _below(row.file_name)
         if path is None:
-            told = row.file_name[:200]
-            raise UserError(f"{where}: the file name {told!r} leaves its folder; mend it.")
+            told = shorten(repr(row.file_name))
+            raise UserError(f"{where}: the file name {told} leaves its folder; fix it.")
         label = _label(row, ids, len(classes), where)
         folder, _, name = path.rpartition(b"/")
         builder.add(builder.folder(folder), name, label.dominant)
@@ -78,9 +94,9 @@ def read_labelled(manifest: Path) -> Listing:
     listing = builder.finish(manifest.parent, classes, (soft_ids, soft_weights, soft_ends))
     again = first_repeated(listing)
     if again is not None:
-        told = printable(listing.relative_path(again))
+        told = shown(listing.relative_path(again))
         raise UserError(
-            f"{manifest}, line {again + 1}: the file {told!r} stands there twice; remove one."
+            f"{manifest}, line {again + 1}: the file '{told}' stands there twice; remove one."
         )
     return listing
 
@@ -99,16 +115,21 @@ def _below(file_name: str) -> bytes | None:
 
 def _rows(manifest: Path) -> Iterator[_Row]:
     try:
-        with manifest.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    yield _Row.model_validate_json(line)
-                except ValidationError as error:
-                    first = error.errors()[0]
-                    where = ".".join(map(str, first["loc"])) or "the line"
-                    raise UserError(
-                        f"{manifest}, line {number}: {where}: {first['msg']}; mend or remove it."
-                    ) from error
+        for number, line in enumerate(read_lines(manifest, _LONGEST_ROW), 1):
+            try:
+                if b"\\u" in line or any(line.count(key) > 1 for key in _KEYS):
+                    parse_json(line)  # which refuses a key that stands there twice
+                yield _Row.model_validate_json(line)
+            except ValidationError as error:
+                first = error.errors(include_input=False, include_url=False)[0]
+                where = ".".join(map(str, first["loc"])) or "the line"
+                raise UserError(
+                    f"{manifest}, line {number}: {where}: {first['msg']}; fix or remove it."
+                ) from error
+            except ValueError as error:
+                raise UserError(
+                    f"{manifest}, line {number}: {shorten(str(error))}; fix or remove it."
+                ) from error
     except OSError as error:
         raise UserError(f"{manifest} cannot be read: {error.strerror}.") from error
 
@@ -116,27 +137,34 @@ def _rows(manifest: Path) -> Iterator[_Row]:
 def _classes(manifest: Path) -> tuple[str, ...]:
     for folder in (manifest.parent, manifest.parent.parent):
         file = folder / _CLASSES
-        if file.is_file():
+        if os.path.lexists(file):
             try:
-                return tuple(split_lines(file.read_text(encoding="utf-8")))
-            except (OSError, UnicodeDecodeError) as error:
+                return tuple(split_lines(read_text(file, LARGEST_LIST)))
+            except (OSError, ValueError) as error:
                 raise UserError(f"{file} cannot be read: {error}.") from error
     named: dict[int, str | None] = {}
     names: set[str] = set()
     empty = True
-    for row in _rows(manifest):
+    for number, row in enumerate(_rows(manifest), 1):
         empty = False
-        if row.label is not None:
+        if row.label is not None and named.setdefault(row.label, row.class_name) is None:
             named[row.label] = row.class_name
         if row.class_name is not None:
             names.add(row.class_name)
+            if row.label is not None and named[row.label] != row.class_name:
+                raise UserError(
+                    f"{manifest}, line {number}: label {shorten(str(row.label))} is named"
+                    f" {shorten(row.class_name)}, and before {shorten(str(named[row.label]))}; fix"
+                    f" one, or put a {_CLASSES} with one class a line beside it."
+                )
     if empty:
         raise UserError(_no_rows(manifest))
     if named and None not in named.values() and set(named) == set(range(len(named))):
         return tuple(str(named[class_id]) for class_id in range(len(named)))
-    if not names:
+    if named or not names:
         raise UserError(
-            f"{manifest} names no classes; put a {_CLASSES} with one class a line beside it."
+            f"{manifest} does not name all its classes; put a {_CLASSES} with one class a line"
+            " beside it."
         )
     return class_index(names)
 
@@ -160,8 +188,10 @@ def _label(row: _Row, ids: dict[str, int], classes: int, where: str) -> SoftLabe
     whole = len(label.ids) == len(label.weights) > 0 and len(set(label.ids)) == len(label.ids)
     positive = all(math.isfinite(weight) and weight > 0.0 for weight in label.weights)
     if not whole or not positive or abs(sum(label.weights) - 1.0) > _TOLERANCE:
-        raise UserError(f"{where}: its label weights are not positive with the sum 1; mend them.")
+        raise UserError(f"{where}: its label weights are not positive with the sum 1; fix them.")
     outside = [i for i in label.ids if not 0 <= i < classes]
     if outside:
-        raise UserError(f"{where}: class {outside[0]} is not one of the {classes} classes.")
+        raise UserError(
+            f"{where}: class {shorten(str(outside[0]))} is not one of the {classes} classes."
+        )
     return label

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from string import hexdigits
 from typing import NamedTuple
 from urllib.parse import quote
+
+from augcli.text import shorten
 
 # Bytes; file systems take 255 of them in a name.
 _LONGEST_FOLDER = 240
@@ -76,11 +80,20 @@ def _escaped(character: str) -> str:
     return character
 
 
+def shown(name: bytes) -> str:
+    """A file or class name as part of a sentence: printable, and cut."""
+    return shorten(printable(name))
+
+
 def from_printable(text: str) -> bytes:
     """The bytes that `printable` was given; raises ValueError for text that it does not return."""
     head, *rest = text.split("\\x")
     pieces = [head.encode()]
     for piece in rest:
+        if len(piece) < 2 or not set(piece[:2]) <= set(
+            hexdigits
+        ):  # int() takes signs, spaces and other digits too
+            raise ValueError(f"{piece[:2]!r} are not two hexadecimal digits")
         pieces += [bytes([int(piece[:2], 16)]), piece[2:].encode()]
     return b"".join(pieces)
 
@@ -113,9 +126,19 @@ def split_lines(text: str) -> list[str]:
 
 
 def label_index(names: Iterable[str]) -> tuple[str, ...]:
-    """Class names in id order where somebody wrote labels down: numbers by their value, else names
-    by code point."""
+    """Class names in id order where somebody wrote labels down: numbers by their value (`01` is
+    another name than `1`, and stands before it), else names by code point."""
     found = set(names)
     if all(name.isascii() and name.isdecimal() and len(name) < 19 for name in found):
-        return tuple(sorted(found, key=int))
+        return tuple(sorted(found, key=lambda name: (int(name), name)))
     return class_index(found)
+
+
+def classes_alike(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Groups of class names that differ only in case or in Unicode normal form, each in the order
+    given: some file systems hold their folders for one."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        folded = unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+        groups.setdefault(folded, []).append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]

@@ -97,12 +97,14 @@ def sample_id(relative: bytes) -> str:
 
 
 def first_repeated(listing: Listing) -> int | None:
-    """The index at which a file stands for the second time, if any does; some 30 bytes a file
+    """The first index at which a file stands for the second time, if any does; some 30 bytes a file
     meanwhile."""
     count = len(listing)
     hashes = np.fromiter((hash(listing.relative_path(i)) for i in range(count)), np.int64, count)
     order = np.argsort(hashes, kind="stable")
-    for at in np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]]):
+    # The order of hashes is another in each process, that of the files is not.
+    alike = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
+    for at in alike[np.argsort(order[alike + 1])]:
         first, second = order[at : at + 2].tolist()
         if listing.relative_path(first) == listing.relative_path(second):
             return second

@@ -17,7 +17,7 @@ def list_source(source: Path) -> Listing:
     Raises UserError.
     """
     try:
-        if source.is_file():
+        if source.exists() and not source.is_dir():
             from augcli.dataset.table import is_table, read_table
             from augcli.dataset.tar import is_tar, read_tar
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from array import array
 from collections.abc import Iterator
@@ -11,13 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from augcli.dataset.labels import label_index, printable
+from augcli.dataset.labels import label_index, printable, shown
 from augcli.dataset.listing import Listing, ListingBuilder, first_repeated
 from augcli.errors import UserError
+from augcli.files import MIB, open_regular, size_text
+from augcli.text import refuse_utf16
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _PATH_COLUMNS = ("path", "file_name", "filename", "image")
 _LABEL_COLUMNS = ("label", "class", "class_name")
+# Characters of a row, which may go over several lines. The csv module bounds a field, at 131,072.
+_LONGEST_ROW = MIB
 
 
 def is_table(source: Path) -> bool:
@@ -39,9 +44,9 @@ def read_table(source: Path) -> Listing:
     for where, path, label in _rows(source):
         folder, _, name = os.path.normpath(path).rpartition(b"/")
         if name in (b"", b".", b"..") or b"\0" in path:
-            raise UserError(f"{where}: {printable(path)} is no path of an image; mend it.")
+            raise UserError(f"{where}: {shown(path)} is no path of an image; fix it.")
         if not label:
-            raise UserError(f"{where}: {printable(path)} has no label; add one.")
+            raise UserError(f"{where}: {shown(path)} has no label; add one.")
         builder.add(builder.folder(folder), name, 0)
         labels.append(numbers.setdefault(printable(label), len(numbers)))
     if not labels:
@@ -53,35 +58,53 @@ def read_table(source: Path) -> Listing:
     listing = replace(listing, class_of=ids[np.frombuffer(labels, np.int32)])
     again = first_repeated(listing)
     if again is not None:
-        told = printable(listing.relative_path(again))
-        raise UserError(f"SOURCE {source} names {told} twice; remove one of its lines.")
+        twice = shown(listing.relative_path(again))
+        raise UserError(f"SOURCE {source} names {twice} twice; remove one of its lines.")
     return listing
 
 
 def _rows(source: Path) -> Iterator[tuple[str, bytes, bytes]]:
     """(where, path, label) of each row below the header; empty lines are passed over."""
-    number = 1
+    number = length = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal length
+        while line := file.readline(_LONGEST_ROW + 1):
+            length += len(line)
+            if length > _LONGEST_ROW:
+                raise UserError(
+                    f"{source}: the row at line {number + 1} is longer than"
+                    f" {size_text(_LONGEST_ROW)}; is a quotation mark missing?"
+                )
+            yield line
+
     try:
-        with source.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            reader = csv.reader(file, delimiter=_DELIMITERS[source.suffix.lower()], strict=True)
+        with open_regular(source) as opened:
+            refuse_utf16(opened.read(4))
+            opened.seek(0)
+            file = io.TextIOWrapper(opened, "utf-8-sig", "surrogateescape", newline="")
+            reader = csv.reader(lines(), delimiter=_DELIMITERS[source.suffix.lower()], strict=True)
             header = next(reader, [])
             path_at = _column(header, _PATH_COLUMNS, source)
             label_at = _column(header, _LABEL_COLUMNS, source)
+            number, length = reader.line_num, 0
             for row in reader:
-                number = reader.line_num
+                number, length = reader.line_num, 0
                 if not row:
                     continue
                 where = f"{source}, line {number}"
                 if len(row) != len(header):
                     raise UserError(
                         f"{where}: it has {len(row)} columns, and the first line {len(header)};"
-                        " mend it."
+                        " fix it."
                     )
                 path, label = (row[at].encode("utf-8", "surrogateescape")
                                for at in (path_at, label_at))  # fmt: skip
                 yield where, path, label.strip()
     except csv.Error as error:
-        raise UserError(f"{source}, line {number} or the next: {error}; mend it.") from error
+        raise UserError(f"{source}, line {max(number, 1)} or the next: {error}; fix it.") from error
+    except ValueError as error:
+        raise UserError(f"{source} cannot be read: {error}.") from error
     except OSError as error:
         raise UserError(f"{source} cannot be read: {error.strerror}.") from error
 

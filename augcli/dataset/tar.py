@@ -18,14 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from augcli.dataset.imagefolder import SUFFIXES, is_image_name
-from augcli.dataset.labels import label_index, printable
+from augcli.dataset.labels import label_index, printable, shown
 from augcli.dataset.listing import Listing, ListingBuilder, first_repeated
 from augcli.errors import UnreadableImage, UserError
+from augcli.files import open_regular, size_text
 
 _BLOCK = tarfile.BLOCKSIZE
-# More than a name or a label ever needs; a header that claims more is hostile.
+# More bytes than a record of names, a name or a label ever needs; one that has more is hostile.
 _LARGEST_RECORD = 1 << 20
+_LONGEST_NAME = 1 << 16
 _LARGEST_LABEL = 255
+# Digits of a number in a record.
+_LONGEST_NUMBER = 20
 
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",
@@ -65,7 +69,7 @@ def is_tar(source: Path) -> bool:
     """Whether a file is a tar archive, compressed or not, by its name or its first bytes."""
     if source.suffix.lower() == ".tar" or ".tar." in source.name.lower():
         return True
-    with source.open("rb") as file:
+    with open_regular(source) as file:
         return file.read(_BLOCK)[_MAGIC_AT : _MAGIC_AT + len(_MAGIC)] == _MAGIC
 
 
@@ -77,10 +81,10 @@ def read_tar(source: Path) -> Listing:
     the label of `key.jpg` stands in `key.cls`, or in `key.json` as `label`, `cls`, `class` or
     `class_name`. Links, devices and sparse files are listed, and refused when they are read.
     Raises UserError for an archive that is compressed, breaks off, climbs out of itself, holds a
-    name twice, or has no image or an image without a label.
+    name twice, or has no image or an image without a label, and for what is no regular file.
     """
     try:
-        with source.open("rb") as file:
+        with open_regular(source) as file:
             magic = file.read(_BLOCK)
             for start, kind in _COMPRESSED.items():
                 if magic.startswith(start):
@@ -99,8 +103,8 @@ def read_tar(source: Path) -> Listing:
     listing = gathered.samples(source) if gathered.is_webdataset else gathered.folders(source)
     again = first_repeated(listing)
     if again is not None:
-        told = printable(listing.relative_path(again))
-        raise UserError(f"SOURCE {source} holds {told} twice; make the archive anew.")
+        name = shown(listing.relative_path(again))
+        raise UserError(f"SOURCE {source} holds {name} twice; make the archive anew.")
     return listing
 
 
@@ -109,7 +113,7 @@ def read_member(archive: bytes, span: tuple[int, int]) -> bytes:
     offset, size = span
     if offset == _NO_FILE:
         raise UnreadableImage(_REASONS[size])
-    with open(archive, "rb", buffering=0) as file:  # noqa: PTH123 - called often
+    with open(archive, "rb", buffering=0, opener=_open_at_once) as file:
         file.seek(offset)
         data = file.read(size)
         while len(data) < size and (more := file.read(size - len(data))):
@@ -117,6 +121,11 @@ def read_member(archive: bytes, span: tuple[int, int]) -> bytes:
     if len(data) < size:
         raise UnreadableImage("the archive ends inside it")
     return data
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting, should a pipe have taken its place."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 @dataclass(slots=True)
@@ -188,8 +197,8 @@ class _Gathered:
                 continue
             if number < 0:
                 raise UserError(
-                    f"SOURCE {source}: {printable(relative)} has no label; put a .cls, or a .json"
-                    " with a label, right beside it."
+                    f"SOURCE {source}: {shown(relative)} has no label; put a .cls, or a .json with"
+                    f" a label, right beside it (at most {_LARGEST_LABEL} bytes)."
                 )
             builder.add(builder.folder(folder), name, of_label[number])
             spans.extend(self.spans[2 * index : 2 * index + 2])
@@ -211,13 +220,14 @@ def _label(data: bytes, is_class: bool) -> str | None:
         text = data.strip()
     else:
         try:
-            told = json.loads(data)
-        except (ValueError, RecursionError):
+            values = json.loads(data)
+            keys = [key for key in _LABEL_KEYS if key in values] if isinstance(values, dict) else []
+            value = values[keys[0]] if keys else None
+            if isinstance(value, bool) or not isinstance(value, int | str):
+                return None
+            text = str(value).strip().encode("utf-8", "surrogateescape")
+        except (ValueError, RecursionError):  # also of half a character, and of a million digits
             return None
-        found = [told[key] for key in _LABEL_KEYS if key in told] if isinstance(told, dict) else []
-        if not found or isinstance(found[0], bool) or not isinstance(found[0], int | str):
-            return None
-        text = str(found[0]).strip().encode("utf-8", "surrogateescape")
     return printable(text) if 0 < len(text) <= _LARGEST_LABEL else None
 
 
@@ -234,27 +244,31 @@ def _members(file: BinaryIO, source: Path) -> Iterator[_Member]:
             return
         try:
             info = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
-            size = _size(info, extended)
+            is_beside = info.type in _BESIDE_A_MEMBER
+            size = _size(info, {} if is_beside else extended)
             data = at + _BLOCK
             if info.type == tarfile.GNUTYPE_SPARSE:
                 data = _behind_map(file, header, data)
+            record = _record(file, data, size) if is_beside else b""
             if info.type in _PAX:
-                extended = _pax(_record(file, data, size))
+                extended = _pax(record)
+            elif info.type == tarfile.XGLTYPE:
+                _refuse_for_all(_pax(record))
             elif info.type == tarfile.GNUTYPE_LONGNAME:
-                long_name = _record(file, data, size).rstrip(b"\0")
+                long_name = record.rstrip(b"\0")
         except (tarfile.HeaderError, ValueError) as error:
             raise UserError(
                 f"SOURCE {source} is no whole tar archive: the header at byte {at} is broken"
                 f" ({error}); copy it again."
             ) from error
         at = data + -(-size // _BLOCK) * _BLOCK
-        if info.type in _BESIDE_A_MEMBER:
+        if is_beside:
             continue
         written = info.name.encode("utf-8", "surrogateescape")
-        told = extended.get(b"GNU.sparse.name") or extended.get(b"path") or long_name or written
+        full = extended.get(b"GNU.sparse.name") or extended.get(b"path") or long_name or written
         if data + size > end:
-            raise UserError(f"SOURCE {source} breaks off inside {printable(told)}; copy it again.")
-        name = _checked(told, source)
+            raise UserError(f"SOURCE {source} breaks off inside {shown(full)}; copy it again.")
+        name = _checked(full, source)
         is_sparse = any(key.startswith(b"GNU.sparse.") for key in extended)
         long_name, extended = b"", {}
         if info.type == tarfile.DIRTYPE or not name:
@@ -273,20 +287,39 @@ def _size(info: tarfile.TarInfo, extended: dict[bytes, bytes]) -> int:
     """Bytes of data behind a header; raises ValueError."""
     if info.type in _WITHOUT_DATA:
         return 0
-    size = int(extended.get(b"size", info.size))
+    size = _number(extended[b"size"]) if b"size" in extended else info.size
     if size < 0:
         raise ValueError("its size is negative")
     return size
 
 
+def _number(digits: bytes) -> int:
+    """A decimal number of a record; raises ValueError."""
+    if len(digits) > _LONGEST_NUMBER or not digits.removeprefix(b"-").isdigit():
+        raise ValueError("a number in a record is none")
+    return int(digits)
+
+
+def _refuse_for_all(record: dict[bytes, bytes]) -> None:
+    """Raise ValueError for a global header that names or resizes the members behind it."""
+    for key in record:
+        if key in (b"path", b"size") or key.startswith(b"GNU.sparse."):
+            raise ValueError(f"a global header sets {shown(key)} of all members")
+
+
 def _checked(name: bytes, source: Path) -> bytes:
     """A member's path without `.` and doubled slashes; empty for hidden ones. Raises UserError for
     one that leaves the archive."""
+    if len(name) > _LONGEST_NAME:
+        raise UserError(
+            f"SOURCE {source}: the name of the member {shown(name)} is longer than"
+            f" {size_text(_LONGEST_NAME)}; shorten it."
+        )
     parts = [part for part in name.split(b"/") if part not in (b"", b".")]
     if name.startswith(b"/") or b".." in parts or b"\0" in name:
         raise UserError(
-            f"SOURCE {source}: the member {printable(name)} leaves the archive; make it anew with"
-            " names below one folder."
+            f"SOURCE {source}: the member {shown(name)} leaves the archive; make it anew with names"
+            " below one folder."
         )
     return b"" if any(part.startswith(b".") for part in parts) else b"/".join(parts)
 
@@ -307,7 +340,10 @@ def _record(file: BinaryIO, at: int, size: int) -> bytes:
     """The data of an extended header; raises ValueError."""
     if size > _LARGEST_RECORD:
         raise ValueError(f"an extended header of {size} bytes")
-    return _read(file, at, size)
+    record = _read(file, at, size)
+    if len(record) < size:
+        raise ValueError("it breaks off")
+    return record
 
 
 def _pax(record: bytes) -> dict[bytes, bytes]:
@@ -316,7 +352,7 @@ def _pax(record: bytes) -> dict[bytes, bytes]:
     at = 0
     while at < len(record):
         digits, space, _ = record[at : at + 20].partition(b" ")
-        length = int(digits)
+        length = _number(digits)
         line = record[at + len(digits) + 1 : at + length]
         key, equals, value = line.partition(b"=")
         fits = len(digits) + 1 < length <= len(record) - at

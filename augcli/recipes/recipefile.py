@@ -24,13 +24,11 @@ alpha = 1.0
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from augcli.errors import UserError
-from augcli.files import read_bytes
 from augcli.recipes.catalogue import (
     build_recipe,
     closest,
@@ -41,13 +39,16 @@ from augcli.recipes.catalogue import (
 from augcli.recipes.keep import Keep, build_keep
 from augcli.recipes.pipeline import Pipeline, Step
 from augcli.recipes.recipe import Recipe
+from augcli.text import LARGEST_TOML, parse_toml, read_text, shorten
 
 _TOP = ("name", "label_smoothing", "steps", "classes")
-_LARGEST_FILE = 1 << 20
+# Recipes in one step's one_of, and in all steps, counted again for each class that changes options.
+_MOST_STEPS, _MOST_RECIPES, _MOST_IN_ALL = 100, 100, 100_000
+# Characters; the name stands in each row of a manifest.
 _LONGEST_NAME = 200
-_MOST_STEPS, _MOST_RECIPES = 100, 100
 _MOST_WEIGHT = 1_000_000
 _MOST_SOURCES = 1024
+_LONGEST_MESSAGE = 600
 Table = dict[str, Any]
 
 
@@ -57,12 +58,10 @@ def read_recipe_file(file: Path) -> Pipeline:
     Raises UserError, with file, line, key and the closest right name, where it describes none.
     """
     try:
-        text = read_bytes(file, _LARGEST_FILE).decode()
-        table = tomllib.loads(text)
+        text = read_text(file, LARGEST_TOML)
+        table = parse_toml(text)
     except OSError as error:
         raise UserError(f"Recipe file {file} cannot be read: {error.strerror}.") from error
-    except RecursionError as error:
-        raise UserError(f"Recipe file {file} is nested too deeply.") from error
     except ValueError as error:
         raise UserError(f"Recipe file {file} is not TOML: {error}.") from error
     return _Reader(file, text).pipeline(table)
@@ -83,16 +82,18 @@ class _Reader:
         if not isinstance(steps, list) or not steps or not all(isinstance(s, dict) for s in steps):
             raise self._error("it has no [[steps]], which a recipe file needs", "steps")
         if len(steps) > _MOST_STEPS:
-            raise self._error(f"it has {len(steps)} steps, more than {_MOST_STEPS}", "steps")
-        name = table.get("name", self._file.stem)
-        if not isinstance(name, str) or not name:
-            raise self._error("name is text", "name")
-        if len(name) > _LONGEST_NAME:
-            raise self._error(f"name has more than {_LONGEST_NAME} characters", "name")
+            raise self._error(f"it has {len(steps)} steps, and may have {_MOST_STEPS}", "steps")
+        name = table.get("name", _name_of(self._file))
+        if not isinstance(name, str) or not name or len(name) > _LONGEST_NAME:
+            raise self._error(f"name is text of at most {_LONGEST_NAME} characters", "name")
         smoothing = self._share(table.get("label_smoothing", 0.0), "label_smoothing")
         classes = table.get("classes", {})
         if not isinstance(classes, dict):
             raise self._error("classes is a table of classes", "classes")
+        recipes = sum(len(self._names(step)) for step in steps) * (1 + len(classes))
+        if recipes > _MOST_IN_ALL:
+            message = f"steps and classes come to {recipes} recipes, and may to {_MOST_IN_ALL}"
+            raise self._error(message, "classes")
         everyone = tuple(self._step(step, number, {}) for number, step in enumerate(steps, 1))
         by_class = {
             class_name: self._of_class(steps, class_name, changes)
@@ -121,7 +122,8 @@ class _Reader:
     @staticmethod
     def _names(step: Table) -> list[str]:
         choices = step.get("one_of", [step])
-        found = [c.get("recipe") for c in choices if isinstance(c, dict)]
+        listed = choices if isinstance(choices, list) else []
+        found = [c.get("recipe") for c in listed if isinstance(c, dict)]
         return [name for name in found if isinstance(name, str)]
 
     def _step(self, step: Table, number: int, changes: Mapping[str, Table]) -> Step:
@@ -214,19 +216,26 @@ class _Reader:
     def _error(self, message: str, key: str, number: int = 0, value: str = "") -> UserError:
         line = self._line(key, number, value)
         where = f", line {line}" if line else ""
-        return UserError(f"Recipe file {self._file}{where}: {message}.")
+        return UserError(f"Recipe file {self._file}{where}: {shorten(message, _LONGEST_MESSAGE)}.")
 
     def _line(self, key: str, number: int, value: str) -> int:
         """The line on which a key stands, inside step `number` or anywhere (0: nowhere)."""
-        wanted = re.compile(
-            rf"(^|[\s{{,.\[\"']){re.escape(key)}[\"']?\s*([=.\]]).*{re.escape(value)}"
-        )
+        if len(key) > _LONGEST_NAME:
+            return 0
+        wanted = re.compile(rf"(^|[\s{{,.\[\"']){re.escape(key)}[\"']?\s*[=.\]]")
         step = 0
         headers = [re.match(r"\s*\[\[\s*steps\s*\]\]", line) for line in self._lines]
         if not any(headers):  # the steps stand in one array
             number = 0
         for at, (line, header) in enumerate(zip(self._lines, headers, strict=True), 1):
             step += header is not None
-            if (number in (0, step) or re.match(r"\s*\[classes", line)) and wanted.search(line):
-                return at
+            if number in (0, step) or re.match(r"\s*\[classes", line):
+                key_at = wanted.search(line)
+                if key_at is not None and value in line[key_at.end() :]:
+                    return at
         return 0
+
+
+def _name_of(file: Path) -> str:
+    """The name of a file without its ending; bytes that are no UTF-8 as `\\xNN`."""
+    return file.stem.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

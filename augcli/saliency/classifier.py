@@ -39,6 +39,7 @@ from augcli.saliency.server import ask
 from augcli.saliency.sessions import resolve_device
 from augcli.saliency.settings import ModelSettings, preprocessing_of, settings_of
 from augcli.saliency.spec import ClassifierSpec
+from augcli.text import LARGEST_LIST, read_text
 
 CLASSIFIER_DETECTORS = tuple(METHODS)
 
@@ -93,7 +94,7 @@ def build_spec(
     graphs = [_graph(spec, method, size) for method, size in wanted]
     spec = replace(spec, outputs=graphs[0].classes)
     if not predicted:
-        names = settings.classes if class_list is None else _read_class_list(class_list)
+        names = settings.classes if class_list is None else read_class_list(class_list)
         where = f"the class list of {model}" if class_list is None else f"--class-list {class_list}"
         spec = replace(spec, class_map=map_classes(classes, spec.outputs, names, where))
     spec = replace(spec, device=resolve_device(device, [graph.data for graph in graphs], warn))
@@ -237,13 +238,14 @@ def _graph(spec: ClassifierSpec, method: str, size: int | None) -> SaliencyGraph
     )
 
 
-def _read_class_list(file: Path) -> list[str]:
+def read_class_list(file: Path) -> list[str]:
+    """The names in a file, one a line, without empty ones; raises UserError."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = read_text(file, LARGEST_LIST).split("\n")
     except OSError as error:
         raise UserError(f"--class-list {file} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"--class-list {file} is no text in UTF-8; write it anew.") from error
+    except ValueError as error:
+        raise UserError(f"--class-list {file} is no text in UTF-8: {error}.") from error
     return [line.strip() for line in lines if line.strip()]
 
 

@@ -8,8 +8,7 @@ beats the metadata, field by field.
 
 from __future__ import annotations
 
-import json
-import tomllib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,7 +23,9 @@ from pydantic import (
 )
 
 from augcli.errors import UserError
+from augcli.files import parse_json
 from augcli.saliency.preprocess import Preprocessing, Size
+from augcli.text import LARGEST_TOML, parse_toml, read_text, shorten
 
 METADATA = "augcli"
 
@@ -49,7 +50,7 @@ def _as_list(value: Any) -> Any:
 
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_as_list), AfterValidator(_one_or_three)]
 Channels = Literal["imagenet"] | Numbers
-Side = Annotated[int, Field(gt=0)]
+Side = Annotated[int, Field(gt=0, le=1 << 16)]
 
 
 class ModelSettings(BaseModel):
@@ -92,13 +93,14 @@ def parse_settings(values: Mapping[str, Any], where: str) -> ModelSettings:
     except ValidationError as error:
         wrong = error.errors()[-1]  # of a choice between types, the last is the one to explain
         field = str(wrong["loc"][0]) if wrong["loc"] else "it"
+        value = shorten(str(values.get(field)))
         if wrong["type"] == "extra_forbidden":
             known = ", ".join(ModelSettings.model_fields)
             raise UserError(
-                f"{where} has an unknown field '{field}'; known are {known}."
+                f"{where} has an unknown field '{shorten(field)}'; known are {known}."
             ) from error
         reason = wrong["msg"].removeprefix("Value error, ")
-        raise UserError(f"{where}: {field}={values.get(field)} is wrong: {reason}.") from error
+        raise UserError(f"{where}: {field}={value} is wrong: {shorten(reason)}.") from error
 
 
 def preprocessing_of(
@@ -147,14 +149,15 @@ def settings_of(model: Path, metadata: Mapping[str, str]) -> ModelSettings:
 
 
 def _beside(model: Path) -> ModelSettings:
-    files = [file for ending in (".toml", ".json") if (file := model.with_suffix(ending)).is_file()]
+    both = [model.with_suffix(ending) for ending in (".toml", ".json")]
+    files = [file for file in both if os.path.lexists(file)]
     if not files:
         return ModelSettings()
     if len(files) > 1:
         raise UserError(f"{files[0]} and {files[1].name} both describe {model.name}; remove one.")
     try:
-        text = files[0].read_text(encoding="utf-8")
-        values = tomllib.loads(text) if files[0].suffix == ".toml" else json.loads(text)
+        text = read_text(files[0], LARGEST_TOML)
+        values = parse_toml(text) if files[0].suffix == ".toml" else parse_json(text)
     except (OSError, ValueError) as error:
         raise UserError(f"{files[0]}, beside the model, cannot be read: {error}.") from error
     if not isinstance(values, dict):
@@ -166,7 +169,7 @@ def _in_metadata(model: Path, metadata: Mapping[str, str]) -> ModelSettings:
     where = f"The metadata of {model}"
     if METADATA in metadata:
         try:
-            values = json.loads(metadata[METADATA])
+            values = parse_json(metadata[METADATA])
         except ValueError as error:
             raise UserError(f"{where}: '{METADATA}' is no JSON: {error}.") from error
         if not isinstance(values, dict):

@@ -94,6 +94,10 @@ def test_every_option_with_a_number_is_looked_at() -> None:
     assert found == set(CASES)
 
 
+def int_or_none(text: str) -> int | None:
+    return int(text) if text.isdecimal() else None
+
+
 @pytest.mark.parametrize(("command", "name"), CASES)
 def test_a_number_beyond_its_bounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, name: str
@@ -113,7 +117,8 @@ def test_a_number_beyond_its_bounds(
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     table = "[model.fit-head]" if command == "model fit-head" else f"[{command.replace(' ', '.')}]"
-    (tmp_path / "augcli.toml").write_text(f"{table}\n{name[2:]} = {value}\n")
+    written = f'"{value}"' if int_or_none(value) else value  # TOML ends at 64 bits
+    (tmp_path / "augcli.toml").write_text(f"{table}\n{name[2:]} = {written}\n")
     assert said([*words, *rest]).endswith(sentence)
 
 
@@ -141,7 +146,9 @@ def test_a_file_of_settings_is_taken_at_its_word(
     (cwd / "augcli.toml").write_text(line)
     done = augcli("generate", photos, "o", "-r", "cutmix", cwd=cwd)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
-    assert f"Invalid value for '--{line.split()[0]}'" in done.stderr
+    name = line.split()[0]
+    sentences = f"Invalid value for '--{name}'", f"augcli.toml: {name} is text or a number, not "
+    assert any(sentence in done.stderr for sentence in sentences)
     assert not (cwd / "o").exists()
 
 
@@ -161,7 +168,7 @@ def test_a_file_of_settings_may_say_yes_and_no(
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("copies = 1" + "0" * 5000, "augcli.toml cannot be read as TOML: Exceeds the limit"),
+        ("copies = 1" + "0" * 5000, "augcli.toml cannot be read as TOML: an integer does not fit"),
         ("copies = " + "[" * 100_000, "augcli.toml cannot be read as TOML"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -89,12 +90,90 @@ def test_a_file_feeds_every_command(augcli: Augcli, photos: Path, tmp_path: Path
         ("sede = 1", r"augcli.toml: there is no option 'sede'; did you mean 'seed'\?"),
         ("[preview]\nout = 'x'", "augcli.toml, table preview: there is no option 'out'"),
         ("seed = ?\n", "augcli.toml cannot be read as TOML: .*line 1"),
+        ("seed = " + "[" * 5000, "augcli.toml cannot be read as TOML: it is nested too deeply"),
+        ("seed = " + "9" * 5000, "TOML: an integer does not fit into 64 bits"),
+        (".".join("a" * 5000) + " = 1", "TOML: a key has more than 64 parts"),
+        ("seed = 1979-05-27", "augcli.toml: seed is text or a number, not 1979-05-27"),
+        ("seed = nan", "augcli.toml: seed is text or a number, not nan"),
+        ("seed = [1]", r"augcli.toml: seed is text or a number, not \[1\]"),
+        (
+            "[preview]\nsource = {a = 1}",
+            r"augcli.toml: source is text or a number, not \{'a': 1\}",
+        ),
+        ('out = "a\\u0000b"', r"augcli.toml: out is text or a number, not a\\x00b"),
+        ("set = 'a=1'", "augcli.toml: set is a table, as in set = { alpha = 0.4 }"),
+        ("set = {a = [1]}", r"augcli.toml: set is text or a number, not \[1\]"),
+        ("x" * 5000 + " = 1", "augcli.toml: there is no option 'x{200}...'"),
+        ("'\\n\U0001f600\u2028' = 1", "there is no option"),
     ],
 )
 def test_mistakes_in_a_file(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "augcli.toml").write_text(text)
+    with pytest.raises(UserError, match=message) as refused:
+        file_defaults(tmp_path, COMMANDS)
+    assert len(str(refused.value)) < 1000
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tool = 3 # augcli", r"pyproject.toml: tool is no table; write \[tool.augcli\]"),
+        ("tool.augcli = 3", r"pyproject.toml: augcli is no table; write \[tool.augcli\]"),
+        ("[tool.augcli]\nseed = ?", "pyproject.toml cannot be read as TOML"),
+    ],
+)
+def test_mistakes_in_a_project(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
     with pytest.raises(UserError, match=message):
         file_defaults(tmp_path, COMMANDS)
+
+
+def test_a_project_of_others_is_not_looked_into(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("tool = ?")
+    assert file_defaults(tmp_path, COMMANDS) == {}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO on this system")
+@pytest.mark.parametrize("name", ["augcli.toml", "pyproject.toml"])
+def test_what_is_no_file_or_has_no_end_is_refused(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.write_bytes(b"")
+    for make, message in [
+        (lambda: os.mkfifo(file), "is not a regular file"),
+        (lambda: file.symlink_to("/dev/zero"), "is not a regular file"),
+        (lambda: file.symlink_to("nothing"), "cannot be read: No such file"),
+    ]:
+        file.unlink()
+        make()
+        with pytest.raises(UserError, match=f"{name} {message}"):
+            file_defaults(tmp_path, COMMANDS)
+    file.unlink()
+    file.write_bytes(b"# augcli\n")
+    os.truncate(file, 1 << 33)
+    with pytest.raises(UserError, match=f"{name} is larger than 4 MiB"):
+        file_defaults(tmp_path, COMMANDS)
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(UserError, match=f"{name} is a folder, not a file"):
+        file_defaults(tmp_path, COMMANDS)
+
+
+def test_a_mark_at_the_beginning_and_other_encodings(tmp_path: Path) -> None:
+    (tmp_path / "augcli.toml").write_bytes(b"\xef\xbb\xbfseed = 1\r\n")
+    assert file_defaults(tmp_path, COMMANDS)["generate"] == {"seed": "1"}
+    (tmp_path / "augcli.toml").write_bytes("seed = 1\n".encode("utf-16"))
+    with pytest.raises(UserError, match=r"as TOML: it is in UTF-16 or UTF-32; save it in UTF-8\."):
+        file_defaults(tmp_path, COMMANDS)
+
+
+def test_true_is_no_number(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "cwd").mkdir()
+    (tmp_path / "cwd/augcli.toml").write_text("seed = true\n")
+    done = augcli("generate", photos, "o", "-r", "cutmix", "--dry-run")
+    assert (done.returncode, "Invalid value for '--seed'" in done.stderr) == (2, True)
+    (tmp_path / "cwd/augcli.toml").write_text("json = true\nseed = 3\n")
+    assert json.loads(augcli("generate", photos, "o", "-r", "cutmix", "--dry-run").stdout)
 
 
 def test_a_wrong_value_in_the_environment_is_refused(augcli: Augcli, photos: Path) -> None:

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from augcli.dataset.labels import (
     SoftLabel,
     class_folder,
+    classes_alike,
     dense,
     from_printable,
+    label_index,
     mix,
     one_hot,
     printable,
@@ -48,6 +50,30 @@ def test_class_folders_of_long_names_fit_a_file_system(name: str) -> None:
     folder = class_folder(name)
     assert len(folder.encode()) <= 255
     assert (folder == class_folder(name + "x")) is False
+
+
+@pytest.mark.parametrize("text", ["\\x 5", "\\x+5", "\\x5", "\\x", "\\x\u0663\u0664", "\\xg0"])
+def test_what_is_no_escape_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        from_printable(f"a{text}")
+
+
+def test_labels_that_are_equal_as_numbers_are_classes_in_an_order_of_their_own() -> None:
+    """Of a set, whose order is another in each process."""
+    names = ["1", "01", "001", "0", "00", "10", "9", "0000000001"]
+    expected = ("0", "00", "0000000001", "001", "01", "1", "9", "10")
+    assert label_index(names) == label_index(reversed(names)) == expected
+    assert label_index(["10", "9", "٣"]) == ("10", "9", "٣")
+
+
+def test_classes_that_a_file_system_may_hold_for_one() -> None:
+    names = ["Cat", "cat", "dog", "e\u0301a", "\u00e9a", "\u00c9A", "stra\u00dfe", "STRASSE"]
+    assert classes_alike(names) == [
+        ("Cat", "cat"),
+        ("e\u0301a", "\u00e9a", "\u00c9A"),
+        ("stra\u00dfe", "STRASSE"),
+    ]
+    assert classes_alike(["a", "b"]) == []
 
 
 def test_printable_keeps_ordinary_names() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,49 @@ def test_a_closed_folder_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Mon
         read_image_folder(root)
 
 
+def test_a_folder_that_is_removed_meanwhile_holds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = fill(tmp_path, "a/1.jpg", "a/gone/2.jpg", "b/3.jpg", "c/4.jpg")
+    usual = os.scandir
+
+    def scandir(folder: bytes | int) -> object:
+        if isinstance(folder, bytes) and folder.endswith((b"gone", b"/c")):
+            shutil.rmtree(folder)
+        return usual(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    listing = read_image_folder(root)
+    assert paths(listing) == ["a/1.jpg", "b/3.jpg"]
+    assert listing.classes == ("a", "b")
+
+
+def test_folders_too_deep_for_a_path_are_one_short_sentence(tmp_path: Path) -> None:
+    fill(tmp_path, "a/1.jpg")
+    here = os.open(tmp_path / "a", os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    try:
+        with pytest.raises(
+            UserError, match=r"a/d/d/d.* in SOURCE cannot be read: File name too lo"
+        ) as e:
+            read_image_folder(tmp_path)
+        assert len(str(e.value)) < 1000
+    finally:
+        subprocess.run(["rm", "-rf", tmp_path / "a"], check=True, timeout=60)
+
+
+def test_names_of_255_bytes(tmp_path: Path) -> None:
+    folder, name = "k" * 255, "x" * 251 + ".jpg"
+    listing = read_image_folder(fill(tmp_path, f"{folder}/{name}"))
+    assert listing.classes == (folder,)
+    assert paths(listing) == [f"{folder}/{name}"]
+
+
 def test_undecodable_names(tmp_path: Path) -> None:
     folder = os.fsencode(fill(tmp_path, "a/1.jpg") / "a")
     Path(os.fsdecode(folder + b"/\xff\n.jpg")).write_bytes(b"")
@@ -145,6 +190,59 @@ def test_path_list_labels_from_elsewhere() -> None:
         read_path_list(io.BytesIO(b"1.jpg"), LabelsFrom.parent)
     with pytest.raises(UserError, match="standard input is empty"):
         read_path_list(io.BytesIO(b"\n\n"), LabelsFrom.parent)
+
+
+def test_a_path_list_is_read_in_pieces() -> None:
+    names = [b"%d/%s.jpg" % (number % 3, b"x" * (number % 300)) for number in range(30_000)]
+    for separator in (b"\0", b"\n", b"\r\n"):
+        listing = read_path_list(io.BytesIO(separator.join(names)), LabelsFrom.parent)
+        assert paths(listing) == [name.decode() for name in dict.fromkeys(names)]
+        assert listing.class_of[:4].tolist() == [0, 1, 2, 0]
+
+
+def test_a_list_may_begin_with_a_mark() -> None:
+    data = io.BytesIO(b"\xef\xbb\xbfa/1.jpg\r\nb/2.jpg\r\n")
+    assert paths(read_path_list(data, LabelsFrom.parent)) == ["a/1.jpg", "b/2.jpg"]
+
+
+class Endless(io.RawIOBase):
+    """A stream that gives the same bytes again and again."""
+
+    def __init__(self, first: bytes, then: bytes) -> None:
+        self.first, self.then = first, then
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.first + self.then * (size // len(self.then) + 1)
+        self.first = b""
+        return data[:size]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "message"),
+    [
+        (b"", b"\0", "has 1 MiB without a path in a row"),
+        (b"a/1.jpg\n", b"\n", "has 1 MiB without a path in a row"),
+        (b"", b"x", "has a path of more than 64 KiB, x{200}\\.\\.\\.; separate paths by"),
+        (b"a/1.jpg\0", b"x\n", "has a path of more than 64 KiB"),
+        (b"", b"a/1.jpg\nb/2.jpg\n", "repeats its 2 paths without end; give each once"),
+        (b"a/1.jpg\n" * 200_000, b"\0", "has NUL bytes behind its first MiB"),
+    ],
+)
+def test_a_stream_without_end_is_refused(first: bytes, then: bytes, message: str) -> None:
+    with pytest.raises(UserError, match=f"^The list of paths on standard input {message}"):
+        read_path_list(Endless(first, then), LabelsFrom.parent)  # type: ignore[arg-type]
+
+
+def test_a_list_in_another_encoding_or_from_a_folder_is_refused() -> None:
+    with pytest.raises(UserError, match="cannot be read: it is in UTF-16 or UTF-32"):
+        read_path_list(io.BytesIO("a/1.jpg\n".encode("utf-16")), LabelsFrom.parent)
+
+    class Folder(io.RawIOBase):
+        def read(self, size: int = -1) -> bytes:
+            raise IsADirectoryError(21, "Is a directory")
+
+    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+        read_path_list(Folder(), LabelsFrom.parent)  # type: ignore[arg-type]
 
 
 def test_listing_takes_few_bytes_a_name() -> None:

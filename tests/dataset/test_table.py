@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -57,13 +58,57 @@ def test_numbers_are_ordered_by_value_and_names_by_code_point(tmp_path: Path) ->
         ("path,label\n1.jpg\0,a\n", r"is no path of an image|line contains NUL"),
         ('path,label\n"1.jpg,a\n', r"unexpected end of data"),
         ("path,label\n1.jpg,a\n./1.jpg,b\n", r"names 1\.jpg twice"),
-        ("path,label\n" + "x" * 200_000 + ",a\n", r"field larger than field limit"),
+        ("path,label\n" + "x" * 200_000 + ",a\n", r"field larger than field limit \(131072\)"),
+        ("path,label\n" + "x," * (1 << 19) + "\n", r"the row at line 2 is longer than 1 MiB"),
+        ("path,label\n1.jpg,a\n" + '"\n",' * (1 << 19), r"the row at line 3 is longer than 1 MiB"),
+        ("x" * (1 << 21), r"the row at line 1 is longer than 1 MiB"),
+        ("path,label\n" + "\0" * (1 << 21), r"the row at line 2 is longer than 1 MiB"),
+        ('path,label\n"1"x.jpg,a\n', r"""line 1 or the next: ',' expected after '"'; fix it"""),
+        ("path,label\n1.jpg,a\n".encode("utf-16"), r"t\.csv cannot be read: it is in UTF-16"),
+        ("path,label\n1.jpg,a\n".encode("utf-16-le"), r"has 0 columns named path"),
+        ("path,label\n" + "x\n" * 100 + ",a\n", r"line 2: it has 1 columns"),
     ],
 )
-def test_refusals_name_the_line(tmp_path: Path, text: str, message: str) -> None:
+def test_refusals_name_the_line(tmp_path: Path, text: str | bytes, message: str) -> None:
     with pytest.raises(UserError, match=message) as refused:
         list_source(table(tmp_path, text))
-    assert "\n" not in str(refused.value)
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 1000
+
+
+def test_a_quoted_field_may_hold_a_quotation_mark_a_comma_and_a_newline(tmp_path: Path) -> None:
+    text = 'path,label\n"a ""b"", c\n1.jpg","x\ny"\n2.jpg,z\n'
+    assert listed(table(tmp_path, text)) == [
+        ('a "b", c\\x0a1.jpg', "x\\x0ay"),
+        ("2.jpg", "z"),
+    ]
+
+
+def test_lines_may_end_in_any_way(tmp_path: Path) -> None:
+    for end in ("\n", "\r\n", "\r"):
+        assert listed(table(tmp_path, end.join(["path,label", "1.jpg,a", ""]))) == [("1.jpg", "a")]
+
+
+def test_a_table_that_never_ends_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "z.csv").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "f.csv")
+    for name in ("z.csv", "f.csv"):
+        with pytest.raises(UserError, match=rf"{name} is not a regular file; .* to one first\."):
+            list_source(tmp_path / name)
+
+
+def test_of_files_that_stand_twice_the_first_is_named_in_every_process(tmp_path: Path) -> None:
+    names = [f"{number}.jpg" for number in range(200)]
+    source = table(tmp_path, "path,label\n" + "".join(f"{name},a\n" for name in names + names))
+    with pytest.raises(UserError, match=r"names 0\.jpg twice"):
+        list_source(source)
+
+
+def test_labels_that_are_equal_as_numbers_are_classes_of_their_own(tmp_path: Path) -> None:
+    text = "path,label\n1.jpg,1\n2.jpg,01\n3.jpg,001\n4.jpg,0\n"
+    source = table(tmp_path, text)
+    assert list_source(source).classes == ("0", "001", "01", "1")
+    assert list_source(source).class_of.tolist() == [3, 2, 1, 0]
 
 
 def test_a_table_is_generated_from(augcli: Augcli, photos: Path, tmp_path: Path) -> None:

@@ -110,22 +110,22 @@ def test_a_colour_over_255_is_refused(fill: str) -> None:
     [
         ("label_smoothing = nan\n[[steps]]\nrecipe='flip'", "label_smoothing is a number from 0"),
         ("[[steps]]\nrecipe='cutmix'\nprobability = inf", "probability is a number from 0 to 1"),
-        ("[[steps]]\nrecipe='cutmix'\nprobability = 1" + "0" * 400, "a number from 0 to 1, not 10"),
+        ("[[steps]]\nrecipe='cutmix'\nprobability = 1" + "0" * 400, "does not fit into 64 bits"),
         ("[[steps]]\none_of=[{recipe='flip', weight=inf}]", "t is a number > 0 and <= 1000"),
         ("[[steps]]\none_of=[{recipe='flip', weight=nan}]", "t is a number > 0 and <= 1000"),
-        ("[[steps]]\none_of=[{recipe='flip', weight=1" + "0" * 400 + "}]", "0 and <= 1000000, not"),
+        ("[[steps]]\none_of=[{recipe='flip', weight=1" + "0" * 400 + "}]", "does not fit into 64 bits"),
         ("[[steps]]\nrecipe='randaugment'\nn = 1000000000", r"n=1000000000 .*\(>= 1, <= 100\)"),
-        ("[[steps]]\nrecipe='randaugment'\nn = 1" + "0" * 5000, "is not TOML: Exceeds the limit"),
+        ("[[steps]]\nrecipe='randaugment'\nn = 1" + "0" * 5000, "does not fit into 64 bits"),
         ("[[steps]]\nrecipe='flip'\nkeep = {tau = nan}", r"keep's tau=nan .*\(>= 0, <= 1\)"),
-        ("[[steps]]\nrecipe='flip'\n" * 101, "it has 101 steps, more than 100"),
+        ("[[steps]]\nrecipe='flip'\n" * 101, "it has 101 steps, and may have 100"),
         ("[[steps]]\nrecipe='ricap'\n" * 6, "mix up to 4096 images into one, more than 1024"),
         (
             "[[steps]]\none_of=[" + "{recipe='flip'}," * 101 + "]",
             "one_of holds 101 recipes, more than 100",
         ),
-        (f"name='{'x' * 201}'\n[[steps]]\nrecipe='flip'", "name has more than 200 characters"),
+        (f"name='{'x' * 201}'\n[[steps]]\nrecipe='flip'", "name is text of at most 200 characters"),
         ("a = " + "[" * 100_000, "nested too deeply"),
-        ("#" * (1 << 20) + "\n", "is larger than 1 MiB"),
+        ("#" * (4 << 20) + "\n", "is larger than 4 MiB"),
     ],
 )  # fmt: skip
 def test_a_recipe_file_out_of_bounds_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -137,11 +139,82 @@ def test_name_and_single_step(tmp_path: Path) -> None:
             r"line 4: recipe cutmix has no option 'alpa' \(did you mean 'alpha'\?\)",
         ),
         ("[[steps]]\nrecipe = 'cutmix'\n[classes]\ncat = 1\n", r"write \[classes.cat.RECIPE\]"),
+        ("steps = " + "[" * 5000, "strong.toml is not TOML: it is nested too deeply"),
+        ("label_smoothing = " + "9" * 5000, "is not TOML: an integer does not fit into 64 bits"),
+        ("label_smoothing = 0x" + "f" * 5000, "an integer does not fit into 64 bits"),
+        (".".join("a" * 5000) + " = 1", "a key has more than 64 parts"),
+        ("label_smoothing = nan\n[[steps]]\nrecipe = 'cutmix'\n", "line 1: label_smoothing is a"),
+        ("label_smoothing = 1979-05-27\n[[steps]]\nrecipe = 'cutmix'\n", "line 1: label_smoothing"),
+        (
+            "name = 1979-05-27\n[[steps]]\nrecipe = 'cutmix'\n",
+            "line 1: name is text of at most 200",
+        ),
+        (
+            f"name = '{'x' * 201}'\n[[steps]]\nrecipe = 'cutmix'\n",
+            "line 1: name is text of at most",
+        ),
+        (
+            "[[steps]]\none_of = [{ recipe = 'cutmix', weight = inf }]\n",
+            "weight is a number > 0",
+        ),
+        (
+            "[[steps]]\none_of = [{ recipe = 'cutmix', weight = 1e308 },\n"
+            " { recipe = 'mixup', weight = 1e308 }]\n",
+            "line 2: weight is a number > 0 and <= 1000000",
+        ),
+        ("[[steps]]\nrecipe = 'cutmix'\n" * 101, "line 1: it has 101 steps, and may have 100"),
+        (
+            "[[steps]]\nrecipe = 'cutmix'\n" * 100
+            + "".join(f"[classes.c{n}.cutmix]\nalpha = 1\n" for n in range(1000)),
+            "steps and classes come to 100100 recipes, and may to 100000",
+        ),
+        ("[[steps]]\nrecipe = '" + "x" * 9999 + "'\n", r"there is no recipe 'xxx.*xxx\.\.\.\."),
+        (
+            "[[steps]]\nrecipe = 'cutmix'\n" + "y" * 9999 + " = 1\n",
+            "recipe cutmix has no option 'y",
+        ),
+        ("[[steps]]\nrecipe = 'cutmix'\nalpha = '" + "\\n" * 999 + "'\n", "line 3: option alpha="),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=message) as refused:
         read(tmp_path, text)
+    assert len(str(refused.value)) < 1000
+    assert str(refused.value).isprintable()
+
+
+def test_a_refusal_takes_no_longer_than_in_proportion_to_size(tmp_path: Path) -> None:
+    """A line on which a key stands a hundred thousand times, and the value in other letters."""
+    started = time.monotonic()
+    text = '[[steps]]\nrecipe = "\\u0063utmox" #' + " recipe=" * 400_000 + "\n"
+    with pytest.raises(UserError, match="there is no recipe 'cutmox'"):
+        read(tmp_path, text)
+    assert time.monotonic() - started < 20
+
+
+def test_what_is_no_file_or_has_no_end_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    for file in (tmp_path / "pipe.toml", Path("/dev/zero")):
+        with pytest.raises(
+            UserError, match=r"not a regular file; .* write what a pipe delivers to one"
+        ):
+            read_recipe_file(file)
+    with pytest.raises(UserError, match="is a folder, not a file"):
+        read_recipe_file(tmp_path)
+    (tmp_path / "long.toml").write_bytes(b"")
+    os.truncate(tmp_path / "long.toml", 1 << 33)
+    with pytest.raises(UserError, match=r"long\.toml is larger than 4 MiB"):
+        read_recipe_file(tmp_path / "long.toml")
+
+
+def test_a_mark_at_the_beginning_other_encodings_and_other_names(tmp_path: Path) -> None:
+    text = "[[steps]]\r\nrecipe = 'cutmix'\r\n"
+    file = tmp_path / os.fsdecode(b"\xff\xc3\xa4.toml")
+    file.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert read_recipe_file(file) == Pipeline("\\xffä", (Step(CutMix()),))
+    file.write_bytes(text.encode("utf-16"))
+    with pytest.raises(UserError, match="is not TOML: it is in UTF-16 or UTF-32; save it in UTF-8"):
+        read_recipe_file(file)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from bisect import bisect_left
 from pathlib import Path
 from typing import Any
@@ -183,7 +184,58 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str) -> None:
         settings_of(tmp_path / "net.onnx", {})
 
 
-@pytest.mark.parametrize("text", ["{", "[1]"])
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        ("net.toml", b"size = " + b"[" * 5000, "it is nested too deeply"),
+        ("net.toml", b"size = " + b"9" * 5000, "an integer does not fit into 64 bits"),
+        ("net.toml", "size = 8".encode("utf-16"), "it is in UTF-16 or UTF-32; save it in UTF-8"),
+        ("net.json", b"[" * 100_000, "it is nested too deeply"),
+        ("net.json", b'{"scale": NaN}', "NaN is not a JSON value"),
+        ("net.json", b'{"size": %s}' % (b"9" * 5000), "Exceeds the limit"),
+        ("net.json", b'{"size": 8, "size": 9}', "the key 'size' stands in it twice"),
+        ("net.json", b'{"size": %s}' % (b"9" * 4000), "size=9{200}... is wrong"),
+        ("net.json", b'{"mean": [%s]}' % (b"9" * 4000), "mean=.* is wrong"),
+        ("net.json", b'{"size": 1000000000000}', "size=1000000000000 is wrong"),
+        ("net.json", b'{"%s": 1}' % (b"x" * 9999), "has an unknown field 'x{200}...'"),
+        ("net.json", b'{"order": "%s"}' % (b"x" * 9999), "order=x{200}... is wrong"),
+    ],
+)
+def test_a_file_of_another_kind_is_one_short_sentence(
+    tmp_path: Path, name: str, data: bytes, told: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(UserError, match=told) as refused:
+        settings_of(tmp_path / "net.onnx", {})
+    assert name in str(refused.value)
+    assert len(str(refused.value)) < 1000
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["net.toml", "net.json"])
+def test_what_is_no_file_or_has_no_end_is_refused(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.symlink_to("/dev/zero")
+    with pytest.raises(UserError, match=f"{name} is not a regular file"):
+        settings_of(tmp_path / "net.onnx", {})
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(UserError, match=f"{name} is not a regular file"):
+        settings_of(tmp_path / "net.onnx", {})
+    file.unlink()
+    file.symlink_to("nothing")
+    with pytest.raises(
+        UserError, match=f"{name}, beside the model, cannot be read: .*No such file"
+    ):
+        settings_of(tmp_path / "net.onnx", {})
+    file.unlink()
+    file.write_bytes(b"")
+    os.truncate(file, 1 << 33)
+    with pytest.raises(UserError, match=f"{name} is larger than 4 MiB"):
+        settings_of(tmp_path / "net.onnx", {})
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "[" * 100_000, '{"size": NaN}', "9" * 5000])
 def test_broken_metadata_is_named(text: str) -> None:
     with pytest.raises(UserError, match=r"The metadata of net\.onnx: 'augcli' is no"):
         settings_of(MODEL, {"augcli": text})

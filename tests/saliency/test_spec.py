@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -145,6 +146,12 @@ def test_every_mistake_is_told_before_any_work(tmp_path: Path) -> None:
     path = saved(channel_means(), tmp_path)
     (tmp_path / "text.onnx").write_text("no model")
     (tmp_path / "latin").write_bytes(b"caf\xe9\n")
+    (tmp_path / "wide").write_bytes("a\nb\nc\n".encode("utf-16"))
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    (tmp_path / "long").write_bytes(b"")
+    os.truncate(tmp_path / "long", 1 << 33)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "marked").write_bytes("\ufeffc\r\nb\r\na\r\n".encode())
     sized = ModelSettings(size=(8, 8), scale=1)
     wanted: list[tuple[str, int | None]] = [("gradient", None)]
 
@@ -153,6 +160,7 @@ def test_every_mistake_is_told_before_any_work(tmp_path: Path) -> None:
         return build_spec(tmp_path / file, classes, given.pop("wanted", wanted), **given)
 
     assert build().class_map == (0, 1, 2)
+    assert build(class_list=tmp_path / "marked").class_map == (2, 1, 0)
     for told, given in (
         ("Cannot read the model .*absent.onnx", {"file": "absent.onnx"}),
         ("text.onnx is not", {"file": "text.onnx"}),
@@ -165,6 +173,10 @@ def test_every_mistake_is_told_before_any_work(tmp_path: Path) -> None:
                                  "wanted": [("gradcam", None)]}),
         ("--class-list .*absent cannot be read: No such", {"class_list": tmp_path / "absent"}),
         ("--class-list .*latin is no text in UTF-8", {"class_list": tmp_path / "latin"}),
+        ("--class-list .*wide is no text .*: it is in UTF-16", {"class_list": tmp_path / "wide"}),
+        ("endless is not a regular file", {"class_list": tmp_path / "endless"}),
+        ("pipe is not a regular file", {"class_list": tmp_path / "pipe"}),
+        ("long is larger than 64 MiB", {"class_list": tmp_path / "long"}),
         ("saliency cache .* cannot be written", {"cache": path / "inner"}),
     ):  # fmt: skip
         with pytest.raises(UserError, match=told):
