@@ -22,6 +22,7 @@ def _stop(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
 
 def main() -> NoReturn:
     """Run the command line and exit with its code; a user's mistake leaves one sentence."""
+    _use_utf8()
     # Imports make a hundred thousand objects and no garbage: looking for it is a tenth of start-up.
     gc.set_threshold(200_000, 20, 20)
     # The linear algebra of NumPy is not used: without its threads forking is safe and cheap.
@@ -46,6 +47,13 @@ def main() -> NoReturn:
     gc.freeze()
     gc.disable()
     sys.exit(code)
+
+
+def _use_utf8() -> None:
+    """Begin anew where the locale would write names in another encoding than the manifest does:
+    the same files have the same names everywhere."""
+    if sys.getfilesystemencoding() != "utf-8" and os.name == "posix":
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def _run() -> int:

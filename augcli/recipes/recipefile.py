@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from augcli.errors import UserError
-from augcli.recipes.catalogue import build_recipe, closest, recipe_class, recipe_names
+from augcli.recipes.catalogue import build_recipe, closest, recipe_class, recipe_names, underscored
 from augcli.recipes.keep import Keep, build_keep
 from augcli.recipes.pipeline import Pipeline, Step
 from augcli.recipes.recipe import Recipe
@@ -88,17 +88,21 @@ class _Reader:
             raise self._error(
                 f"write [classes.{class_name}.RECIPE] with options below it", class_name
             )
-        for name in changes:
-            if name not in used:
+        of_recipe: dict[str, Table] = {}
+        for name, options in changes.items():
+            if underscored(name) not in used:
                 hint = closest(name, used)
                 raise self._error(f"classes.{class_name} changes '{name}', no step{hint}", name)
-        return tuple(self._step(step, number, changes) for number, step in enumerate(steps, 1))
+            if underscored(name) in of_recipe:
+                raise self._error(f"classes.{class_name} changes '{name}' twice", name)
+            of_recipe[underscored(name)] = options
+        return tuple(self._step(step, number, of_recipe) for number, step in enumerate(steps, 1))
 
     @staticmethod
     def _names(step: Table) -> list[str]:
         choices = step.get("one_of", [step])
         found = [c.get("recipe") for c in choices if isinstance(c, dict)]
-        return [name for name in found if isinstance(name, str)]
+        return [underscored(name) for name in found if isinstance(name, str)]
 
     def _step(self, step: Table, number: int, changes: Mapping[str, Table]) -> Step:
         """One [[steps]] table; `changes` are the options of a class, by recipe."""
@@ -143,9 +147,10 @@ class _Reader:
         name = options.pop("recipe", None)
         if not isinstance(name, str):
             raise self._error(f"step {number} has no recipe", "steps", number)
+        written, name = name, underscored(name)
         if name not in recipe_names():
             hint = closest(name, recipe_names())
-            raise self._error(f"there is no recipe '{name}'{hint}", "recipe", number, name)
+            raise self._error(f"there is no recipe '{written}'{hint}", "recipe", number, written)
         options |= changes.get(name, {})
         own = recipe_class(name).model_fields
         rest: Table = {

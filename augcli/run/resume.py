@@ -33,6 +33,29 @@ from augcli.run.storage import (
 _LOCK, _HOLDER = KEPT
 _PATIENCE_SECONDS = 5.0
 
+# What every record of a run has. An option that an older one lacks had its default there.
+_FIRST_KEYS = frozenset(
+    [
+        "recipe",
+        "seed",
+        "source",
+        "copies",
+        "per_class",
+        "pair",
+        "size",
+        "fit",
+        "format",
+        "quality",
+        "chroma",
+        "include_originals",
+        "background",
+        "dense_labels",
+        "max_pixels",
+        "classifier",
+        "versions",
+    ]
+)
+
 
 def versions(run: Run | None = None) -> dict[str, str]:
     """The versions of everything that decides about bytes."""
@@ -177,7 +200,7 @@ def begin(run: Run, out: Path, *, resume: bool, overwrite: bool) -> bool:
         remove_run(out)
     file = state / IDENTITY
     if resume and file.is_file():
-        _same(_told(file), identity(run), out)
+        _same(_told(file), run, out)
         return True
     leftovers = [name for name in OURS if name != STATE and (out / name).exists()]
     if leftovers:
@@ -208,8 +231,10 @@ def counted(out: Path) -> tuple[int, int]:
         raise UserError(f"{out / RUN} is damaged; `augcli verify {out}` tells more.") from error
 
 
-def _same(before: dict[str, Any], now: dict[str, Any], out: Path) -> None:
-    now = json.loads(json.dumps(now))
+def _same(before: dict[str, Any], run: Run, out: Path) -> None:
+    now = json.loads(json.dumps(identity(run)))
+    usual = json.loads(json.dumps(identity(Run(run.listing, run.pipeline, run.state))))
+    before = {key: usual[key] for key in usual if key not in _FIRST_KEYS} | before
     different = [key for key in now if before.get(key) != now[key]]
     if different:
         key = different[0]

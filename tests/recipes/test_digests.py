@@ -9,6 +9,7 @@ import pytest
 
 from augcli.dataset.listing import sample_id
 from augcli.recipes.catalogue import build_recipe, recipe_names
+from augcli.recipes.cutmix import CutMix
 from augcli.recipes.keep import Keep
 from augcli.recipes.pipeline import Pipeline, Step
 from augcli.recipes.recipefile import read_recipe_file
@@ -122,3 +123,62 @@ def test_the_digest_of_a_recipe_file_stays(
     assert pipeline.digest() == digest
     assert id_of_an_output(pipeline) == first_id
     assert id_of_an_output(pipeline, "aug2") == second_id
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_what_only_names_a_recipe_file_leaves_its_digest_alone(kind: str, tmp_path: Path) -> None:
+    """The file's name and folder, `name`, comments, white space, and the order of keys."""
+    (tmp_path / "folder").mkdir()
+    first, second = tmp_path / "a.toml", tmp_path / "folder/b é.toml"
+    first.write_text(FILES[kind])
+    second.write_text(f'# a comment\nname = "mine"\n{FILES[kind]}\n# another', encoding="utf-8")
+    pipelines = [read_recipe_file(first), read_recipe_file(second)]
+    assert [pipeline.name for pipeline in pipelines] == ["a", "mine"]
+    assert len({pipeline.digest() for pipeline in pipelines}) == 1
+
+
+def test_the_order_of_keys_and_the_spelling_leave_the_digest_alone(tmp_path: Path) -> None:
+    spelled = [
+        '[[steps]]\nrecipe = "random_erasing"\nfill = "black"\nprobability = 1\n',
+        '[[steps]]\nprobability = 1.0\nfill = "black"\nrecipe = "random-erasing"\n',
+        'steps = [{ fill = "black", "recipe" = "random_erasing", probability = 1 }]\n',
+        '[[steps]]\none_of = [{ probability = 1, recipe = "random-erasing", fill = "black" }]\n',
+    ]
+    pipelines = []
+    for number, text in enumerate(spelled):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(text)
+        pipelines.append(read_recipe_file(file))
+    pipelines += [
+        Pipeline(name, (Step(build_recipe(name, {"probability": "1", "fill": "black"})),))
+        for name in ("random_erasing", "random-erasing")
+    ]
+    assert len({pipeline.digest() for pipeline in pipelines}) == 1
+
+
+class CutMixWithMore(CutMix):
+    """CutMix of a later version."""
+
+    softness: float = 0.0
+    shape: str | None = None
+
+
+class KeepWithMore(Keep):
+    """KeepAugment of a later version."""
+
+    rounds: int = 1
+
+
+def test_an_option_that_is_added_later_leaves_digests_alone() -> None:
+    def digest(recipe: CutMix, keep: Keep | None = None) -> str:
+        return Pipeline("cutmix", (Step(recipe, keep=keep),)).digest()
+
+    plainly, inside = DIGESTS["cutmix"]
+    assert digest(CutMixWithMore()) == digest(CutMixWithMore(softness=0)) == plainly
+    assert digest(CutMixWithMore(), KeepWithMore()) == inside
+    others = [
+        digest(CutMixWithMore(softness=0.5)),
+        digest(CutMixWithMore(shape="round")),
+        digest(CutMixWithMore(), KeepWithMore(rounds=2)),
+    ]
+    assert len({plainly, inside, *others}) == 5
