@@ -21,7 +21,7 @@ from augcli.errors import UnreadableImage
 from augcli.image.codec import encode, output_format, suffix
 from augcli.manifest.row import SCHEMA_VERSION, to_line, to_text
 from augcli.run.images import Decoded, Images
-from augcli.run.outputs import ORIGINAL, Output, Outputs
+from augcli.run.outputs import ORIGINAL, Output, Outputs, saliency_method
 from augcli.run.plan import Run, Shard
 from augcli.run.seeds import output_id
 from augcli.run.storage import commit_part, link_file, staged_train, write_file
@@ -173,7 +173,6 @@ class _Writer:
         self.errors: list[str] = []
         self.bytes_written = 0
         self._train = os.fspath(staged_train(run.state))
-        self._saliency = ",".join(dict.fromkeys(map(str, run.pipeline.detections)))
 
     def write(self, copy: _Copy) -> None:
         """Write what was made of a copy."""
@@ -200,7 +199,7 @@ class _Writer:
             boxes=picture.boxes,
             recipe=self._run.pipeline.name,
             params=to_text(self._run.pipeline.row_record(picture.record)),
-            saliency_method=self._saliency if picture.record else "",
+            saliency_method=saliency_method(self._run.pipeline, picture),
             width=width,
             height=height,
             sha256=hashlib.sha256(data).hexdigest(),
