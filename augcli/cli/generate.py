@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from augcli.cli.options import (
     Json,
     MaxErrors,
     Out,
-    PairOption,
+    PairOrDefault,
     Quiet,
     ReadingOptions,
     RecipeOptions,
@@ -50,7 +51,8 @@ def generate(
     reading: ReadingOptions,
     copies: Annotated[int, option("copies", "outputs a source image", "-k", min=1)] = 1,
     per_class: Annotated[
-        int | None, option("per-class", "outputs a class instead, to balance classes", min=1)
+        int | None,
+        option("per-class", "outputs a class instead, copied originals included", min=1),
     ] = None,
     seed: Seed = 0,
     workers: Workers = None,
@@ -62,7 +64,7 @@ def generate(
     include_originals: Annotated[
         Originals, option("include-originals", "put the source images in OUT too")
     ] = Originals.none,
-    pair: PairOption = Pair.any,
+    pair: PairOrDefault = None,
     dense_labels: Annotated[
         int, option("dense-labels", "write soft_label for up to this many classes", min=0)
     ] = 100,
@@ -91,6 +93,8 @@ def generate(
     listing = read_source(source, reading.labels_from)
     check_out(out, folder, resume=resume, overwrite=overwrite)
     check_apart(out, listing)
+    if pair is None:
+        pair = Pair.any if per_class is None else Pair.balanced
     check_sources(listing, pipeline, source, pair)
     if include_originals is Originals.link and listing.spans is not None:
         raise UserError(
@@ -171,10 +175,24 @@ def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome) -> None:
         "seconds": round(outcome.seconds, 3),
         "resumed": outcome.resumed,
     }
+    mass = ""
+    if outcome.label_mass is not None:
+        (least, rare), (most, common) = _least_and_most(outcome.label_mass, run.listing.classes)
+        values["label_mass"] = {"min": least, "max": most}
+        mass = f" Label mass of a class: {least:.2f} ({rare}) to {most:.2f} ({common})."
     shown.result(
         values,
         f"{outcome.outputs} images in {out / 'train'}, labels in {out / 'train/metadata.jsonl'}"
-        f" ({outcome.seconds:.1f} s{skipped if outcome.skipped else ''}).",
+        f" ({outcome.seconds:.1f} s{skipped if outcome.skipped else ''}).{mass}",
     )
     if outcome.skipped and (shown.as_json or shown.quiet):
         shown.warn(f"{outcome.skipped} inputs skipped, see {out / 'errors.jsonl'}")
+
+
+def _least_and_most(
+    mass: Sequence[float], classes: Sequence[str]
+) -> tuple[tuple[float, str], tuple[float, str]]:
+    """The label masses of the classes that have least and most, with the classes' names."""
+    numbers = range(len(classes))
+    least, most = min(numbers, key=mass.__getitem__), max(numbers, key=mass.__getitem__)
+    return (mass[least], classes[least]), (mass[most], classes[most])

@@ -11,24 +11,37 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from augcli.choices import STDIN
+from augcli.choices import STDIN, Pair
 from augcli.errors import MEND, RunFailed
+from augcli.manifest.mass import label_mass
 from augcli.run.local import Pool
 from augcli.run.plan import Run
 from augcli.run.resume import begin, counted, holding, identity, is_finished, remaining
 from augcli.run.saliency import served
 from augcli.run.shard import ShardReport
-from augcli.run.storage import keep_listed, merge_parts, prepare_state, publish, sweep
+from augcli.run.storage import (
+    keep_listed,
+    merge_parts,
+    prepare_state,
+    publish,
+    staged_train,
+    sweep,
+)
+
+# run.json lists the label mass of up to so many classes.
+_LISTED_CLASSES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished run left: rows in the manifest, inputs skipped, seconds."""
+    """What a finished run left: rows in the manifest, inputs skipped, seconds; of a run that
+    balances classes also the label mass of each, unless it was finished before."""
 
     outputs: int
     skipped: int
     seconds: float
     resumed: bool
+    label_mass: list[float] | None = None
 
 
 def generate(
@@ -70,9 +83,14 @@ def generate(
             sweep(state)
         published = merge_parts(state)
         seconds = time.monotonic() - started
+        mass = None
+        if run.per_class is not None or run.pair is Pair.balanced:
+            mass = label_mass(staged_train(state), len(run.listing.classes))
         summary = _summary(run, source, published.rows, published.errors, seconds, workers)
+        if mass is not None and len(mass) <= _LISTED_CLASSES:
+            summary["label_mass"] = dict(zip(run.listing.classes, mass, strict=True))
         publish(out, run.listing.classes, summary)
-    return Outcome(published.rows, published.errors, seconds, resumed)
+    return Outcome(published.rows, published.errors, seconds, resumed, mass)
 
 
 def _model(run: Run) -> dict[str, Any] | None:

@@ -114,11 +114,25 @@ class Plan:
         """How many times the image at `index` is a target."""
         if self._run.per_class is None:
             return self._run.copies
+        class_id = self._class(index)
+        start, stop = self._class_range[class_id]
+        each, more = divmod(self._targets_of(class_id), stop - start)
+        return each + (self._rank(index) < more)
+
+    def _targets_of(self, class_id: int) -> int:
+        """How many outputs have their target in a class, views counted as one."""
+        start, stop = self._class_range[class_id]
+        if self._run.per_class is None:
+            return self._run.copies * (stop - start)
+        copied = 0 if self._run.originals is Originals.none else stop - start
+        return max(0, self._run.per_class - copied)
+
+    def _rank(self, index: int) -> int:
+        """The place of an image in its class, shuffled: the first ones get a copy more."""
         start, stop = self._class_range[self._class(index)]
-        each, more = divmod(self._run.per_class, stop - start)
         place = int(np.searchsorted(self._grouped[start:stop], index))
         extra = Permutation(stop - start, f"extra\0{self._run.seed}".encode())
-        return each + (int(extra(np.array([place], np.uint64))[0]) < more)
+        return int(extra(np.array([place], np.uint64))[0])
 
     @cached_property
     def outputs(self) -> int:
@@ -126,7 +140,7 @@ class Plan:
         views = len(self._run.pipeline.views)
         if self._run.per_class is None:
             return self._n * self._run.copies * views
-        return len(self._class_range) * self._run.per_class * views
+        return sum(map(self._targets_of, self._class_range)) * views
 
     def partner(
         self, block: list[int], place: int, copy: int, slot: int, readable: Callable[[int], bool]
@@ -134,28 +148,77 @@ class Plan:
         """The partner of the target at `place` of `block`, as an index into the listing.
 
         It is the next image on a random cycle through the block that is readable and of a class
-        that `--pair` admits, so that each serves once; for `different-class`, see `_first_asked`.
-        Where the block has none, images of the whole data set are drawn. None where that finds none
-        either.
+        that `--pair` admits, so that each serves once; for `different-class`, see `_first_asked`,
+        for `balanced`, `_partner_class`. Where the block has none, images of the whole data set are
+        drawn. None where that finds none either.
         """
+        wanted = None
+        if self._run.pair is Pair.balanced:
+            wanted = self._partner_class(block[place], copy, slot)
+        found = self._found(block, place, copy, slot, wanted, readable)
+        if found is None and wanted is not None:  # the target may be all that its class has
+            found = self._found(block, place, copy, slot, None, readable)
+        return found
+
+    def _found(
+        self,
+        block: list[int],
+        place: int,
+        copy: int,
+        slot: int,
+        wanted: int | None,
+        readable: Callable[[int], bool],
+    ) -> int | None:
         run = self._run
         target = block[place]
         order, first = self._cycle(block, copy, slot)
         for step in range(len(order)):
             found = block[order[(first[place] + step) % len(order)]]
-            if found != target and self._admits(target, found) and readable(found):
+            if found != target and self._admits(target, found, wanted) and readable(found):
                 return found
         rng = generator(run.seed, "partner", target, copy, slot)
-        pool = self._pool(target)
+        pool = self._pool(target, wanted)
         for _ in range(_TRIES if len(pool) else 0):
             found = int(pool[int(rng.integers(len(pool)))])
             if found != target and readable(found):
                 return found
         return None
 
-    def _pool(self, target: int) -> Sequence[int] | npt.NDArray[np.int64]:
+    def _partner_class(self, target: int, copy: int, slot: int) -> int:
+        """The class of a partner under `balanced`.
+
+        Each class serves as often as it is the target's where outputs are counted by class, so that
+        the weight that it gives away comes back; else all serve equally often. All of these turns
+        are shuffled together, and each output has one.
+        """
+        own = self._class(target)
+        classes, firsts, ends = self._turns
+        start, stop = self._class_range[own]
+        number = firsts[own] + copy * (stop - start) + self._rank(target)
+        total = int(ends[-1])
+        shuffled = Permutation(total, f"turns\0{self._run.seed}\0{slot}".encode())
+        turn = int(shuffled(np.array([number], np.uint64))[0])
+        return classes[int(np.searchsorted(ends, turn, "right"))]
+
+    @cached_property
+    def _turns(self) -> tuple[list[int], dict[int, int], npt.NDArray[np.int64]]:
+        """The classes, the number of the first output whose target is of each, and behind which
+        turn the turns of each end."""
+        classes = list(self._class_range)
+        targets = [self._targets_of(class_id) for class_id in classes]
+        turns = targets
+        if self._run.per_class is None:
+            each, more = divmod(sum(targets), len(classes))
+            turns = [each + (number < more) for number in range(len(classes))]
+        firsts = np.cumsum([0, *targets[:-1]]).tolist()
+        return classes, dict(zip(classes, firsts, strict=True)), np.cumsum(turns)
+
+    def _pool(self, target: int, wanted: int | None) -> Sequence[int] | npt.NDArray[np.int64]:
         """All images of the data set that `--pair` admits as partners of `target`."""
-        if self._run.pair is Pair.any:
+        if wanted is not None:
+            start, stop = self._class_range[wanted]
+            return self._grouped[start:stop]
+        if self._run.pair in (Pair.any, Pair.balanced):
             return range(self._n)
         start, stop = self._class_range[self._class(target)]
         if self._run.pair is Pair.same_class:
@@ -218,9 +281,11 @@ class Plan:
     def _cycles(self) -> dict[tuple[int, int, int], tuple[list[int], list[int]]]:
         return {}
 
-    def _admits(self, target: int, partner: int) -> bool:
+    def _admits(self, target: int, partner: int, wanted: int | None) -> bool:
         pair = self._run.pair
-        if pair is Pair.any:
+        if wanted is not None:
+            return self._class(partner) == wanted
+        if pair in (Pair.any, Pair.balanced):
             return True
         return (self._class(target) == self._class(partner)) == (pair is Pair.same_class)
 
