@@ -109,10 +109,12 @@ def _together(run: Run, images: Images, block: list[int], shard: Shard) -> Itera
     caches; going through all phases copy by copy costs a tenth more for photographs, and half as
     much again for images of 32 pixels. The outputs of a group take a bounded number of bytes.
     """
-    originals = [] if run.originals is Originals.none else [None]
+    plan = run.plan
+    wants_originals = run.originals is not Originals.none and plan.with_originals(shard.block)
+    originals = [None] if wants_originals else []
     wanted: dict[int, list[int | None]] = {}  # copies by place
     for place in range(shard.start, shard.stop):
-        if numbers := [*originals, *range(run.plan.copies(block[place]))]:
+        if numbers := [*originals, *plan.numbers(shard.block, block[place])]:
             wanted[place] = numbers
     images.decode_ahead(block[place] for place in wanted)
     group: list[_Copy] = []

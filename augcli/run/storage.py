@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from augcli.dataset.listing import Listing
-from augcli.manifest.row import MANIFEST
+from augcli.manifest.row import MANIFEST, to_line
 
 STATE = ".augcli"
 TRAIN = "train"
@@ -153,10 +153,12 @@ def part_rows(state: Path, part: str) -> str:
 
 
 def merge_parts(state: Path) -> Published:
-    """Join the committed parts in plan order: rows into the staged manifest, errors beside it."""
+    """Join the committed parts in plan order: rows into the staged manifest, errors beside it, each
+    input that was skipped once, however many blocks it was a target of."""
     train = staged_train(state)
     train.mkdir(parents=True, exist_ok=True)
-    rows = skipped = 0
+    rows = 0
+    skipped: dict[str, dict[str, Any]] = {}
     with (train / MANIFEST).open("wb") as manifest, (state / ERRORS).open("wb") as errors:
         for part in _parts(state):
             data = part.read_bytes()
@@ -164,10 +166,13 @@ def merge_parts(state: Path) -> Published:
             manifest.write(data)
             beside = part.with_suffix(_SKIPPED)
             if beside.is_file():
-                data = beside.read_bytes()
-                skipped += data.count(b"\n")
-                errors.write(data)
-    return Published(rows, skipped)
+                for line in beside.read_bytes().splitlines():
+                    told = json.loads(line)
+                    before = skipped.setdefault(told["source_id"], told)
+                    if before is not told and "outputs" in told:
+                        before["outputs"] += told["outputs"]
+        errors.writelines(to_line(told).encode() for told in skipped.values())
+    return Published(rows, len(skipped))
 
 
 def publish(out: Path, classes: Iterable[str], summary: dict[str, Any]) -> None:

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from augcli.choices import Originals, Pair
+from augcli.recipes.pipeline import Pipeline, Step
+from augcli.recipes.ricap import RICAP
 from augcli.run.plan import Run
 from augcli.run.shard import run_shard
 from augcli.run.storage import prepare_state
 from tests.conftest import Augcli, write_photo
 from tests.run.runs import run_over
-from tests.run.test_plan import run_over as planned_over
+from tests.run.test_plan import listing
 
 COUNTS = {"ant": 40, "bee": 6, "cow": 1, "dog": 13}
 
@@ -27,6 +29,13 @@ def unequal(tmp_path: Path) -> Path:
         for image in range(count):
             write_photo(tmp_path / "unequal" / name / f"{image}.jpg", 100 * number + image, 20, 20)
     return tmp_path / "unequal"
+
+
+RICAP_ALONE = Pipeline("ricap", (Step(RICAP()),))
+
+
+def planned_over(classes: list[int], **options: Any) -> Run:
+    return Run(listing(classes), RICAP_ALONE, Path("state"), **options)
 
 
 def classes_of(counts: list[int]) -> list[int]:
@@ -40,7 +49,7 @@ def served(run: Run, slot: int = 1) -> tuple[Counter[int], int]:
     for shard in run.plan.shards():
         block = run.plan.block(shard.block)
         for place, target in enumerate(block):
-            for copy in range(run.plan.copies(target)):
+            for copy in run.plan.numbers(shard.block, target):
                 partner = run.plan.partner(block, place, copy, slot, lambda _: True)
                 assert partner is not None
                 assert partner != target
@@ -89,17 +98,16 @@ def test_targets_meet_all_classes_alike() -> None:
     for shard in run.plan.shards():
         block = run.plan.block(shard.block)
         for place, target in enumerate(block):
-            for copy in range(run.plan.copies(target)):
+            for copy in run.plan.numbers(shard.block, target):
                 partner = run.plan.partner(block, place, copy, 1, lambda _: True)
                 table[classes[target], classes[partner or 0]] += 1
     # 200 each; five standard deviations of a binomial distribution.
     assert np.abs(table - 200).max() < 60
 
 
-def test_partners_cost_few_decodes_where_blocks_hold_all_classes(
-    unequal: Path, tmp_path: Path
-) -> None:
-    """An image is decoded once for its block; a partner of a rare class once a block more."""
+def test_partners_of_many_copies_cost_decodes(unequal: Path, tmp_path: Path) -> None:
+    """Beside the 60 images: far partners of the 60 copies of one image, and partners of classes
+    that a block does not hold."""
     decodes = {}
     for pair in (Pair.any, Pair.balanced):
         run = run_over(unequal, tmp_path / pair, per_class=60, pair=pair)
@@ -107,9 +115,8 @@ def test_partners_cost_few_decodes_where_blocks_hold_all_classes(
         reports = [run_shard(run, shard) for shard in run.plan.shards()]
         assert sum(report.made for report in reports) == 240
         decodes[pair] = sum(report.decodes for report in reports)
-    blocks = len(list(run.plan.shards()))
-    assert decodes[Pair.any] <= 60
-    assert decodes[Pair.balanced] <= 60 + 7 * blocks  # those of bee and cow
+    assert 60 <= decodes[Pair.any] <= 120
+    assert 60 <= decodes[Pair.balanced] <= 150
 
 
 def generate(augcli: Augcli, source: Path, out: Path, *options: object) -> tuple[Any, str]:
