@@ -46,13 +46,13 @@ def _stop_later(lost: sys.UnraisableHookArgs) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code; a user's mistake leaves one sentence."""
+    _use_utf8()
     # Imports make a hundred thousand objects and no garbage: looking for it is a tenth of start-up.
     gc.set_threshold(200_000, 20, 20)
     # The linear algebra of NumPy is not used: without its threads forking is safe and cheap.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Else Pydantic looks through all installed packages for plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
-    _use_utf8()
     sys.unraisablehook = _stop_later
     try:
         _handle(_stop)

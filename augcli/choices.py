@@ -43,11 +43,13 @@ class Chroma(StrEnum):
 
 
 class Pair(StrEnum):
-    """Which images may be partners of a target."""
+    """Which images may be partners of a target; `balanced`: so that the labels of outputs weigh
+    the same for each class."""
 
     any = "any"
     different_class = "different-class"
     same_class = "same-class"
+    balanced = "balanced"
 
 
 class Originals(StrEnum):

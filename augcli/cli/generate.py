@@ -17,7 +17,7 @@ from augcli.cli.options import (
     Json,
     MaxErrors,
     Out,
-    PairOption,
+    PairOrDefault,
     Quiet,
     ReadingOptions,
     RecipeOptions,
@@ -62,7 +62,7 @@ def generate(
         int | None,
         number(
             "per-class",
-            "outputs a class instead, to balance classes",
+            "outputs a class instead, copied originals included",
             least=1,
             most=MOST_OUTPUTS,
         ),
@@ -77,7 +77,7 @@ def generate(
     include_originals: Annotated[
         Originals, option("include-originals", "put the source images in OUT too")
     ] = Originals.none,
-    pair: PairOption = Pair.any,
+    pair: PairOrDefault = None,
     dense_labels: Annotated[
         int,
         number(
@@ -121,6 +121,8 @@ def generate(
     listing = read_source(source, reading.labels_from)
     check_out(out, folder, resume=resume, overwrite=overwrite)
     check_apart(out, listing)
+    if pair is None:
+        pair = Pair.any if per_class is None else Pair.balanced
     check_sources(listing, pipeline, source, pair)
     _warn_of_alike(shown, listing.classes)
     if include_originals is Originals.link and listing.spans is not None:
@@ -226,10 +228,24 @@ def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome) -> None:
         text = f"Already complete: {outcome.outputs} images in {out / 'train'}."
         shown.result({**values, "was_complete": True}, text)
         return
+    mass = ""
+    if outcome.label_mass is not None:
+        (least, rare), (most, common) = _least_and_most(outcome.label_mass, run.listing.classes)
+        values["label_mass"] = {"min": least, "max": most}
+        mass = f" Label mass of a class: {least:.2f} ({rare}) to {most:.2f} ({common})."
     shown.result(
         values,
         f"{outcome.outputs} images in {out / 'train'}, labels in {out / 'train/metadata.jsonl'}"
-        f" ({outcome.seconds:.1f} s{skipped if outcome.skipped else ''}).",
+        f" ({outcome.seconds:.1f} s{skipped if outcome.skipped else ''}).{mass}",
     )
     if outcome.skipped and (shown.as_json or shown.quiet):
         shown.warn(f"{outcome.skipped} inputs skipped, see {out / 'errors.jsonl'}")
+
+
+def _least_and_most(
+    mass: Sequence[float], classes: Sequence[str]
+) -> tuple[tuple[float, str], tuple[float, str]]:
+    """The label masses of the classes that have least and most, with the classes' names."""
+    numbers = range(len(classes))
+    least, most = min(numbers, key=mass.__getitem__), max(numbers, key=mass.__getitem__)
+    return (mass[least], classes[least]), (mass[most], classes[most])

@@ -128,6 +128,10 @@ Size = Annotated[
 ]
 FitOption = Annotated[Fit, option("fit", "how an image meets another shape")]
 PairOption = Annotated[Pair, option("pair", "which images may be partners")]
+PairOrDefault = Annotated[
+    Pair | None,
+    option("pair", "which images may be partners; else any, and balanced under --per-class"),
+]
 LabelsFromOption = Annotated[
     LabelsFrom, option("labels-from", "what names the class of a path on stdin")
 ]

@@ -29,13 +29,21 @@ class Row(BaseModel):
     sample_id: str = Field(description="16 hex digits, distinct for every output")
     group_id: str = Field(description="common to the views of one target")
     view: str = Field(description="orig, aug1 or aug2 within the group")
-    source_ids: list[str] = Field(description="ids of the images that went in, the target first")
+    source_ids: list[str] = Field(
+        description="ids of the images that went in, the target first; no partner of which nothing"
+        " was taken"
+    )
     source_paths: list[str] = Field(description="their paths below SOURCE")
-    lam: float = Field(description="the target's share")
-    boxes: list[list[int]] = Field(description="[top, left, bottom, right] of each region changed")
+    lam: float = Field(description="the target's share after all steps")
+    boxes: list[list[int]] = Field(
+        description="[top, left, bottom, right] of each region that a step covered or put back, in"
+        " the order of the steps, from the last one on that moved the target's pixels"
+    )
     recipe: str = Field(description="the recipe's name; empty for an original")
     params: str = Field(description="all that was drawn, as JSON; null where nothing was applied")
-    saliency_method: str = Field(description="the detector asked; empty where none was")
+    saliency_method: str = Field(
+        description="the detectors whose maps were looked at, comma-separated; empty where none was"
+    )
     width: int = Field(description="pixels")
     height: int = Field(description="pixels")
     sha256: str = Field(description="of the image file, hex")

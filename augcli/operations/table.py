@@ -36,6 +36,8 @@ _LEVEL_LESS: dict[str, Callable[[Pixels], Pixels]] = {
     "VerticalFlip": geometry.flip_vertical,
 }
 
+# Operations after which content may lie elsewhere.
+MOVING = frozenset({*_AFFINE, "HorizontalFlip", "VerticalFlip"})
 LEVEL_LESS = frozenset(_LEVEL_LESS)
 NAMES = frozenset({*_AFFINE, *_WITH_LEVEL, *_LEVEL_LESS, "Cutout"})
 

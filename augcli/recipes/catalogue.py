@@ -55,9 +55,14 @@ def recipe_names() -> list[str]:
     return sorted(_CLASSES)
 
 
+def underscored(name: str) -> str:
+    """The name of a recipe as the catalogue has it: hyphens may stand for underscores."""
+    return name.replace("-", "_")
+
+
 def recipe_class(name: str) -> type[Recipe]:
-    """The recipe of this name (hyphens may stand for underscores); UserError names the closest."""
-    name = name.replace("-", "_")
+    """The recipe of this name (see `underscored`); UserError names the closest."""
+    name = underscored(name)
     if name not in _CLASSES:
         raise UserError(
             f"There is no recipe '{name}'{closest(name, recipe_names())};"

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from augcli.image.fit import Fitted, Pixels, Shape
 from augcli.operations.geometry import NEAREST_ON_BLACK, Geometry, Resample
 from augcli.operations.magnitudes import TRANSLATIONS, Magnitudes, argument
-from augcli.operations.table import operate
+from augcli.operations.table import MOVING, operate
 from augcli.recipes.recipe import Augmented, Recipe, View
 
 
@@ -68,6 +68,9 @@ class ChainRecipe(Recipe):
 
     def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Chain:
         return Chain(tuple(self.operations(rng, views[0].shape)), self.geometry())
+
+    def moves(self, params: Chain) -> bool:
+        return any(operation.name in MOVING for operation in params.operations)
 
     def apply(self, images: Sequence[Fitted], params: Chain) -> Augmented:
         return Augmented(applied(images[0].pixels(), params), (1.0,))

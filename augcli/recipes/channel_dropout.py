@@ -42,6 +42,9 @@ class ChannelDropout(Recipe):
             red, green, blue = stays != 0, stays != 1, stays != 2
         return Params((red, green, blue), self.fill)
 
+    def moves(self, params: Params) -> bool:
+        return False
+
     def apply(self, images: Sequence[Fitted], params: Params) -> Augmented:
         return Augmented(
             drop_channels(images[0].pixels(), np.array(params.dropped), params.fill), (1.0,)

@@ -49,5 +49,8 @@ class ColorJitter(Recipe):
         ordered = [wanted[place] for place in rng.permutation(len(wanted))]
         return Params(tuple((name, rng.uniform(*ranges[name])) for name in ordered))
 
+    def moves(self, params: Params) -> bool:
+        return False
+
     def apply(self, images: Sequence[Fitted], params: Params) -> Augmented:
         return Augmented(color_jitter(images[0].pixels(), params.adjustments), (1.0,))

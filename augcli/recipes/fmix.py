@@ -75,6 +75,14 @@ class FMix(Recipe):
             spectrum=self.spectrum,
         )
 
+    def moves(self, params: Params) -> bool:
+        return False
+
+    def goes_in(self, params: Params, shape: Shape) -> tuple[bool, ...]:
+        pixels = shape[0] * shape[1]
+        count, soft = _counts(pixels, params.lam, params.round_up, params.max_soft)
+        return True, count < pixels or soft > 0
+
     def apply(self, images: Sequence[Fitted], params: Params) -> Augmented:
         target, partner = images
         shares = draw_shares(params, target.canvas)
@@ -87,8 +95,13 @@ class FMix(Recipe):
             held = float(shares[box.slices].sum(dtype=np.float64))
             return held, box.area - held
 
+        def blend(layers: Sequence[Fitted]) -> Floats:
+            over, under = (layer.pixels() for layer in layers)
+            mixed: Floats = shares * over + (1.0 - shares) * under
+            return mixed
+
         mixed = mix(target.pixels(), partner.pixels(), shares)
-        return Augmented(mixed, (lam, 1.0 - lam), shares_in=shares_in)
+        return Augmented(mixed, (lam, 1.0 - lam), shares_in=shares_in, blend=blend)
 
 
 def draw_shares(params: Params, shape: Shape) -> Mask | Floats:

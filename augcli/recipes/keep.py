@@ -32,6 +32,7 @@ from augcli.recipes.recipe import (
     SaliencyMap,
     View,
 )
+from augcli.recipes.shares import evenly, with_target_in
 from augcli.saliency.regions import (
     best_region,
     draw_region,
@@ -99,6 +100,11 @@ class Kept:
     admissible: bool
     flat: bool
 
+    @property
+    def looked(self) -> bool:
+        """Whether the target's saliency was looked for: a cut of nothing needs none."""
+        return self.mode == "paste" or self.box is not None or not self.admissible
+
 
 def selective_cut(
     keep: Keep, recipe: RegionRecipe, rng: np.random.Generator, views: Sequence[View]
@@ -148,7 +154,8 @@ def put_back(original: Pixels, augmented: Augmented, box: Box) -> Augmented:
     height, width = original.shape[:2]
     weights = weights_with(augmented, box, (height, width))
     content = laid_over(augmented.content, box, original[box.slices])
-    return Augmented(content, weights, (*augmented.boxes, box))
+    blend = with_target_in(augmented.blend or evenly(augmented.weights), box)
+    return Augmented(content, weights, (*augmented.boxes, box), blend=blend)
 
 
 def weights_with(augmented: Augmented, box: Box, shape: Shape) -> tuple[float, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,22 +15,27 @@ from augcli.image.box import Box
 from augcli.image.collage import Image, pixels_of
 from augcli.image.fit import Fitted, Pixels
 from augcli.recipes.keep import Kept, put_back, selective_cut, selective_paste
-from augcli.recipes.pipeline import Pipeline, Record
+from augcli.recipes.pipeline import Pipeline, Record, Step
 from augcli.recipes.recipe import (
     Augmented,
     Detection,
+    Recipe,
     RegionRecipe,
     SaliencyMap,
     View,
     as_record,
 )
+from augcli.recipes.shares import Layers, Mixture, mixed
 
 
 class Picture(NamedTuple):
     """An image on its way through the steps, with the share that each source image has in it.
 
     `content` is its pixels; of an output of the last step, which is only encoded, it may be parts
-    that make these. `class_name` is the class of the first source, the target.
+    that make these. `class_name` is the class of the first source, the target. `boxes` are the
+    regions that steps covered or put back, in their order, since the last step that moved the
+    target's pixels; `detections` the saliency maps that were looked at to make it, in the order of
+    their steps.
     """
 
     content: Image
@@ -38,6 +44,8 @@ class Picture(NamedTuple):
     class_name: str = ""
     boxes: tuple[Box, ...] = ()
     record: Record | None = None
+    layers: Layers = MappingProxyType({})
+    detections: tuple[Detection, ...] = ()
 
     @property
     def image(self) -> Pixels:
@@ -46,7 +54,8 @@ class Picture(NamedTuple):
 
     @property
     def sources(self) -> list[int]:
-        """The source images that went in, the target first; a share of 0 is possible."""
+        """The source images that went in, the target first. The share of one that was covered
+        again is 0, as is that of a partner whose label does not count."""
         return list(self.shares)
 
 
@@ -129,11 +138,24 @@ class Maker(NamedTuple):
             record["keep"] = as_record(kept)
         if not self.pipeline.is_single:
             record |= {"step": number, "choice": choice}
-        return self._combined(augmented, inputs, record)
+        uses = recipe.goes_in(params, views[0].shape)
+        return self._combined(step, recipe, params, kept, augmented, inputs, uses, record)
 
-    def remake(self, record: Record | None, sources: Iterator[Picture]) -> Picture:
+    def sources_of(self, record: Record | None) -> int:
+        """How many images were at hand for what `record` says, also where nothing of some of them
+        went in."""
+        if record is None:
+            return 1
+        step = self.pipeline.steps[record.get("step", 0)]
+        count = step.recipes[record.get("choice", 0)].sources
+        return sum(self.sources_of(inner) for inner in record.get("inputs") or [None] * count)
+
+    def remake(
+        self, record: Record | None, sources: Iterator[Picture], *, every: bool = False
+    ) -> Picture:
         """Apply again what `record` says was drawn, to `sources` in the order of the manifest row.
 
+        With `every`, all that `sources_of` counts are in the row, as the first version wrote it.
         Raises ValueError, KeyError, IndexError or TypeError where the record does not belong to
         this pipeline, StopIteration where sources are missing.
         """
@@ -142,39 +164,88 @@ class Maker(NamedTuple):
         number, choice = record.get("step", 0), record.get("choice", 0)
         count = self.pipeline.steps[number].recipes[choice].sources
         records = record.get("inputs") or [None] * count
-        inputs = [self.remake(inner, sources) for inner in records]
-        recipe = self.pipeline.steps_for(inputs[0].class_name)[number].recipes[choice]
+        target = self.remake(records[0], sources, every=every)
+        step = self.pipeline.steps_for(target.class_name)[number]
+        recipe = step.recipes[choice]
         if recipe.name != record["recipe"]:
             raise ValueError(f"step {number} of the run is {recipe.name}, not {record['recipe']}")
         params = _validator(recipe.params_type).validate_python(record["params"])
+        height, width = target.image.shape[:2]
+        uses = (True,) * count if every else recipe.goes_in(params, (height, width))
+        inputs = [target]
+        for inner, used in zip(records[1:], uses[1:], strict=True):
+            # Of one that does not go in no pixel is needed: the target stands in its place.
+            inputs.append(self.remake(inner, sources, every=every) if used else target)
         augmented = recipe.apply(self._fitted(inputs), params)
+        kept = None
         if "keep" in record:
             kept = _validator(Kept).validate_python(record["keep"])
             augmented = _put_back(inputs[0], augmented, kept)
-        return self._combined(augmented, inputs, record)
+        return self._combined(step, recipe, params, kept, augmented, inputs, uses, record)
 
     def _fitted(self, inputs: Sequence[Picture]) -> list[Fitted]:
         height, width = inputs[0].image.shape[:2]
         return [Fitted(picture.image, (height, width), self.fit) for picture in inputs]
 
-    def _combined(self, augmented: Augmented, inputs: Sequence[Picture], record: Record) -> Picture:
-        shares: dict[int, float] = {}
-        for picture, weight in zip(inputs, augmented.weights, strict=True):
-            for source, share in picture.shares.items():
-                shares[source] = weight * share
+    def _combined(
+        self,
+        step: Step,
+        recipe: Recipe,
+        params: Any,
+        kept: Kept | None,
+        augmented: Augmented,
+        inputs: Sequence[Picture],
+        uses: Sequence[bool],
+        record: Record,
+    ) -> Picture:
+        """The output of a step; of its inputs, those that `uses` names go in."""
+        target = inputs[0]
+        moves = recipe.moves(params)
+        height, width = target.image.shape[:2]
+        if len(inputs) == 1:
+            mixture = Mixture(target.shares, {} if moves else target.layers)
+        else:
+            later = self.pipeline.steps[record.get("step", 0) + 1 :]
+            mixture = mixed(
+                [
+                    Mixture(one.shares, one.layers) if used else Mixture({})
+                    for one, used in zip(inputs, uses, strict=True)
+                ],
+                augmented,
+                (height, width),
+                self.fit,
+                layers=any(step.sources > 1 for step in later),
+            )
         if any(picture.record for picture in inputs):
-            record["inputs"] = [picture.record for picture in inputs]
+            record["inputs"] = [
+                picture.record if used else None for picture, used in zip(inputs, uses, strict=True)
+            ]
+        went_in = [picture for picture, used in zip(inputs, uses, strict=True) if used]
+        detections = [d for picture in went_in for d in picture.detections]
+        detections += _looked_for(step, recipe, kept)
         # What another step takes is needed as pixels, and more than once.
         content = augmented.image if len(self.pipeline.steps) > 1 else augmented.content
-        detect = self.detect
+        detect, shares = self.detect, mixture.shares
         return Picture(
             content,
-            shares,
+            dict(shares),
             lambda detection: detect(pixels_of(content), shares, detection),
-            inputs[0].class_name,
-            augmented.boxes,
+            target.class_name,
+            augmented.boxes if moves else (*target.boxes, *augmented.boxes),
             record,
+            mixture.layers,
+            tuple(dict.fromkeys(detections)),
         )
+
+
+def _looked_for(step: Step, recipe: Recipe, kept: Kept | None) -> Iterator[Detection]:
+    """The saliency maps that a step looked at: where KeepAugment cuts nothing, the recipe looks for
+    no place to cut."""
+    if step.keep is not None and kept is not None and kept.looked:
+        yield step.keep.detection
+    detection = recipe.detection()
+    if detection is not None and not (kept is not None and kept.mode == "cut" and not kept.box):
+        yield detection
 
 
 def _put_back(target: Picture, augmented: Augmented, kept: Kept) -> Augmented:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from augcli.image.fit import Fitted, Pixels
+from augcli.image.fit import Fitted, Pixels, Shape
 from augcli.recipes.recipe import Alpha, Augmented, Recipe, View
 
 
@@ -37,6 +37,12 @@ class Mixup(Recipe):
 
     def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
         return Params(float(rng.beta(self.alpha, self.alpha)))
+
+    def moves(self, params: Params) -> bool:
+        return False
+
+    def goes_in(self, params: Params, shape: Shape) -> tuple[bool, ...]:
+        return True, params.lam < 1.0
 
     def apply(self, images: Sequence[Fitted], params: Params) -> Augmented:
         target, partner = images

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from augcli.recipes.catalogue import build_recipe
+from augcli.recipes.first_options import KEEP_OPTIONS, RECIPE_OPTIONS
 from augcli.recipes.keep import Keep
 from augcli.recipes.recipe import Detection, Recipe
 
@@ -55,12 +57,16 @@ class Step:
         return int(np.searchsorted(shares, rng.random() * shares[-1], side="right"))
 
     def describe(self) -> dict[str, Any]:
-        """The step as JSON."""
+        """The step as JSON. A key that is added here is left out at its default, as options are."""
         recipes = [
-            {"recipe": recipe.name, "weight": weight, "options": recipe.model_dump(mode="json")}
+            {
+                "recipe": recipe.name,
+                "weight": weight,
+                "options": described_options(recipe, RECIPE_OPTIONS.get(recipe.name, ())),
+            }
             for recipe, weight in zip(self.recipes, self.weights, strict=True)
         ]
-        keep = None if self.keep is None else self.keep.model_dump(mode="json")
+        keep = None if self.keep is None else described_options(self.keep, KEEP_OPTIONS)
         return {"probability": self.probability, "one_of": recipes, "keep": keep}
 
 
@@ -116,8 +122,14 @@ class Pipeline:
         """The steps for a target of this class."""
         return self.by_class.get(class_name, self.steps)
 
+    @property
+    def recipe_names(self) -> str:
+        """The names of the recipes of all steps, in their order."""
+        return "+".join(recipe.name for step in self.steps for recipe in step.recipes)
+
     def describe(self) -> dict[str, Any]:
-        """Everything that an output depends on, as JSON: for run.json and for the digest."""
+        """Its name and everything that an output depends on, as JSON: for run.json, and for the
+        digest. An option that is left out has its default; see `first_options`."""
         return {
             "name": self.name,
             "steps": [step.describe() for step in self.steps],
@@ -129,8 +141,10 @@ class Pipeline:
         }
 
     def digest(self) -> str:
-        """16 hex digits that change with any option."""
-        canonical = json.dumps(self.describe(), sort_keys=True)
+        """16 hex digits that change with any option, and with nothing else.
+
+        The names of the recipes stand for its own name, which may be that of a file."""
+        canonical = json.dumps({**self.describe(), "name": self.recipe_names}, sort_keys=True)
         return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
 
     def row_record(self, record: Record | None) -> Any:
@@ -144,6 +158,17 @@ class Pipeline:
         if params is None or not self.is_single:
             return params
         return {"recipe": self.steps[0].recipe.name, "params": params}
+
+
+def described_options(options: BaseModel, always: Collection[str]) -> dict[str, Any]:
+    """Options as JSON: those in `always`, and of others those that are not at their default."""
+    fields = type(options).model_fields
+    kept = {
+        name
+        for name in fields
+        if name in always or getattr(options, name) != fields[name].get_default()
+    }
+    return options.model_dump(mode="json", include=kept)
 
 
 def pipeline_of(description: Mapping[str, Any]) -> Pipeline:

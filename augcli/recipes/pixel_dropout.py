@@ -39,6 +39,9 @@ class PixelDropout(Recipe):
     def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
         return Params(int(rng.integers(1 << 63)), self.rate, self.per_channel)
 
+    def moves(self, params: Params) -> bool:
+        return False
+
     def apply(self, images: Sequence[Fitted], params: Params) -> Augmented:
         image = images[0].pixels()
         shape = image.shape if params.per_channel else image.shape[:2]

@@ -84,19 +84,24 @@ class Augmented(NamedTuple):
     label weight of each source (summing to 1), and the boxes that came from another source or were
     covered.
 
-    Where pixels have different weights, `shares_in` sums the weights of each source over a box.
+    Where pixels have different weights, `shares_in` sums the weights of each source over a box, and
+    `blend` does with one channel what was done with the pixels.
     """
 
     content: Image
     weights: tuple[float, ...]
     boxes: tuple[Box, ...] = ()
     shares_in: Callable[[Box], tuple[float, ...]] | None = None
+    blend: Callable[[Sequence[Fitted]], npt.NDArray[np.float64]] | None = None
 
     @property
     def image(self) -> Pixels:
         """The pixels, uint8 RGB (H, W, 3)."""
         return pixels_of(self.content)
 
+
+# Mixes the layers of a recipe's sources (see `shares`), (H, W) each, as it mixes their pixels.
+Blend = Callable[[Sequence[Fitted]], npt.NDArray[np.float64]]
 
 Alpha = Annotated[float, Field(ge=1e-6, le=1e9)]  # of a Beta(alpha, alpha)
 # The shorter side of a saliency map, which no image that can be decoded exceeds.
@@ -129,6 +134,16 @@ class Recipe(BaseModel):
         """The saliency map that `draw` asks its views for, if any."""
         return None
 
+    def moves(self, params: Any) -> bool:
+        """Whether the target's pixels may lie elsewhere afterwards: regions that earlier steps
+        covered are then no longer where they were. A recipe that does not say so may do it."""
+        return True
+
+    def goes_in(self, params: Any, shape: Shape) -> tuple[bool, ...]:
+        """Which sources any pixel of an output of `shape` is made of. The target counts always: the
+        canvas is its own."""
+        return (True,) * self.sources
+
     def output_views(self) -> tuple[str, ...]:
         """The views that one copy of a target consists of: "orig" is the target itself."""
         return ("aug1",)
@@ -143,8 +158,15 @@ class Recipe(BaseModel):
 class RegionRecipe(Recipe):
     """A recipe that covers one region of the target: it draws a size, then a place for it.
 
-    Whoever chooses the region in its stead calls `region_size` and `cover`.
+    Whoever chooses the region in its stead calls `region_size` and `cover`. `Params` have a `box`.
     """
+
+    def moves(self, params: Any) -> bool:
+        return False
+
+    def goes_in(self, params: Any, shape: Shape) -> tuple[bool, ...]:
+        covers = params.box is not None and params.box.area > 0
+        return (True,) + (covers,) * (self.sources - 1)
 
     def region_size(self, rng: np.random.Generator, shape: Shape) -> tuple[int, int] | None:
         """Draw the height and width of the region, before clipping at the border; None where the
@@ -207,7 +229,13 @@ def paste(target: Fitted, partner: Fitted, box: Box | None, taken: Box | None = 
     height, width = image.shape[:2]
     lam = 1.0 - box.area / (height * width)
     pasted = laid_over(image, box, partner.pixels(taken or box))
-    return Augmented(pasted, (lam, 1.0 - lam), (box,))
+
+    def blend(layers: Sequence[Fitted]) -> npt.NDArray[np.float64]:
+        mixed: npt.NDArray[np.float64] = layers[0].pixels().copy()
+        mixed[box.slices] = layers[1].pixels(taken or box)
+        return mixed
+
+    return Augmented(pasted, (lam, 1.0 - lam), (box,), blend=blend)
 
 
 def as_record(params: Any) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from augcli.recipes.catalogue import (
     recipe_class,
     recipe_names,
     shortened,
+    underscored,
 )
 from augcli.recipes.keep import Keep, build_keep
 from augcli.recipes.pipeline import Pipeline, Step
@@ -113,18 +114,22 @@ class _Reader:
             raise self._error(
                 f"write [classes.{class_name}.RECIPE] with options below it", class_name
             )
-        for name in changes:
-            if name not in used:
+        of_recipe: dict[str, Table] = {}
+        for name, options in changes.items():
+            if underscored(name) not in used:
                 hint = closest(name, used)
                 raise self._error(f"classes.{class_name} changes '{name}', no step{hint}", name)
-        return tuple(self._step(step, number, changes) for number, step in enumerate(steps, 1))
+            if underscored(name) in of_recipe:
+                raise self._error(f"classes.{class_name} changes '{name}' twice", name)
+            of_recipe[underscored(name)] = options
+        return tuple(self._step(step, number, of_recipe) for number, step in enumerate(steps, 1))
 
     @staticmethod
     def _names(step: Table) -> list[str]:
         choices = step.get("one_of", [step])
         listed = choices if isinstance(choices, list) else []
         found = [c.get("recipe") for c in listed if isinstance(c, dict)]
-        return [name for name in found if isinstance(name, str)]
+        return [underscored(name) for name in found if isinstance(name, str)]
 
     def _step(self, step: Table, number: int, changes: Mapping[str, Table]) -> Step:
         """One [[steps]] table; `changes` are the options of a class, by recipe."""
@@ -175,9 +180,10 @@ class _Reader:
         name = options.pop("recipe", None)
         if not isinstance(name, str):
             raise self._error(f"step {number} has no recipe", "steps", number)
+        written, name = name, underscored(name)
         if name not in recipe_names():
             hint = closest(name, recipe_names())
-            raise self._error(f"there is no recipe '{name}'{hint}", "recipe", number, name)
+            raise self._error(f"there is no recipe '{written}'{hint}", "recipe", number, written)
         options |= changes.get(name, {})
         own = recipe_class(name).model_fields
         rest: Table = {

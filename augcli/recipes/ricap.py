@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from augcli.image.box import Box
@@ -54,20 +55,35 @@ class RICAP(Recipe):
         ]
         return Params(boundary, (crops[0], crops[1], crops[2], crops[3]))
 
+    def goes_in(self, params: Params, shape: Shape) -> tuple[bool, ...]:
+        _, *others = quadrants(params.boundary, shape)
+        return (True, *(box.area > 0 for box in others))
+
     def apply(self, images: Sequence[Fitted], params: Params) -> Augmented:
         height, width = shape = images[0].canvas
         boxes = quadrants(params.boundary, shape)
-        parts = [
-            (box, image.pixels(Box(top, left, top + box.height, left + box.width)))
-            for image, box, (top, left) in zip(images, boxes, params.crops, strict=True)
-            if box.area > 0
-        ]
+
+        def crops(sources: Sequence[Fitted]) -> Collage:
+            parts = [
+                (box, source.pixels(Box(top, left, top + box.height, left + box.width)))
+                for source, box, (top, left) in zip(sources, boxes, params.crops, strict=True)
+                if box.area > 0
+            ]
+            return Collage(shape, tuple(parts))
+
+        def blend(layers: Sequence[Fitted]) -> npt.NDArray[np.float64]:
+            mixed = np.empty(shape)
+            for box, part in crops(layers).parts:
+                mixed[box.slices] = part
+            return mixed
+
         weights = tuple(box.area / (height * width) for box in boxes)
         return Augmented(
-            Collage(shape, tuple(parts)),
+            crops(images),
             weights,
             tuple(box for box in boxes[1:] if box.area > 0),
             lambda inside: tuple(float(inside.overlap(box)) for box in boxes),
+            blend,
         )
 
 

@@ -31,6 +31,9 @@ class SamplePairing(Recipe):
     def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
         return Params()
 
+    def moves(self, params: Params) -> bool:
+        return False
+
     def apply(self, images: Sequence[Fitted], params: Params) -> Augmented:
         target, partner = images
         return Augmented(blend(target.pixels(), partner.pixels(), 0.5), (1.0, 0.0))

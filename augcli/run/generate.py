@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from augcli.choices import STDIN, Originals
+from augcli.choices import STDIN, Originals, Pair
 from augcli.errors import MEND, RunFailed
+from augcli.manifest.mass import label_mass
+from augcli.run.layout import staged_train
 from augcli.run.local import Pool
 from augcli.run.plan import Run
 from augcli.run.resume import (
@@ -29,17 +31,22 @@ from augcli.run.saliency import served
 from augcli.run.shard import ShardReport
 from augcli.run.storage import Published, keep_listed, merge_parts, prepare_state, publish, sweep
 
+# run.json lists the label mass of up to so many classes.
+_LISTED_CLASSES = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a finished run left: rows in the manifest, inputs skipped, seconds; whether it went on
-    with an interrupted run, and whether that was complete already."""
+    with an interrupted run, and whether that was complete already; of a run that balances classes
+    also the label mass of each, unless it was complete."""
 
     outputs: int
     skipped: int
     seconds: float
     resumed: bool
     was_complete: bool = False
+    label_mass: list[float] | None = None
 
 
 def generate(
@@ -85,9 +92,14 @@ def generate(
         published = merge_parts(state)
         _check_count(run, out, published)
         seconds = time.monotonic() - started
+        mass = None
+        if run.per_class is not None or run.pair is Pair.balanced:
+            mass = label_mass(staged_train(state), len(run.listing.classes))
         summary = _summary(run, source, published, seconds, workers)
+        if mass is not None and len(mass) <= _LISTED_CLASSES:
+            summary["label_mass"] = dict(zip(run.listing.classes, mass, strict=True))
         publish(out, run.listing.classes, summary)
-    return Outcome(published.rows, published.errors, seconds, resumed)
+    return Outcome(published.rows, published.errors, seconds, resumed, label_mass=mass)
 
 
 def _model(run: Run) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from augcli.dataset.listing import Sample
 from augcli.errors import UnreadableImage
 from augcli.image.codec import Pixels
 from augcli.recipes.making import Batch, Maker, Picture
+from augcli.recipes.pipeline import Pipeline
 from augcli.recipes.recipe import Detection, SaliencyMap
 from augcli.run.images import Decoded, Images
 from augcli.run.plan import Run
@@ -95,6 +96,12 @@ class Outputs:
         return Batch(
             lambda step: generator(run.seed, run.digest, "batch", block[0], copy, step), lead
         )
+
+
+def saliency_method(pipeline: Pipeline, picture: Picture) -> str:
+    """The detectors that were used for an output, in the order in which the pipeline names them."""
+    used = set(picture.detections)
+    return ",".join(str(d) for d in dict.fromkeys(pipeline.detections) if d in used)
 
 
 def output_label(run: Run, picture: Picture, labels: list[SoftLabel], view: str) -> SoftLabel:

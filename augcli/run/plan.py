@@ -1,15 +1,16 @@
 """What will be made: the order of the source, its blocks, shards and partners.
 
 The data set is shuffled by a keyed permutation and cut into blocks; partners come from the same
-block, so that an image is decoded once for everything that it is used for. Nothing here depends on
-the number of workers, and no file is opened.
+block, so that an image is decoded once for all that it is used for there. Four copies of each image
+are made so; then the data set is shuffled again, for other partners. Nothing here depends on the
+number of workers, and no file is opened.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,8 +23,8 @@ from augcli.choices import Fit, Originals, Pair
 from augcli.dataset.listing import Listing
 from augcli.image.codec import Encoding
 from augcli.recipes.pipeline import Pipeline
+from augcli.run.partners import Partners
 from augcli.run.permutation import Permutation
-from augcli.run.seeds import generator
 
 if TYPE_CHECKING:
     from augcli.saliency.spec import ClassifierSpec
@@ -31,11 +32,12 @@ if TYPE_CHECKING:
 _BLOCK = 64
 _SMALL_BLOCK = 16
 _BLOCKS_FOR_FULL_SIZE = 32
-_TRIES = 100
+_COPIES_TOGETHER = 4
 
 
 class Shard(NamedTuple):
-    """The unit of work: the targets `start` to `stop` of a block."""
+    """The unit of work: the targets `start` to `stop` of a block. Blocks are numbered on from one
+    order of the data set to the next."""
 
     block: int
     start: int
@@ -92,33 +94,84 @@ class Plan:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._n = len(run.listing)
-        self._permutation = Permutation(self._n, f"order\0{run.seed}".encode())
         size = min(max(-(-self._n // _BLOCKS_FOR_FULL_SIZE), _SMALL_BLOCK), _BLOCK)
         self.blocks = max(1, round(self._n / size))
+        self._partners = Partners(self)
+
+    @property
+    def run(self) -> Run:
+        """The run that this is the plan of."""
+        return self._run
+
+    @cached_property
+    def orders(self) -> int:
+        """How often the data set is shuffled: once for every four copies of an image, on average
+        where images differ in how many they have."""
+        copies = self._run.copies
+        if self._run.per_class is not None:
+            copies = -(-sum(map(self.targets_of, self.class_range)) // self._n)
+        return max(1, -(-copies // _COPIES_TOGETHER))
 
     def shards(self) -> Iterator[Shard]:
         """One shard a block, in plan order."""
-        for block in range(self.blocks):
-            start, stop = self._bounds(block)
-            yield Shard(block, 0, stop - start)
+        for number in range(self.orders * self.blocks):
+            start, stop = self._bounds(number % self.blocks)
+            yield Shard(number, 0, stop - start)
 
-    def block(self, block: int) -> list[int]:
-        """The indices into the listing of a block's images."""
+    def block(self, number: int) -> list[int]:
+        """The indices into the listing of the images of block `number`."""
+        order, block = divmod(number, self.blocks)
         start, stop = self._bounds(block)
-        positions = np.arange(start, stop, dtype=np.uint64)
-        if self._by_class is not None:
-            return [int(i) for i in self._by_class[start:stop]]
-        return [int(i) for i in self._permutation(positions)]
+        if self._run.pair is Pair.same_class:
+            return [int(i) for i in self._by_class(order)[start:stop]]
+        return [int(i) for i in self._permutation(order)(np.arange(start, stop, dtype=np.uint64))]
+
+    def _permutation(self, order: int) -> Permutation:
+        more = f"\0{order}" if order else ""
+        return Permutation(self._n, f"order\0{self._run.seed}{more}".encode())
+
+    def with_originals(self, number: int) -> bool:
+        """Whether the originals of a block's images are written with it, if at all."""
+        return number < self.blocks
+
+    def numbers(self, number: int, index: int) -> range:
+        """The copies of the image at `index` that are made with block `number`."""
+        copies, together = self.copies(index), self._together(index)
+        first = number // self.blocks * together
+        return range(min(first, copies), min(first + together, copies))
+
+    def numbers_with(self, index: int, copy: int) -> range:
+        """The copies of an image that are made with the same block as this one."""
+        together = self._together(index)
+        first = copy // together * together
+        return range(first, first + together)
+
+    def _together(self, index: int) -> int:
+        return max(_COPIES_TOGETHER, -(-self.copies(index) // self.orders))
 
     def copies(self, index: int) -> int:
         """How many times the image at `index` is a target."""
         if self._run.per_class is None:
             return self._run.copies
-        start, stop = self._class_range[self._class(index)]
-        each, more = divmod(self._run.per_class, stop - start)
-        place = int(np.searchsorted(self._grouped[start:stop], index))
+        class_id = self.class_of(index)
+        start, stop = self.class_range[class_id]
+        each, more = divmod(self.targets_of(class_id), stop - start)
+        return each + (self.rank(index) < more)
+
+    def targets_of(self, class_id: int) -> int:
+        """How many outputs have their target in a class, views counted as one."""
+        start, stop = self.class_range[class_id]
+        if self._run.per_class is None:
+            return self._run.copies * (stop - start)
+        copied = 0 if self._run.originals is Originals.none else stop - start
+        return max(0, self._run.per_class - copied)
+
+    def rank(self, index: int) -> int:
+        """The place of an image in its class, shuffled: the first ones get a copy more."""
+        start, stop = self.class_range[self.class_of(index)]
+        place = int(np.searchsorted(self.grouped[start:stop], index))
         extra = Permutation(stop - start, f"extra\0{self._run.seed}".encode())
-        return each + (int(extra(np.array([place], np.uint64))[0]) < more)
+        return int(extra(np.array([place], np.uint64))[0])
 
     @cached_property
     def outputs(self) -> int:
@@ -126,127 +179,40 @@ class Plan:
         views = len(self._run.pipeline.views)
         if self._run.per_class is None:
             return self._n * self._run.copies * views
-        return len(self._class_range) * self._run.per_class * views
+        return sum(map(self.targets_of, self.class_range)) * views
 
     def partner(
         self, block: list[int], place: int, copy: int, slot: int, readable: Callable[[int], bool]
     ) -> int | None:
-        """The partner of the target at `place` of `block`, as an index into the listing.
+        """The partner of the target at `place` of `block`, as an index into the listing; None where
+        none is readable. See `Partners`."""
+        return self._partners.partner(block, place, copy, slot, readable)
 
-        It is the next image on a random cycle through the block that is readable and of a class
-        that `--pair` admits, so that each serves once; for `different-class`, see `_first_asked`.
-        Where the block has none, images of the whole data set are drawn. None where that finds none
-        either.
-        """
-        run = self._run
-        target = block[place]
-        order, first = self._cycle(block, copy, slot)
-        for step in range(len(order)):
-            found = block[order[(first[place] + step) % len(order)]]
-            if found != target and self._admits(target, found) and readable(found):
-                return found
-        rng = generator(run.seed, "partner", target, copy, slot)
-        pool = self._pool(target)
-        for _ in range(_TRIES if len(pool) else 0):
-            found = int(pool[int(rng.integers(len(pool)))])
-            if found != target and readable(found):
-                return found
-        return None
-
-    def _pool(self, target: int) -> Sequence[int] | npt.NDArray[np.int64]:
-        """All images of the data set that `--pair` admits as partners of `target`."""
-        if self._run.pair is Pair.any:
-            return range(self._n)
-        start, stop = self._class_range[self._class(target)]
-        if self._run.pair is Pair.same_class:
-            return self._grouped[start:stop]
-        return np.concatenate([self._grouped[:start], self._grouped[stop:]])
-
-    def _cycle(self, block: list[int], copy: int, slot: int) -> tuple[list[int], list[int]]:
-        """A random order of the places of a block, and for each place where in that order its
-        partner is looked for first."""
-        key = (block[0], copy, slot)
-        if key not in self._cycles:
-            if len(self._cycles) > 256:
-                self._cycles.clear()
-            order = self._drawn_cycle(len(block), key)
-            self._cycles[key] = order, self._first_asked(block, order)
-        return self._cycles[key]
-
-    def _first_asked(self, block: list[int], order: list[int]) -> list[int]:
-        """For each place of the block, the position in `order` after its own.
-
-        Under `different-class` the next of another class would serve a whole run of targets of one
-        class: there, two targets exchange partners where that suits both, and where one class is
-        more than half of the block, all others serve it in turn.
-        """
-        count = len(order)
-        first = [0] * count
-        for position, place in enumerate(order):
-            first[place] = (position + 1) % count
-        if self._run.pair is not Pair.different_class:
-            return first
-
-        classes = [self._class(index) for index in block]
-
-        def suits(place: int, other: int) -> bool:
-            return classes[place] != classes[order[first[other]]]
-
-        left = 0
-        for position, place in enumerate(order):
-            if suits(place, place):
-                continue
-            for other in order[position + 1 :] + order[:position]:
-                if suits(place, other) and suits(other, place):
-                    first[place], first[other] = first[other], first[place]
-                    break
-            else:
-                serving = [i for i in range(count) if classes[order[i]] != classes[place]]
-                if serving:
-                    first[place] = serving[left % len(serving)]
-                    left += 1
-        return first
-
-    def _drawn_cycle(self, count: int, key: tuple[int, int, int]) -> list[int]:
-        _, copy, slot = key
-        if (copy, slot) == (0, 1):  # the block is shuffled: its own order is as good as any, and
-            return list(range(count))  # a partner that is the next target stays in the cache
-        rng = generator(self._run.seed, "cycle", *key)
-        return [int(place) for place in rng.permutation(count)]
-
-    @cached_property
-    def _cycles(self) -> dict[tuple[int, int, int], tuple[list[int], list[int]]]:
-        return {}
-
-    def _admits(self, target: int, partner: int) -> bool:
-        pair = self._run.pair
-        if pair is Pair.any:
-            return True
-        return (self._class(target) == self._class(partner)) == (pair is Pair.same_class)
-
-    def _class(self, index: int) -> int:
+    def class_of(self, index: int) -> int:
         return int(self._run.listing.class_of[index])
 
     def _bounds(self, block: int) -> tuple[int, int]:
         return block * self._n // self.blocks, (block + 1) * self._n // self.blocks
 
-    @cached_property
-    def _by_class(self) -> npt.NDArray[np.int64] | None:
+    def _by_class(self, order: int) -> npt.NDArray[np.int64]:
         """The shuffled order, classes together, where partners must share the target's class."""
-        if self._run.pair is not Pair.same_class:
-            return None
-        shuffled = self._permutation(np.arange(self._n, dtype=np.uint64)).astype(np.int64)
-        return shuffled[np.argsort(self._run.listing.class_of[shuffled], kind="stable")]
+        if self._sorted is None or self._sorted[0] != order:
+            shuffled = self._permutation(order)(np.arange(self._n, dtype=np.uint64))
+            classes = self._run.listing.class_of[shuffled]
+            self._sorted = order, shuffled[np.argsort(classes, kind="stable")].astype(np.int64)
+        return self._sorted[1]
+
+    _sorted: tuple[int, npt.NDArray[np.int64]] | None = None
 
     @cached_property
-    def _grouped(self) -> npt.NDArray[np.int64]:
+    def grouped(self) -> npt.NDArray[np.int64]:
         """All indices, classes together."""
         return np.argsort(self._run.listing.class_of, kind="stable")
 
     @cached_property
-    def _class_range(self) -> dict[int, tuple[int, int]]:
-        """Where each class lies in `_grouped`."""
-        classes = self._run.listing.class_of[self._grouped]
+    def class_range(self) -> dict[int, tuple[int, int]]:
+        """Where each class lies in `grouped`."""
+        classes = self._run.listing.class_of[self.grouped]
         found, starts = np.unique(classes, return_index=True)
         stops = [*starts[1:].tolist(), self._n]
         return dict(zip(found.tolist(), zip(starts.tolist(), stops, strict=True), strict=True))

@@ -127,8 +127,9 @@ def _saliency_panels(run: Run, images: Images, output: Output) -> Iterator[Panel
         boxes = () if box is None else (box,)
         title = "partner's saliency" if recipe.looks_at else "saliency"
         note = f"{detection}: flat, drawn at random" if params.get("flat") else str(detection)
-        panel = _map_panel(run, images, output, recipe.looks_at, detection, title, note, boxes)
-        yield replace(panel, mark=params.get("centre"))
+        if recipe.looks_at < len(output.used):
+            panel = _map_panel(run, images, output, recipe.looks_at, detection, title, note, boxes)
+            yield replace(panel, mark=params.get("centre"))
 
 
 def _told(kept: Mapping[str, Any]) -> str:

@@ -73,9 +73,10 @@ def _mend(run: Run, out: Path, aside: Path, kept: _Kept, skipped: set[str]) -> t
     replaced, named = 0, set[int]()
     with (aside / MANIFEST).open("w", encoding="utf-8", newline="\n") as manifest:
         for shard in run.plan.shards():
-            expected = [i for i, source in _expected(run, shard) if source not in skipped]
-            if all(name in kept for name in expected):
-                lines = [kept.line(name) for name in expected]
+            expected = list(_expected(run, shard))
+            if all(name in kept or source in skipped for name, source in expected):
+                # Some copies of an input that was skipped may have been made.
+                lines = [kept.line(name) for name, _ in expected if name in kept]
             else:
                 made = _made(run, aside, shard)
                 new = [line for name, line in made.items() if name not in kept]
@@ -206,9 +207,9 @@ def _expected(run: Run, shard: Shard) -> Iterator[tuple[str, str]]:
     """(output id, its target's id) of every output of a shard, in the order of the manifest."""
     for index in run.plan.block(shard.block):
         source = run.listing.sample(index).sample_id
-        if run.originals is not Originals.none:
+        if run.originals is not Originals.none and run.plan.with_originals(shard.block):
             yield output_id(run.seed, "original", source, 0, ORIGINAL), source
-        for copy in range(run.plan.copies(index)):
+        for copy in run.plan.numbers(shard.block, index):
             for view in run.pipeline.views:
                 yield output_id(run.seed, run.digest, source, copy, view), source
 

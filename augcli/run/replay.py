@@ -140,16 +140,19 @@ def _indices(listing: Listing) -> Callable[[str], int | None]:
 
 
 def _differences(run: Run, images: Images, row: Row, used: list[Decoded]) -> Iterator[Fault]:
-    labels = [decoded.sample.label for decoded in used]
     if row.recipe == "":
+        label = used[0].sample.label
         if hashlib.sha256(used[0].data).hexdigest() != row.sha256:
             yield Fault(row.file_name, "its source is no longer the file that was copied")
-        if row.label_ids != list(labels[0].ids) or row.label_weights != list(labels[0].weights):
+        if row.label_ids != list(label.ids) or row.label_weights != list(label.weights):
             yield Fault(row.file_name, "its label is not its source's")
         return
     pictures = iter([images.picture(decoded, number) for number, decoded in enumerate(used)])
     record = run.pipeline.full_record(json.loads(row.params))
-    picture = Maker(run.pipeline, run.fit, _look_at_nothing).remake(record, pictures)
+    maker = Maker(run.pipeline, run.fit, _look_at_nothing)
+    every = len(used) == maker.sources_of(record)
+    picture = maker.remake(record, pictures, every=every)
+    labels = [used[number].sample.label for number in picture.shares]
     label = output_label(run, picture, labels, row.view)
     output = Output(picture, tuple(used), label, row.sample_id, row.group_id, row.view)
     data, _ = encoded(run, output)

@@ -39,6 +39,29 @@ _LOCK, _HOLDER = KEPT
 _PATIENCE_SECONDS = 5.0
 _LARGEST_HOLDER = 1 << 16
 
+# What every record of a run has. An option that an older one lacks had its default there.
+_FIRST_KEYS = frozenset(
+    [
+        "recipe",
+        "seed",
+        "source",
+        "copies",
+        "per_class",
+        "pair",
+        "size",
+        "fit",
+        "format",
+        "quality",
+        "chroma",
+        "include_originals",
+        "background",
+        "dense_labels",
+        "max_pixels",
+        "classifier",
+        "versions",
+    ]
+)
+
 
 def versions(run: Run | None = None) -> dict[str, str]:
     """The versions of everything that decides about bytes."""
@@ -198,7 +221,7 @@ def begin(run: Run, out: Path, *, resume: bool, overwrite: bool) -> bool:
         before = read_identity(file)
         if before is None:
             raise UserError(f"{file} is damaged; give --overwrite to start anew.")
-        _same(before, identity(run), out)
+        _same(before, run, out)
         return True
     leftovers = [name for name in OURS if name != STATE and os.path.lexists(out / name)]
     if leftovers or file.is_file():
@@ -221,8 +244,10 @@ def counted(out: Path) -> tuple[int, int]:
     raise UserError(f"{out / RUN} is damaged; `augcli verify {out}` tells more.")
 
 
-def _same(before: dict[str, Any], now: dict[str, Any], out: Path) -> None:
-    now = json.loads(json.dumps(now))
+def _same(before: dict[str, Any], run: Run, out: Path) -> None:
+    now = json.loads(json.dumps(identity(run)))
+    usual = json.loads(json.dumps(identity(Run(run.listing, run.pipeline, run.state))))
+    before = {key: usual[key] for key in usual if key not in _FIRST_KEYS} | before
     different = [key for key in now if before.get(key) != now[key]]
     if different:
         key = different[0]

@@ -23,7 +23,7 @@ from augcli.image.codec import encode, output_format, suffix
 from augcli.manifest.row import SCHEMA_VERSION, to_line, to_text
 from augcli.run.images import Decoded, Images
 from augcli.run.layout import staged_train
-from augcli.run.outputs import ORIGINAL, Output, Outputs
+from augcli.run.outputs import ORIGINAL, Output, Outputs, saliency_method
 from augcli.run.parts import PartWriter
 from augcli.run.plan import Run, Shard
 from augcli.run.seeds import output_id
@@ -65,7 +65,7 @@ def run_shard(
     try:
         writer = _Writer(run, part)
         _make_copies(run, images, block, shard, writer, at_target)
-        part.commit(writer.errors(), flush)
+        part.commit(writer.errors(shard.block), flush)
     except BaseException:
         part.abandon()
         raise
@@ -134,20 +134,21 @@ def _together(run: Run, images: Images, block: list[int], shard: Shard) -> Itera
     caches; going through all phases copy by copy costs a tenth more for photographs, and half as
     much again for images of 32 pixels. The outputs of a group take a bounded number of bytes.
     """
-    originals: list[int | None] = [] if run.originals is Originals.none else [None]
-    wanted: dict[int, int] = {}  # copies by place
+    plan = run.plan
+    originals: list[int | None] = [None] if _has_originals(run, shard.block) else []
+    wanted: dict[int, range] = {}  # copies by place
     for place in range(shard.start, shard.stop):
-        count = run.plan.copies(block[place])
-        if originals or count:
-            wanted[place] = count
+        numbers = plan.numbers(shard.block, block[place])
+        if originals or numbers:
+            wanted[place] = numbers
     images.decode_ahead(block[place] for place in wanted)
     group: list[_Copy] = []
     held, limit = 0, min(_TOGETHER, run.memory // 4)
-    for place, count in wanted.items():
+    for place, numbers in wanted.items():
         index, size = block[place], 0
         if images.readable(index):
             size = images.get(index).image.nbytes * len(run.pipeline.views)
-        for number in chain(originals, range(count)):
+        for number in chain(originals, numbers):
             group.append(_Copy(place, index, number))
             held += size
             if held >= limit:
@@ -155,6 +156,11 @@ def _together(run: Run, images: Images, block: list[int], shard: Shard) -> Itera
                 group, held = [], 0
     if group:
         yield group
+
+
+def _has_originals(run: Run, block: int) -> bool:
+    """Whether the source images of a block are written with it."""
+    return run.originals is not Originals.none and run.plan.with_originals(block)
 
 
 def _make(images: Images, outputs: Outputs, copy: _Copy) -> None:
@@ -200,7 +206,6 @@ class _Writer:
         self.failed: dict[int, _Failure] = {}
         self.bytes_written = 0
         self._train = os.fspath(staged_train(run.state))
-        self._saliency = ",".join(dict.fromkeys(map(str, run.pipeline.detections)))
 
     def write(self, copy: _Copy) -> None:
         """Write what was made of a copy."""
@@ -228,7 +233,7 @@ class _Writer:
             boxes=picture.boxes,
             recipe=self._run.pipeline.name,
             params=to_text(self._run.pipeline.row_record(picture.record)),
-            saliency_method=self._saliency if picture.record else "",
+            saliency_method=saliency_method(self._run.pipeline, picture),
             width=width,
             height=height,
             sha256=hashlib.sha256(data).hexdigest(),
@@ -267,15 +272,15 @@ class _Writer:
             sha256=hashlib.sha256(decoded.data).hexdigest(),
         )
 
-    def errors(self) -> list[str]:
+    def errors(self, block: int) -> list[str]:
         """A line for each input that cost itself, with the number of outputs that it cost: the last
-        ones of those planned."""
+        ones of those planned with this block."""
         run, lines = self._run, []
-        views, has_original = len(run.pipeline.views), run.originals is not Originals.none
+        views, has_original = len(run.pipeline.views), _has_originals(run, block)
         for index, (reason, order) in self.failed.items():
             sample = run.listing.sample(index)
-            copies = run.plan.copies(index)
-            lost = (copies - max(order, 0)) * views + (has_original and order < 0)
+            numbers = run.plan.numbers(block, index)
+            lost = sum(number >= order for number in numbers) * views + (has_original and order < 0)
             line = {
                 "source_path": sample.relative,
                 "source_id": sample.sample_id,

@@ -28,7 +28,7 @@ import numpy as np
 from augcli.dataset.listing import Listing
 from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, open_regular, read_bytes, read_json, replace_file
-from augcli.manifest.row import MANIFEST
+from augcli.manifest.row import MANIFEST, to_line
 from augcli.run import parts
 from augcli.run.layout import (
     CLASSES,
@@ -173,10 +173,12 @@ def is_run(out: Path) -> bool:
 
 
 def merge_parts(state: Path) -> Published:
-    """Join the committed parts in plan order: rows into the staged manifest, errors beside it."""
+    """Join the committed parts in plan order: rows into the staged manifest, errors beside it, each
+    input that was skipped once, however many blocks it was a target of."""
     train = staged_train(state)
     train.mkdir(parents=True, exist_ok=True)
-    rows = skipped = lost = 0
+    rows = 0
+    skipped: dict[str, dict[str, Any]] = {}
     digest = hashlib.sha256()
     for path in (train / MANIFEST, state / ERRORS):
         path.unlink(missing_ok=True)  # it may be a link
@@ -186,14 +188,17 @@ def merge_parts(state: Path) -> Published:
                 digest.update(line)
                 manifest.write(line)
             for line in part.skipped_lines():
-                lost += json.loads(line)["outputs"]
-                errors.write(line)
+                now = json.loads(line)
+                before = skipped.setdefault(now["source_id"], now)
+                if before is not now:
+                    before["outputs"] += now["outputs"]
             rows += part.rows
-            skipped += part.skipped
+        errors.writelines(to_line(values).encode() for values in skipped.values())
         for file in (manifest, errors):
             file.flush()
             os.fsync(file.fileno())
-    return Published(rows, skipped, lost, digest.hexdigest())
+    lost = sum(values["outputs"] for values in skipped.values())
+    return Published(rows, len(skipped), lost, digest.hexdigest())
 
 
 def publish(out: Path, classes: Iterable[str], summary: dict[str, Any]) -> None:

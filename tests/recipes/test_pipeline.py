@@ -97,7 +97,7 @@ def test_an_earlier_step_changes_every_source_of_a_later_one() -> None:
     partner = Fitted(erased[1], (24, 30), Fit.cover).pixels()
     expected = np.rint((erased[0].astype(float) + partner) / 2)
     np.testing.assert_array_equal(output.image, expected)
-    assert (output.shares, output.boxes) == ({0: 1.0, 1: 0.0}, ())
+    assert (output.shares, output.boxes) == ({0: 1.0, 1: 0.0}, (inputs[0]["params"]["box"],))
 
 
 def test_shares_multiply_through_nested_mixes() -> None:
@@ -176,7 +176,7 @@ CHAINS = [
 def test_an_output_can_be_made_again_from_its_row(pipeline: Pipeline) -> None:
     for seed in range(8):
         output, asked = made(pipeline, seed)
-        assert asked == output.sources
+        assert set(output.sources) <= set(asked)
         assert sum(output.shares.values()) == pytest.approx(1.0, abs=1e-12)
         again = remade(pipeline, output)
         np.testing.assert_array_equal(again.image, output.image, strict=True)
@@ -239,12 +239,15 @@ def test_the_digest_knows_every_option() -> None:
         chain(CutMix(), CutMix()),
         chain(Mixup(alpha=1)),
         Pipeline("chain", (Step(CutMix()),), label_smoothing=0.1),
-        Pipeline("other", (Step(CutMix()),)),
     ]
     digests = [pipeline.digest() for pipeline in pipelines]
     assert len(set(digests)) == len(digests)
     assert all(len(digest) == 16 and int(digest, 16) >= 0 for digest in digests)
     assert chain(CutMix(alpha=1)).digest() == digests[0]
+
+
+def test_the_digest_does_not_know_the_name() -> None:
+    assert Pipeline("other", (Step(CutMix()),)).digest() == chain(CutMix()).digest()
 
 
 ONE_OF = Pipeline("one of", (Step(Mixup(), 0.8, (CutMix(), RICAP()), (1.0, 2.0, 5.0)),))

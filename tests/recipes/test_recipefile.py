@@ -13,6 +13,7 @@ from augcli.recipes.cutmix import CutMix
 from augcli.recipes.cutout import Cutout
 from augcli.recipes.mixup import Mixup
 from augcli.recipes.pipeline import Pipeline, Step, pipeline_of
+from augcli.recipes.random_erasing import RandomErasing
 from augcli.recipes.recipefile import read_recipe_file
 from augcli.recipes.saliencymix import SaliencyMix
 
@@ -220,3 +221,16 @@ def test_a_mark_at_the_beginning_other_encodings_and_other_names(tmp_path: Path)
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read: No such file"):
         read_recipe_file(tmp_path / "none.toml")
+
+
+def test_hyphens_may_stand_for_underscores(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    steps = '[[steps]]\nrecipe = "random-erasing"\n'
+    file.write_text(steps + "[classes.cat.random-erasing]\nprobability = 0.25\n")
+    pipeline = read_recipe_file(file)
+    assert pipeline.steps == (Step(RandomErasing()),)
+    assert pipeline.by_class == {"cat": (Step(RandomErasing(probability=0.25)),)}
+    twice = "[classes.cat.random-erasing]\n[classes.cat.random_erasing]\n"
+    file.write_text(steps + twice)
+    with pytest.raises(UserError, match=r"classes\.cat changes 'random_erasing' twice"):
+        read_recipe_file(file)

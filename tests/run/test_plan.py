@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from augcli.choices import Pair
 from augcli.dataset.listing import Listing, ListingBuilder
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.pipeline import Pipeline, Step
+from augcli.recipes.ricap import RICAP
 from augcli.run.permutation import Permutation
 from augcli.run.plan import Run
 
@@ -66,12 +68,12 @@ def test_plan_depends_on_the_seed_alone() -> None:
     assert first.block(3) != other.block(3)
 
 
-def partners(run: Run, copies: int = 1) -> list[tuple[int, int | None]]:
+def partners(run: Run) -> list[tuple[int, int | None]]:
     found = []
     for shard in run.plan.shards():
         block = run.plan.block(shard.block)
         for place in range(len(block)):
-            for copy in range(copies):
+            for copy in run.plan.numbers(shard.block, block[place]):
                 partner = run.plan.partner(block, place, copy, 1, lambda _: True)
                 found.append((block[place], partner))
     return found
@@ -86,8 +88,8 @@ def test_partners_come_from_the_block_each_image_once_a_copy() -> None:
 
 
 def test_pairings_over_classes_are_as_uniform_as_independent_draws() -> None:
-    run = run_over([i // 200 for i in range(2000)])
-    counts = Counter((a // 200, b // 200) for a, b in partners(run, 20) if b is not None)
+    run = run_over([i // 200 for i in range(2000)], copies=20)
+    counts = Counter((a // 200, b // 200) for a, b in partners(run) if b is not None)
     table = np.array([[counts[a, b] for b in range(10)] for a in range(10)], float)
     expected = table.sum() * (200 / 2000) * np.where(np.eye(10, dtype=bool), 199 / 1999, 200 / 1999)
     chi2 = ((table - expected) ** 2 / expected).sum()
@@ -97,7 +99,7 @@ def test_pairings_over_classes_are_as_uniform_as_independent_draws() -> None:
 @pytest.mark.parametrize("pair", [Pair.different_class, Pair.same_class])
 def test_pair_restricts_classes(pair: Pair) -> None:
     classes = [0] * 150 + [1] * 50 + [2] * 5
-    for target, partner in partners(run_over(classes, pair=pair), 2):
+    for target, partner in partners(run_over(classes, pair=pair, copies=2)):
         assert partner is not None
         assert partner != target
         assert (classes[target] == classes[partner]) == (pair is Pair.same_class)
@@ -161,3 +163,79 @@ def test_per_class_balances() -> None:
     assert set(copies[:7]) == {1, 2}
     assert set(copies[10:]) == {0, 1}
     assert run.plan.outputs == 30
+
+
+def met_partners(run: Run) -> dict[int, list[int | None]]:
+    met: dict[int, list[int | None]] = {}
+    for target, partner in partners(run):
+        met.setdefault(target, []).append(partner)
+    return met
+
+
+@pytest.mark.parametrize("copies", [1, 4, 20])
+@pytest.mark.parametrize("pair", [Pair.any, Pair.different_class, Pair.same_class])
+def test_copies_meet_as_many_partners_as_free_draws_give(copies: int, pair: Pair) -> None:
+    """Of 247 others, 20 free draws give 19.3 distinct ones."""
+    run = run_over([i % 4 for i in range(248)], copies=copies, pair=pair)
+    met = met_partners(run)
+    assert all(len(of) == copies for of in met.values()) and len(met) == 248
+    others = {Pair.any: 247, Pair.different_class: 186, Pair.same_class: 61}[pair]
+    free = others * (1 - (1 - 1 / others) ** copies)
+    distinct = [len(set(of)) for of in met.values()]
+    # What is made with one block of 16 images repeats nothing; four of one class are too few.
+    least = 0.85 if pair is Pair.same_class else 0.97
+    assert np.mean(distinct) >= least * free
+    if pair is Pair.any:
+        assert all(len(set(of[:4])) == len(of[:4]) for of in met.values())
+    served = Counter(partner for of in met.values() for partner in of)
+    if pair is not Pair.different_class:
+        assert set(served.values()) == {copies}
+
+
+def test_slots_of_a_copy_repeat_no_partner_after_the_first_copy() -> None:
+    run = replace(run_over([0] * 248, copies=4), pipeline=Pipeline("ricap", (Step(RICAP()),)))
+    repeats = 0
+    for shard in run.plan.shards():
+        block = run.plan.block(shard.block)
+        for place in range(len(block)):
+            met = [
+                run.plan.partner(block, place, copy, slot, lambda _: True)
+                for copy in range(4)
+                for slot in (1, 2, 3)
+            ]
+            repeats += len(met) - len(set(met))
+    # Only what the three of the first copy repeat, and what no exchange could help: of 2976.
+    assert repeats < 0.1 * 248 * 12
+
+
+@pytest.mark.parametrize("copies", [1, 4, 5, 9, 20])
+def test_each_order_has_four_copies_of_every_image(copies: int) -> None:
+    run = run_over([i % 3 for i in range(100)], copies=copies)
+    made = Counter[tuple[int, int]]()
+    parts = []
+    for shard in run.plan.shards():
+        parts.append(shard.part)
+        for index in run.plan.block(shard.block):
+            numbers = run.plan.numbers(shard.block, index)
+            assert len(numbers) <= 4
+            made.update((index, number) for number in numbers)
+    assert parts == sorted(set(parts))
+    assert made == {(index, copy): 1 for index in range(100) for copy in range(copies)}
+    assert run.plan.orders == -(-copies // 4)
+    originals = [i for s in run.plan.shards() if run.plan.with_originals(s.block)
+                 for i in run.plan.block(s.block)]  # fmt: skip
+    assert sorted(originals) == list(range(100))
+
+
+def test_per_class_makes_every_copy_once() -> None:
+    counts = [100, 9, 1]
+    run = run_over([k for k, n in enumerate(counts) for _ in range(n)], per_class=500)
+    made = Counter(
+        (index, number)
+        for shard in run.plan.shards()
+        for index in run.plan.block(shard.block)
+        for number in run.plan.numbers(shard.block, index)
+    )
+    assert set(made.values()) == {1}
+    assert len(made) == 1500 and run.plan.orders == 4
+    assert len({number for index, number in made if index == 109}) == 500
