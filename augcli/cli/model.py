@@ -33,7 +33,6 @@ _SHOWN_NODES = 6
 model_app = typer.Typer(
     name="model",
     help="Look at an ONNX classifier, or fit an early head to it.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
