@@ -57,9 +57,7 @@ def main() -> NoReturn:
 
 
 def _is_ignored_hangup(number: int) -> bool:
-    return (
-        number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) == signal.SIG_IGN
-    )
+    return number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) == signal.SIG_IGN
 
 
 def _run() -> int:

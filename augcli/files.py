@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from augcli.errors import UserError
+from augcli.text import count_text
 
 MIB = 1 << 20
 
@@ -114,4 +115,4 @@ def size_text(count: int) -> str:
     for unit, size in (("GiB", 1 << 30), ("MiB", MIB), ("KiB", 1 << 10)):
         if count >= size and count % size == 0:
             return f"{count // size} {unit}"
-    return f"{count} bytes"
+    return count_text(count, "byte")

@@ -11,6 +11,7 @@ import io
 import os
 import select
 import sys
+from contextlib import suppress
 from typing import Any, TextIO
 
 _STDIN, _STDOUT, _STDERR = range(3)
@@ -34,27 +35,27 @@ class _Results(io.FileIO):
 
     lost = False
 
-    def write(self, data: Any, /) -> int | None:
-        if self.lost:
-            return len(data)
+    def write(self, data: Any, /) -> int:
+        written: int | None = len(data) if self.lost else None
         try:
-            while (written := super().write(data)) is None:  # the pipe is full, and set not to wait
-                select.select([], [self], [])
-            return written
+            while written is None:
+                written = super().write(data)
+                if written is None:  # a full pipe that is set not to wait
+                    select.select([], [self], [])
         except OSError as error:
             self.lost = True
             raise StdoutLost(error.errno, error.strerror or str(error)) from error
+        return written
 
 
 class _Remarks(io.FileIO):
     """Raises nothing; what it cannot write is lost."""
 
-    def write(self, data: Any, /) -> int | None:
-        try:
+    def write(self, data: Any, /) -> int:
+        written: int | None = None
+        with suppress(OSError):
             written = super().write(data)
-        except OSError:
-            return len(data)
-        return len(data) if written is None else written  # None: it would have to wait
+        return len(data) if written is None else written
 
 
 def open_streams() -> None:
@@ -75,8 +76,8 @@ def open_streams() -> None:
             os.set_inheritable(number, True)
     if sys.stdin is None:
         sys.stdin = os.fdopen(_STDIN, closefd=False)
-    sys.stdout = sys.__stdout__ = _text(_Results, _STDOUT, sys.stdout)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _text(_Remarks, _STDERR, sys.stderr)  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _text(_Results, _STDOUT, sys.stdout)  # type: ignore[misc, assignment]
+    sys.stderr = sys.__stderr__ = _text(_Remarks, _STDERR, sys.stderr)  # type: ignore[misc, assignment]
 
 
 def remarks_to(descriptor: int) -> TextIO:

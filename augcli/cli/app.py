@@ -21,7 +21,9 @@ from augcli.errors import RunFailed, UserError, one_line
 from augcli.streams import StdoutLost
 
 # What Typer raises for wrong arguments, which it does not export.
-_UsageError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
+_UsageError: Any = next(
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError"
+)
 app = typer.Typer(
     name="augcli",
     help=augcli.__doc__,
@@ -44,9 +46,7 @@ def prepare(
     context: typer.Context,
     version: Annotated[  # noqa: ARG001
         bool,
-        typer.Option(
-            "--version", "-V", callback=_version, is_eager=True, help="print the version"
-        ),
+        typer.Option("--version", "-V", callback=_version, is_eager=True, help="print the version"),
     ] = False,
 ) -> None:
     """Offline augmentation of labelled image data sets: image folders in; augmented images and a

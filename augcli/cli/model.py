@@ -24,6 +24,7 @@ from augcli.cli.options import (
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
 from augcli.errors import UnreadableImage, UserError
+from augcli.text import count_text
 
 if TYPE_CHECKING:
     from augcli.dataset.listing import Listing
@@ -127,7 +128,8 @@ def _cost(
 def _page(told: dict[str, Any], unknown: str) -> list[str]:
     height, width = told["size"]
     batch = "any number" if told["batch"] is None else told["batch"]
-    lines = [f"{told['model']}: {told['classes']} classes, operator set {told['opset']}", ""]
+    classes = count_text(told["classes"], "class")
+    lines = [f"{told['model']}: {classes}, operator set {told['opset']}", ""]
     for kind in ("inputs", "outputs"):
         for tensor in told[kind]:
             what = f"{tensor['name']}: {tensor['dtype']} {tensor['shape']}"
@@ -223,9 +225,11 @@ def fit_head(
     accuracy = "unknown" if fitted.accuracy is None else f"{fitted.accuracy:.3f}"
     shown.result(
         {"model": str(output), "head": name, **asdict(fitted)},
-        f"{output} with output {name}: {len(listing.classes)} classes from {fitted.features}"
-        f" features of {fitted.images} images. Accuracy on every fifth image of a class, when"
-        f" fitted to the others: {accuracy}; the head that is written is fitted to all.",
+        f"{output} with output {name}: {count_text(len(listing.classes), 'class')} from"
+        f" {count_text(fitted.features, 'feature')} of {count_text(fitted.images, 'image')}."
+        f" Accuracy on every fifth image of a class, when fitted to the others: {accuracy};"
+        " the head that is written is fitted to all.",
+        done=f"{output} is written",
     )
 
 

@@ -19,6 +19,7 @@ from augcli.dataset.labels import (
 )
 from augcli.dataset.listing import Listing, ListingBuilder, first_repeated
 from augcli.errors import UserError
+from augcli.text import count_text
 
 MANIFEST = "metadata.jsonl"
 _CLASSES = "classes.txt"
@@ -163,5 +164,7 @@ def _label(row: _Row, ids: dict[str, int], classes: int, where: str) -> SoftLabe
         raise UserError(f"{where}: its label weights are not positive with the sum 1; mend them.")
     outside = [i for i in label.ids if not 0 <= i < classes]
     if outside:
-        raise UserError(f"{where}: class {outside[0]} is not one of the {classes} classes.")
+        raise UserError(
+            f"{where}: class {outside[0]} is not one of {count_text(classes, 'class')}."
+        )
     return label

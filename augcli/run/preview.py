@@ -15,6 +15,7 @@ from augcli.run.images import Images
 from augcli.run.outputs import Output, Outputs
 from augcli.run.plan import Run
 from augcli.saliency.overlay import overlay
+from augcli.text import count_text
 
 _NAMED_CLASSES = 5
 
@@ -29,7 +30,7 @@ def preview(run: Run, examples: int) -> Pixels:
     if not lines:
         raise UserError("No image of SOURCE can be read; `augcli generate` lists the reasons.")
     size = "" if run.size is None else f", {run.size[0]} x {run.size[1]}"
-    heading = f"{run.pipeline.name}, seed {run.seed}{size}: {len(run.listing)} images"
+    heading = f"{run.pipeline.name}, seed {run.seed}{size}: {count_text(len(run.listing), 'image')}"
     return draw_sheet(heading, lines)
 
 
@@ -95,7 +96,7 @@ def _line(run: Run, images: Images, outputs: list[Output]) -> Line:
     text = [f"lam {widest.picture.shares[0]:.4f}", widest.output_id]
     if len(ranked) > _NAMED_CLASSES:
         rest = sum(weight for _, weight in ranked[_NAMED_CLASSES:])
-        text.insert(0, f"{len(ranked) - _NAMED_CLASSES} more classes: {rest:.3f}")
+        text.insert(0, f"{count_text(len(ranked) - _NAMED_CLASSES, 'more class')}: {rest:.3f}")
     return Line(panels, label, text)
 
 
