@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from augcli.choices import STDIN
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import Head, InputOptions, read_settings
 from augcli.cli.options import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from augcli.dataset.listing import Listing
 
 _SHOWN_NODES = 6
+_MODEL_MAGIC = b"\x08"  # of its first field, the version of its format
 
 model_app = typer.Typer(
     name="model",
@@ -197,8 +199,10 @@ def fit_head(
     shown = Output(json, quiet)
     if output.exists() and not overwrite:
         raise UserError(f"{output} exists; give --overwrite or another --output.")
-    if not output.absolute().parent.is_dir():
-        raise UserError(f"There is no folder {output.absolute().parent} for --output {output}.")
+    from augcli.dataset.destination import check_destination, check_other, check_outside
+
+    check_destination(output, "--output", lambda start: start.startswith(_MODEL_MAGIC))
+    check_other(output, "--output", {"MODEL": model})
     from augcli.image.opencv import require_opencv
 
     require_opencv()
@@ -207,6 +211,7 @@ def fit_head(
     from augcli.saliency.head import add_head
 
     listing = read_source(source, reading.labels_from)
+    check_outside(output, "--output", listing, None if source == STDIN else Path(source))
     options = read_settings(pixels, layer=at)
     with decoders_silent(), progress_bar(progress, quiet=quiet) as bar:
         bar.start(len(listing))

@@ -143,6 +143,11 @@ def output_format(data: bytes, wanted: Format) -> Format:
     return Format.webp if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else Format.png
 
 
+def largest_side(file_format: Format) -> int:
+    """The most pixels a side that files of a format hold; of `same`, those of any."""
+    return _LARGEST_SIDE.get(file_format, max(_LARGEST_SIDE.values()))
+
+
 def suffix(file_format: Format) -> str:
     """The file name suffix of a format, with its dot."""
     return _SUFFIX[file_format]

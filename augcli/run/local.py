@@ -37,7 +37,8 @@ _POLL_SECONDS = 1.0
 # A classifier may look at a whole block before the first output is made.
 _SECONDS_AN_OUTPUT = 600.0
 _PR_SET_PDEATHSIG = 1
-_ENDING = (signal.SIGINT, signal.SIGTERM)
+_HANGUP = getattr(signal, "SIGHUP", signal.SIGINT)  # Windows has none
+_ENDING = (signal.SIGINT, signal.SIGTERM, _HANGUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +306,8 @@ def _work(
     """A worker's life: it ends when its parent closes the pipe, or dies."""
     import cv2
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for for_parent in (signal.SIGINT, _HANGUP):  # a terminal sends them to workers too
+        signal.signal(for_parent, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
