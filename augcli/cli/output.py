@@ -11,7 +11,7 @@ from augcli.errors import RunFailed
 from augcli.streams import StdoutLost
 
 PIPE_CLOSED = 141  # as for a program that SIGPIPE ends
-CONTINUE = "an interrupted generate goes on with the same command and --resume."
+CONTINUE = "an interrupted generate or saliency goes on with the same command and --resume."
 
 _UPPER_HALF = "▀"
 

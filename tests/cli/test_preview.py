@@ -66,7 +66,7 @@ def panels_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[list[Panel]]:
     """The panels of each line of a sheet, whose drawing is left out."""
     drawn: list[Line] = []
 
-    def keep_lines(_: str, lines: list[Line]) -> Any:
+    def keep_lines(_: str, lines: list[Line], side: int) -> Any:
         drawn.extend(lines)
         return np.zeros((1, 1, 3), np.uint8)
 

@@ -78,6 +78,7 @@ def test_gradient_maps_as_png_with_overlays(augcli_saliency: Run, tmp_path: Path
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout) == {
         "out": str(out), "method": "gradient", "maps": 30, "flat": 0, "skipped": 0,
+        "resumed": False,
     }  # fmt: skip
     spec = build_spec(SAMPLE, CLASSES, [("gradient", None)])
     written = rows(out)
@@ -133,7 +134,7 @@ def test_flat_and_unreadable_inputs_are_told(augcli_saliency: Run, tmp_path: Pat
     (data / "a b/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     result = augcli_saliency(data, out)
     assert result.exit_code == 1
-    assert "1 maps in" in result.stdout and "1 of them flat; 1 inputs skipped" in result.stdout
+    assert "1 map in" in result.stdout and "1 of them flat; 1 input skipped" in result.stdout
     (row,) = rows(out)
     assert row["flat"] and row["file_name"] == "a b/flat.png.png"
     assert not cv2.imread(str(out / row["file_name"]), cv2.IMREAD_UNCHANGED).any()
@@ -155,7 +156,7 @@ def test_same_maps_for_any_number_of_workers(augcli_saliency: Run, tmp_path: Pat
         assert not list(out.rglob("*.tmp"))
         trees.append(tree(out))
     assert trees[0] == trees[1]
-    assert len(trees[0]) == 2 * 40 + 2
+    assert len(trees[0]) == 2 * 40 + 2 + 2, "maps, lists, and the state's identity and lock"
     listed = [row["source_path"] for row in rows(out)]
     assert listed == sorted(listed) and len(listed) == 40
 
@@ -191,7 +192,9 @@ def test_maps_that_cannot_be_written(augcli_saliency: Run, tmp_path: Path) -> No
     with pytest.MonkeyPatch.context() as patch, pytest.raises(RunFailed, match=r"a\.png.*: No"):
         patch.setattr("augcli.run.maps._encoded", _full)
         augcli_saliency(data, out)
-    assert [path.name for path in out.iterdir() if path.is_file()] == ["maps.jsonl.tmp"]
+    assert [path.name for path in out.iterdir()] == [".augcli-maps"]
+    assert augcli_saliency(data, out, "--resume").exit_code == 0
+    assert len(rows(out)) == 2
 
 
 def _full(*_: object) -> bytes:
