@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from augcli.text import count_text
-from tests.conftest import ROOT, Augcli, tree, write_photo
+from tests.conftest import ROOT, SAMPLE_DATA, Augcli, tree, write_photo
 
 Shell = Callable[..., subprocess.CompletedProcess[bytes]]
 
@@ -322,3 +322,21 @@ def test_one_of_each_is_said_as_one(augcli: Augcli, tmp_path: Path) -> None:
     assert augcli("verify", out).stdout.endswith("\n1 fault in 1 row.\n")
     done = augcli("saliency", source, tmp_path / "maps")
     assert done.stdout.startswith("1 map in ")
+
+
+def test_every_command_prints_one_object(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
+    model = SAMPLE_DATA / "classifier.onnx"
+    by_model = ("--saliency", "gradient", "--model", model, "--target", "predicted")
+    cache = {"AUGCLI_SALIENCY_CACHE": str(tmp_path / "cache")}
+    for command in (
+        ("recipes",), ("recipes", "cutmix"), ("model", "inspect", model),
+        ("generate", photos, tmp_path / "o", "-r", "cutmix", "--dry-run"),
+        ("generate", photos, tmp_path / "o", "-r", "cutmix", "--progress", "always"),
+        ("verify", tmp_path / "o"), ("preview", photos, "-r", "cutmix", "--to", tmp_path / "p.png"),
+        ("saliency", photos, tmp_path / "maps", "--overlay", *by_model),
+        ("model", "fit-head", model, SAMPLE_DATA, "--at", "relu2", "-o", tmp_path / "e.onnx"),
+    ):  # fmt: skip
+        done = augcli(*command, "--json", env=cache)
+        assert done.returncode == 0, (command, done.stderr)
+        assert isinstance(json.loads(done.stdout), dict)
+        assert done.stdout.count("\n") == 1 and done.stdout.endswith("\n")
