@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import io
 import os
 import signal
 import sys
@@ -11,7 +10,10 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
-_STOPPING = (signal.SIGTERM, signal.SIGINT)
+# SIGHUP says that the terminal is gone; Windows has none.
+_STOPPING = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)
+)
 _MOMENT = 0.05  # seconds
 
 
@@ -29,8 +31,9 @@ def _ignore(signum: int, frame: FrameType | None) -> None:
 
 
 def _handle(handler: Callable[[int, FrameType | None], None]) -> None:
-    for stopping in _STOPPING:
-        signal.signal(stopping, handler)
+    for number in _STOPPING:
+        if not _is_ignored_hangup(number):
+            signal.signal(number, handler)
 
 
 def _stop_later(lost: sys.UnraisableHookArgs) -> None:
@@ -47,6 +50,9 @@ def _stop_later(lost: sys.UnraisableHookArgs) -> None:
 def main() -> NoReturn:
     """Run the command line and exit with its code; a user's mistake leaves one sentence."""
     _use_utf8()
+    from augcli.streams import open_streams
+
+    open_streams()
     # Imports make a hundred thousand objects and no garbage: looking for it is a tenth of start-up.
     gc.set_threshold(200_000, 20, 20)
     # The linear algebra of NumPy is not used: without its threads forking is safe and cheap.
@@ -62,8 +68,8 @@ def main() -> NoReturn:
         from augcli.cli.output import CONTINUE, print_error
 
         signum = stopped.args[0]
-        print_error(f"stopped by {signal.Signals(signum).name}; {CONTINUE}")
         code = 128 + signum
+        print_error(f"stopped by {signal.Signals(signum).name}; {CONTINUE}", code)
     # All goes at once: to look through it for garbage is a sixth of the run's fixed cost.
     gc.freeze()
     gc.disable()
@@ -71,38 +77,22 @@ def main() -> NoReturn:
 
 
 def _use_utf8() -> None:
-    """Print UTF-8, and start anew in Python's UTF-8 mode where the locale means other bytes by the
-    same name: neither the bytes of a run nor the names of its folders depend on the locale."""
+    """Start anew in Python's UTF-8 mode where the locale means other bytes by the same name:
+    neither the bytes of a run nor the names of its folders depend on the locale."""
     if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode and sys.executable:
         os.environ["PYTHONUTF8"] = "1"  # for processes started from here, too
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _is_ignored_hangup(number: int) -> bool:
+    """Whether `nohup` has SIGHUP ignored, which is to stay so."""
+    return number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) == signal.SIG_IGN
 
 
 def _run() -> int:
-    from augcli.cli.app import app, with_optional_values
-    from augcli.cli.output import PIPE_CLOSED, drop_stdout, print_error
-    from augcli.errors import RunFailed, UserError
+    from augcli.cli.app import run
 
-    try:
-        app(with_optional_values(sys.argv[1:]), prog_name="augcli")
-    except SystemExit as exit_:
-        return exit_.code if isinstance(exit_.code, int) else int(bool(exit_.code))
-    except UserError as error:
-        print_error(str(error))
-        return 2
-    except RunFailed as error:
-        print_error(str(error))
-        return 1
-    except BrokenPipeError:
-        drop_stdout()
-        return PIPE_CLOSED
-    except OSError as error:  # what the system refuses where no command expected it
-        print_error(f"{error.filename or 'The system'}: {error.strerror or error}.")
-        return 1
-    return 0
+    return run(sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from augcli.errors import UserError
+from augcli.text import count_text
 
 MIB = 1 << 20
 
@@ -133,4 +134,4 @@ def size_text(count: int) -> str:
     for unit, size in (("GiB", 1 << 30), ("MiB", MIB), ("KiB", 1 << 10)):
         if count >= size and count % size == 0:
             return f"{count // size} {unit}"
-    return f"{count} bytes"
+    return count_text(count, "byte")

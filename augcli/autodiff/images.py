@@ -8,6 +8,7 @@ from onnx import ModelProto
 
 from augcli.autodiff.registry import attributes_of
 from augcli.errors import UserError
+from augcli.text import count_text
 
 Layout = Literal["NCHW", "NHWC"]
 ImageShape = tuple[int, int, int]
@@ -31,8 +32,8 @@ def image_shape(
     channels = declared[2] or 3
     if min(height, width, channels) < 1 or height * width * channels > _LARGEST:
         raise UserError(
-            f"The model cannot take images of {height} x {width} pixels and {channels} channels; "
-            "give another size."
+            f"The model cannot take images of {height} x {width} pixels and"
+            f" {count_text(channels, 'channel')}; give another size."
         )
     if layout == "NHWC":
         return (height, width, channels), layout

@@ -37,6 +37,7 @@ from augcli.cli.options import (
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
 from augcli.errors import UserError
+from augcli.text import count_text
 
 if TYPE_CHECKING:
     from augcli.run.generate import Outcome
@@ -207,13 +208,14 @@ def _show_plan(shown: Output, run: Run, out: Path) -> None:
     }
     shown.result(
         values,
-        f"Would make {run.plan.outputs} images in {out / 'train'} with {run.pipeline.name}, from"
-        f" {len(listing)} images of {len(listing.classes)} classes.",
+        f"Would make {count_text(run.plan.outputs, 'image')} in {out / 'train'} with"
+        f" {run.pipeline.name}, from {count_text(len(listing), 'image')} of"
+        f" {count_text(len(listing.classes), 'class')}.",
     )
 
 
 def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome) -> None:
-    skipped = f"; {outcome.skipped} inputs skipped, see {out / 'errors.jsonl'}"
+    skipped = f"{count_text(outcome.skipped, 'input')} skipped, see {out / 'errors.jsonl'}"
     values = {
         "out": str(out),
         "recipe": run.pipeline.name,
@@ -225,7 +227,7 @@ def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome) -> None:
         "resumed": outcome.resumed,
     }
     if outcome.was_complete:
-        text = f"Already complete: {outcome.outputs} images in {out / 'train'}."
+        text = f"Already complete: {count_text(outcome.outputs, 'image')} in {out / 'train'}."
         shown.result({**values, "was_complete": True}, text)
         return
     mass = ""
@@ -235,11 +237,13 @@ def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome) -> None:
         mass = f" Label mass of a class: {least:.2f} ({rare}) to {most:.2f} ({common})."
     shown.result(
         values,
-        f"{outcome.outputs} images in {out / 'train'}, labels in {out / 'train/metadata.jsonl'}"
-        f" ({outcome.seconds:.1f} s{skipped if outcome.skipped else ''}).{mass}",
+        f"{count_text(outcome.outputs, 'image')} in {out / 'train'}, labels in"
+        f" {out / 'train/metadata.jsonl'}"
+        f" ({outcome.seconds:.1f} s{f'; {skipped}' if outcome.skipped else ''}).{mass}",
+        done=f"OUT {out} is complete",
     )
     if outcome.skipped and (shown.as_json or shown.quiet):
-        shown.warn(f"{outcome.skipped} inputs skipped, see {out / 'errors.jsonl'}")
+        shown.warn(skipped)
 
 
 def _least_and_most(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from augcli.choices import STDIN
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import Head, InputOptions, read_settings
 from augcli.cli.options import (
@@ -24,16 +25,17 @@ from augcli.cli.options import (
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
 from augcli.errors import UnreadableImage, UserError
+from augcli.text import count_text
 
 if TYPE_CHECKING:
     from augcli.dataset.listing import Listing
 
 _SHOWN_NODES = 6
+_MODEL_MAGIC = b"\x08"  # of its first field, the version of its format
 
 model_app = typer.Typer(
     name="model",
     help="Look at an ONNX classifier, or fit an early head to it.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -128,7 +130,8 @@ def _cost(
 def _page(told: dict[str, Any], unknown: str) -> list[str]:
     height, width = told["size"]
     batch = "any number" if told["batch"] is None else told["batch"]
-    lines = [f"{told['model']}: {told['classes']} classes, operator set {told['opset']}", ""]
+    classes = count_text(told["classes"], "class")
+    lines = [f"{told['model']}: {classes}, operator set {told['opset']}", ""]
     for kind in ("inputs", "outputs"):
         for tensor in told[kind]:
             what = f"{tensor['name']}: {tensor['dtype']} {tensor['shape']}"
@@ -196,8 +199,10 @@ def fit_head(
     shown = Output(json, quiet)
     if output.exists() and not overwrite:
         raise UserError(f"{output} exists; give --overwrite or another --output.")
-    if not output.absolute().parent.is_dir():
-        raise UserError(f"There is no folder {output.absolute().parent} for --output {output}.")
+    from augcli.dataset.destination import check_destination, check_other, check_outside
+
+    check_destination(output, "--output", lambda start: start.startswith(_MODEL_MAGIC))
+    check_other(output, "--output", {"MODEL": model})
     from augcli.image.opencv import require_opencv
 
     require_opencv()
@@ -206,6 +211,7 @@ def fit_head(
     from augcli.saliency.head import add_head
 
     listing = read_source(source, reading.labels_from)
+    check_outside(output, "--output", listing, None if source == STDIN else Path(source))
     options = read_settings(pixels, layer=at)
     with decoders_silent(), progress_bar(progress, quiet=quiet) as bar:
         bar.start(len(listing))
@@ -224,9 +230,11 @@ def fit_head(
     accuracy = "unknown" if fitted.accuracy is None else f"{fitted.accuracy:.3f}"
     shown.result(
         {"model": str(output), "head": name, **asdict(fitted)},
-        f"{output} with output {name}: {len(listing.classes)} classes from {fitted.features}"
-        f" features of {fitted.images} images. Accuracy on every fifth image of a class, when"
-        f" fitted to the others: {accuracy}; the head that is written is fitted to all.",
+        f"{output} with output {name}: {count_text(len(listing.classes), 'class')} from"
+        f" {count_text(fitted.features, 'feature')} of {count_text(fitted.images, 'image')}."
+        f" Accuracy on every fifth image of a class, when fitted to the others: {accuracy};"
+        " the head that is written is fitted to all.",
+        done=f"{output} is written",
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from augcli.choices import STDIN, Fit, Format, LabelsFrom, Pair
+from augcli.cli.output import expect_json
 from augcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,6 +54,11 @@ def number(name: str, help: str, *short: str, least: float, most: float, **more:
 def flag(name: str, help: str, *short: str) -> Any:
     """A switch without a --no- form."""
     return option(name, help, *short)
+
+
+def _expected_json(wanted: bool) -> bool:
+    expect_json(wanted)
+    return wanted
 
 
 Source = Annotated[
@@ -152,7 +158,10 @@ MaxErrors = Annotated[
         "max-errors", "exit 1 if more inputs than this cannot be used", least=0, most=MOST_OUTPUTS
     ),
 ]
-Json = Annotated[bool, flag("json", "print one JSON object on stdout")]
+Json = Annotated[
+    bool,
+    option("json", "print one JSON object on stdout", callback=_expected_json, is_eager=True),
+]
 Quiet = Annotated[bool, flag("quiet", "print errors and warnings only", "-q")]
 
 
@@ -230,7 +239,12 @@ def read_source(source: str, labels_from: LabelsFrom) -> Listing:
             raise UserError("SOURCE - reads paths from standard input, which is closed; open it.")
         if sys.stdin.isatty():
             raise UserError("SOURCE - reads paths from standard input; pipe a list into it.")
-        return read_path_list(sys.stdin.buffer, labels_from)
+        try:
+            return read_path_list(sys.stdin.buffer, labels_from)
+        except OSError as error:
+            raise UserError(
+                f"SOURCE - cannot be read from standard input: {error.strerror or error}."
+            ) from error
     from augcli.dataset.source import list_source
 
     return list_source(Path(source))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from augcli.choices import Fit, Format, Pair
+from augcli.choices import STDIN, Fit, Format, Pair
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import InputOptions, ModelOptions, read_classifier
 from augcli.cli.options import (
@@ -29,7 +29,8 @@ from augcli.cli.options import (
     read_source,
 )
 from augcli.cli.output import Output, draw_picture
-from augcli.errors import UserError
+from augcli.errors import RunFailed, UserError, one_line
+from augcli.streams import StdoutLost
 
 _FORMATS = {
     ".png": Format.png,
@@ -53,7 +54,6 @@ def preview(
             "to",
             "the file that is written: PNG, JPEG or WebP by its name",
             metavar="FILE",
-            dir_okay=False,
         ),
     ] = Path("preview.png"),
     all_recipes: Annotated[
@@ -72,21 +72,25 @@ def preview(
     It shows the pixels that generate would write with the same seed and options.
     """
     shown = Output(json, quiet)
+    if show and json:
+        raise UserError("--show draws on stdout, where --json has its object; give one of them.")
     if to.suffix.lower() not in _FORMATS:
         raise UserError(f"--to {to} is no PNG, JPEG or WebP file; name it like preview.png.")
+    from augcli.dataset.destination import check_destination, check_outside
+
+    check_destination(to, "--to", _is_picture)
     pipelines = every_pipeline(chosen) if all_recipes else [read_pipeline(chosen)]
     listing = read_source(source, reading.labels_from)
+    check_outside(to, "--to", listing, None if source == STDIN else Path(source))
     for pipeline in pipelines:
         check_sources(listing, pipeline, source, pair)
     detections = [d for pipeline in pipelines for d in pipeline.detections]
     classifier = read_classifier(detections, listing.classes, model, pixels, shown.warn)
-    import cv2
-
     from augcli.image.codec import largest_side
     from augcli.image.remarks import decoders_silent
     from augcli.run.plan import Run
+    from augcli.run.preview import most_examples, preview_recipes
     from augcli.run.preview import preview as draw_preview
-    from augcli.run.preview import preview_recipes
 
     runs = [
         Run(
@@ -103,20 +107,52 @@ def preview(
         )
         for pipeline in pipelines
     ]
-    with decoders_silent():
-        sheet = preview_recipes(runs, examples) if all_recipes else draw_preview(runs[0], examples)
-    limit = largest_side(_FORMATS[to.suffix.lower()])
-    if max(sheet.shape) > limit:
+    file_format = _FORMATS[to.suffix.lower()]
+    side = largest_side(file_format)
+    if examples > (most := most_examples(runs, side)):
         raise UserError(
-            f"The sheet has {sheet.shape[1]} x {sheet.shape[0]} pixels, and {to.suffix} files hold"
-            f" up to {limit} a side; give fewer --examples or --to a .png file."
+            f"--examples {examples} do not fit into {file_format.value}, which has at most {side}"
+            f" pixels a side; {most} fit, or name a .png file with --to."
         )
-    data = cv2.imencode(to.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes()
-    try:
-        to.write_bytes(data)
-    except OSError as error:
-        raise UserError(f"--to {to} cannot be written: {error.strerror}.") from error
-    if show:
-        draw_picture(sheet)
+    with decoders_silent():
+        if all_recipes:
+            sheet = preview_recipes(runs, examples, side)
+        else:
+            sheet = draw_preview(runs[0], examples, side)
+    _write_sheet(to, sheet)
     values = {"file": str(to), "width": sheet.shape[1], "height": sheet.shape[0]}
-    shown.result(values, f"{to} ({sheet.shape[1]} x {sheet.shape[0]})")
+    done = f"The sheet {to} is written"
+    if show:
+        _show(shown, sheet, done)
+    shown.result(values, f"{to} ({sheet.shape[1]} x {sheet.shape[0]})", done=done)
+
+
+def _is_picture(start: bytes) -> bool:
+    from augcli.image.jpeg import JPEG_MAGIC
+    from augcli.image.png import PNG_MAGIC
+
+    is_webp = start[:4] == b"RIFF" and start[8:12] == b"WEBP"
+    return is_webp or start.startswith((JPEG_MAGIC, PNG_MAGIC))
+
+
+def _write_sheet(to: Path, sheet: Any) -> None:
+    """Write the sheet whole, or leave what stood there; raises RunFailed."""
+    import cv2
+
+    from augcli.files import replace_file
+
+    try:
+        data = cv2.imencode(to.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes()
+        replace_file(to, data)
+    except cv2.error as error:
+        raise RunFailed(f"--to {to} cannot be encoded: {one_line(error)}.") from error
+    except OSError as error:
+        raise RunFailed(f"--to {to} cannot be written: {error.strerror or error}.") from error
+
+
+def _show(shown: Output, sheet: Any, done: str) -> None:
+    try:
+        if not draw_picture(sheet):
+            shown.warn("--show draws in colours, and standard output takes none")
+    except StdoutLost as lost:
+        shown.warn(f"{done}, but cannot be drawn on {lost}.")

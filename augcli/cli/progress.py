@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import Protocol
 
+from augcli.text import count_text
+
 _SECONDS_BETWEEN_LINES = 30.0
 
 
@@ -52,7 +54,8 @@ class _Lines:
             rate = self._done / (now - self._started)
             left = (self._total - self._done) / rate if rate else 0.0
             print(
-                f"{self._done} of {self._total} images, {rate:.0f} a second, {left:.0f} s left",
+                f"{self._done} of {count_text(self._total, 'image')}, {rate:.0f} a second,"
+                f" {left:.0f} s left",
                 file=sys.stderr,
             )
 

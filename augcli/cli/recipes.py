@@ -11,6 +11,7 @@ import typer
 from augcli.cli.options import Json
 from augcli.cli.output import Output
 from augcli.errors import UserError
+from augcli.text import count_text
 
 if TYPE_CHECKING:
     from augcli.recipes.recipe import Recipe
@@ -95,8 +96,7 @@ def _title(recipe: type[Recipe]) -> str:
 def _page(name: str, recipe: type[Recipe], options: list[dict[str, Any]]) -> str:
     import textwrap
 
-    images = "1 image" if recipe.sources == 1 else f"{recipe.sources} images"
-    lines = [f"{name} (of {images})", ""]
+    lines = [f"{name} (of {count_text(recipe.sources, 'image')})", ""]
     for paragraph in _paragraphs(recipe):
         lines += [*textwrap.wrap(paragraph, 88, break_on_hyphens=False), ""]
     lines.append("Options (--set KEY=VALUE)" if options else "It has no options.")

@@ -32,6 +32,7 @@ from augcli.cli.options import (
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
+from augcli.text import count_text
 
 
 @grouped
@@ -49,6 +50,8 @@ def saliency(
     overlay: Annotated[bool, flag("overlay", "draw each map over its image too")] = False,
     workers: Workers = None,
     max_errors: MaxErrors = 0,
+    resume: Annotated[bool, flag("resume", "go on with the interrupted maps in OUT")] = False,
+    overwrite: Annotated[bool, flag("overwrite", "replace the maps in OUT")] = False,
     json: Json = False,
     quiet: Quiet = False,
     progress: Annotated[Progress, option("progress", "when to show progress")] = Progress.auto,
@@ -62,37 +65,53 @@ def saliency(
     from augcli.recipes.recipe import Detection
     from augcli.run.layout import ERRORS
     from augcli.run.local import available_cpus
-    from augcli.run.maps import INDEX, Maps, write_maps
+    from augcli.run.map_store import INDEX, STATE, check_maps_out
+    from augcli.run.maps import Maps, write_maps
     from augcli.run.plan import Run
-    from augcli.run.resume import check_out
+    from augcli.run.resume import check_apart
     from augcli.saliency.detectors import detect
 
     detection = Detection(saliency or "fine-grained", saliency_size)
     if not is_of_classifier(detection.detector):
         detect(detection.detector, [])  # refuses an unknown name
     listing = read_source(source, reading.labels_from)
-    check_out(out, None if source == STDIN else Path(source), resume=False, overwrite=False)
+    folder = None if source == STDIN else Path(source)
+    check_maps_out(out, folder, resume=resume, overwrite=overwrite)
+    check_apart(out, listing)
     run = Run(
         listing=listing,
         pipeline=Pipeline("saliency", ()),
-        state=out,
+        state=out / STATE,
         background=parse_colour(reading.background),
         max_pixels=reading.max_pixels,
         classifier=read_classifier([detection], listing.classes, model, pixels, shown.warn),
     )
     with progress_bar(progress, quiet=quiet) as bar:
-        bar.start(len(listing))
-        maps = Maps(run, out, detection, map_format, overlay)
-        written = write_maps(maps, workers or available_cpus(), bar.update)
+        written = write_maps(
+            Maps(run, out, detection, map_format, overlay),
+            workers or available_cpus(),
+            on_start=bar.start,
+            on_done=bar.update,
+            resume=resume,
+            overwrite=overwrite,
+        )
     values = {
         "out": str(out),
         "method": str(detection),
         "maps": written.maps,
         "flat": written.flat,
         "skipped": written.skipped,
+        "resumed": written.resumed,
     }
-    where = f"; {written.skipped} inputs skipped, see {out / ERRORS}" if written.skipped else ""
-    flat = f", {written.flat} of them flat" if written.flat else ""
-    shown.result(values, f"{written.maps} maps in {out}, listed in {out / INDEX}{flat}{where}.")
+    skipped = f"{count_text(written.skipped, 'input')} skipped, see {out / ERRORS}"
+    shown.result(
+        values,
+        f"{count_text(written.maps, 'map')} in {out}, listed in {out / INDEX}"
+        f"{f', {written.flat} of them flat' if written.flat else ''}"
+        f"{f'; {skipped}' if written.skipped else ''}.",
+        done=f"OUT {out} is complete",
+    )
+    if written.skipped and (json or quiet):
+        shown.warn(skipped)
     if written.skipped > max_errors:
         raise typer.Exit(1)

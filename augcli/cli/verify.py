@@ -11,6 +11,7 @@ import typer
 from augcli.cli.options import MOST_OUTPUTS, Json, Out, Quiet, flag, number
 from augcli.cli.output import Output
 from augcli.errors import UserError
+from augcli.text import count_text
 
 if TYPE_CHECKING:
     from augcli.manifest.row import Row
@@ -67,7 +68,7 @@ def verify(
 
         with decoders_silent():
             repaired = repair_all(out, faults)
-        shown.note(f"{_counted(repaired, 'row')} made again.")
+        shown.note(f"{count_text(repaired, 'row')} made again.")
         verified = verify_all(out)
         faults = list(verified.faults)
     if replay is not None:
@@ -84,15 +85,27 @@ def verify(
         "faults": [fault._asdict() for fault in faults],
     }
     again = f", {replayed} made again" if replay is not None else ""
+    done = f"OUT {out} is checked, with {count_text(len(faults), 'fault')}"
     if not faults:
-        shown.result(values, f"{verified.rows} rows and their files agree{again}.")
+        shown.result(
+            values,
+            f"{count_text(verified.rows, 'row')} and"
+            f" {'its file' if verified.rows == 1 else 'their files'} agree{again}.",
+            done=done,
+        )
         return
     listed = [f"{fault.where}: {fault.what}" for fault in faults[:_SHOWN]]
     if len(faults) > _SHOWN:
         listed.append(f"... and {len(faults) - _SHOWN} more (--json lists all)")
     shown.result(
         values,
-        "\n".join([*listed, f"{_counted(len(faults), 'fault')} in {verified.rows} rows{again}."]),
+        "\n".join(
+            [
+                *listed,
+                f"{count_text(len(faults), 'fault')} in {count_text(verified.rows, 'row')}{again}.",
+            ]
+        ),
+        done=done,
     )
     raise typer.Exit(1)
 
@@ -108,7 +121,3 @@ def _spread(out: Path, rows: int, count: int) -> Iterator[Row]:
         if at == wanted:
             yield row
             wanted = next(numbers, None)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

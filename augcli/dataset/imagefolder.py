@@ -8,6 +8,7 @@ from pathlib import Path
 from augcli.dataset.labels import printable, shown
 from augcli.dataset.listing import Listing, ListingBuilder
 from augcli.errors import UserError
+from augcli.text import count_text
 
 SUFFIXES = frozenset(
     b".jpg .jpeg .jpe .jfif .png .webp .bmp .tif .tiff .gif .ppm .pgm .pbm .pnm .avif .jp2 .j2k"
@@ -75,7 +76,7 @@ def _nothing(source: Path, folders: list[bytes], loose: list[bytes]) -> str:
         return f"SOURCE {source} has class folders but no image in them; add JPEG or PNG files."
     if loose:
         return (
-            f"SOURCE {source} holds {len(loose)} image files but no class folders;"
+            f"SOURCE {source} holds {count_text(len(loose), 'image file')} but no class folders;"
             " move them to a folder a class, or pipe in a list of paths."
         )
     return f"SOURCE {source} is empty; give a folder with one folder a class."

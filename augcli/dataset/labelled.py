@@ -21,7 +21,7 @@ from augcli.dataset.labels import (
 from augcli.dataset.listing import Listing, ListingBuilder, first_repeated
 from augcli.errors import UserError
 from augcli.files import MIB, parse_json, read_lines
-from augcli.text import LARGEST_LIST, read_text, shorten
+from augcli.text import LARGEST_LIST, count_text, read_text, shorten
 
 MANIFEST = "metadata.jsonl"
 _CLASSES = "classes.txt"
@@ -192,6 +192,7 @@ def _label(row: _Row, ids: dict[str, int], classes: int, where: str) -> SoftLabe
     outside = [i for i in label.ids if not 0 <= i < classes]
     if outside:
         raise UserError(
-            f"{where}: class {shorten(str(outside[0]))} is not one of the {classes} classes."
+            f"{where}: class {shorten(str(outside[0]))} is not one of"
+            f" {count_text(classes, 'class')}."
         )
     return label

@@ -16,7 +16,7 @@ from augcli.dataset.labels import label_index, printable, shown
 from augcli.dataset.listing import Listing, ListingBuilder, first_repeated
 from augcli.errors import UserError
 from augcli.files import MIB, open_regular, size_text
-from augcli.text import refuse_utf16
+from augcli.text import count_text, refuse_utf16
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _PATH_COLUMNS = ("path", "file_name", "filename", "image")
@@ -95,8 +95,8 @@ def _rows(source: Path) -> Iterator[tuple[str, bytes, bytes]]:
                 where = f"{source}, line {number}"
                 if len(row) != len(header):
                     raise UserError(
-                        f"{where}: it has {len(row)} columns, and the first line {len(header)};"
-                        " fix it."
+                        f"{where}: it has {count_text(len(row), 'column')}, and the first line"
+                        f" {len(header)}; fix it."
                     )
                 path, label = (row[at].encode("utf-8", "surrogateescape")
                                for at in (path_at, label_at))  # fmt: skip
@@ -116,6 +116,6 @@ def _column(header: list[str], names: tuple[str, ...], source: Path) -> int:
     told = ", ".join(printable(name.encode("utf-8", "surrogateescape")) for name in header[:20])
     wanted = f"{', '.join(names[:-1])} or {names[-1]}"
     raise UserError(
-        f"The first line of {source} has {len(found)} columns named {wanted} (it has:"
+        f"The first line of {source} has {count_text(len(found), 'column')} named {wanted} (it has:"
         f" {told[:200] or 'nothing'}); name exactly one so."
     )

@@ -11,12 +11,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr
 
+from augcli.streams import remarks_to
+
 _STDERR = 2
 
 
 def silence_decoders() -> None:
     """From now on, for the rest of this process. Python keeps the real stream."""
-    sys.stderr = os.fdopen(os.dup(_STDERR), "w")
+    sys.stderr = remarks_to(os.dup(_STDERR))
     _send_nowhere()
 
 
@@ -24,7 +26,7 @@ def silence_decoders() -> None:
 def decoders_silent() -> Iterator[None]:
     """Meanwhile. Python keeps the real stream."""
     sys.stderr.flush()
-    with os.fdopen(os.dup(_STDERR), "w") as real:
+    with remarks_to(os.dup(_STDERR)) as real:
         _send_nowhere()
         try:
             with redirect_stderr(real) if sys.stderr is sys.__stderr__ else nullcontext():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ _TITLE = 40
 _LINE = 20
 _BAR = 9
 _CAPTION = 300
+_GRID = 6  # columns
+_HIGHEST = 2 * _LINE + _CELL + 18
 _PAPER, _INK, _FAINT, _TRACK = (255, 255, 255), (28, 30, 33), (120, 124, 130), (233, 235, 238)
 _COLOURS = ((38, 109, 211), (230, 126, 34), (46, 160, 103), (149, 82, 176), (200, 60, 70))
 _BOX = (255, 255, 255)
@@ -44,44 +46,89 @@ class Line:
     text: Sequence[str]
 
 
-def draw_sheet(heading: str, lines: Sequence[Line]) -> Pixels:
-    """The sheet as uint8 RGB (H, W, 3), each picture shown whole inside a square cell."""
+def most_lines(panels: int, side: int) -> int:
+    """How many lines of `panels` pictures fit into a sheet of `side` pixels, however tall."""
+    return _most(_HIGHEST, panels * (_CELL + _GAP) + _CAPTION + _GAP, side)
+
+
+def most_sections(panels: int, side: int) -> int:
+    """How many sections of `panels` pictures fit into a grid of `side` pixels, however tall."""
+    return _most(-(-panels // _GRID) * _HIGHEST, _GRID * (_CELL + _GAP), side)
+
+
+def draw_sheet(heading: str, lines: Sequence[Line], side: int) -> Pixels:
+    """The sheet as uint8 RGB (H, W, 3), each picture shown whole inside a square cell.
+
+    Where it would be taller than `side` pixels, its lines stand in several stacks side by side.
+    """
     columns = max(len(line.panels) for line in lines)
-    heights = [_height(line) for line in lines]
-    width = _GAP + columns * (_CELL + _GAP) + _CAPTION + _GAP
-    height = _TITLE + sum(heights) + _GAP
-    sheet = Image.new("RGB", (width, height), _PAPER)
-    pen = ImageDraw.Draw(sheet)
-    pen.text((_GAP, 10), heading, _INK, _font(17))
-    top = _TITLE
-    for line, tall in zip(lines, heights, strict=True):
-        pen.line((_GAP, top, width - _GAP, top), _TRACK)
+    stacks = _stacks([_height(line) for line in lines], side)
+    wide = columns * (_CELL + _GAP) + _CAPTION + _GAP
+    sheet, pen = _paper(heading, stacks, wide)
+    for line, (left, top) in zip(lines, _corners(stacks, wide), strict=True):
+        pen.line((left, top, left + wide - _GAP, top), _TRACK)
         for column, panel in enumerate(line.panels):
             cell = _tallest(line.panels)
-            _draw_panel(sheet, pen, panel, cell, _GAP + column * (_CELL + _GAP), top + 6)
-        _draw_caption(pen, line, _GAP + columns * (_CELL + _GAP) + 4, top + 8)
-        top += tall
+            _draw_panel(sheet, pen, panel, cell, left + column * (_CELL + _GAP), top + 6)
+        _draw_caption(pen, line, left + columns * (_CELL + _GAP) + 4, top + 8)
     return np.array(sheet)
 
 
-def draw_grid(heading: str, sections: Sequence[Sequence[Panel]], columns: int = 6) -> Pixels:
-    """Panels in rows of `columns`, each section on new rows, as uint8 RGB (H, W, 3)."""
-    rows = [
-        section[i : i + columns] for section in sections for i in range(0, len(section), columns)
-    ]
-    cells = [_tallest(row) for row in rows]
-    width = _GAP + columns * (_CELL + _GAP)
-    height = _TITLE + sum(cells) + len(rows) * (2 * _LINE + 18) + _GAP
-    sheet = Image.new("RGB", (width, height), _PAPER)
+def draw_grid(heading: str, sections: Sequence[Sequence[Panel]], side: int) -> Pixels:
+    """Panels in rows, each section on new rows, as uint8 RGB (H, W, 3).
+
+    Where it would be taller than `side` pixels, its sections stand in several stacks side by side.
+    """
+    by_row = [[part[i : i + _GRID] for i in range(0, len(part), _GRID)] for part in sections]
+    stacks = _stacks([sum(map(_row_height, rows)) for rows in by_row], side)
+    wide = _GRID * (_CELL + _GAP)
+    sheet, pen = _paper(heading, stacks, wide)
+    for rows, (left, begin) in zip(by_row, _corners(stacks, wide), strict=True):
+        top = begin
+        for row in rows:
+            pen.line((left, top, left + wide - _GAP, top), _TRACK)
+            for column, panel in enumerate(row):
+                cell = _tallest(row)
+                _draw_panel(sheet, pen, panel, cell, left + column * (_CELL + _GAP), top + 6)
+            top += _row_height(row)
+    return np.array(sheet)
+
+
+def _most(height: int, width: int, side: int) -> int:
+    return max(0, (side - _TITLE - _GAP) // height) * max(0, (side - _GAP) // width)
+
+
+def _stacks(heights: Sequence[int], side: int) -> list[list[int]]:
+    """The heights of blocks, in stacks that are at most as tall as a sheet of `side` pixels."""
+    stacks: list[list[int]] = [[]]
+    for height in heights:
+        if stacks[-1] and _TITLE + sum(stacks[-1]) + height + _GAP > side:
+            stacks.append([])
+        stacks[-1].append(height)
+    return stacks
+
+
+def _corners(stacks: Sequence[Sequence[int]], wide: int) -> Iterator[tuple[int, int]]:
+    """The left and top of each block."""
+    for number, stack in enumerate(stacks):
+        top = _TITLE
+        for height in stack:
+            yield _GAP + number * wide, top
+            top += height
+
+
+def _paper(
+    heading: str, stacks: Sequence[Sequence[int]], wide: int
+) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+    height = _TITLE + max(map(sum, stacks)) + _GAP
+    sheet = Image.new("RGB", (_GAP + len(stacks) * wide, height), _PAPER)
     pen = ImageDraw.Draw(sheet)
     pen.text((_GAP, 10), heading, _INK, _font(17))
-    top = _TITLE
-    for row, cell in zip(rows, cells, strict=True):
-        pen.line((_GAP, top, width - _GAP, top), _TRACK)
-        for column, panel in enumerate(row):
-            _draw_panel(sheet, pen, panel, cell, _GAP + column * (_CELL + _GAP), top + 6)
-        top += cell + 2 * _LINE + 18
-    return np.array(sheet)
+    return sheet, pen
+
+
+def _row_height(panels: Sequence[Panel]) -> int:
+    return 2 * _LINE + _tallest(panels) + 18
 
 
 def _tallest(panels: Sequence[Panel]) -> int:
@@ -92,7 +139,7 @@ def _tallest(panels: Sequence[Panel]) -> int:
 
 def _height(line: Line) -> int:
     caption = len(line.label) * (_LINE + _BAR + 6) + len(line.text) * (_LINE - 2) + 24
-    return max(2 * _LINE + _tallest(line.panels) + 18, caption)
+    return max(_row_height(line.panels), caption)
 
 
 def _draw_panel(

@@ -1,16 +1,14 @@
 """Writes the saliency map of every image of a data set, and an index of them.
 
 Maps are found by the same supervised processes that make outputs, a chunk of images at a time, and
-listed in the order of the source. Every file is whole or absent, and the index comes last.
+listed in the order of the source.
 """
 
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Callable, Generator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,108 +17,145 @@ import cv2
 import numpy as np
 
 from augcli.choices import MapFormat
-from augcli.dataset.labels import class_folder
 from augcli.dataset.listing import Sample
-from augcli.errors import RunFailed, UnreadableImage
+from augcli.errors import MEND, RunFailed, UnreadableImage
 from augcli.image.codec import Encoding, encode
 from augcli.image.fit import Pixels
-from augcli.manifest.row import to_line
 from augcli.recipes.recipe import Detection, SaliencyMap
 from augcli.run.images import Decoded, Images
-from augcli.run.layout import ERRORS
 from augcli.run.local import Pool
+from augcli.run.map_names import OVERLAY, map_name, map_names
+from augcli.run.map_store import (
+    RESERVED,
+    Row,
+    begin,
+    check_complete,
+    commit,
+    committed,
+    counted,
+    holding,
+    is_complete,
+    keep_proven,
+    publish,
+    sha256_of,
+    staged,
+)
 from augcli.run.plan import Run, Shard
+from augcli.run.resume import versions
 from augcli.run.saliency import served
+from augcli.run.storage import write_file
 from augcli.saliency.overlay import overlay
 from augcli.saliency.regions import is_flat
 
-INDEX = "maps.jsonl"
-
 _CHUNK = 16  # images at most
 _CHUNKS_A_WORKER = 3  # at least
-_REMEDY = "mend that and run the same command with an empty OUT."
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Maps:
-    """What is found in the images of a run's source, and how and where it is written. Picklable."""
+    """What is found in the images of a run's source, and how and where it is written; `names` as
+    from `map_names`. Picklable."""
 
     run: Run
     out: Path
     detection: Detection
     format: MapFormat = MapFormat.png
     overlay: bool = False
+    names: dict[int, str] = field(default_factory=dict)
+
+    def identity(self) -> dict[str, Any]:
+        """All that the bytes of the maps depend on, as JSON."""
+        run = self.run
+        return {
+            "source": run.listing.fingerprint(),
+            "method": str(self.detection),
+            "map_format": self.format.value,
+            "overlay": self.overlay,
+            "background": list(run.background),
+            "max_pixels": run.max_pixels,
+            "classifier": None if run.classifier is None else run.classifier.identity(),
+            "versions": versions(run),
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How many maps were written, how many of them are flat, and how many inputs were skipped."""
+    """How many maps there are, how many of them are flat, how many inputs were skipped, and whether
+    an earlier run had begun."""
 
     maps: int
     flat: int
     skipped: int
+    resumed: bool
 
 
 def write_maps(
     maps: Maps,
     workers: int,
-    on_done: Callable[[int], None] = lambda _: None,
     *,
+    on_start: Callable[[int], None] = lambda _: None,
+    on_done: Callable[[int], None] = lambda _: None,
     seconds_an_image: float = 60.0,
+    resume: bool = False,
+    overwrite: bool = False,
 ) -> Written:
-    """Write every map below OUT, then the index, and the list of skipped inputs if there are any.
+    """Write every map below OUT, then the list of skipped inputs if there are any, then the index.
 
-    `on_done` is told how many images are done. Raises RunFailed where OUT cannot be written.
+    `on_start` is told how many images are left, `on_done` how many more are done. Raises UserError
+    where OUT holds other maps or is in use, and RunFailed where it cannot be written.
     """
-    written = flat = 0
-    skipped: list[str] = []
+    out = maps.out
     try:
-        maps.out.mkdir(parents=True, exist_ok=True)
-        unfinished = maps.out / f"{INDEX}.tmp"
-        with (
-            unfinished.open("w", encoding="utf-8", newline="\n") as index,
-            served(maps.run) as reachable,
-            # Whatever ends this ends the workers, and those before the model's process.
-            closing(_all_rows(replace(maps, run=reachable), workers, seconds_an_image)) as pieces,
-        ):
-            for rows in pieces:
-                for row in rows:
-                    if "reason" in row:
-                        skipped.append(to_line(row))
-                        continue
-                    index.write(to_line(row))
-                    written += 1
-                    flat += row["flat"]
-                on_done(len(rows))
-        if skipped:
-            _write_whole(maps.out / ERRORS, "".join(skipped).encode())
-        unfinished.replace(maps.out / INDEX)
+        with holding(out):
+            resumed = begin(out, maps.identity(), resume=resume, overwrite=overwrite)
+            if is_complete(out):
+                check_complete(out)
+                return Written(*counted(out), resumed)
+            if resumed:
+                keep_proven(out)
+            left = list(_remaining(out, len(maps.run.listing)))
+            count = sum(stop - start for start, stop in left)
+            on_start(count)
+            if left:
+                with served(maps.run) as reachable:
+                    named = map_names(maps.run.listing, RESERVED)
+                    ready = replace(maps, run=reachable, names=named)
+                    _write_chunks(ready, left, min(workers, count), on_done, seconds_an_image)
+            publish(out)
+            return Written(*counted(out), resumed)
     except OSError as error:
-        raise RunFailed(f"{error.filename or maps.out}: {error.strerror or error}.") from error
-    return Written(written, flat, len(skipped))
+        where, why = error.filename or out, error.strerror or error
+        raise RunFailed(f"{where}: {why}; {MEND}") from error
 
 
-def _all_rows(maps: Maps, workers: int, seconds_an_image: float) -> Generator[list[Row]]:
-    """The rows of the images in the order of the source, as they are done."""
-    count = len(maps.run.listing)
-    workers = min(workers, count)
+def _remaining(out: Path, count: int) -> Iterator[tuple[int, int]]:
+    """The images that no committed chunk has, as (start, stop), in the order of the source."""
+    at = 0
+    for start, stop in (*committed(out), (count, count)):
+        if at < start:
+            yield at, start
+        at = max(at, stop)
+
+
+def _write_chunks(
+    maps: Maps,
+    left: list[tuple[int, int]],
+    workers: int,
+    on_done: Callable[[int], None],
+    seconds_an_image: float,
+) -> None:
+    count = sum(stop - start for start, stop in left)
     size = min(_CHUNK, -(-count // (workers * _CHUNKS_A_WORKER)))
-    chunks = (Shard(0, i, min(i + size, count)) for i in range(0, count, size))
+    chunks = (
+        Shard(0, i, min(i + size, stop)) for start, stop in left for i in range(start, stop, size)
+    )
     pool = Pool(
         maps.run, chunks, workers, make=partial(write_chunk, maps), targets_of=_images_of,
-        remedy=_REMEDY, seconds_an_image=seconds_an_image,
+        seconds_an_image=seconds_an_image,
     )  # fmt: skip
-    early: dict[int, ChunkReport] = {}
-    at = 0
     try:
         for report in pool.reports():
-            early[report.shard.start] = report
-            while at in early:
-                following = early.pop(at)
-                at = following.shard.stop
-                yield following.rows
+            on_done(report.shard.stop - report.shard.start)
     finally:
         pool.close()
 
@@ -130,10 +165,9 @@ def _images_of(_: Run, chunk: Shard) -> range:
 
 
 class ChunkReport(NamedTuple):
-    """The rows of a chunk of images, in their order: of the index, or of skipped inputs."""
+    """A chunk of images whose maps are committed."""
 
     shard: Shard
-    rows: list[Row]
 
 
 def write_chunk(
@@ -145,8 +179,8 @@ def write_chunk(
     after_decoding: Callable[[], None] = lambda: None,
     at_target: Callable[[int | None], None] = lambda _: None,
 ) -> ChunkReport:
-    """Write the maps of the images `start` to `stop` of the listing; with `maps` given it is called
-    like `run_shard`. Raises OSError where they cannot be written.
+    """Write and commit the maps of the images `start` to `stop` of the listing; with `maps` given
+    it is called like `run_shard`. Raises OSError where they cannot be written.
     """
     indices = _images_of(run, chunk)
     images = Images(run, indices, quarantined, before_decoding, after_decoding)
@@ -155,7 +189,8 @@ def write_chunk(
         at_target(index)
         rows.append(_row(maps, images, index))
     at_target(None)
-    return ChunkReport(chunk, rows)
+    commit(maps.out, chunk.start, chunk.stop, rows)
+    return ChunkReport(chunk)
 
 
 def _row(maps: Maps, images: Images, index: int) -> Row:
@@ -175,13 +210,15 @@ def _skipped(sample: Sample, reason: str) -> Row:
 def _write(maps: Maps, decoded: Decoded, found: SaliencyMap) -> Row:
     """Write one map, and the picture of it where that is asked for; its row."""
     flat = is_flat(found)
-    name = _name(decoded.sample, decoded.class_name)
+    name = map_name(maps.run.listing, maps.names, decoded.sample.index)
     file_name = f"{name}.{maps.format.value}"
-    (maps.out / name).parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(maps.out / file_name, _encoded(found, flat, maps.format))
+    data = _encoded(found, flat, maps.format)
+    write_file(str(staged(maps.out) / file_name), data)
+    digests = {"sha256": sha256_of(data)}
     if maps.overlay:
         picture = _picture(decoded.image, np.zeros_like(found) if flat else found)
-        _write_whole(maps.out / f"{name}.overlay.jpg", picture)
+        write_file(str(staged(maps.out) / f"{name}{OVERLAY}"), picture)
+        digests["overlay_sha256"] = sha256_of(picture)
     highest = float(found.max())
     height, width = found.shape
     return {
@@ -194,6 +231,7 @@ def _write(maps: Maps, decoded: Decoded, found: SaliencyMap) -> Row:
         "flat": flat,
         "width": width,
         "height": height,
+        **digests,
     }
 
 
@@ -210,18 +248,3 @@ def _encoded(found: SaliencyMap, flat: bool, map_format: MapFormat) -> bytes:
 
 def _picture(image: Pixels, found: SaliencyMap) -> memoryview:
     return encode(overlay(image, found), Encoding().format, Encoding())
-
-
-def _name(sample: Sample, class_name: str) -> str:
-    """Where a map stands below OUT: as its image below SOURCE, or by class and id where the image
-    lies elsewhere or its name is none for every system."""
-    parts = sample.relative.split("/")
-    if all(class_folder(part) == part for part in parts):
-        return sample.relative
-    return f"{class_folder(class_name)}/{sample.sample_id}"
-
-
-def _write_whole(path: Path, data: bytes | memoryview) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)

@@ -6,21 +6,35 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from augcli.choices import Format
 from augcli.errors import UnreadableImage, UserError
 from augcli.image.box import Box
+from augcli.image.codec import largest_side
 from augcli.image.fit import Fitted, Pixels
-from augcli.image.sheet import Line, Panel, draw_grid, draw_sheet
+from augcli.image.sheet import Line, Panel, draw_grid, draw_sheet, most_lines, most_sections
 from augcli.recipes.recipe import Detection
 from augcli.run.images import Images
 from augcli.run.outputs import Output, Outputs
 from augcli.run.plan import Run
 from augcli.saliency.overlay import overlay
+from augcli.text import count_text
 
 _NAMED_CLASSES = 5
+_PANELS_A_VIEW = 3  # at most: the maps of what is kept and of what is moved, and the result
 
 
-def preview(run: Run, examples: int) -> Pixels:
-    """The sheet (uint8 RGB) of the first `examples` targets in plan order, one line each.
+def most_examples(runs: Sequence[Run], side: int) -> int:
+    """How many examples fit into a sheet of `side` pixels for certain: of one run as `preview`
+    draws it, of several as `preview_recipes` does."""
+    if len(runs) > 1:
+        return most_sections(1 + len(runs), side)
+    pipeline = runs[0].pipeline
+    return most_lines(pipeline.sources + _PANELS_A_VIEW * len(pipeline.views), side)
+
+
+def preview(run: Run, examples: int, side: int = largest_side(Format.png)) -> Pixels:
+    """The sheet (uint8 RGB, at most `side` pixels a side) of the first `examples` targets in plan
+    order, one line each.
 
     Raises UserError where no image can be read.
     """
@@ -29,12 +43,15 @@ def preview(run: Run, examples: int) -> Pixels:
     if not lines:
         raise UserError("No image of SOURCE can be read; `augcli generate` lists the reasons.")
     size = "" if run.size is None else f", {run.size[0]} x {run.size[1]}"
-    heading = f"{run.pipeline.name}, seed {run.seed}{size}: {len(run.listing)} images"
-    return draw_sheet(heading, lines)
+    heading = f"{run.pipeline.name}, seed {run.seed}{size}: {count_text(len(run.listing), 'image')}"
+    return draw_sheet(heading, lines, side)
 
 
-def preview_recipes(runs: Sequence[Run], examples: int) -> Pixels:
-    """A sheet of what several runs over one source make of the same targets.
+def preview_recipes(
+    runs: Sequence[Run], examples: int, side: int = largest_side(Format.png)
+) -> Pixels:
+    """A sheet, of at most `side` pixels a side, of what several runs over one source make of the
+    same targets.
 
     Each section begins with the target, and shows one output a run. Raises UserError where no image
     can be read.
@@ -50,7 +67,7 @@ def preview_recipes(runs: Sequence[Run], examples: int) -> Pixels:
         sections.append(panels)
     if not sections:
         raise UserError("No image of SOURCE can be read; `augcli generate` lists the reasons.")
-    return draw_grid(f"all recipes, seed {runs[0].seed}", sections)
+    return draw_grid(f"all recipes, seed {runs[0].seed}", sections, side)
 
 
 def _label_line(run: Run, output: Output) -> str:
@@ -95,7 +112,7 @@ def _line(run: Run, images: Images, outputs: list[Output]) -> Line:
     text = [f"lam {widest.picture.shares[0]:.4f}", widest.output_id]
     if len(ranked) > _NAMED_CLASSES:
         rest = sum(weight for _, weight in ranked[_NAMED_CLASSES:])
-        text.insert(0, f"{len(ranked) - _NAMED_CLASSES} more classes: {rest:.3f}")
+        text.insert(0, f"{count_text(len(ranked) - _NAMED_CLASSES, 'more class')}: {rest:.3f}")
     return Line(panels, label, text)
 
 

@@ -108,6 +108,15 @@ def check_out(out: Path, source: Path | None, *, resume: bool, overwrite: bool) 
     """
     if resume and overwrite:
         raise UserError("--resume and --overwrite exclude each other; give one of them.")
+    check_place(out, source)
+    _check_content(out, resume=resume, overwrite=overwrite)
+
+
+def check_place(out: Path, source: Path | None) -> None:
+    """Refuse an OUT where no folder can be written, or that lies inside SOURCE or around it.
+
+    Raises UserError.
+    """
     try:
         out.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -127,6 +136,9 @@ def check_out(out: Path, source: Path | None, *, resume: bool, overwrite: bool) 
     parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise UserError(f"OUT {out} cannot be written: no permission in {parent}; choose another.")
+
+
+def _check_content(out: Path, *, resume: bool, overwrite: bool) -> None:
     if not out.exists() or not any(out.iterdir()):
         return
     refuse_links(out)

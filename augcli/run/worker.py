@@ -26,7 +26,8 @@ from augcli.run.plan import Run, Shard
 
 NOTHING = -1
 _PR_SET_PDEATHSIG = 1
-_ENDING = (signal.SIGINT, signal.SIGTERM)
+_HANGUP = getattr(signal, "SIGHUP", signal.SIGINT)  # Windows has none
+_ENDING = (signal.SIGINT, signal.SIGTERM, _HANGUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ def work(
 ) -> None:
     """A worker's life: it ends when its parent closes the pipe, or dies. `inherited` are pipes that
     a forked one has and is not to keep; None of one that was spawned."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for for_parent in (signal.SIGINT, _HANGUP):  # a terminal sends them to workers too
+        signal.signal(for_parent, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)

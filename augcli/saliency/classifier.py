@@ -39,7 +39,7 @@ from augcli.saliency.server import ask
 from augcli.saliency.sessions import resolve_device
 from augcli.saliency.settings import ModelSettings, preprocessing_of, settings_of
 from augcli.saliency.spec import ClassifierSpec
-from augcli.text import LARGEST_LIST, read_text
+from augcli.text import LARGEST_LIST, count_text, read_text
 
 CLASSIFIER_DETECTORS = tuple(METHODS)
 
@@ -115,14 +115,16 @@ def map_classes(
         if len(classes) == outputs:
             return tuple(range(outputs))
         raise UserError(
-            f"The data set has {len(classes)} classes and the classifier {outputs} outputs; say"
+            f"The data set has {count_text(len(classes), 'class')} and the classifier"
+            f" {count_text(outputs, 'output')}; say"
             " which is which with --class-list FILE (a name for each output, one a line), or give"
             " --target predicted."
         )
     if len(names) != outputs:
         raise UserError(
-            f"There are {len(names)} names in {where}, but {outputs} outputs of the classifier;"
-            " name each output once, in order."
+            f"There {'is' if len(names) == 1 else 'are'} {count_text(len(names), 'name')} in"
+            f" {where}, but {count_text(outputs, 'output')} of the classifier; name each output"
+            " once, in order."
         )
     often = Counter(names)
     for name in classes:

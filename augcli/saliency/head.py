@@ -19,6 +19,7 @@ import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from augcli.errors import UserError
+from augcli.files import replace_file
 from augcli.saliency.classifier import build_spec
 from augcli.saliency.gradcam import channel_axis
 from augcli.saliency.preprocess import Preprocessing, resized
@@ -98,15 +99,23 @@ def add_head(
         onnx.load_model(model), head, at=at, name=name, channels_last=rows[0][1] == 2,
         classes=classes, preprocessing=spec.preprocessing,
     )  # fmt: skip
+    before = output.read_bytes() if output.is_file() else None
     save(made, output)
     seen = next(image for i in usable if (image := load(i)) is not None)
-    _check(output, seen, head.logits(features[:1]))
+    try:
+        _check(output, seen, head.logits(features[:1]))
+    except BaseException:
+        if before is None:
+            output.unlink()
+        else:
+            replace_file(output, before)
+        raise
     accuracy = held_out_accuracy(features, known, len(classes))
     return Fitted(len(usable), features.shape[1], accuracy)
 
 
 def _check(model: Path, image: UInt8, expected: Float64) -> None:
-    """Remove a model whose head does not compute what was fitted, and raise UserError.
+    """Raise UserError for a model whose head does not compute what was fitted.
 
     That is so where the tensor holds other numbers when the model is run by itself, such as the
     codes of a quantised one.
@@ -115,7 +124,6 @@ def _check(model: Path, image: UInt8, expected: Float64) -> None:
     runner = runner_of(spec, "gradient", None)
     found = runner.outputs([resized(image, spec.preprocessing.size)], None)["logits"]
     if not np.allclose(found, expected, rtol=1e-2, atol=1e-2 * np.abs(expected).max()):
-        model.unlink()
         raise UserError(f"The tensor does not hold the features of {model.name}; choose another.")
 
 
@@ -278,13 +286,9 @@ def with_head(
 
 def save(model: ModelProto, path: Path) -> None:
     """Write a model as one file, whole or not at all; raises UserError."""
-    temporary = path.with_name(f"{path.name}.tmp")
     try:
-        onnx.save_model(model, temporary)
-        temporary.replace(path)
+        replace_file(path, model.SerializeToString())
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error
     except ValueError as error:  # protocol buffers end at 2 GB
         raise UserError(f"{path} cannot be written: {error}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)

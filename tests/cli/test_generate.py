@@ -122,7 +122,7 @@ def test_signals_leave_one_line_and_their_code(
     assert process.returncode == code
     assert stderr == (
         f"augcli: stopped by {signum.name};"
-        " an interrupted generate goes on with the same command and --resume.\n"
+        " an interrupted generate or saliency goes on with the same command and --resume.\n"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from augcli.saliency.classifier import build_spec, classifier_maps
 from augcli.saliency.cost import multiply_adds
 from augcli.saliency.head import HELD_OUT, fit_linear, held_out, held_out_accuracy, minimise
 from augcli.saliency.preprocess import resized
-from tests.conftest import SAMPLE_DATA
+from tests.conftest import SAMPLE_DATA, tree
 from tests.saliency.onnx_models import GOLDEN, SAMPLE, channel_means, model, real, saved
 
 Run = Callable[..., Result]
@@ -299,8 +300,43 @@ def test_fit_head_refuses_before_any_work(augcli_model: Run, tmp_path: Path) -> 
         augcli_model(*fit, "relu9", "-o", out, "--overwrite")
     with pytest.raises(UserError, match="'logits' already; give another --name"):
         augcli_model(*fit, "relu1", "-o", out, "--overwrite", "--name", "logits")
-    with pytest.raises(UserError, match="There is no folder"):
+    with pytest.raises(UserError, match="cannot be written: No such file or directory"):
         augcli_model(*fit, "relu1", "-o", tmp_path / "no/early.onnx")
     with pytest.raises(UserError, match="--at features is no feature map but 64"):
         augcli_model(*fit, "features", "-o", out, "--overwrite")
     assert out.read_bytes() == b""
+
+
+def test_a_head_is_written_over_nothing_else(
+    augcli_model: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, model = tmp_path / "data", tmp_path / "m.onnx"
+    shutil.copytree(SAMPLE_DATA, data)
+    shutil.copy(SAMPLE, model)
+    shutil.copy(SAMPLE.with_suffix(".toml"), model.with_suffix(".toml"))
+    (tmp_path / "text").write_text("a text")
+    (tmp_path / "way.onnx").symlink_to(model)
+    before = tree(tmp_path)
+    for output, sentence in (
+        (data / "early.onnx", "lies inside SOURCE"),
+        (data / "cat/early.onnx", "lies inside SOURCE"),
+        (model, "is MODEL itself; choose another name"),
+        (tmp_path / "way.onnx", "is MODEL itself; choose another name"),
+        (tmp_path / "text", "exists and is a file of another kind"),
+        (tmp_path, "is a folder"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            augcli_model("fit-head", model, data, "--at", "relu2", "-o", output, "--overwrite")
+    earlier = tmp_path / "early.onnx"
+    shutil.copy(SAMPLE, earlier)
+
+    def check(*_: object) -> None:
+        raise UserError("The tensor does not hold the features")
+
+    monkeypatch.setattr("augcli.saliency.head._check", check)
+    for output in (earlier, tmp_path / "new.onnx"):
+        with pytest.raises(UserError, match="does not hold the features"):
+            augcli_model("fit-head", model, data, "--at", "relu2", "-o", output, "--overwrite")
+    assert earlier.read_bytes() == SAMPLE.read_bytes()
+    earlier.unlink()
+    assert tree(tmp_path) == before

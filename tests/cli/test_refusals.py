@@ -37,7 +37,7 @@ CASES = {
     "empty source": (["generate", "E", "O", "-r", "cutmix"], "E is empty"),
     "no class folders": (
         ["generate", "L", "O", "-r", "cutmix"],
-        "L holds 1 image files but no class",
+        "L holds 1 image file but no class",
     ),
     "one image for a mix": (
         ["generate", "1", "O", "-r", "cutmix"],

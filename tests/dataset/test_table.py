@@ -118,7 +118,7 @@ def test_a_table_is_generated_from(augcli: Augcli, photos: Path, tmp_path: Path)
     out = tmp_path / "out"
     done = augcli("generate", source, out, "-r", "mixup", "--pair", "different-class")
     assert done.returncode == 1
-    assert "1 inputs skipped" in done.stdout
+    assert "1 input skipped" in done.stdout
     assert '"source_path":"photos/ant/gone.jpg"' in (out / "errors.jsonl").read_text()
     before = tree(out / "train")
     assert augcli("verify", out, "--replay").returncode == 0

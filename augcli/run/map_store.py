@@ -1,0 +1,332 @@
+"""A folder of saliency maps: what is staged while they are made, what is committed, what is there.
+
+    OUT/.augcli-maps/identity.json   what the maps are, by which a resumed run knows itself again
+    OUT/.augcli-maps/maps/           maps, until all of them are made
+    OUT/.augcli-maps/rows/           a file of rows for each chunk of images; its rename commits it
+
+At the end the maps move into OUT, and their index comes last: maps without one are not complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from augcli.errors import UserError
+from augcli.files import MIB, open_regular, parse_json, read_json, read_lines
+from augcli.manifest.row import to_line
+from augcli.run.layout import ERRORS
+from augcli.run.map_names import OVERLAY
+from augcli.run.resume import check_place
+from augcli.run.storage import flush, write_durably, write_json
+
+STATE = ".augcli-maps"
+INDEX = "maps.jsonl"
+RESERVED = (INDEX, ERRORS, STATE)
+
+_IDENTITY, _LOCK, _HOLDER = "identity.json", "lock", "holder.json"
+_STAGED, _ROWS, _REPLACED = "maps", "rows", "replaced.jsonl"
+_KIND = "saliency maps of augcli"
+_PATIENCE_SECONDS = 5.0
+_PIECE = 1 << 20
+
+Row = dict[str, Any]
+
+
+def check_maps_out(out: Path, source: Path | None, *, resume: bool, overwrite: bool) -> None:
+    """Refuse an OUT that maps must not be written to; nothing is changed. Raises UserError."""
+    if resume and overwrite:
+        raise UserError("--resume and --overwrite exclude each other; give one of them.")
+    check_place(out, source)
+    if not out.exists() or not any(out.iterdir()) or _is_unbegun(out):
+        return
+    ours = _identity_of(out) is not None
+    if overwrite or resume:
+        if not ours:
+            flag = "--overwrite only replaces" if overwrite else "--resume only goes on with"
+            first = min(path.name for path in out.iterdir())
+            raise UserError(f"OUT {out} holds {first}, and no saliency maps; {flag} these.")
+        foreign = _foreign(out)
+        if foreign is not None:
+            raise UserError(
+                f"OUT {out} holds {foreign}, which is none of its maps; move it away first."
+            )
+        return
+    extra = " Give --resume to go on with its maps or --overwrite to replace them." if ours else ""
+    raise UserError(f"OUT {out} is not empty; choose an empty folder.{extra}")
+
+
+def is_complete(out: Path) -> bool:
+    """Whether the maps in OUT have their index."""
+    return (out / INDEX).is_file()
+
+
+@contextmanager
+def holding(out: Path) -> Iterator[None]:
+    """Hold OUT against other runs; raises UserError that names the holder."""
+    state = out / STATE
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(state / _LOCK, timeout=_PATIENCE_SECONDS)
+        lock.acquire()
+    except Timeout as error:
+        raise UserError(f"OUT {out} is in use by {_holder(state)}; wait for it.") from error
+    except OSError as error:
+        raise UserError(f"OUT {out} cannot be written: {error.strerror}.") from error
+    try:
+        write_json(state / _HOLDER, {"process": os.getpid(), "host": platform.node()})
+        yield
+    finally:
+        (state / _HOLDER).unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(state: Path) -> str:
+    with suppress(OSError, ValueError, KeyError, TypeError, UserError):
+        held = read_json(state / _HOLDER, MIB)
+        return f"process {held['process']} on {held['host']}"
+    return "another run"
+
+
+def begin(out: Path, identity: dict[str, Any], *, resume: bool, overwrite: bool) -> bool:
+    """Make OUT ready for maps; True where they go on with what an earlier run left.
+
+    Raises UserError where that made other maps, and names what differs.
+    """
+    state = out / STATE
+    before = _identity_of(out)
+    if resume and before is not None:
+        now = json.loads(json.dumps(identity))
+        different = [key for key in now if before.get(key) != now[key]]
+        if different:
+            raise UserError(
+                f"The maps in OUT {out} were begun with another {different[0]}; resume with the"
+                " same, or give --overwrite to start anew."
+            )
+    elif overwrite and before is not None:
+        _remove(out)
+    resumed = resume and before is not None
+    if not resumed:
+        if any(path.name != STATE for path in out.iterdir()):
+            raise UserError(f"OUT {out} is not empty; choose an empty folder.")
+        write_json(state / _IDENTITY, {"kind": _KIND, **identity})
+    if not is_complete(out):
+        staged(out).mkdir(exist_ok=True)
+        (state / _ROWS).mkdir(exist_ok=True)
+        flush(state)
+    return resumed
+
+
+def staged(out: Path) -> Path:
+    """The folder in which maps wait for the others."""
+    return out / STATE / _STAGED
+
+
+def commit(out: Path, start: int, stop: int, rows: list[Row]) -> None:
+    """Make the maps of the images `start` to `stop` durable, then their rows, by a rename."""
+    folder = out / STATE / _ROWS
+    flush(folder)
+    write_durably(folder / f"{start:010d}-{stop:010d}.jsonl", "".join(map(to_line, rows)))
+
+
+def committed(out: Path) -> list[tuple[int, int]]:
+    """What chunks of images are done, as (start, stop), sorted and apart from one another."""
+    chunks: list[tuple[int, int]] = []
+    for path in sorted((out / STATE / _ROWS).glob("*-*.jsonl")):
+        start, stop = map(int, path.stem.split("-"))
+        if not chunks or start >= chunks[-1][1]:
+            chunks.append((start, stop))
+    return chunks
+
+
+def keep_proven(out: Path) -> None:
+    """Before a run goes on: take back maps that were on their way into OUT, forget each chunk with
+    a map that its row does not prove, and remove what no row names."""
+    for path in out.iterdir():
+        if path.name != STATE:
+            path.rename(staged(out) / path.name)
+    named = set[str]()
+    for path in sorted((out / STATE / _ROWS).glob("*-*.jsonl")):
+        try:
+            rows = list(_rows(path))
+            whole = all(_is_proven(staged(out), row) for row in rows)
+        except (ValueError, KeyError, TypeError, UserError):
+            whole = False
+        if whole:
+            named.update(name for row in rows for name in _files(row))
+        else:
+            path.unlink()
+    for name in list(_walk(staged(out))):
+        if name not in named:
+            (staged(out) / name).unlink()
+    _remove_empty(staged(out))
+    (out / STATE / _REPLACED).unlink(missing_ok=True)
+
+
+def check_complete(out: Path) -> None:
+    """Raise UserError where a map of a complete OUT is missing or damaged."""
+    try:
+        for row in _rows(out / INDEX):
+            if not _is_proven(out, row):
+                raise UserError(
+                    f"{out / row['file_name']} is missing or damaged; give --overwrite to make the"
+                    " maps anew."
+                )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{out / INDEX} is damaged; give --overwrite to start anew.") from error
+
+
+def counted(out: Path) -> tuple[int, int, int]:
+    """(maps, flat maps, skipped inputs) of a complete OUT."""
+    maps = flat = 0
+    for row in _rows(out / INDEX):
+        maps += 1
+        flat += bool(row.get("flat"))
+    errors = out / ERRORS
+    return maps, flat, sum(1 for _ in read_lines(errors, MIB)) if errors.is_file() else 0
+
+
+def publish(out: Path) -> None:
+    """Let the maps appear in OUT, then the list of skipped inputs, and the index last."""
+    state = out / STATE
+    skipped = False
+    index, errors = state / INDEX, state / ERRORS
+    with index.open("wb") as listed, errors.open("wb") as left_out:
+        for start, stop in committed(out):
+            for line in read_lines(state / _ROWS / f"{start:010d}-{stop:010d}.jsonl", MIB):
+                is_skipped = "reason" in parse_json(line)
+                (left_out if is_skipped else listed).write(line)
+                skipped = skipped or is_skipped
+    flush(state)
+    for path in sorted(staged(out).iterdir()):
+        path.rename(out / path.name)
+    if skipped:
+        errors.replace(out / ERRORS)
+    else:
+        errors.unlink()
+    flush(state)
+    index.replace(out / INDEX)
+    flush(state)
+    shutil.rmtree(state / _ROWS)
+    staged(out).rmdir()
+
+
+def sha256_of(data: bytes | memoryview) -> str:
+    """The digest that a row has of a file."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _is_unbegun(out: Path) -> bool:
+    """Whether a run was stopped in OUT before it wrote down what it is."""
+    state = out / STATE
+    if not state.is_dir() or any(path != state for path in out.iterdir()):
+        return False
+    harmless = (_LOCK, _HOLDER, f"{_IDENTITY}.")  # the last with an ending: never renamed
+    return all(path.name.startswith(harmless) for path in state.iterdir())
+
+
+def _identity_of(out: Path) -> dict[str, Any] | None:
+    """What the maps in OUT are, if it holds maps."""
+    try:
+        identity = read_json(out / STATE / _IDENTITY, MIB)
+    except (OSError, ValueError, UserError):
+        return None
+    return identity if isinstance(identity, dict) and identity.get("kind") == _KIND else None
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    for line in read_lines(path, MIB):
+        row = parse_json(line)
+        if not isinstance(row, dict):
+            raise ValueError("a row is no object")
+        yield row
+
+
+def _files(row: Row) -> list[str]:
+    """The files that a row is about, below OUT."""
+    if "reason" in row:
+        return []
+    name = str(row["file_name"])
+    stem = name.rpartition(".")[0]
+    return [name, stem + OVERLAY] if row.get("overlay_sha256") else [name]
+
+
+def _is_proven(folder: Path, row: Row) -> bool:
+    digests = [row.get("sha256"), row.get("overlay_sha256")]
+    return all(
+        _digest(folder / name) == digest for name, digest in zip(_files(row), digests, strict=False)
+    )
+
+
+def _digest(path: Path) -> str | None:
+    digest = hashlib.sha256()
+    try:
+        with open_regular(path) as file:
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+    except (OSError, UserError):
+        return None
+    return digest.hexdigest()
+
+
+def _named(out: Path) -> set[str]:
+    """The files in OUT that are its own, by its index, or by its rows where it has none yet."""
+    named = {INDEX, ERRORS}
+    state = out / STATE
+    for path in (out / INDEX, state / _REPLACED, *(state / _ROWS).glob("*-*.jsonl")):
+        with suppress(OSError, ValueError, KeyError, TypeError, UserError):
+            for row in _rows(path):
+                named.update(_files(row))
+    return named
+
+
+def _foreign(out: Path) -> str | None:
+    """A file in OUT that is none of its maps, if there is one."""
+    named = _named(out)
+    return next((name for name in _walk(out) if name not in named), None)
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """The files below a folder, its state left out, by their paths in it."""
+    for place, inner, files in os.walk(folder):
+        if Path(place) == folder and STATE in inner:
+            inner.remove(STATE)
+        linked = [name for name in inner if (Path(place) / name).is_symlink()]
+        for name in sorted([*files, *linked]):
+            yield (Path(place) / name).relative_to(folder).as_posix()
+
+
+def _remove(out: Path) -> None:
+    """Remove the maps in OUT, what would let them pass for complete first, and nothing else."""
+    foreign = _foreign(out)
+    if foreign is not None:
+        raise UserError(f"OUT {out} holds {foreign}, which is none of its maps; move it away.")
+    state = out / STATE
+    if is_complete(out):  # what removes them may be stopped, and then still has their names
+        (out / INDEX).replace(state / _REPLACED)
+        flush(out)
+    for name in list(_walk(out)):
+        (out / name).unlink()
+    _remove_empty(out)
+    for path in state.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name not in (_LOCK, _HOLDER, _IDENTITY):
+            path.unlink()
+    (state / _IDENTITY).unlink()
+
+
+def _remove_empty(folder: Path) -> None:
+    for place, _, _ in os.walk(folder, topdown=False):
+        if Path(place) != folder and STATE not in Path(place).relative_to(folder).parts:
+            with suppress(OSError):  # something is in it
+                Path(place).rmdir()
