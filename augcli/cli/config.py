@@ -14,7 +14,8 @@ from typing import Any
 
 from augcli.errors import UserError
 from augcli.files import read_bytes
-from augcli.text import LARGEST_TOML, decode_text, parse_toml, shorten
+from augcli.text import shorten
+from augcli.text_files import LARGEST_TOML, decode_text, parse_toml
 
 # The options that may be given several times.
 _LISTS = frozenset({"set"})

@@ -21,7 +21,8 @@ from augcli.dataset.labels import (
 from augcli.dataset.listing import Listing, ListingBuilder, first_repeated
 from augcli.errors import UserError
 from augcli.files import MIB, parse_json, read_lines
-from augcli.text import LARGEST_LIST, count_text, read_text, shorten
+from augcli.text import count_text, shorten
+from augcli.text_files import LARGEST_LIST, read_text
 
 MANIFEST = "metadata.jsonl"
 _CLASSES = "classes.txt"

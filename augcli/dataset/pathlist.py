@@ -18,7 +18,7 @@ from augcli.dataset.labels import class_index, printable, shown
 from augcli.dataset.listing import Listing, ListingBuilder
 from augcli.errors import UserError
 from augcli.files import MIB, size_text
-from augcli.text import refuse_utf16
+from augcli.text_files import refuse_utf16
 
 _WHERE = "The list of paths on standard input"
 # Bytes; systems take 4 KiB, Windows up to 64 KiB.

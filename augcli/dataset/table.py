@@ -16,7 +16,8 @@ from augcli.dataset.labels import label_index, printable, shown
 from augcli.dataset.listing import Listing, ListingBuilder, first_repeated
 from augcli.errors import UserError
 from augcli.files import MIB, open_regular, size_text
-from augcli.text import count_text, refuse_utf16
+from augcli.text import count_text
+from augcli.text_files import refuse_utf16
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _PATH_COLUMNS = ("path", "file_name", "filename", "image")

@@ -40,7 +40,8 @@ from augcli.recipes.catalogue import (
 from augcli.recipes.keep import Keep, build_keep
 from augcli.recipes.pipeline import Pipeline, Step
 from augcli.recipes.recipe import Recipe
-from augcli.text import LARGEST_TOML, parse_toml, read_text, shorten
+from augcli.text import shorten
+from augcli.text_files import LARGEST_TOML, parse_toml, read_text
 
 _TOP = ("name", "label_smoothing", "steps", "classes")
 # Recipes in one step's one_of, and in all steps, counted again for each class that changes options.

@@ -39,7 +39,8 @@ from augcli.saliency.server import ask
 from augcli.saliency.sessions import resolve_device
 from augcli.saliency.settings import ModelSettings, preprocessing_of, settings_of
 from augcli.saliency.spec import ClassifierSpec
-from augcli.text import LARGEST_LIST, count_text, read_text
+from augcli.text import count_text
+from augcli.text_files import LARGEST_LIST, read_text
 
 CLASSIFIER_DETECTORS = tuple(METHODS)
 

@@ -25,7 +25,8 @@ from pydantic import (
 from augcli.errors import UserError
 from augcli.files import parse_json
 from augcli.saliency.preprocess import Preprocessing, Size
-from augcli.text import LARGEST_TOML, parse_toml, read_text, shorten
+from augcli.text import shorten
+from augcli.text_files import LARGEST_TOML, parse_toml, read_text
 
 METADATA = "augcli"
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from augcli.errors import UserError
-from augcli.text import LARGEST_TOML, parse_toml, read_text, shorten
+from augcli.text import shorten
+from augcli.text_files import LARGEST_TOML, parse_toml, read_text
 
 
 @pytest.mark.parametrize("data", [b"a\nb\n", b"\xef\xbb\xbfa\r\nb\r\n", b"a\rb\r"])
