@@ -239,12 +239,7 @@ def read_source(source: str, labels_from: LabelsFrom) -> Listing:
             raise UserError("SOURCE - reads paths from standard input, which is closed; open it.")
         if sys.stdin.isatty():
             raise UserError("SOURCE - reads paths from standard input; pipe a list into it.")
-        try:
-            return read_path_list(sys.stdin.buffer, labels_from)
-        except OSError as error:
-            raise UserError(
-                f"SOURCE - cannot be read from standard input: {error.strerror or error}."
-            ) from error
+        return read_path_list(sys.stdin.buffer, labels_from)
     from augcli.dataset.source import list_source
 
     return list_source(Path(source))

@@ -154,8 +154,8 @@ def _check_content(out: Path, *, resume: bool, overwrite: bool) -> None:
     if overwrite and not ours:
         foreign = next(iter(sorted(path.name for path in out.iterdir())))
         raise UserError(
-            f"OUT {out} holds {foreign}, which no record there proves to be an augcli run;"
-            " --overwrite only replaces runs."
+            f"OUT {out} holds {foreign}, which is no augcli run; --overwrite only replaces what its"
+            " own records prove to be one."
         )
     if not resume and not overwrite:
         extra = " Give --resume to go on with its run or --overwrite to replace it." if ours else ""
