@@ -37,7 +37,8 @@ IDENTITY = "identity.json"
 # Files of the lock, which outlive a run that is replaced.
 KEPT = ("lock", "holder.json")
 
-_PARTS = "parts"
+PARTS = "parts"
+ASIDE = "repair"
 _LISTED = "listed"
 _ROWS = ".rows"
 _SKIPPED = ".errors"
@@ -61,7 +62,7 @@ def commit_part(state: Path, part: str, rows: str, errors: str) -> None:
 
     Inputs that were skipped stand beside it before it is there.
     """
-    folder = state / _PARTS
+    folder = state / PARTS
     beside = folder / f"{part}{_SKIPPED}"
     if errors:
         write_durably(beside, errors)
@@ -73,12 +74,12 @@ def commit_part(state: Path, part: str, rows: str, errors: str) -> None:
 
 def is_committed(state: Path, part: str) -> bool:
     """Whether a shard's part is there: then its images are not to be touched any more."""
-    return (state / _PARTS / f"{part}{_ROWS}").is_file()
+    return (state / PARTS / f"{part}{_ROWS}").is_file()
 
 
 def committed(state: Path) -> list[tuple[int, int, int]]:
     """(block, start, stop) of every committed part, sorted."""
-    return sorted(_place(path) for path in (state / _PARTS).glob(_ANY_PART))
+    return sorted(_place(path) for path in (state / PARTS).glob(_ANY_PART))
 
 
 def write_file(path: str, data: bytes | memoryview) -> None:
@@ -149,7 +150,7 @@ def read_listed(out: Path) -> bytes | None:
 
 def part_rows(state: Path, part: str) -> str:
     """The rows of a committed part."""
-    return (state / _PARTS / f"{part}{_ROWS}").read_text(encoding="utf-8")
+    return (state / PARTS / f"{part}{_ROWS}").read_text(encoding="utf-8")
 
 
 def merge_parts(state: Path) -> Published:
@@ -180,7 +181,7 @@ def publish(out: Path, classes: Iterable[str], summary: dict[str, Any]) -> None:
     flush(state)
     staged_train(state).rename(out / TRAIN)
     flush(state)
-    shutil.rmtree(state / _PARTS)
+    shutil.rmtree(state / PARTS)
 
 
 def sweep(state: Path) -> int:
@@ -218,7 +219,7 @@ def _digest(file_name: str) -> np.uint64:
 
 def prepare_state(state: Path) -> Path:
     """Make the folders that a run keeps its state in; returns `state`."""
-    (state / _PARTS).mkdir(parents=True, exist_ok=True)
+    (state / PARTS).mkdir(parents=True, exist_ok=True)
     staged_train(state).mkdir(exist_ok=True)
     return state
 
@@ -245,7 +246,7 @@ def _parts(state: Path) -> Iterator[Path]:
     """The committed parts in plan order. A shard whose worker was killed after its commit may have
     been made again in pieces: what a longer part holds already is passed over."""
     found: list[tuple[int, int, int, Path]] = []
-    for path in (state / _PARTS).glob(_ANY_PART):
+    for path in (state / PARTS).glob(_ANY_PART):
         block, start, stop = _place(path)
         found.append((block, start, -stop, path))
     at = (-1, 0)
