@@ -11,15 +11,16 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
 from augcli.errors import UserError
 
 MIB = 1 << 20
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading; a FIFO or a device is never waited for.
 
     Raises UserError where it is something else, OSError where the system refuses it.
@@ -44,7 +45,10 @@ def read_bytes(path: Path, limit: int) -> bytes:
     Raises UserError where it is larger or not a regular file, OSError where the system refuses it.
     """
     with open_regular(path) as file:
-        data = file.read(limit + 1)
+        # A read of so many bytes reserves them all, even where there are far fewer.
+        data = file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
+        while len(data) <= limit and (more := file.read(min(MIB, limit + 1 - len(data)))):
+            data += more
     if len(data) > limit:
         raise UserError(f"{path} is larger than {size_text(limit)}, too large for what it is.")
     return data

@@ -98,8 +98,8 @@ def generate(
         )
     classifier = read_classifier(pipeline.detections, listing.classes, model, pixels, shown.warn)
     from augcli.image.codec import Encoding
+    from augcli.run.layout import STATE
     from augcli.run.plan import Run
-    from augcli.run.storage import STATE
 
     run = Run(
         listing=listing,
@@ -171,6 +171,10 @@ def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome) -> None:
         "seconds": round(outcome.seconds, 3),
         "resumed": outcome.resumed,
     }
+    if outcome.was_complete:
+        text = f"Already complete: {outcome.outputs} images in {out / 'train'}."
+        shown.result({**values, "was_complete": True}, text)
+        return
     shown.result(
         values,
         f"{outcome.outputs} images in {out / 'train'}, labels in {out / 'train/metadata.jsonl'}"

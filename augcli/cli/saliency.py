@@ -60,11 +60,11 @@ def saliency(
     require_opencv()
     from augcli.recipes.pipeline import Pipeline
     from augcli.recipes.recipe import Detection
+    from augcli.run.layout import ERRORS
     from augcli.run.local import available_cpus
     from augcli.run.maps import INDEX, Maps, write_maps
     from augcli.run.plan import Run
     from augcli.run.resume import check_out
-    from augcli.run.storage import ERRORS
     from augcli.saliency.detectors import detect
 
     detection = Detection(saliency or "fine-grained", saliency_size)

@@ -11,24 +11,35 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from augcli.choices import STDIN
+from augcli.choices import STDIN, Originals
 from augcli.errors import MEND, RunFailed
 from augcli.run.local import Pool
 from augcli.run.plan import Run
-from augcli.run.resume import begin, counted, holding, identity, is_finished, remaining
+from augcli.run.resume import (
+    begin,
+    check_complete,
+    check_parts,
+    counted,
+    holding,
+    identity,
+    is_finished,
+    remaining,
+)
 from augcli.run.saliency import served
 from augcli.run.shard import ShardReport
-from augcli.run.storage import keep_listed, merge_parts, prepare_state, publish, sweep
+from augcli.run.storage import Published, keep_listed, merge_parts, prepare_state, publish, sweep
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished run left: rows in the manifest, inputs skipped, seconds."""
+    """What a finished run left: rows in the manifest, inputs skipped, seconds; whether it went on
+    with an interrupted run, and whether that was complete already."""
 
     outputs: int
     skipped: int
     seconds: float
     resumed: bool
+    was_complete: bool = False
 
 
 def generate(
@@ -53,8 +64,11 @@ def generate(
     with _faults_named(out), holding(out):
         resumed = begin(run, out, resume=resume, overwrite=overwrite)
         if resumed and is_finished(out):
-            return Outcome(*counted(out), 0.0, resumed)
+            check_complete(out)
+            return Outcome(*counted(out), 0.0, resumed, was_complete=True)
         state = prepare_state(run.state)
+        if resumed:
+            check_parts(state)
         if source["source"] == STDIN:
             keep_listed(state, run.listing)
         todo = list(remaining(run))
@@ -69,8 +83,9 @@ def generate(
         if resumed or pool.deaths:
             sweep(state)
         published = merge_parts(state)
+        _check_count(run, out, published)
         seconds = time.monotonic() - started
-        summary = _summary(run, source, published.rows, published.errors, seconds, workers)
+        summary = _summary(run, source, published, seconds, workers)
         publish(out, run.listing.classes, summary)
     return Outcome(published.rows, published.errors, seconds, resumed)
 
@@ -95,14 +110,31 @@ def _faults_named(out: Path) -> Iterator[None]:
         raise RunFailed(f"{where}: {why}; {MEND}") from error
 
 
+def planned(run: Run) -> int:
+    """How many rows a run has if nothing fails: its outputs, and originals where those go along."""
+    originals = 0 if run.originals is Originals.none else len(run.listing)
+    return run.plan.outputs + originals
+
+
+def _check_count(run: Run, out: Path, published: Published) -> None:
+    """Refuse to publish anything else than what was planned, less what skipped inputs cost."""
+    if published.rows + published.lost != planned(run):
+        raise RunFailed(
+            f"OUT {out} has {published.rows} rows where {planned(run) - published.lost} were"
+            " planned: parts of it were damaged while the run went on; run the same command with"
+            " --resume."
+        )
+
+
 def _summary(
-    run: Run, source: dict[str, str], outputs: int, skipped: int, seconds: float, workers: int
+    run: Run, source: dict[str, str], published: Published, seconds: float, workers: int
 ) -> dict[str, Any]:
     counts = {
         "images": len(run.listing),
         "classes": len(run.listing.classes),
-        "outputs": outputs,
-        "skipped": skipped,
+        "outputs": published.rows,
+        "skipped": published.errors,
+        "planned": planned(run),
     }
     return {
         **source,
@@ -110,6 +142,7 @@ def _summary(
         "recipe_digest": run.digest,
         "model": _model(run),
         "counts": counts,
+        "manifest": {"sha256": published.sha256},
         "timings": {
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from augcli.errors import UserError
-from augcli.run.storage import ASIDE, OURS, PARTS, STATE, TRAIN
+from augcli.run.layout import ASIDE, OURS, PARTS, STATE, TRAIN
 
 _MOUNT_POINT = 0xA0000003  # a junction, which is what Windows calls a link between folders
 
@@ -23,22 +23,18 @@ def refuse_links(out: Path) -> None:
     UserError that names the link, OSError where a folder cannot be read.
     """
     for path in _places(out):
-        refuse_link(path)
+        if is_link(path):
+            raise UserError(f"{path} is a link, and nothing is written through links; remove it.")
 
 
-def refuse_link(path: Path | str) -> None:
-    """Raises UserError where `path` is there and is a link."""
+def is_link(path: Path | str) -> bool:
+    """Whether a symbolic link, or a junction, stands at `path`."""
     try:
         status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
-        return
-    if is_link(status):
-        raise UserError(f"{path} is a link, and nothing is written through links; remove it.")
-
-
-def is_link(status: os.stat_result) -> bool:
-    """Whether what `lstat` says is said of a symbolic link or a junction."""
-    return stat.S_ISLNK(status.st_mode) or getattr(status, "st_reparse_tag", 0) == _MOUNT_POINT
+        return False
+    tag = getattr(status, "st_reparse_tag", 0)
+    return stat.S_ISLNK(status.st_mode) or tag == _MOUNT_POINT
 
 
 def _places(out: Path) -> Iterator[Path]:
@@ -47,8 +43,9 @@ def _places(out: Path) -> Iterator[Path]:
     yield from (out / name for name in OURS)
     state = out / STATE
     aside = state / ASIDE
-    for folder in (out / TRAIN, state, state / TRAIN, state / PARTS, aside, aside / TRAIN,
-                   aside / PARTS):  # fmt: skip
+    for folder in (
+        out / TRAIN, state, state / TRAIN, state / PARTS, aside, aside / TRAIN, aside / PARTS
+    ):  # fmt: skip
         try:
             with os.scandir(folder) as entries:
                 # Ordinary files are most of it, and cost no call more.

@@ -26,9 +26,9 @@ from augcli.errors import MEND, RunFailed, UnreadableImage, one_line
 from augcli.image.remarks import silence_decoders
 from augcli.run.images import Images
 from augcli.run.memory import keep_memory, limit_memory
+from augcli.run.parts import read_part
 from augcli.run.plan import Run, Shard
 from augcli.run.shard import ShardReport, run_shard
-from augcli.run.storage import is_committed, part_rows
 
 _IN_HAND = 2
 _TRIALS = 2
@@ -205,9 +205,9 @@ class Pool:
             return
         first, rest = tasks[0], tasks[1:]
         index = int(worker.decoding[0])
-        if isinstance(first, Shard) and is_committed(self._run.state, first.part):
-            made = part_rows(self._run.state, first.part).count("\n")
-            yield ShardReport(first, made, 0, 0, 0)
+        done = read_part(self._run.state, first.part) if isinstance(first, Shard) else None
+        if isinstance(first, Shard) and done is not None:
+            yield ShardReport(first, done.rows, done.skipped, 0, 0)
         elif isinstance(first, Trial):
             self._suspect(first.index, worker)
         elif index != _NOTHING:

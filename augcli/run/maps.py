@@ -26,10 +26,10 @@ from augcli.image.fit import Pixels
 from augcli.manifest.row import to_line
 from augcli.recipes.recipe import Detection, SaliencyMap
 from augcli.run.images import Decoded, Images
+from augcli.run.layout import ERRORS
 from augcli.run.local import Pool
 from augcli.run.plan import Run, Shard
 from augcli.run.saliency import served
-from augcli.run.storage import ERRORS
 from augcli.saliency.overlay import overlay
 from augcli.saliency.regions import is_flat
 

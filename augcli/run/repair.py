@@ -19,31 +19,20 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from augcli.choices import STDIN, Originals
-from augcli.dataset.labels import split_lines
 from augcli.errors import RunFailed, UserError, one_line
 from augcli.manifest.reader import BadLine, parse_row, read_lines
 from augcli.manifest.row import MANIFEST
 from augcli.manifest.verify import Fault, file_faults
+from augcli.run.layout import CLASSES, ERRORS, RUN, STATE, TRAIN, staged_train
 from augcli.run.outputs import ORIGINAL
+from augcli.run.parts import read_part
 from augcli.run.plan import Run, Shard
 from augcli.run.replay import read_run, read_sources
 from augcli.run.resume import holding, versions
 from augcli.run.saliency import served
 from augcli.run.seeds import output_id
 from augcli.run.shard import run_shard
-from augcli.run.storage import (
-    CLASSES,
-    ERRORS,
-    RUN,
-    STATE,
-    TRAIN,
-    flush,
-    part_rows,
-    prepare_state,
-    read_listed,
-    staged_train,
-    write_durably,
-)
+from augcli.run.storage import flush, prepare_state, read_listed, write_durably
 
 if TYPE_CHECKING:
     from augcli.saliency.spec import ClassifierSpec
@@ -227,10 +216,10 @@ def _expected(run: Run, shard: Shard) -> Iterator[tuple[str, str]]:
 def _made(run: Run, aside: Path, shard: Shard) -> dict[str, str]:
     """The rows of a shard, made anew aside, by output id."""
     report = run_shard(run.at(aside), shard)
-    rows = [f"{line}\n" for line in split_lines(part_rows(aside, shard.part))]
-    if len(rows) != report.made:
+    part = read_part(aside, shard.part)
+    if part is None or part.rows != report.made:
         raise RunFailed(f"{aside} cannot be read back; check the disk.")
-    return {json.loads(line)["sample_id"]: line for line in rows}
+    return {json.loads(line)["sample_id"]: line.decode() for line in part.row_lines()}
 
 
 def _take_over(out: Path, aside: Path, line: str) -> int:

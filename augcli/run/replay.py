@@ -29,10 +29,11 @@ from augcli.recipes.making import Maker
 from augcli.recipes.pipeline import pipeline_of
 from augcli.recipes.recipe import Detection
 from augcli.run.images import Decoded, Images
+from augcli.run.layout import CLASSES, RUN
 from augcli.run.outputs import Output, output_label
 from augcli.run.plan import Run
 from augcli.run.shard import encoded
-from augcli.run.storage import CLASSES, RUN, read_listed
+from augcli.run.storage import read_listed
 
 _SOURCE_ID = re.compile("[0-9a-f]{16}")
 

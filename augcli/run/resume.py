@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,23 +16,28 @@ from filelock import FileLock, Timeout
 import augcli
 from augcli.dataset.labels import printable
 from augcli.dataset.listing import Listing
-from augcli.errors import UserError
+from augcli.errors import RunFailed, UserError
+from augcli.files import open_regular, read_json
+from augcli.manifest.row import MANIFEST
+from augcli.run.layout import IDENTITY, KEPT, OURS, REMOVAL, RUN, STATE, TRAIN
+from augcli.run.links import is_link, refuse_links
+from augcli.run.parts import proven_parts, remove_unproven
 from augcli.run.plan import Run, Shard
 from augcli.run.storage import (
-    IDENTITY,
-    KEPT,
-    OURS,
-    RUN,
-    STATE,
-    TRAIN,
-    committed,
+    check_images,
+    finish_publishing,
     flush,
+    is_run,
+    manifest_is,
+    read_identity,
+    read_run_record,
     remove_run,
     write_json,
 )
 
 _LOCK, _HOLDER = KEPT
 _PATIENCE_SECONDS = 5.0
+_LARGEST_HOLDER = 1 << 16
 
 
 def versions(run: Run | None = None) -> dict[str, str]:
@@ -98,15 +104,23 @@ def check_out(out: Path, source: Path | None, *, resume: bool, overwrite: bool) 
     parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise UserError(f"OUT {out} cannot be written: no permission in {parent}; choose another.")
-    if not out.exists() or not any(out.iterdir()) or _is_unbegun(out):
+    if not out.exists() or not any(out.iterdir()):
         return
-    ours = (out / STATE).is_dir() or (out / RUN).is_file()
+    refuse_links(out)
+    if _is_unbegun(out):
+        return
+    ours = is_run(out)
     if resume and not (out / STATE / IDENTITY).is_file():
+        if (out / STATE / REMOVAL).is_file():
+            raise UserError(
+                f"OUT {out} holds a run that was being replaced; give --overwrite to start anew."
+            )
         raise UserError(f"OUT {out} holds no run to resume; give an empty folder or its run's OUT.")
     if overwrite and not ours:
         foreign = next(iter(sorted(path.name for path in out.iterdir())))
         raise UserError(
-            f"OUT {out} holds {foreign}, which is no augcli run; --overwrite only replaces runs."
+            f"OUT {out} holds {foreign}, which no record there proves to be an augcli run;"
+            " --overwrite only replaces runs."
         )
     if not resume and not overwrite:
         extra = " Give --resume to go on with its run or --overwrite to replace it." if ours else ""
@@ -145,6 +159,7 @@ def holding(out: Path) -> Iterator[None]:
     state = out / STATE
     try:
         state.mkdir(parents=True, exist_ok=True)
+        refuse_links(out)
         lock = FileLock(state / _LOCK, timeout=_PATIENCE_SECONDS)
         lock.acquire()
     except Timeout as error:
@@ -161,51 +176,49 @@ def holding(out: Path) -> Iterator[None]:
 
 def _holder(state: Path) -> str:
     try:
-        held = json.loads((state / _HOLDER).read_text(encoding="utf-8"))
+        held = read_json(state / _HOLDER, _LARGEST_HOLDER)
         return f"process {held['process']} on {held['host']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, UserError, ValueError, KeyError, TypeError):
         return "another run"
 
 
 def begin(run: Run, out: Path, *, resume: bool, overwrite: bool) -> bool:
-    """Make OUT ready for `run`; True where it goes on with what an earlier one left.
+    """Make OUT, which is held, ready for `run`; True where it goes on with an earlier one.
 
-    Raises UserError where that was another run, and names what differs.
+    What stands in OUT is looked at again: another run may have been there until now. Raises
+    UserError where that was another run, and names what differs.
     """
     state = out / STATE
     if overwrite:
+        if not is_run(out) and not _is_unbegun(out):
+            raise UserError(f"OUT {out} is no augcli run any more; --overwrite only replaces runs.")
         remove_run(out)
     file = state / IDENTITY
     if resume and file.is_file():
-        _same(_told(file), identity(run), out)
+        before = read_identity(file)
+        if before is None:
+            raise UserError(f"{file} is damaged; give --overwrite to start anew.")
+        _same(before, identity(run), out)
         return True
-    leftovers = [name for name in OURS if name != STATE and (out / name).exists()]
-    if leftovers:
-        raise UserError(f"OUT {out} already holds {leftovers[0]}; give --overwrite to replace it.")
+    leftovers = [name for name in OURS if name != STATE and os.path.lexists(out / name)]
+    if leftovers or file.is_file():
+        name = leftovers[0] if leftovers else "a run"
+        raise UserError(f"OUT {out} already holds {name}; give --overwrite to replace it.")
     write_json(file, identity(run))
     flush(state)
     return False
 
 
-def _told(file: Path) -> dict[str, Any]:
-    """What a record of a run in OUT says; raises UserError where it is damaged."""
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{file} is damaged; give --overwrite to start anew.") from error
-    if not isinstance(told, dict):
-        raise UserError(f"{file} is damaged; give --overwrite to start anew.")
-    return told
-
-
 def counted(out: Path) -> tuple[int, int]:
     """(outputs, inputs skipped) of the finished run in OUT; raises UserError where its record is
     damaged."""
-    counts = _told(out / RUN).get("counts")
-    try:
-        return int(counts["outputs"]), int(counts["skipped"])  # type: ignore[index]
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{out / RUN} is damaged; `augcli verify {out}` tells more.") from error
+    record = read_run_record(out)
+    if record is not None:
+        counts = record["counts"]
+        numbers = counts.get("outputs"), counts.get("skipped")
+        if all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers):
+            return numbers
+    raise UserError(f"{out / RUN} is damaged; `augcli verify {out}` tells more.")
 
 
 def _same(before: dict[str, Any], now: dict[str, Any], out: Path) -> None:
@@ -225,15 +238,70 @@ def _same(before: dict[str, Any], now: dict[str, Any], out: Path) -> None:
 
 
 def is_finished(out: Path) -> bool:
-    """Whether the run in OUT was published."""
-    return (out / TRAIN).is_dir() and (out / RUN).is_file()
+    """Whether the run in OUT was published: its record is there, and the manifest that this speaks
+    of. A publication that ended between the two is completed.
+
+    Raises UserError where something else than what the run published stands in its place, and
+    RunFailed where its manifest is damaged.
+    """
+    finish_publishing(out)
+    record = read_run_record(out)
+    if record is None:
+        if os.path.lexists(out / RUN):
+            raise UserError(
+                f"{out / RUN} is damaged; `augcli verify {out}` tells more, --overwrite starts"
+                " anew."
+            )
+        train = out / TRAIN
+        if is_link(train) or (train.is_dir() and any(train.iterdir())) or train.is_file():
+            raise UserError(
+                f"{train} is not of the run in OUT, which has not published yet; move it away."
+            )
+        return False
+    if is_link(out / TRAIN) or not manifest_is(out, record):
+        raise RunFailed(
+            f"{out / TRAIN / MANIFEST} is not the one that the run in OUT published; `augcli verify"
+            f" {out} --repair` makes it again."
+        )
+    return True
+
+
+def check_complete(out: Path) -> None:
+    """Raise RunFailed where the images of a finished run are not all in their folders.
+
+    Files are counted, a folder at a time; `verify` looks at each.
+    """
+    train = out / TRAIN
+    expected: Counter[str] = Counter()
+    with open_regular(train / MANIFEST) as file:
+        for line in file:
+            expected[json.loads(line)["file_name"].partition("/")[0]] += 1
+    missing = 0
+    for folder, count in expected.items():
+        try:
+            found = sum(1 for _ in os.scandir(train / folder))
+        except OSError:
+            found = 0
+        missing += max(0, count - found)
+    if missing:
+        total = expected.total()
+        raise RunFailed(
+            f"OUT {out} lacks {missing} of its {total} images; `augcli verify {out} --repair` makes"
+            " them again."
+        )
+
+
+def check_parts(state: Path) -> None:
+    """Remove what an interrupted run left half done or damaged, so that it is made again."""
+    remove_unproven(state)
+    check_images(state)
 
 
 def remaining(run: Run) -> Iterator[Shard]:
     """The shards, or the pieces of shards, that are not committed yet, in plan order."""
     done: dict[int, list[tuple[int, int]]] = {}
-    for block, start, stop in committed(run.state):
-        done.setdefault(block, []).append((start, stop))
+    for part in proven_parts(run.state):
+        done.setdefault(part.block, []).append((part.start, part.stop))
     for shard in run.plan.shards():
         at = shard.start
         for start, stop in done.get(shard.block, []):

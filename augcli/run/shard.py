@@ -12,8 +12,9 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from augcli.choices import Originals
 from augcli.dataset.labels import SoftLabel, class_folder, dense
@@ -21,10 +22,12 @@ from augcli.errors import UnreadableImage
 from augcli.image.codec import encode, output_format, suffix
 from augcli.manifest.row import SCHEMA_VERSION, to_line, to_text
 from augcli.run.images import Decoded, Images
+from augcli.run.layout import staged_train
 from augcli.run.outputs import ORIGINAL, Output, Outputs
+from augcli.run.parts import PartWriter
 from augcli.run.plan import Run, Shard
 from augcli.run.seeds import output_id
-from augcli.run.storage import commit_part, link_file, staged_train, write_file
+from augcli.run.storage import check_class_folder, flush, link_file, write_file
 
 # Bytes of outputs that are worked on together.
 _TOGETHER = 32 << 20
@@ -58,28 +61,50 @@ def run_shard(
     """
     block = run.plan.block(shard.block)
     images = Images(run, block, quarantined, before_decoding, after_decoding)
+    part = PartWriter(run.state, shard.part)
+    try:
+        writer = _Writer(run, part)
+        _make_copies(run, images, block, shard, writer, at_target)
+        part.commit(writer.errors(), flush)
+    except BaseException:
+        part.abandon()
+        raise
+    return ShardReport(shard, part.rows, len(writer.failed), images.decodes, writer.bytes_written)
+
+
+def _make_copies(
+    run: Run,
+    images: Images,
+    block: list[int],
+    shard: Shard,
+    writer: _Writer,
+    at_target: Callable[[int | None], None],
+) -> None:
+    """Make and write all copies of a shard's targets. The first copy of a target that could not be
+    made ends it."""
     outputs = Outputs(run, images, block)
-    writer = _Writer(run)
-    failed: dict[int, int] = {}  # the first copy of a target that could not be made ends it
+    failed = writer.failed
     for copies in _together(run, images, block, shard):
         for phase in (partial(_make, images, outputs), partial(_encode, run)):
             for copy in copies:
-                if copy.index in failed and copy.order >= failed[copy.index]:
+                if copy.index in failed and copy.order >= failed[copy.index].order:
                     continue
                 at_target(copy.index)
                 reason = _reason_against(phase, copy)
                 if reason is not None:
-                    if copy.index not in failed:
-                        writer.fail(copy.index, reason)
-                    failed[copy.index] = copy.order
+                    first = failed.get(copy.index)
+                    failed[copy.index] = _Failure(first.reason if first else reason, copy.order)
         for copy in copies:
-            if copy.index not in failed or copy.order < failed[copy.index]:
+            if copy.index not in failed or copy.order < failed[copy.index].order:
                 writer.write(copy)
     at_target(None)
-    commit_part(run.state, shard.part, "".join(writer.rows), "".join(writer.errors))
-    return ShardReport(
-        shard, len(writer.rows), len(writer.errors), images.decodes, writer.bytes_written
-    )
+
+
+class _Failure(NamedTuple):
+    """Why a target could not be made, and from which of its copies on (see `_Copy.order`)."""
+
+    reason: str
+    order: int
 
 
 @dataclass(slots=True)
@@ -109,19 +134,20 @@ def _together(run: Run, images: Images, block: list[int], shard: Shard) -> Itera
     caches; going through all phases copy by copy costs a tenth more for photographs, and half as
     much again for images of 32 pixels. The outputs of a group take a bounded number of bytes.
     """
-    originals = [] if run.originals is Originals.none else [None]
-    wanted: dict[int, list[int | None]] = {}  # copies by place
+    originals: list[int | None] = [] if run.originals is Originals.none else [None]
+    wanted: dict[int, int] = {}  # copies by place
     for place in range(shard.start, shard.stop):
-        if numbers := [*originals, *range(run.plan.copies(block[place]))]:
-            wanted[place] = numbers
+        count = run.plan.copies(block[place])
+        if originals or count:
+            wanted[place] = count
     images.decode_ahead(block[place] for place in wanted)
     group: list[_Copy] = []
     held, limit = 0, min(_TOGETHER, run.memory // 4)
-    for place, numbers in wanted.items():
+    for place, count in wanted.items():
         index, size = block[place], 0
         if images.readable(index):
             size = images.get(index).image.nbytes * len(run.pipeline.views)
-        for number in numbers:
+        for number in chain(originals, range(count)):
             group.append(_Copy(place, index, number))
             held += size
             if held >= limit:
@@ -165,12 +191,13 @@ def encoded(run: Run, output: Output) -> tuple[memoryview, str]:
 
 
 class _Writer:
-    """Writes images into the staging folder and collects their manifest rows."""
+    """Writes images into the staging folder, and their manifest rows into a part."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, part: PartWriter) -> None:
         self._run = run
-        self.rows: list[str] = []
-        self.errors: list[str] = []
+        self._part = part
+        self._folders: set[str] = set()
+        self.failed: dict[int, _Failure] = {}
         self.bytes_written = 0
         self._train = os.fspath(staged_train(run.state))
         self._saliency = ",".join(dict.fromkeys(map(str, run.pipeline.detections)))
@@ -191,6 +218,7 @@ class _Writer:
         self._add_row(
             file_name,
             output.label,
+            len(data),
             sample_id=output.output_id,
             group_id=output.group_id,
             view=output.view,
@@ -215,6 +243,7 @@ class _Writer:
             ending = ".bin"
         file_name = self._file_name(sample.label, name + ending)
         if self._run.originals is Originals.link:
+            self._check_folder(file_name)
             link_file(os.path.realpath(sample.path), f"{self._train}/{file_name}")
         else:
             self._store(file_name, decoded.data)
@@ -222,6 +251,7 @@ class _Writer:
         self._add_row(
             file_name,
             sample.label,
+            len(decoded.data),
             sample_id=name,
             group_id=name,
             view=ORIGINAL,
@@ -237,13 +267,25 @@ class _Writer:
             sha256=hashlib.sha256(decoded.data).hexdigest(),
         )
 
-    def fail(self, index: int, reason: str) -> None:
-        """List an input that cost itself."""
-        sample = self._run.listing.sample(index)
-        line = {"source_path": sample.relative, "source_id": sample.sample_id, "reason": reason}
-        self.errors.append(to_line(line))
+    def errors(self) -> list[str]:
+        """A line for each input that cost itself, with the number of outputs that it cost: the last
+        ones of those planned."""
+        run, lines = self._run, []
+        views, has_original = len(run.pipeline.views), run.originals is not Originals.none
+        for index, (reason, order) in self.failed.items():
+            sample = run.listing.sample(index)
+            copies = run.plan.copies(index)
+            lost = (copies - max(order, 0)) * views + (has_original and order < 0)
+            line = {
+                "source_path": sample.relative,
+                "source_id": sample.sample_id,
+                "reason": reason,
+                "outputs": lost,
+            }
+            lines.append(to_line(line))
+        return lines
 
-    def _add_row(self, file_name: str, label: SoftLabel, **values: Any) -> None:
+    def _add_row(self, file_name: str, label: SoftLabel, size: int, **values: Any) -> None:
         classes = self._run.listing.classes
         row = {
             "file_name": file_name,
@@ -257,11 +299,18 @@ class _Writer:
         row |= values
         row["seed"] = f"{self._run.seed:x}"
         row["schema_version"] = SCHEMA_VERSION
-        self.rows.append(to_line(row))
+        self._part.add_row(to_line(row), size)
 
     def _file_name(self, label: SoftLabel, name: str) -> str:
         return f"{class_folder(self._run.listing.classes[label.dominant])}/{name}"
 
+    def _check_folder(self, file_name: str) -> None:
+        folder = file_name.partition("/")[0]
+        if folder not in self._folders:
+            check_class_folder(f"{self._train}/{folder}")
+            self._folders.add(folder)
+
     def _store(self, file_name: str, data: bytes | memoryview) -> None:
+        self._check_folder(file_name)
         write_file(f"{self._train}/{file_name}", data)
         self.bytes_written += len(data)

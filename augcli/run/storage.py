@@ -3,10 +3,12 @@
     OUT/.augcli/identity.json   what the run is, by which a resumed one knows itself again
     OUT/.augcli/train/          images, until all of them are made
     OUT/.augcli/parts/          one file of manifest rows a shard; its rename is the shard's commit
+    OUT/.augcli/removal.json    the record of a run that is being replaced, until all of it is gone
 
 OUT/train appears by one rename when everything is there, so a reader never sees half a data set:
-no row without its file, no file without its row. A loss of power may undo any write and any rename
-since the last flush, in any order: whatever depends on an earlier step is flushed behind it.
+no row without its file, no file without its row. OUT/run.json, which proves that OUT/train is the
+run's, comes last. A loss of power may undo any write and any rename since the last flush, in any
+order: whatever depends on an earlier step is flushed behind it.
 """
 
 from __future__ import annotations
@@ -17,81 +19,65 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from augcli.dataset.listing import Listing
+from augcli.errors import RunFailed, UserError
+from augcli.files import MIB, open_regular, read_bytes, read_json, replace_file
 from augcli.manifest.row import MANIFEST
+from augcli.run import parts
+from augcli.run.layout import (
+    CLASSES,
+    ERRORS,
+    IDENTITY,
+    KEPT,
+    OURS,
+    PARTS,
+    REMOVAL,
+    RUN,
+    STATE,
+    TRAIN,
+    staged_train,
+)
+from augcli.run.links import is_link
 
-STATE = ".augcli"
-TRAIN = "train"
-CLASSES = "classes.txt"
-RUN = "run.json"
-ERRORS = "errors.jsonl"
-OURS = (TRAIN, CLASSES, RUN, ERRORS, STATE)
-IDENTITY = "identity.json"
+# A class list may be long, and an identity holds recipe files and class maps.
+LARGEST_RECORD = 256 * MIB
 
-# Files of the lock, which outlive a run that is replaced.
-KEPT = ("lock", "holder.json")
-
-PARTS = "parts"
-ASIDE = "repair"
 _LISTED = "listed"
-_ROWS = ".rows"
-_SKIPPED = ".errors"
-_ANY_PART = f"{'[0-9]' * 8}-{'[0-9]' * 5}-{'[0-9]' * 5}{_ROWS}"
+_LARGEST_LIST = 64 << 30
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_CHUNK = 1 << 20
 
 
 class Published(NamedTuple):
-    """How many rows and how many skipped inputs a finished run has."""
+    """How many rows, skipped inputs and outputs that these cost a finished run has; the SHA-256 of
+    its manifest in hex."""
 
     rows: int
     errors: int
-
-
-def staged_train(state: Path) -> Path:
-    """The folder in which images wait for the end of the run."""
-    return state / TRAIN
-
-
-def commit_part(state: Path, part: str, rows: str, errors: str) -> None:
-    """Make a shard's rows durable: its images reach the disk first, then the part by a rename.
-
-    Inputs that were skipped stand beside it before it is there.
-    """
-    folder = state / PARTS
-    beside = folder / f"{part}{_SKIPPED}"
-    if errors:
-        write_durably(beside, errors)
-    else:
-        beside.unlink(missing_ok=True)  # an earlier attempt may have found some
-    flush(folder)
-    write_durably(folder / f"{part}{_ROWS}", rows)
-
-
-def is_committed(state: Path, part: str) -> bool:
-    """Whether a shard's part is there: then its images are not to be touched any more."""
-    return (state / PARTS / f"{part}{_ROWS}").is_file()
-
-
-def committed(state: Path) -> list[tuple[int, int, int]]:
-    """(block, start, stop) of every committed part, sorted."""
-    return sorted(_place(path) for path in (state / PARTS).glob(_ANY_PART))
+    lost: int
+    sha256: str
 
 
 def write_file(path: str, data: bytes | memoryview) -> None:
     """Write a staged image, without a file object, which costs as much as the call itself.
 
-    Its folder is made at need.
+    Its folder is made at need. What stands there already is removed first: it may be a link, or
+    have another name elsewhere.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags, 0o666)
     except FileNotFoundError:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, flags, 0o666)
+    except FileExistsError:
+        Path(path).unlink()
         descriptor = os.open(path, flags, 0o666)
     try:
         left = memoryview(data)
@@ -114,14 +100,15 @@ def link_file(source: bytes, path: str) -> None:
     os.link(source, place)
 
 
+def check_class_folder(folder: str) -> None:
+    """Raise OSError where a staged class folder is a link: nothing is written through it."""
+    if is_link(folder):
+        raise OSError(0, "it is a link, and nothing is written through a link", folder)
+
+
 def write_durably(path: Path, text: str) -> None:
-    """Write a file so that it is either whole or absent, also after a loss of power."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    """Write a file so that it is either whole or as it was, also after a loss of power."""
+    replace_file(path, text.encode())
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
@@ -132,9 +119,10 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 
 
 def keep_listed(state: Path, listing: Listing) -> None:
-    """Keep the paths of a list that was piped in, for `verify`: it cannot be asked for again."""
+    """Keep the paths of a list that was piped in, for `verify`: it cannot be read again."""
     unfinished = state / f"{_LISTED}.tmp"
-    with unfinished.open("wb") as file:
+    unfinished.unlink(missing_ok=True)
+    with unfinished.open("xb") as file:
         for index in range(len(listing)):
             file.write(listing.relative_path(index) + b"\0")
         file.flush()
@@ -145,43 +133,169 @@ def keep_listed(state: Path, listing: Listing) -> None:
 def read_listed(out: Path) -> bytes | None:
     """The paths that `keep_listed` kept, each with a NUL behind it, if it did."""
     file = out / STATE / _LISTED
-    return file.read_bytes() if file.is_file() else None
+    return read_bytes(file, _LARGEST_LIST) if file.is_file() else None
 
 
-def part_rows(state: Path, part: str) -> str:
-    """The rows of a committed part."""
-    return (state / PARTS / f"{part}{_ROWS}").read_text(encoding="utf-8")
+def read_record(file: Path, *keys: str) -> dict[str, Any] | None:
+    """A record of a run, if `file` is one: a JSON object with all of these keys."""
+    try:
+        record = read_json(file, LARGEST_RECORD)
+    except (OSError, UserError, ValueError):
+        return None
+    if not isinstance(record, dict) or any(key not in record for key in keys):
+        return None
+    return record if isinstance(record["versions"], dict) else None
+
+
+def read_identity(file: Path) -> dict[str, Any] | None:
+    """The identity that `file` holds, if it is one."""
+    return read_record(file, "recipe", "seed", "source", "copies", "versions")
+
+
+def read_run_record(out: Path) -> dict[str, Any] | None:
+    """What OUT/run.json says, if it parses as the record of a run."""
+    record = read_record(
+        out / RUN, "recipe", "seed", "fingerprint", "copies", "versions", "counts", "source"
+    )
+    return record if record is not None and isinstance(record["counts"], dict) else None
+
+
+def is_run(out: Path) -> bool:
+    """Whether OUT's own records prove that it holds a run, whole, interrupted or half removed."""
+    state = out / STATE
+    if is_link(state):
+        return False
+    return (
+        read_identity(state / IDENTITY) is not None
+        or read_run_record(out) is not None
+        or read_record(state / REMOVAL, "recipe", "seed", "copies", "versions") is not None
+    )
 
 
 def merge_parts(state: Path) -> Published:
     """Join the committed parts in plan order: rows into the staged manifest, errors beside it."""
     train = staged_train(state)
     train.mkdir(parents=True, exist_ok=True)
-    rows = skipped = 0
-    with (train / MANIFEST).open("wb") as manifest, (state / ERRORS).open("wb") as errors:
-        for part in _parts(state):
-            data = part.read_bytes()
-            rows += data.count(b"\n")
-            manifest.write(data)
-            beside = part.with_suffix(_SKIPPED)
-            if beside.is_file():
-                data = beside.read_bytes()
-                skipped += data.count(b"\n")
-                errors.write(data)
-    return Published(rows, skipped)
+    rows = skipped = lost = 0
+    digest = hashlib.sha256()
+    for path in (train / MANIFEST, state / ERRORS):
+        path.unlink(missing_ok=True)  # it may be a link
+    with (train / MANIFEST).open("xb") as manifest, (state / ERRORS).open("xb") as errors:
+        for part in parts.proven_parts(state):
+            for line in part.row_lines():
+                digest.update(line)
+                manifest.write(line)
+            for line in part.skipped_lines():
+                lost += json.loads(line)["outputs"]
+                errors.write(line)
+            rows += part.rows
+            skipped += part.skipped
+        for file in (manifest, errors):
+            file.flush()
+            os.fsync(file.fileno())
+    return Published(rows, skipped, lost, digest.hexdigest())
 
 
 def publish(out: Path, classes: Iterable[str], summary: dict[str, Any]) -> None:
-    """Let the merged run appear: everything else first, OUT/train by one rename, last."""
+    """Let the merged run appear: OUT/train by one rename, and run.json, which proves it, last.
+
+    Raises RunFailed where something that is not the run's stands in its place; nothing of that is
+    changed.
+    """
     state = out / STATE
     write_durably(state / CLASSES, "".join(f"{name}\n" for name in classes))
     write_json(state / RUN, summary)
-    for name in (CLASSES, ERRORS, RUN):
+    for name in (CLASSES, ERRORS):
+        _refuse_strange(out / name, state / name)
+    _refuse_strange(out / TRAIN, None)
+    _refuse_strange(out / RUN, None)
+    for name in (CLASSES, ERRORS):
         (state / name).replace(out / name)
     flush(state)
     staged_train(state).rename(out / TRAIN)
     flush(state)
-    shutil.rmtree(state / PARTS)
+    _finish(out)
+
+
+def finish_publishing(out: Path) -> bool:
+    """Complete a publication that ended between the rename of OUT/train and that of run.json; False
+    where none did."""
+    state = out / STATE
+    record = read_record(state / RUN, "counts", "manifest", "versions")
+    if record is None or (staged_train(state) / MANIFEST).exists() or is_link(out / TRAIN):
+        return False
+    if not manifest_is(out, record):
+        return False
+    _refuse_strange(out / RUN, state / RUN)
+    _finish(out)
+    return True
+
+
+def _finish(out: Path) -> None:
+    state = out / STATE
+    (state / RUN).replace(out / RUN)
+    flush(state)
+    shutil.rmtree(state / PARTS, ignore_errors=True)
+
+
+def manifest_is(out: Path, record: dict[str, Any]) -> bool:
+    """Whether OUT/train has the manifest that a run's record speaks of. Records of versions before
+    0.2 do not say which: then any manifest is it."""
+    file = out / TRAIN / MANIFEST
+    manifest = record.get("manifest")
+    try:
+        with open_regular(file) as content:
+            if not isinstance(manifest, dict):
+                return True
+            return hashlib.file_digest(content, "sha256").hexdigest() == manifest.get("sha256")
+    except (OSError, UserError):
+        return False
+
+
+def _refuse_strange(path: Path, ours: Path | None) -> None:
+    """Refuse to put something in the place of what the run did not put there. An empty folder may
+    be replaced by OUT/train."""
+    if not os.path.lexists(path):
+        return
+    if not is_link(path):
+        if ours is None and path.is_dir() and not any(path.iterdir()):
+            return
+        if ours is not None and _same_bytes(path, ours):
+            return
+    raise RunFailed(
+        f"{path} appeared while the run went on and is not its own; move it away and run the same"
+        " command with --resume."
+    )
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    try:
+        with open_regular(one) as a, open_regular(other) as b:
+            while True:
+                piece = a.read(_CHUNK)
+                if piece != b.read(_CHUNK):
+                    return False
+                if not piece:
+                    return True
+    except (OSError, UserError):
+        return False
+
+
+def check_images(state: Path) -> int:
+    """Remove the parts whose staged images are not all there or have not the bytes that the part
+    counts, so that their shards are made again; how many."""
+    train, removed = staged_train(state), 0
+    for part in list(parts.proven_parts(state)):
+        try:
+            found = sum(
+                os.lstat(train / json.loads(line)["file_name"]).st_size for line in part.row_lines()
+            )
+        except OSError:
+            found = -1
+        if found != part.images:
+            part.path.unlink()
+            removed += 1
+    return removed
 
 
 def sweep(state: Path) -> int:
@@ -190,15 +304,15 @@ def sweep(state: Path) -> int:
         np.fromiter(
             (
                 _digest(json.loads(line)["file_name"])
-                for part in _parts(state)
-                for line in part.read_bytes().splitlines()
+                for part in parts.proven_parts(state)
+                for line in part.row_lines()
             ),
             np.uint64,
         )
     )
     removed = 0
     for folder in list(staged_train(state).iterdir()):
-        if not folder.is_dir():
+        if is_link(folder) or not folder.is_dir():
             continue
         for image in folder.iterdir():
             digest = _digest(f"{folder.name}/{image.name}")
@@ -219,7 +333,7 @@ def _digest(file_name: str) -> np.uint64:
 
 def prepare_state(state: Path) -> Path:
     """Make the folders that a run keeps its state in; returns `state`."""
-    (state / PARTS).mkdir(parents=True, exist_ok=True)
+    parts.make_folder(state)
     staged_train(state).mkdir(exist_ok=True)
     return state
 
@@ -227,38 +341,27 @@ def prepare_state(state: Path) -> Path:
 def remove_run(out: Path) -> None:
     """Remove what a run left in OUT but its lock, and nothing else.
 
-    What would let a half removed run pass for a whole one goes first.
+    A record of the run stays under another name until all else is gone: a half removed run neither
+    passes for a whole one nor for somebody else's files.
     """
     state = out / STATE
-    first = (state / IDENTITY, out / RUN)
-    for path in first:
-        path.unlink(missing_ok=True)
+    state.mkdir(exist_ok=True)
+    removal = state / REMOVAL
+    for record in (out / RUN, state / IDENTITY):
+        if record.is_file() and not is_link(record):
+            record.replace(removal)
+        else:
+            record.unlink(missing_ok=True)
     flush(out)
-    inner = [path for path in state.iterdir() if path.name not in KEPT] if state.is_dir() else []
+    spared = (*KEPT, REMOVAL)
+    inner = [path for path in state.iterdir() if path.name not in spared]
     for path in (*(out / name for name in OURS if name != STATE), *inner):
-        if path.is_dir() and not path.is_symlink():
+        if path.is_dir() and not is_link(path):
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-
-
-def _parts(state: Path) -> Iterator[Path]:
-    """The committed parts in plan order. A shard whose worker was killed after its commit may have
-    been made again in pieces: what a longer part holds already is passed over."""
-    found: list[tuple[int, int, int, Path]] = []
-    for path in (state / PARTS).glob(_ANY_PART):
-        block, start, stop = _place(path)
-        found.append((block, start, -stop, path))
-    at = (-1, 0)
-    for block, start, negative_stop, path in sorted(found):
-        if (block, start) >= at:
-            at = (block, -negative_stop)
-            yield path
-
-
-def _place(part: Path) -> tuple[int, int, int]:
-    block, start, stop = map(int, part.stem.split("-"))
-    return block, start, stop
+    flush(out)
+    removal.unlink(missing_ok=True)
 
 
 def flush(path: Path) -> None:

@@ -174,7 +174,8 @@ def test_overwrite_replaces_runs_and_nothing_else(
     foreign = tmp_path / "foreign"
     (foreign / "train").mkdir(parents=True)
     done = augcli("generate", photos, foreign, "-r", "mixup", "--overwrite")
-    assert (done.returncode, "holds train, which is no augcli run" in done.stderr) == (2, True)
+    assert done.returncode == 2
+    assert "holds train, which no record there proves to be an augcli run" in done.stderr
 
 
 def test_one_bad_file_costs_one_file(augcli: Augcli, photos: Path, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from augcli.dataset.source import list_source
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.pipeline import Pipeline, Step
+from augcli.run.layout import STATE
 from augcli.run.plan import Run
-from augcli.run.storage import STATE
 
 
 def run_over(source: Path, out: Path, **options: Any) -> Run:

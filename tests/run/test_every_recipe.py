@@ -17,9 +17,9 @@ from augcli.recipes.catalogue import build_recipe, recipe_class, recipe_names
 from augcli.recipes.keep import Keep
 from augcli.recipes.pipeline import Pipeline, Step
 from augcli.run.generate import generate
+from augcli.run.layout import STATE
 from augcli.run.plan import Run
 from augcli.run.replay import replay
-from augcli.run.storage import STATE
 from tests.conftest import tree
 
 

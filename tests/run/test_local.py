@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,11 +20,13 @@ from augcli.recipes.cutmix import CutMix
 from augcli.recipes.pipeline import Pipeline, Step
 from augcli.run import images as images_module
 from augcli.run import shard as shard_module
+from augcli.run.layout import STATE
 from augcli.run.local import Pool
 from augcli.run.outputs import Output, Outputs
+from augcli.run.parts import PartWriter, read_part
 from augcli.run.plan import Run, Shard
 from augcli.run.shard import ShardReport, run_shard
-from augcli.run.storage import STATE, merge_parts, prepare_state
+from augcli.run.storage import merge_parts, prepare_state
 from tests.conftest import tree, write_photo
 
 
@@ -185,23 +188,25 @@ def test_a_worker_killed_behind_its_commit_leaves_its_images_alone(
     many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Made again, they would be cut to nothing for a moment, while their rows stand already."""
-    usual, once = shard_module.commit_part, tmp_path / "once"
+    run = run_into(many, tmp_path / "out")
+    usual, once = PartWriter.commit, tmp_path / "once"
 
-    def commit_part(state: Path, part: str, rows: str, errors: str) -> None:
-        usual(state, part, rows, errors)
+    def commit(part: PartWriter, *arguments: Any) -> None:
+        usual(part, *arguments)
         if not once.exists():
-            once.write_text(part)
-            for image in state.glob("train/*/*.jpg"):
+            once.write_text(part.name)
+            for image in run.state.glob("train/*/*.jpg"):
                 image.chmod(0o444)
                 os.utime(image, (1, 1))
             os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr(shard_module, "commit_part", commit_part)
-    run = run_into(many, tmp_path / "out")
+    monkeypatch.setattr(PartWriter, "commit", commit)
     _, made = finish(run, Pool(run, run.plan.shards(), 1))
     assert made == 240
-    part = (run.state / "parts" / f"{once.read_text()}.rows").read_text().splitlines()
-    names = [json.loads(line)["file_name"] for line in part]
+    part = read_part(run.state, once.read_text())
+    assert part is not None
+    names = [json.loads(line)["file_name"] for line in part.row_lines()]
+    assert len(names) == part.rows > 0
     assert {(run.state / "train" / name).stat().st_mtime for name in names} == {1.0}
 
 
