@@ -32,6 +32,8 @@ _BLOCK = 64
 _SMALL_BLOCK = 16
 _BLOCKS_FOR_FULL_SIZE = 32
 _TRIES = 100
+# Of a shard: what is lost where its worker dies, and what a report is waited for.
+_OUTPUTS = 4096
 
 
 class Shard(NamedTuple):
@@ -97,10 +99,26 @@ class Plan:
         self.blocks = max(1, round(self._n / size))
 
     def shards(self) -> Iterator[Shard]:
-        """One shard a block, in plan order."""
+        """One shard a block, in plan order, or several where a block has many outputs: as many
+        targets each as make `_OUTPUTS` together, or one."""
         for block in range(self.blocks):
-            start, stop = self._bounds(block)
-            yield Shard(block, 0, stop - start)
+            first, last = self._bounds(block)
+            start = held = 0
+            for place, outputs in enumerate(self._most_outputs(block)):
+                if held and held + outputs > _OUTPUTS:
+                    yield Shard(block, start, place)
+                    start, held = place, 0
+                held += outputs
+            yield Shard(block, start, last - first)
+
+    def _most_outputs(self, block: int) -> list[int]:
+        """For each target of a block, how many outputs are made of it at most."""
+        start, stop = self._bounds(block)
+        views, per_class = len(self._run.pipeline.views), self._run.per_class
+        if per_class is None:
+            return [self._run.copies * views] * (stop - start)
+        sizes = {name: stop - start for name, (start, stop) in self._class_range.items()}
+        return [-(-per_class // sizes[self._class(i)]) * views for i in self.block(block)]
 
     def block(self, block: int) -> list[int]:
         """The indices into the listing of a block's images."""
