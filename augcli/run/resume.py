@@ -117,8 +117,10 @@ def _check_content(out: Path, *, resume: bool, overwrite: bool) -> None:
     if _is_unbegun(out):
         return
     ours = is_run(out)
-    begun = os.path.lexists(out / STATE / IDENTITY) or is_half_removed(out)
-    if resume and not begun:
+    file = out / STATE / IDENTITY
+    if resume and os.path.lexists(file):
+        _read_own(file, out)
+    elif resume and not is_half_removed(out):
         raise UserError(f"OUT {out} holds no run to resume; give an empty folder or its run's OUT.")
     if overwrite and not ours:
         foreign = next(iter(sorted(path.name for path in out.iterdir())))
@@ -253,11 +255,7 @@ def begin(run: Run, out: Path, *, resume: bool, overwrite: bool) -> bool:
     if overwrite or (resume and not file.exists() and is_half_removed(out)):
         remove_run(out)
     if resume and file.exists():
-        before = read_identity(file)
-        if before is None:
-            remedy = "give --overwrite to start anew" if is_run(out) else "choose another OUT"
-            raise UserError(f"{file} is damaged; {remedy}.")
-        _same(before, identity(run), out)
+        _same(_read_own(file, out), identity(run), out)
         forget_removal(out)
         return True
     leftovers = [name for name in OURS if name != STATE and os.path.lexists(out / name)]
@@ -267,6 +265,15 @@ def begin(run: Run, out: Path, *, resume: bool, overwrite: bool) -> bool:
     flush(out / STATE)
     forget_removal(out)
     return False
+
+
+def _read_own(file: Path, out: Path) -> dict[str, Any]:
+    """The identity of the run in OUT; raises UserError where it is none."""
+    own = read_identity(file)
+    if own is None:
+        remedy = "give --overwrite to start anew" if is_run(out) else "choose another OUT"
+        raise UserError(f"{file} is damaged, or no run's; {remedy}.")
+    return own
 
 
 def counted(out: Path) -> tuple[int, int]:
