@@ -116,7 +116,7 @@ def generate(
     pipeline = read_pipeline(chosen)
     from augcli.run.generate import generate as generate_all
     from augcli.run.local import available_cpus
-    from augcli.run.resume import check_apart, check_out
+    from augcli.run.resume import check_apart, check_linkable, check_out
 
     folder = None if source == STDIN else Path(source)
     listing = read_source(source, reading.labels_from)
@@ -130,6 +130,8 @@ def generate(
         raise UserError(
             f"--include-originals link cannot link to what lies in the archive {source}; copy it."
         )
+    if include_originals is Originals.link:
+        check_linkable(out, listing)
     classifier = read_classifier(pipeline.detections, listing.classes, model, pixels, shown.warn)
     from augcli.image.codec import Encoding
     from augcli.run.layout import STATE

@@ -14,6 +14,14 @@ from augcli.text import shorten
 
 # Bytes; file systems take 255 of them in a name.
 _LONGEST_FOLDER = 240
+# Files that stand beside class folders, and what loaders take for such.
+_OURS = frozenset(
+    ("metadata.jsonl", "metadata.csv", "metadata.parquet", "classes.txt", "maps.jsonl",
+     "maps.jsonl.tmp", "errors.jsonl")
+)  # fmt: skip
+_DEVICES = frozenset(("con", "prn", "aux", "nul", "conin$", "conout$")) | {
+    f"{port}{number}" for port in ("com", "lpt") for number in "123456789¹²³"
+}
 
 
 class SoftLabel(NamedTuple):
@@ -102,12 +110,21 @@ def from_printable(text: str) -> bytes:
 def class_folder(class_name: str) -> str:
     """The folder that holds a class: one safe path component, distinct for distinct names."""
     folder = "".join(c if _is_safe(c) else quote(c, safe="") for c in class_name)
-    if folder.startswith("."):
-        folder = "%2E" + folder[1:]
+    if folder.startswith(".") or _is_taken(folder):
+        folder = f"%{ord(folder[0]):02X}{folder[1:]}"
+    if folder.endswith((".", " ")):  # which Windows drops
+        folder = f"{folder[:-1]}%{ord(folder[-1]):02X}"
     if len(folder.encode()) > _LONGEST_FOLDER:
         digest = hashlib.blake2b(class_name.encode(), digest_size=8).hexdigest()
         folder = f"{folder[: _LONGEST_FOLDER // 8]}%{digest}"
     return folder or "%"
+
+
+def _is_taken(folder: str) -> bool:
+    """Whether a name is one of ours beside class folders, or a device's on Windows, however it is
+    written there: in any case, and with any ending."""
+    name = folder.lower()
+    return name in _OURS or name.partition(".")[0].rstrip(" ") in _DEVICES
 
 
 def _is_safe(character: str) -> bool:

@@ -12,20 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from augcli.choices import STDIN, Originals, Pair
-from augcli.errors import MEND, RunFailed
+from augcli.errors import MEND, RunFailed, UserError
 from augcli.manifest.mass import label_mass
 from augcli.run.layout import staged_train
 from augcli.run.local import Pool
 from augcli.run.plan import Run
+from augcli.run.records import check_complete
 from augcli.run.resume import (
     begin,
-    check_complete,
     check_parts,
     counted,
     holding,
     identity,
     is_finished,
     remaining,
+    stamp,
 )
 from augcli.run.saliency import served
 from augcli.run.shard import ShardReport
@@ -68,9 +69,15 @@ def generate(
     cannot be written.
     """
     started = time.monotonic()
+    before = stamp(out)
     with _faults_named(out), holding(out):
+        if overwrite and stamp(out) != before:
+            raise UserError(
+                f"OUT {out} was changed by another run meanwhile; look at it, then give the same"
+                " command again."
+            )
         resumed = begin(run, out, resume=resume, overwrite=overwrite)
-        if resumed and is_finished(out):
+        if resumed and is_finished(run, out):
             check_complete(out)
             return Outcome(*counted(out), 0.0, resumed, was_complete=True)
         state = prepare_state(run.state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 STATE = ".augcli"
@@ -13,9 +14,13 @@ OURS = (TRAIN, CLASSES, RUN, ERRORS, STATE)
 
 # Below STATE.
 IDENTITY = "identity.json"
-REMOVAL = "removal.json"
+REMOVAL = "removal.json"  # what a run that is being replaced was
+LISTED = "listed"
 PARTS = "parts"
 ASIDE = "repair"  # a folder like STATE, of what is made again
+
+# What the images that a run writes are called in the folder of their class.
+OUTPUT_NAME = re.compile(r"[0-9a-f]{16}\.[a-z0-9]+")
 
 # Files of the lock, which outlive a run that is replaced.
 KEPT = ("lock", "holder.json")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Any, BinaryIO
 from augcli.errors import UserError
 from augcli.files import open_regular, parse_json
 from augcli.run.layout import IDENTITY, PARTS
+from augcli.run.links import is_link
 
 _ROWS = ".rows"
 _ANY_PART = f"{'[0-9]' * 8}-{'[0-9]' * 5}-{'[0-9]' * 5}{_ROWS}"
@@ -27,6 +29,8 @@ _PROOF_KEY = "augcli_part"
 _CHUNK = 1 << 20
 _LONGEST_PROOF = 1 << 12
 _LONGEST_LINE = 1 << 26
+# The beginning of every row, in which nothing is escaped.
+_FILE_NAME = re.compile(rb'\{"file_name":"([^"\\\0]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,15 @@ class Part:
             for _ in range(self.rows):
                 yield file.readline(_LONGEST_LINE)
 
+    def file_names(self) -> Iterator[str]:
+        """The image files that its rows name, below the folder of images; raises ValueError where a
+        line is no row."""
+        for line in self.row_lines():
+            found = _FILE_NAME.match(line)
+            if found is None:
+                raise ValueError("a line is no row")
+            yield found[1].decode()
+
     def skipped_lines(self) -> Iterator[bytes]:
         """Its lines about skipped inputs, one at a time."""
         with open_regular(self.path) as file:
@@ -62,6 +75,8 @@ class PartWriter:
 
     def __init__(self, state: Path, name: str) -> None:
         self.name = name
+        if is_link(state / PARTS):
+            raise OSError(0, "it is a link, and nothing is written through a link", state / PARTS)
         self._final = state / PARTS / f"{name}{_ROWS}"
         self._temporary = self._final.with_name(f"{self._final.name}.{os.getpid()}.tmp")
         self._run = run_digest(state)
@@ -151,6 +166,16 @@ def remove_unproven(state: Path) -> int:
     for path in damaged:
         path.unlink()
     return len(damaged)
+
+
+def remove_all(state: Path) -> None:
+    """Remove the folder of parts; what else lies in it stays."""
+    folder = state / PARTS
+    if folder.is_dir():
+        for path in (*_files(state), *folder.glob(f"*{_ROWS}.*.tmp"), *folder.glob("*.errors")):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _files(state: Path) -> list[Path]:

@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,6 +34,8 @@ _BLOCK = 64
 _SMALL_BLOCK = 16
 _BLOCKS_FOR_FULL_SIZE = 32
 _COPIES_TOGETHER = 4
+# Of a shard: what is lost where its worker dies, and what a report is waited for.
+_OUTPUTS = 4096
 
 
 class Shard(NamedTuple):
@@ -113,10 +116,24 @@ class Plan:
         return max(1, -(-copies // _COPIES_TOGETHER))
 
     def shards(self) -> Iterator[Shard]:
-        """One shard a block, in plan order."""
+        """One shard a block, in plan order, or several where a block has many outputs: as many
+        targets each as make `_OUTPUTS` together, or one."""
         for number in range(self.orders * self.blocks):
-            start, stop = self._bounds(number % self.blocks)
-            yield Shard(number, 0, stop - start)
+            first, last = self._bounds(number % self.blocks)
+            start = held = 0
+            for place, outputs in enumerate(self._most_outputs(number, last - first)):
+                if held and held + outputs > _OUTPUTS:
+                    yield Shard(number, start, place)
+                    start, held = place, 0
+                held += outputs
+            yield Shard(number, start, last - first)
+
+    def _most_outputs(self, number: int, targets: int) -> Iterator[int]:
+        """For each target of a block, how many outputs are made of it with this block at most."""
+        views = len(self._run.pipeline.views)
+        if self._run.per_class is None:
+            return repeat(_COPIES_TOGETHER * views, targets)
+        return (self._together(index) * views for index in self.block(number))
 
     def block(self, number: int) -> list[int]:
         """The indices into the listing of the images of block `number`."""

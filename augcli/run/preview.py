@@ -82,7 +82,7 @@ def _first(run: Run, images: Images, examples: int) -> Iterator[list[Output]]:
     for shard in run.plan.shards():
         block = run.plan.block(shard.block)
         made = Outputs(run, images, block)
-        for place in range(len(block)):
+        for place in range(shard.start, shard.stop):
             if found == examples:
                 return
             try:

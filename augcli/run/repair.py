@@ -205,7 +205,7 @@ def _skipped(out: Path) -> set[str]:
 
 def _expected(run: Run, shard: Shard) -> Iterator[tuple[str, str]]:
     """(output id, its target's id) of every output of a shard, in the order of the manifest."""
-    for index in run.plan.block(shard.block):
+    for index in run.plan.block(shard.block)[shard.start : shard.stop]:
         source = run.listing.sample(index).sample_id
         if run.originals is not Originals.none and run.plan.with_originals(shard.block):
             yield output_id(run.seed, "original", source, 0, ORIGINAL), source

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
-from collections import Counter
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,21 +20,19 @@ from augcli.dataset.listing import Listing
 from augcli.errors import RunFailed, UserError
 from augcli.files import open_regular, read_json
 from augcli.manifest.row import MANIFEST
-from augcli.run.layout import IDENTITY, KEPT, OURS, REMOVAL, RUN, STATE, TRAIN
+from augcli.run.layout import IDENTITY, KEPT, OURS, RUN, STATE, TRAIN
 from augcli.run.links import is_link, refuse_links
 from augcli.run.parts import proven_parts, remove_unproven
 from augcli.run.plan import Run, Shard
-from augcli.run.storage import (
-    check_images,
-    finish_publishing,
-    flush,
+from augcli.run.records import (
+    is_half_removed,
     is_run,
     manifest_is,
     read_identity,
     read_run_record,
-    remove_run,
-    write_json,
 )
+from augcli.run.removal import forget_removal, remove_run
+from augcli.run.storage import check_images, finish_publishing, flush, write_json
 
 _LOCK, _HOLDER = KEPT
 _PATIENCE_SECONDS = 5.0
@@ -139,17 +138,24 @@ def check_place(out: Path, source: Path | None) -> None:
 
 
 def _check_content(out: Path, *, resume: bool, overwrite: bool) -> None:
+    try:
+        _check_what_it_holds(out, resume=resume, overwrite=overwrite)
+    except OSError as error:
+        where, why = error.filename or out, error.strerror or error
+        raise UserError(f"OUT {out} cannot be used: {where}: {why}; choose another.") from error
+
+
+def _check_what_it_holds(out: Path, *, resume: bool, overwrite: bool) -> None:
     if not out.exists() or not any(out.iterdir()):
         return
     refuse_links(out)
     if _is_unbegun(out):
         return
     ours = is_run(out)
-    if resume and not (out / STATE / IDENTITY).is_file():
-        if (out / STATE / REMOVAL).is_file():
-            raise UserError(
-                f"OUT {out} holds a run that was being replaced; give --overwrite to start anew."
-            )
+    file = out / STATE / IDENTITY
+    if resume and os.path.lexists(file):
+        _read_own(file, out)
+    elif resume and not is_half_removed(out):
         raise UserError(f"OUT {out} holds no run to resume; give an empty folder or its run's OUT.")
     if overwrite and not ours:
         foreign = next(iter(sorted(path.name for path in out.iterdir())))
@@ -176,13 +182,45 @@ def check_apart(out: Path, listing: Listing) -> None:
             )
 
 
+def check_linkable(out: Path, listing: Listing) -> None:
+    """Refuse `--include-originals link` where OUT cannot hold links to the images of a list.
+
+    Every image is looked up, and one of each folder is linked beside OUT, and that removed again.
+    Raises UserError.
+    """
+    place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    trial, tried = place / f".augcli-link.{os.getpid()}.tmp", set[bytes]()
+    device = place.stat().st_dev
+    for index in range(len(listing)):
+        path = os.path.realpath(listing.sample(index).path)
+        folder = path.rpartition(b"/")[0]
+        why = ""
+        try:
+            if os.stat(path).st_dev != device:  # noqa: PTH116 - bytes, and a million of them
+                why = "it lies on another file system"
+            elif folder not in tried:
+                tried.add(folder)
+                trial.unlink(missing_ok=True)
+                os.link(path, trial)
+                trial.unlink()
+        except FileNotFoundError:  # it costs itself
+            continue
+        except OSError as error:
+            why = error.strerror or str(error)
+        if why:
+            raise UserError(
+                f"--include-originals link cannot link {printable(path)} into OUT {out}: {why};"
+                " give --include-originals copy."
+            )
+
+
 def _is_unbegun(out: Path) -> bool:
     """Whether a run was stopped in OUT before it wrote down what it is."""
     state = out / STATE
     if not state.is_dir() or any(path != state for path in out.iterdir()):
         return False
-    harmless = (*KEPT, f"{IDENTITY}.")  # the last and others with an ending: never renamed
-    return all(path.name.startswith(harmless) for path in state.iterdir())
+    # What ends with .tmp was never renamed.
+    return all(path.name in KEPT or path.name.endswith(".tmp") for path in state.iterdir())
 
 
 @contextmanager
@@ -193,8 +231,9 @@ def holding(out: Path) -> Iterator[None]:
     """
     state = out / STATE
     try:
-        state.mkdir(parents=True, exist_ok=True)
         refuse_links(out)
+        state.mkdir(parents=True, exist_ok=True)
+        _refuse_other_lock(state / _LOCK)
         lock = FileLock(state / _LOCK, timeout=_PATIENCE_SECONDS)
         lock.acquire()
     except Timeout as error:
@@ -209,6 +248,16 @@ def holding(out: Path) -> Iterator[None]:
         lock.release()
 
 
+def _refuse_other_lock(lock: Path) -> None:
+    """Refuse a lock that is not the empty file which a run makes: to open it would empty it."""
+    try:
+        status = lock.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(status.st_mode) or status.st_size:
+        raise UserError(f"{lock} is not the lock of a run; move it away, or choose another OUT.")
+
+
 def _holder(state: Path) -> str:
     try:
         held = read_json(state / _HOLDER, _LARGEST_HOLDER)
@@ -217,43 +266,58 @@ def _holder(state: Path) -> str:
         return "another run"
 
 
+def stamp(out: Path) -> list[bytes]:
+    """What tells the run in OUT from one that came after it."""
+    found = []
+    for file in (out / STATE / IDENTITY, out / RUN):
+        try:
+            with open_regular(file) as content:
+                found.append(hashlib.file_digest(content, "sha256").digest())
+        except (OSError, UserError):
+            found.append(b"")
+    return found
+
+
 def begin(run: Run, out: Path, *, resume: bool, overwrite: bool) -> bool:
     """Make OUT, which is held, ready for `run`; True where it goes on with an earlier one.
 
     What stands in OUT is looked at again: another run may have been there until now. Raises
     UserError where that was another run, and names what differs.
     """
-    state = out / STATE
-    if overwrite:
-        if not is_run(out) and not _is_unbegun(out):
-            raise UserError(f"OUT {out} is no augcli run any more; --overwrite only replaces runs.")
+    check_out(out, None, resume=resume, overwrite=overwrite)
+    file = out / STATE / IDENTITY
+    # A run that was stopped while it replaced another goes on with that.
+    if overwrite or (resume and not file.exists() and is_half_removed(out)):
         remove_run(out)
-    file = state / IDENTITY
-    if resume and file.is_file():
-        before = read_identity(file)
-        if before is None:
-            raise UserError(f"{file} is damaged; give --overwrite to start anew.")
-        _same(before, run, out)
+    if resume and file.exists():
+        _same(_read_own(file, out), run, out)
+        forget_removal(out)
         return True
     leftovers = [name for name in OURS if name != STATE and os.path.lexists(out / name)]
-    if leftovers or file.is_file():
-        name = leftovers[0] if leftovers else "a run"
-        raise UserError(f"OUT {out} already holds {name}; give --overwrite to replace it.")
+    if leftovers:
+        raise UserError(f"OUT {out} holds {leftovers[0]}, which is no run's; move it away.")
     write_json(file, identity(run))
-    flush(state)
+    flush(out / STATE)
+    forget_removal(out)
     return False
+
+
+def _read_own(file: Path, out: Path) -> dict[str, Any]:
+    """The identity of the run in OUT; raises UserError where it is none."""
+    own = read_identity(file)
+    if own is None:
+        remedy = "give --overwrite to start anew" if is_run(out) else "choose another OUT"
+        raise UserError(f"{file} is damaged, or no run's; {remedy}.")
+    return own
 
 
 def counted(out: Path) -> tuple[int, int]:
     """(outputs, inputs skipped) of the finished run in OUT; raises UserError where its record is
     damaged."""
-    record = read_run_record(out)
-    if record is not None:
-        counts = record["counts"]
-        numbers = counts.get("outputs"), counts.get("skipped")
-        if all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers):
-            return numbers
-    raise UserError(f"{out / RUN} is damaged; `augcli verify {out}` tells more.")
+    record = read_run_record(out / RUN)
+    if record is None:
+        raise UserError(f"{out / RUN} is damaged; `augcli verify {out}` tells more.")
+    return record["counts"]["outputs"], record["counts"]["skipped"]
 
 
 def _same(before: dict[str, Any], run: Run, out: Path) -> None:
@@ -274,20 +338,20 @@ def _same(before: dict[str, Any], run: Run, out: Path) -> None:
         )
 
 
-def is_finished(out: Path) -> bool:
-    """Whether the run in OUT was published: its record is there, and the manifest that this speaks
+def is_finished(run: Run, out: Path) -> bool:
+    """Whether `run` was published in OUT: its record is there, and the manifest that this speaks
     of. A publication that ended between the two is completed.
 
     Raises UserError where something else than what the run published stands in its place, and
     RunFailed where its manifest is damaged.
     """
     finish_publishing(out)
-    record = read_run_record(out)
-    if record is None:
+    record = read_run_record(out / RUN)
+    if record is None or not _is_of(record, run):
         if os.path.lexists(out / RUN):
             raise UserError(
-                f"{out / RUN} is damaged; `augcli verify {out}` tells more, --overwrite starts"
-                " anew."
+                f"{out / RUN} is damaged, or of another run; `augcli verify {out}` tells more,"
+                " --overwrite starts anew."
             )
         train = out / TRAIN
         if is_link(train) or (train.is_dir() and any(train.iterdir())) or train.is_file():
@@ -303,29 +367,10 @@ def is_finished(out: Path) -> bool:
     return True
 
 
-def check_complete(out: Path) -> None:
-    """Raise RunFailed where the images of a finished run are not all in their folders.
-
-    Files are counted, a folder at a time; `verify` looks at each.
-    """
-    train = out / TRAIN
-    expected: Counter[str] = Counter()
-    with open_regular(train / MANIFEST) as file:
-        for line in file:
-            expected[json.loads(line)["file_name"].partition("/")[0]] += 1
-    missing = 0
-    for folder, count in expected.items():
-        try:
-            found = sum(1 for _ in os.scandir(train / folder))
-        except OSError:
-            found = 0
-        missing += max(0, count - found)
-    if missing:
-        total = expected.total()
-        raise RunFailed(
-            f"OUT {out} lacks {missing} of its {total} images; `augcli verify {out} --repair` makes"
-            " them again."
-        )
+def _is_of(record: dict[str, Any], run: Run) -> bool:
+    """Whether a run.json tells of this run."""
+    now = json.loads(json.dumps(identity(run)))
+    return all(record.get("fingerprint" if k == "source" else k) == v for k, v in now.items())
 
 
 def check_parts(state: Path) -> None:
@@ -342,8 +387,8 @@ def remaining(run: Run) -> Iterator[Shard]:
     for shard in run.plan.shards():
         at = shard.start
         for start, stop in done.get(shard.block, []):
-            if start > at:
+            if at < start < shard.stop:
                 yield Shard(shard.block, at, start)
-            at = max(at, stop)
+            at = max(at, min(stop, shard.stop))
         if at < shard.stop:
             yield Shard(shard.block, at, shard.stop)

@@ -27,10 +27,10 @@ from augcli.run.outputs import ORIGINAL, Output, Outputs, saliency_method
 from augcli.run.parts import PartWriter
 from augcli.run.plan import Run, Shard
 from augcli.run.seeds import output_id
-from augcli.run.storage import check_class_folder, flush, link_file, write_file
+from augcli.run.storage import check_no_link, flush, link_file, write_file
 
-# Bytes of outputs that are worked on together.
-_TOGETHER = 32 << 20
+# Bytes of outputs, and copies, that are worked on together.
+_TOGETHER, _COPIES_TOGETHER = 32 << 20, 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def _make_copies(
     made ends it."""
     outputs = Outputs(run, images, block)
     failed = writer.failed
-    for copies in _together(run, images, block, shard):
+    for copies in _together(run, images, block, shard, failed):
         for phase in (partial(_make, images, outputs), partial(_encode, run)):
             for copy in copies:
                 if copy.index in failed and copy.order >= failed[copy.index].order:
@@ -126,9 +126,12 @@ class _Copy:
         return -1 if self.number is None else self.number
 
 
-def _together(run: Run, images: Images, block: list[int], shard: Shard) -> Iterator[list[_Copy]]:
+def _together(
+    run: Run, images: Images, block: list[int], shard: Shard, failed: Mapping[int, _Failure]
+) -> Iterator[list[_Copy]]:
     """The copies of a shard's targets in groups that go through each phase together, with the
-    targets decoded, and where memory allows it those of all groups before the first.
+    targets decoded, and where memory allows it those of all groups before the first. A target that
+    is among the `failed` by then has no more.
 
     A phase that does the same thing again and again finds its code and tables in the processor's
     caches; going through all phases copy by copy costs a tenth more for photographs, and half as
@@ -146,14 +149,19 @@ def _together(run: Run, images: Images, block: list[int], shard: Shard) -> Itera
     held, limit = 0, min(_TOGETHER, run.memory // 4)
     for place, numbers in wanted.items():
         index, size = block[place], 0
-        if images.readable(index):
+        readable = images.readable(index)
+        if readable:
             size = images.get(index).image.nbytes * len(run.pipeline.views)
         for number in chain(originals, numbers):
+            if index in failed:
+                break
             group.append(_Copy(place, index, number))
             held += size
-            if held >= limit:
+            if held >= limit or len(group) == _COPIES_TOGETHER:
                 yield group
                 group, held = [], 0
+            if not readable:  # the first says why, and none is made behind it
+                break
     if group:
         yield group
 
@@ -206,6 +214,8 @@ class _Writer:
         self.failed: dict[int, _Failure] = {}
         self.bytes_written = 0
         self._train = os.fspath(staged_train(run.state))
+        for folder in (os.fspath(run.state), self._train):
+            check_no_link(folder)
 
     def write(self, copy: _Copy) -> None:
         """Write what was made of a copy."""
@@ -312,7 +322,7 @@ class _Writer:
     def _check_folder(self, file_name: str) -> None:
         folder = file_name.partition("/")[0]
         if folder not in self._folders:
-            check_class_folder(f"{self._train}/{folder}")
+            check_no_link(f"{self._train}/{folder}")
             self._folders.add(folder)
 
     def _store(self, file_name: str, data: bytes | memoryview) -> None:

@@ -17,7 +17,7 @@ import ctypes
 import hashlib
 import json
 import os
-import shutil
+import stat
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,28 +27,22 @@ import numpy as np
 
 from augcli.dataset.listing import Listing
 from augcli.errors import RunFailed, UserError
-from augcli.files import MIB, open_regular, read_bytes, read_json, replace_file
+from augcli.files import open_regular, parse_json, read_bytes, replace_file
 from augcli.manifest.row import MANIFEST, to_line
 from augcli.run import parts
 from augcli.run.layout import (
     CLASSES,
     ERRORS,
-    IDENTITY,
-    KEPT,
-    OURS,
-    PARTS,
-    REMOVAL,
+    LISTED,
+    OUTPUT_NAME,
     RUN,
     STATE,
     TRAIN,
     staged_train,
 )
-from augcli.run.links import is_link
+from augcli.run.links import is_link, refuse_links
+from augcli.run.records import manifest_is, read_record
 
-# A class list may be long, and an identity holds recipe files and class maps.
-LARGEST_RECORD = 256 * MIB
-
-_LISTED = "listed"
 _LARGEST_LIST = 64 << 30
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _CHUNK = 1 << 20
@@ -100,8 +94,8 @@ def link_file(source: bytes, path: str) -> None:
     os.link(source, place)
 
 
-def check_class_folder(folder: str) -> None:
-    """Raise OSError where a staged class folder is a link: nothing is written through it."""
+def check_no_link(folder: str) -> None:
+    """Raise OSError where a folder to write to is a link, or has become one."""
     if is_link(folder):
         raise OSError(0, "it is a link, and nothing is written through a link", folder)
 
@@ -120,56 +114,20 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 
 def keep_listed(state: Path, listing: Listing) -> None:
     """Keep the paths of a list that was piped in, for `verify`: it cannot be read again."""
-    unfinished = state / f"{_LISTED}.tmp"
+    unfinished = state / f"{LISTED}.tmp"
     unfinished.unlink(missing_ok=True)
     with unfinished.open("xb") as file:
         for index in range(len(listing)):
             file.write(listing.relative_path(index) + b"\0")
         file.flush()
         os.fsync(file.fileno())
-    unfinished.replace(state / _LISTED)
+    unfinished.replace(state / LISTED)
 
 
 def read_listed(out: Path) -> bytes | None:
     """The paths that `keep_listed` kept, each with a NUL behind it, if it did."""
-    file = out / STATE / _LISTED
+    file = out / STATE / LISTED
     return read_bytes(file, _LARGEST_LIST) if file.is_file() else None
-
-
-def read_record(file: Path, *keys: str) -> dict[str, Any] | None:
-    """A record of a run, if `file` is one: a JSON object with all of these keys."""
-    try:
-        record = read_json(file, LARGEST_RECORD)
-    except (OSError, UserError, ValueError):
-        return None
-    if not isinstance(record, dict) or any(key not in record for key in keys):
-        return None
-    return record if isinstance(record["versions"], dict) else None
-
-
-def read_identity(file: Path) -> dict[str, Any] | None:
-    """The identity that `file` holds, if it is one."""
-    return read_record(file, "recipe", "seed", "source", "copies", "versions")
-
-
-def read_run_record(out: Path) -> dict[str, Any] | None:
-    """What OUT/run.json says, if it parses as the record of a run."""
-    record = read_record(
-        out / RUN, "recipe", "seed", "fingerprint", "copies", "versions", "counts", "source"
-    )
-    return record if record is not None and isinstance(record["counts"], dict) else None
-
-
-def is_run(out: Path) -> bool:
-    """Whether OUT's own records prove that it holds a run, whole, interrupted or half removed."""
-    state = out / STATE
-    if is_link(state):
-        return False
-    return (
-        read_identity(state / IDENTITY) is not None
-        or read_run_record(out) is not None
-        or read_record(state / REMOVAL, "recipe", "seed", "copies", "versions") is not None
-    )
 
 
 def merge_parts(state: Path) -> Published:
@@ -188,7 +146,7 @@ def merge_parts(state: Path) -> Published:
                 digest.update(line)
                 manifest.write(line)
             for line in part.skipped_lines():
-                now = json.loads(line)
+                now = _skipped_input(line)
                 before = skipped.setdefault(now["source_id"], now)
                 if before is not now:
                     before["outputs"] += now["outputs"]
@@ -201,6 +159,17 @@ def merge_parts(state: Path) -> Published:
     return Published(rows, len(skipped), lost, digest.hexdigest())
 
 
+def _skipped_input(line: bytes) -> dict[str, Any]:
+    """A part's line about an input that was skipped; raises RunFailed where it is none."""
+    try:
+        values = parse_json(line)
+        if isinstance(values["source_id"], str) and type(values["outputs"]) is int:
+            return dict(values)
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise RunFailed("A part of the run has a line about a skipped input that is none.")
+
+
 def publish(out: Path, classes: Iterable[str], summary: dict[str, Any]) -> None:
     """Let the merged run appear: OUT/train by one rename, and run.json, which proves it, last.
 
@@ -208,6 +177,10 @@ def publish(out: Path, classes: Iterable[str], summary: dict[str, Any]) -> None:
     changed.
     """
     state = out / STATE
+    try:
+        refuse_links(out)
+    except UserError as error:
+        raise RunFailed(f"{error} Then run the same command with --resume.") from error
     write_durably(state / CLASSES, "".join(f"{name}\n" for name in classes))
     write_json(state / RUN, summary)
     for name in (CLASSES, ERRORS):
@@ -227,34 +200,20 @@ def finish_publishing(out: Path) -> bool:
     where none did."""
     state = out / STATE
     record = read_record(state / RUN, "counts", "manifest", "versions")
-    if record is None or (staged_train(state) / MANIFEST).exists() or is_link(out / TRAIN):
+    if record is None or (staged_train(state) / MANIFEST).exists():
         return False
-    if not manifest_is(out, record):
+    if not isinstance(record["manifest"], dict) or not manifest_is(out, record):
         return False
-    _refuse_strange(out / RUN, state / RUN)
     _finish(out)
     return True
 
 
 def _finish(out: Path) -> None:
     state = out / STATE
+    _refuse_strange(out / RUN, state / RUN)
     (state / RUN).replace(out / RUN)
     flush(state)
-    shutil.rmtree(state / PARTS, ignore_errors=True)
-
-
-def manifest_is(out: Path, record: dict[str, Any]) -> bool:
-    """Whether OUT/train has the manifest that a run's record speaks of. Records of versions before
-    0.2 do not say which: then any manifest is it."""
-    file = out / TRAIN / MANIFEST
-    manifest = record.get("manifest")
-    try:
-        with open_regular(file) as content:
-            if not isinstance(manifest, dict):
-                return True
-            return hashlib.file_digest(content, "sha256").hexdigest() == manifest.get("sha256")
-    except (OSError, UserError):
-        return False
+    parts.remove_all(state)
 
 
 def _refuse_strange(path: Path, ours: Path | None) -> None:
@@ -267,7 +226,11 @@ def _refuse_strange(path: Path, ours: Path | None) -> None:
             return
         if ours is not None and _same_bytes(path, ours):
             return
-    raise RunFailed(
+    raise _strange(path)
+
+
+def _strange(path: Path) -> RunFailed:
+    return RunFailed(
         f"{path} appeared while the run went on and is not its own; move it away and run the same"
         " command with --resume."
     )
@@ -289,13 +252,11 @@ def _same_bytes(one: Path, other: Path) -> bool:
 def check_images(state: Path) -> int:
     """Remove the parts whose staged images are not all there or have not the bytes that the part
     counts, so that their shards are made again; how many."""
-    train, removed = staged_train(state), 0
+    train, removed = os.fspath(staged_train(state)), 0
     for part in list(parts.proven_parts(state)):
         try:
-            found = sum(
-                os.lstat(train / json.loads(line)["file_name"]).st_size for line in part.row_lines()
-            )
-        except OSError:
+            found = sum(_size_of(f"{train}/{name}") for name in part.file_names())
+        except (OSError, ValueError):
             found = -1
         if found != part.images:
             part.path.unlink()
@@ -303,23 +264,30 @@ def check_images(state: Path) -> int:
     return removed
 
 
+def _size_of(image: str) -> int:
+    """The bytes of a file that is no link; raises OSError, or ValueError where it is none."""
+    status = os.lstat(image)
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is no file")
+    return status.st_size
+
+
 def sweep(state: Path) -> int:
-    """Remove staged images that no committed row names (a killed worker left them); how many."""
-    digests = np.sort(
-        np.fromiter(
-            (
-                _digest(json.loads(line)["file_name"])
-                for part in parts.proven_parts(state)
-                for line in part.row_lines()
-            ),
-            np.uint64,
-        )
-    )
+    """Remove staged images that no committed row names (a killed worker left them); how many.
+
+    Raises RunFailed where something lies among them that no run wrote.
+    """
+    names = (_digest(name) for part in parts.proven_parts(state) for name in part.file_names())
+    digests = np.sort(np.fromiter(names, np.uint64))
     removed = 0
     for folder in list(staged_train(state).iterdir()):
         if is_link(folder) or not folder.is_dir():
-            continue
+            if folder.name == MANIFEST and not is_link(folder):
+                continue
+            raise _strange(folder)
         for image in folder.iterdir():
+            if not OUTPUT_NAME.fullmatch(image.name):
+                raise _strange(image)
             digest = _digest(f"{folder.name}/{image.name}")
             at = int(np.searchsorted(digests, digest))
             if at == len(digests) or digests[at] != digest:
@@ -331,9 +299,8 @@ def sweep(state: Path) -> int:
 
 
 def _digest(file_name: str) -> np.uint64:
-    return np.uint64(
-        int.from_bytes(hashlib.blake2b(file_name.encode(), digest_size=8).digest(), "little")
-    )
+    name = os.fsencode(file_name)
+    return np.uint64(int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little"))
 
 
 def prepare_state(state: Path) -> Path:
@@ -341,32 +308,6 @@ def prepare_state(state: Path) -> Path:
     parts.make_folder(state)
     staged_train(state).mkdir(exist_ok=True)
     return state
-
-
-def remove_run(out: Path) -> None:
-    """Remove what a run left in OUT but its lock, and nothing else.
-
-    A record of the run stays under another name until all else is gone: a half removed run neither
-    passes for a whole one nor for somebody else's files.
-    """
-    state = out / STATE
-    state.mkdir(exist_ok=True)
-    removal = state / REMOVAL
-    for record in (state / IDENTITY, out / RUN):
-        if record.is_file() and not is_link(record):
-            record.replace(removal)
-        else:
-            record.unlink(missing_ok=True)
-    flush(out)
-    spared = (*KEPT, REMOVAL)
-    inner = [path for path in state.iterdir() if path.name not in spared]
-    for path in (*(out / name for name in OURS if name != STATE), *inner):
-        if path.is_dir() and not is_link(path):
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    flush(out)
-    removal.unlink(missing_ok=True)
 
 
 def flush(path: Path) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -109,6 +112,93 @@ def test_a_list_of_what_lies_inside_out_is_refused(augcli: Augcli, folder: Path)
         )
         assert (done.returncode, "which is inside OUT O" in done.stderr) == (2, True), done.stderr
     assert all((folder / name).exists() for name in images)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A folder on another file system."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        pytest.skip("there is no second file system")
+    with TemporaryDirectory(dir=memory) as place:
+        yield Path(place)
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "link to a file", "link to a folder"])
+def test_links_across_file_systems_are_refused_before_work(
+    augcli: Augcli, folder: Path, elsewhere: Path, kind: str
+) -> None:
+    if (folder.stat().st_dev) == elsewhere.stat().st_dev:
+        pytest.skip("both are one file system")
+    source = folder / "S"
+    (elsewhere / "a").mkdir()
+    (source / "a/1.png").rename(folder / "1.png")
+    shutil.copy(folder / "1.png", elsewhere / "a/1.png")
+    if kind == "folder":
+        shutil.copytree(source / "b", elsewhere / "b")
+        source = elsewhere
+    elif kind == "link to a folder":
+        (source / "a").rmdir()
+        (source / "a").symlink_to(elsewhere / "a")
+    else:
+        (source / "a/1.png").symlink_to(elsewhere / "a/1.png")
+    before = sorted(folder.rglob("*"))
+    for option in ([], ["--dry-run"]):
+        arguments = ("generate", source, "O", "-r", "flip", "--include-originals")
+        done = augcli(*arguments, "link", *option, cwd=folder)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "cannot link " in done.stderr
+        assert "it lies on another file system; give --include-originals copy." in done.stderr
+        assert sorted(folder.rglob("*")) == before
+    assert augcli(*arguments, "copy", cwd=folder).returncode == 0
+
+
+def test_links_that_the_system_refuses_are_found_before_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a file system without hard links, or for files of others."""
+    from augcli.dataset.source import list_source
+    from augcli.errors import UserError
+    from augcli.run.resume import check_linkable
+
+    before = sorted(folder.rglob("*"))
+    check_linkable(folder / "O", list_source(folder / "S"))
+    assert sorted(folder.rglob("*")) == before
+
+    def link(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    with pytest.raises(UserError, match=r"Operation not permitted; give --include-originals copy"):
+        check_linkable(folder / "O", list_source(folder / "S"))
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_source_image_that_is_a_link_is_linked_as_what_it_leads_to(
+    augcli: Augcli, folder: Path
+) -> None:
+    (folder / "S/a/1.png").rename(folder / "1.png")
+    (folder / "S/a/1.png").symlink_to("../../1.png")
+    done = augcli("generate", "S", "O", "-r", "flip", "--include-originals", "link", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "1.png").stat().st_nlink == 2
+    assert not any(path.is_symlink() for path in (folder / "O").rglob("*"))
+    assert augcli("verify", "O", "--replay", cwd=folder).returncode == 0
+
+
+def test_classes_that_are_named_as_files_of_ours(augcli: Augcli, folder: Path) -> None:
+    for name in ("metadata.jsonl", "METADATA.csv", "classes.txt", "NUL", "maps.jsonl"):
+        (folder / "T" / name).mkdir(parents=True)
+        shutil.copy(folder / "S/a/1.png", folder / "T" / name / "1.png")
+    for command in (
+        ("generate", "T", "O", "-r", "cutmix"), ("verify", "O", "--replay"),
+        ("generate", "T", "O", "-r", "cutmix", "--resume"), ("saliency", "T", "M"),
+    ):  # fmt: skip
+        done = augcli(*command, cwd=folder)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert (folder / "O/train/metadata.jsonl").is_file()
+    assert len(list((folder / "O/train").glob("*/*"))) == 5
+    assert len((folder / "M/maps.jsonl").read_text().splitlines()) == 5
 
 
 def test_names_that_are_no_text(augcli: Augcli, folder: Path) -> None:

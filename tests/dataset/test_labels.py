@@ -89,3 +89,22 @@ def test_class_folders_are_safe_and_distinct(first: str, second: str) -> None:
     assert not set(folder) & set("/\\\0\n")
     assert not folder.startswith(".")
     assert (folder == class_folder(second)) == (first == second)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("metadata.jsonl", "%6Detadata.jsonl"), ("METADATA.jsonl", "%4DETADATA.jsonl"),
+        ("metadata.csv", "%6Detadata.csv"), ("Metadata.Parquet", "%4Detadata.Parquet"),
+        ("classes.txt", "%63lasses.txt"), ("maps.jsonl", "%6Daps.jsonl"),
+        ("errors.jsonl", "%65rrors.jsonl"), ("CON", "%43ON"), ("nul.txt", "%6Eul.txt"),
+        ("aux .x", "%61ux .x"), ("com1", "%63om1"), ("LPT9.jpg", "%4CPT9.jpg"),
+        ("COM\u00b9", "%43OM\u00b9"), ("etc.", "etc%2E"), ("cat ", "cat%20"), (".", "%2E"),
+        ("..", "%2E%2E"), (" ", "%20"), ("nul ", "%6Eul%20"), (".hidden", "%2Ehidden"),
+        # What is none of these stays as it is.
+        ("metadata", "metadata"), ("console", "console"), ("com", "com"), ("com10", "com10"),
+        ("a.con", "a.con"), ("a b", "a b"), ("train", "train"), ("\u732b", "\u732b"),
+    ],
+)  # fmt: skip
+def test_class_folders_are_never_names_of_ours_or_of_windows(name: str, folder: str) -> None:
+    assert class_folder(name) == folder

@@ -64,34 +64,46 @@ def test_a_full_disk_stops_the_run_and_a_resume_completes_it(
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS])
-@pytest.mark.parametrize("call", [0, 1, 2, 5, 9])
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [(0, "holder.json"), (1, "identity.json"), (2, "classes.txt"), (3, "run.json")],
+)
 def test_any_durable_write_may_fail(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, call: int
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    call: int,
+    name: str,
 ) -> None:
     """The n-th durable write of a run fails; a second run completes it to the same bytes."""
     calm, out = tmp_path / "calm", tmp_path / "out"
-    generate(run_over(photos, calm), calm, source={"source": str(photos)}, workers=1)
-    usual, calls = storage.write_durably, iter(range(1000))
+    told = {"source": str(photos)}
+    generate(run_over(photos, calm), calm, source=told, workers=1)
+    usual, names = storage.replace_file, list[str]()
 
-    def failing(path: Path, text: str) -> None:
-        if next(calls) == call:
+    def failing(path: Path, data: bytes) -> None:
+        names.append(path.name)
+        if len(names) == call + 1:
             raise OSError(number, os.strerror(number), str(path))
-        usual(path, text)
+        usual(path, data)
 
-    for module in ("augcli.run.storage", "augcli.run.resume"):
-        monkeypatch.setattr(f"{module}.write_durably", failing, raising=False)
-    try:
-        generate(run_over(photos, out), out, source={"source": str(photos)}, workers=1)
-    except (OSError, RunFailed) as error:
-        assert os.strerror(number) in str(error)
-        assert not (out / "train").exists()
+    monkeypatch.setattr(storage, "replace_file", failing)
+    with pytest.raises(RunFailed) as failed:
+        generate(run_over(photos, out), out, source=told, workers=1)
+    assert names[call:] == [name], "it fired, and nothing durable was written behind it"
+    assert f"{name}: {os.strerror(number)}; " in str(failed.value)
+    assert not (out / "train").exists()
     monkeypatch.undo()
-    generate(run_over(photos, out), out, source={"source": str(photos)}, workers=1, resume=True)
+    generate(run_over(photos, out), out, source=told, workers=1, resume=True)
     assert tree(out / "train") == tree(calm / "train")
 
 
-@pytest.mark.parametrize("call", [0, 1, 7, 20])
-@pytest.mark.parametrize("step", ["write_file", "flush"])
+# With two workers, 30 images and the flush of one shard.
+@pytest.mark.parametrize(
+    ("step", "call"),
+    [("write_file", 0), ("write_file", 1), ("write_file", 7), ("write_file", 20), ("flush", 0)],
+)
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
 def test_any_write_of_a_worker_may_fail(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, step: str, call: int
@@ -113,16 +125,14 @@ def test_any_write_of_a_worker_may_fail(
         usual(path, *data)
 
     for module in (storage, shard_module):
-        monkeypatch.setattr(module, step, failing, raising=False)
+        monkeypatch.setattr(module, step, failing)
     told = {"source": str(photos)}
-    try:
+    with pytest.raises(RunFailed) as failed:
         generate(run_over(photos, out, copies=2), out, source=told, workers=2)
-    except RunFailed as error:
-        assert os.strerror(number) in str(error)
-        assert str(error).endswith("mend that and run the same command with --resume.")
-        assert not (out / "train").exists()
-    else:
-        assert step == "flush" and call > 0, "it was called less often than that"
+    assert calls.value > call, "it fired"
+    assert os.strerror(number) in str(failed.value)
+    assert str(failed.value).endswith("mend that and run the same command with --resume.")
+    assert not (out / "train").exists()
     monkeypatch.undo()
     generate(run_over(photos, out, copies=2), out, source=told, workers=2, resume=True)
     assert tree(out / "train") == tree(calm / "train")

@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 
 from augcli.dataset.listing import ListingBuilder
+from augcli.errors import UnreadableImage
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.pipeline import Pipeline, Step
 from augcli.run import images as images_module
-from augcli.run import resume, storage
+from augcli.run import resume, shard, storage
 from augcli.run.generate import generate
-from augcli.run.plan import Run
+from augcli.run.outputs import Output, Outputs
+from augcli.run.parts import read_part
+from augcli.run.plan import Run, Shard
 from tests.conftest import tree, write_photo
 from tests.run.runs import run_over
 
@@ -57,7 +60,7 @@ def test_the_parent_does_not_grow_with_the_source(tmp_path: Path) -> None:
     resume.identity(run)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert sum(shard.stop - shard.start for shard in shards) == 1_000_000
+    assert sum(one.stop - one.start for one in shards) == 1_000_000
     assert peak < 20 * len(listing)
 
 
@@ -73,6 +76,74 @@ def test_memory_stays_within_its_budget(tmp_path: Path) -> None:
         generate(run, out, source={"source": str(source)}, workers=1)
         trees.append(tree(out / "train"))
     assert trees[0] == trees[1]
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_billion_copies_take_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, readable: bool
+) -> None:
+    """Rows go to the part, and images to their files, as they are made; a target that cannot be
+    read costs itself at once."""
+
+    class Enough(Exception):
+        pass
+
+    source = tmp_path / "source"
+    write_photo(source / "a" / "0.jpg", 0, 8, 8)
+    write_photo(source / "a" / "1.jpg", 1, 8, 8)
+    if not readable:
+        for file in source.glob("a/*"):
+            file.write_bytes(b"no image")
+    run = run_over(source, tmp_path / "out", copies=10**9)
+    storage.prepare_state(run.state)
+    usual, written = shard.write_file, [0]
+
+    def write_file(path: str, data: bytes) -> None:
+        written[0] += 1
+        if written[0] == 4000:
+            raise Enough
+        if written[0] < 10:
+            usual(path, data)
+
+    monkeypatch.setattr(shard, "write_file", write_file)
+    first = next(iter(run.plan.shards()))
+    tracemalloc.start()
+    if readable:
+        with pytest.raises(Enough):
+            shard.run_shard(run, first)
+        assert not list((run.state / "parts").iterdir())
+    else:
+        report = shard.run_shard(run, first)
+        assert (report.made, report.failed) == (0, first.stop - first.start)
+        part = read_part(run.state, first.part)
+        assert part is not None
+        errors = [json.loads(line) for line in part.skipped_lines()]
+        assert [error["outputs"] for error in errors] == [10**9] * report.failed
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16 << 20
+
+
+@pytest.mark.parametrize("fails", [0, 3, 900, 2500])
+def test_a_target_that_fails_late_costs_what_is_behind_it(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: int
+) -> None:
+    """Whichever group the copy is in: made and missing outputs are together what was planned."""
+    usual = Outputs.of
+
+    def of(outputs: Outputs, place: int, copy: int) -> list[Output]:
+        if place == 0 and copy == fails:
+            raise UnreadableImage("as no partner can be found for it")
+        return usual(outputs, place, copy)
+
+    monkeypatch.setattr(Outputs, "of", of)
+    run = run_over(photos, tmp_path / "out", copies=3000)
+    storage.prepare_state(run.state)
+    report = shard.run_shard(run, Shard(0, 0, 1))
+    part = read_part(run.state, "00000000-00000-00001")
+    assert part is not None
+    (error,) = map(json.loads, part.skipped_lines())
+    assert (report.made, part.rows, error["outputs"]) == (fails, fails, 3000 - fails)
 
 
 LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from augcli.choices import Pair
+from augcli.choices import Originals, Pair
 from augcli.dataset.listing import Listing, ListingBuilder
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.pipeline import Pipeline, Step
@@ -239,3 +239,31 @@ def test_per_class_makes_every_copy_once() -> None:
     assert set(made.values()) == {1}
     assert len(made) == 1500 and run.plan.orders == 4
     assert len({number for index, number in made if index == 109}) == 500
+
+
+@pytest.mark.parametrize("originals", [Originals.none, Originals.copy])
+@pytest.mark.parametrize(
+    ("copies", "per_class", "targets"),
+    [(1, None, 50), (80, None, 50), (100, None, 40), (2000, None, 2), (10**9, None, 1)],
+)
+def test_shards_are_bounded_by_their_outputs(
+    copies: int, per_class: int | None, targets: int, originals: Originals
+) -> None:
+    """Blocks, their order and their partners stay; where one is divided, all its targets come."""
+    run = run_over([0] * 50, copies=copies, per_class=per_class, originals=originals)
+    shards = list(run.plan.shards())
+    assert max(shard.stop - shard.start for shard in shards) <= targets
+    for block in range(run.plan.blocks):
+        pieces = [(shard.start, shard.stop) for shard in shards if shard.block == block]
+        assert [pieces[0][0], *(stop for _, stop in pieces)] == [
+            *(start for start, _ in pieces), len(run.plan.block(block)),
+        ]  # fmt: skip
+
+
+def test_shards_of_balanced_classes_are_bounded_by_what_each_target_makes() -> None:
+    run = run_over([0] * 2 + [1] * 2000, per_class=10_000)
+    for shard in run.plan.shards():
+        copies = [run.plan.copies(i) for i in run.plan.block(shard.block)[shard.start : shard.stop]]
+        assert sum(copies) <= 4096 + 5000 and (len(copies) == 1 or sum(copies) <= 4096)
+    rare = [s for s in run.plan.shards() if s.stop - s.start == 1]
+    assert 2 <= len(rare) <= 6, "only the shards of the rare class are small"

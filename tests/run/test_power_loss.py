@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +18,7 @@ import pytest
 
 from augcli.errors import UserError
 from augcli.run import generate as generate_module
-from augcli.run import resume, shard, storage
+from augcli.run import removal, resume, shard, storage
 from augcli.run.generate import generate
 from augcli.run.layout import IDENTITY, RUN, STATE, TRAIN
 from augcli.run.plan import Run, Shard
@@ -28,6 +27,7 @@ from tests.conftest import tree, write_photo
 from tests.run.runs import run_over
 
 _CRASHES_OF_EACH_KIND = 3
+FLUSHING = (storage, resume, shard, removal)
 
 
 class InThisProcess:
@@ -80,7 +80,7 @@ class Disk:
 
         for module in (storage, shard):
             monkeypatch.setattr(module, "write_file", write_file)
-        for module in (storage, resume):
+        for module in FLUSHING:
             monkeypatch.setattr(module, "flush", flushed)
         monkeypatch.setattr(Path, "replace", moved(replace))
         monkeypatch.setattr(Path, "rename", moved(rename))
@@ -118,7 +118,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Runs in one process, on a disk that needs no waiting for: what it keeps is modelled here."""
     monkeypatch.setattr(generate_module, "Pool", InThisProcess)
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    for module in (storage, resume):
+    for module in FLUSHING:
         monkeypatch.setattr(module, "flush", lambda _: None)
     return monkeypatch
 
@@ -194,8 +194,10 @@ def test_a_loss_of_power_at_any_step(
 def test_a_loss_of_power_while_an_older_run_is_replaced(
     source: Path, folder: Path, in_this_process: pytest.MonkeyPatch
 ) -> None:
-    """Removal stops anywhere: what is left never passes for a whole run, and can be replaced."""
-    expected = finished(source, folder / "calm")
+    """Removal stops anywhere: what is left never passes for a whole run or for a stranger's, and
+    the same command goes on with it, as does one with --resume."""
+    calm = folder / "calm"
+    expected = finished(source, calm)
 
     class Stop(Exception):
         pass
@@ -224,19 +226,24 @@ def test_a_loss_of_power_while_an_older_run_is_replaced(
                 patched.setattr(os, "unlink", counted(os.unlink))
                 patched.setattr(os, "rmdir", counted(os.rmdir))
                 try:
-                    storage.remove_run(out)
+                    removal.remove_run(out)
                 except Stop:
                     pass
                 else:
                     break
-            with suppress(UserError):  # half of it is there, and is said to be somebody else's
-                assert resume.is_finished(out) or not (out / TRAIN).exists()
-            if (out / RUN).exists():
-                assert tree(out / TRAIN).items() <= expected.items()
-                assert len(tree(out / TRAIN)) == 65
-            elif (out / STATE / IDENTITY).exists():
-                assert step == 0
-            resume.check_out(out, source, resume=False, overwrite=True)
-            assert finished(source, out, overwrite=True) == expected
+            assert not (out / STATE / IDENTITY).exists()
+            if (out / TRAIN / "metadata.jsonl").exists():  # nothing of that is gone yet
+                assert tree(out / TRAIN) == {name: expected[name] for name in tree(calm / TRAIN)}
+            (out / "notes.txt").write_text("mine")
+            with pytest.raises(UserError, match=r"is not empty.*or --overwrite to replace it"):
+                resume.check_out(out, source, resume=False, overwrite=False)
+            how = {"resume": step % 2 == 0, "overwrite": step % 2 == 1}
+            resume.check_out(out, source, **how)
+            assert finished(source, out, **how) == expected
+            assert (out / "notes.txt").read_text() == "mine"
+            assert sorted(path.name for path in (out / STATE).iterdir()) == [
+                "identity.json",
+                "lock",
+            ]
             shutil.rmtree(out)
         assert step > 5

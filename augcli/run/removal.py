@@ -1,0 +1,110 @@
+"""Removes a run from OUT, and nothing that a run cannot have written."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from augcli.errors import UserError
+from augcli.manifest.row import MANIFEST
+from augcli.run import parts
+from augcli.run.layout import (
+    ASIDE,
+    CLASSES,
+    ERRORS,
+    IDENTITY,
+    LISTED,
+    OUTPUT_NAME,
+    REMOVAL,
+    RUN,
+    STATE,
+    TRAIN,
+)
+from augcli.run.records import is_half_removed, read_identity, read_run_record
+from augcli.run.storage import flush
+
+_STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, MANIFEST, "*.tmp")
+
+
+def remove_run(out: Path) -> None:
+    """Remove what a run left in OUT but its lock and the record of its removal.
+
+    That is what its own record becomes before anything is removed: a half removed run neither
+    passes for a whole one nor for somebody else's files. It stays until the next run has a record
+    of its own (`forget_removal`). Raises UserError, with nothing removed, where something lies
+    among the images that no run wrote.
+    """
+    state = out / STATE
+    for folder in (out, state, state / ASIDE):
+        for stranger in _strangers(folder / TRAIN):
+            raise UserError(
+                f"{stranger} is nothing that a run writes; move it away to replace the run."
+            )
+    state.mkdir(exist_ok=True)
+    if read_identity(state / IDENTITY) is not None:
+        (state / IDENTITY).replace(state / REMOVAL)
+    elif not is_half_removed(out) and read_run_record(out / RUN) is not None:
+        (out / RUN).replace(state / REMOVAL)
+    flush(out)
+    (out / RUN).unlink(missing_ok=True)
+    flush(out)
+    for name in (CLASSES, ERRORS):
+        (out / name).unlink(missing_ok=True)
+    _remove_train(out / TRAIN)
+    for folder in (state / ASIDE, state):
+        _remove_train(folder / TRAIN)
+        parts.remove_all(folder)
+        _remove_files(folder)
+    _remove_empty(state / ASIDE)
+    flush(out)
+
+
+def forget_removal(out: Path) -> None:
+    """Remove the record of a run of which nothing else is left."""
+    (out / STATE / REMOVAL).unlink(missing_ok=True)
+
+
+def _strangers(train: Path) -> Iterator[Path]:
+    """What lies in a folder of images that no run can have written."""
+    for folder in _entries(train):
+        if not folder.is_dir(follow_symlinks=False):
+            if folder.name != MANIFEST or not folder.is_file(follow_symlinks=False):
+                yield Path(folder.path)
+            continue
+        for image in _entries(folder.path):
+            if not (OUTPUT_NAME.fullmatch(image.name) and image.is_file(follow_symlinks=False)):
+                yield Path(image.path)
+
+
+def _remove_train(train: Path) -> None:
+    """Remove images, their manifest, and the folders that are empty then."""
+    (train / MANIFEST).unlink(missing_ok=True)
+    for folder in _entries(train):
+        if folder.is_dir(follow_symlinks=False):
+            for image in _entries(folder.path):
+                if OUTPUT_NAME.fullmatch(image.name):
+                    os.unlink(image.path)  # noqa: PTH108 - without a Path for each of a million
+            _remove_empty(folder.path)
+    _remove_empty(train)
+
+
+def _remove_files(state: Path) -> None:
+    for entry in _entries(state):
+        if any(fnmatch.fnmatchcase(entry.name, name) for name in _STATE_FILES):
+            Path(entry.path).unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path | str) -> None:
+    with suppress(OSError):  # what else is in it is not ours, and stays
+        os.rmdir(folder)  # noqa: PTH106
+
+
+def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
