@@ -26,8 +26,16 @@ def _stop(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
     raise _Stopped(signum)
 
 
-def _ignore(signum: int, frame: FrameType | None) -> None:
-    """SIG_IGN would have Python complain of a signal that has come but is not handled yet."""
+# Whether the next signal takes the place of one that Python could not raise.
+_once_more = False
+
+
+def _ignore(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    """Let a signal pass. SIG_IGN would have Python complain of one that came and is not handled."""
+    global _once_more
+    if _once_more:
+        _once_more = False
+        raise _Stopped(signum)
 
 
 def _handle(handler: Callable[[int, FrameType | None], None]) -> None:
@@ -43,8 +51,14 @@ def _stop_later(lost: sys.UnraisableHookArgs) -> None:
         return
     from threading import Timer
 
-    _handle(_stop)
-    Timer(_MOMENT, signal.raise_signal, lost.exc_value.args).start()
+    # Further signals pass until then: here they would be lost too.
+    Timer(_MOMENT, _raise_again, lost.exc_value.args).start()
+
+
+def _raise_again(signum: int) -> None:
+    global _once_more
+    _once_more = True
+    signal.raise_signal(signum)
 
 
 def main() -> NoReturn:

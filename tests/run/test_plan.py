@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from augcli.choices import Originals, Pair
+from augcli.choices import Pair
 from augcli.dataset.listing import Listing, ListingBuilder
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.pipeline import Pipeline, Step
@@ -241,29 +242,17 @@ def test_per_class_makes_every_copy_once() -> None:
     assert len({number for index, number in made if index == 109}) == 500
 
 
-@pytest.mark.parametrize("originals", [Originals.none, Originals.copy])
-@pytest.mark.parametrize(
-    ("copies", "per_class", "targets"),
-    [(1, None, 50), (80, None, 50), (100, None, 40), (2000, None, 2), (10**9, None, 1)],
-)
-def test_shards_are_bounded_by_their_outputs(
-    copies: int, per_class: int | None, targets: int, originals: Originals
-) -> None:
-    """Blocks, their order and their partners stay; where one is divided, all its targets come."""
-    run = run_over([0] * 50, copies=copies, per_class=per_class, originals=originals)
-    shards = list(run.plan.shards())
-    assert max(shard.stop - shard.start for shard in shards) <= targets
-    for block in range(run.plan.blocks):
-        pieces = [(shard.start, shard.stop) for shard in shards if shard.block == block]
-        assert [pieces[0][0], *(stop for _, stop in pieces)] == [
-            *(start for start, _ in pieces), len(run.plan.block(block)),
-        ]  # fmt: skip
+def test_shards_are_bounded_by_their_outputs_however_many_copies() -> None:
+    """The first of 10^9 copies are planned at once, four an image and shard."""
+    run = run_over([0] * 50, copies=10**9)
+    for shard in islice(run.plan.shards(), 100):
+        block = run.plan.block(shard.block)[shard.start : shard.stop]
+        assert sum(len(run.plan.numbers(shard.block, index)) for index in block) == 4 * len(block)
 
 
 def test_shards_of_balanced_classes_are_bounded_by_what_each_target_makes() -> None:
     run = run_over([0] * 2 + [1] * 2000, per_class=10_000)
     for shard in run.plan.shards():
-        copies = [run.plan.copies(i) for i in run.plan.block(shard.block)[shard.start : shard.stop]]
+        block = run.plan.block(shard.block)[shard.start : shard.stop]
+        copies = [len(run.plan.numbers(shard.block, i)) for i in block]
         assert sum(copies) <= 4096 + 5000 and (len(copies) == 1 or sum(copies) <= 4096)
-    rare = [s for s in run.plan.shards() if s.stop - s.start == 1]
-    assert 2 <= len(rare) <= 6, "only the shards of the rare class are small"
