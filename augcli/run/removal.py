@@ -17,7 +17,9 @@ from augcli.run.layout import (
     ERRORS,
     IDENTITY,
     LISTED,
+    OURS,
     OUTPUT_NAME,
+    PARTS,
     REMOVAL,
     RUN,
     STATE,
@@ -38,6 +40,13 @@ def remove_run(out: Path) -> None:
     among the images that no run wrote.
     """
     state = out / STATE
+    strangers = [] if _was_published(out) else [out / name for name in OURS if name != STATE]
+    for stranger in strangers:
+        if os.path.lexists(stranger):
+            raise UserError(
+                f"{stranger} was not written by the run in OUT, which has not published yet; move"
+                " it away to replace the run."
+            )
     for folder in (out, state, state / ASIDE):
         for stranger in _strangers(folder / TRAIN):
             raise UserError(
@@ -65,6 +74,17 @@ def remove_run(out: Path) -> None:
 def forget_removal(out: Path) -> None:
     """Remove the record of a run of which nothing else is left."""
     (out / STATE / REMOVAL).unlink(missing_ok=True)
+
+
+def _was_published(out: Path) -> bool:
+    """Whether the run in OUT wrote anything outside of its state, as far as that tells."""
+    state = out / STATE
+    return (
+        is_half_removed(out)
+        or read_run_record(out / RUN) is not None
+        or os.path.lexists(state / RUN)  # put there before the first of the others appears
+        or (os.path.lexists(out / RUN) and not (state / PARTS).exists())  # it is damaged
+    )
 
 
 def _strangers(train: Path) -> Iterator[Path]:

@@ -187,6 +187,7 @@ def publish(out: Path, classes: Iterable[str], summary: dict[str, Any]) -> None:
         _refuse_strange(out / name, state / name)
     _refuse_strange(out / TRAIN, None)
     _refuse_strange(out / RUN, None)
+    flush(state)
     for name in (CLASSES, ERRORS):
         (state / name).replace(out / name)
     flush(state)

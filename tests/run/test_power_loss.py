@@ -211,7 +211,8 @@ def test_a_loss_of_power_while_an_older_run_is_replaced(
                 rows = (out / STATE / TRAIN / "metadata.jsonl").read_text()
                 (out / STATE / "parts").mkdir()
                 (out / STATE / "parts" / "00000000-00000-00017.rows").write_text(rows[:2000])
-                (out / RUN).unlink()
+                for name in (RUN, "classes.txt", "errors.jsonl"):
+                    (out / name).unlink()
             calls = iter(range(1000))
 
             def counted(usual: Any, calls: Iterator[int] = calls, step: int = step) -> Any:

@@ -19,6 +19,7 @@ from augcli.run import generate as generate_module
 from augcli.run import storage
 from augcli.run.generate import generate, planned
 from augcli.run.layout import IDENTITY, REMOVAL
+from augcli.run.plan import Shard
 from augcli.run.removal import remove_run
 from augcli.run.resume import holding
 from tests.conftest import ROOT, Augcli, tree, write_photo
@@ -264,6 +265,57 @@ def test_what_a_run_cannot_have_written_is_not_removed_with_it(
     assert augcli("generate", source, out, "-r", "mixup", "--overwrite", "-q").returncode == 1
     rows = map(json.loads, (out / "train/metadata.jsonl").open())
     assert {row["recipe"] for row in rows} == {"mixup"}
+
+
+@pytest.mark.parametrize("name", ["train/a", "classes.txt", "errors.jsonl", "run.json"])
+def test_what_an_unpublished_run_did_not_write_is_not_removed_with_it(
+    source: Path, interrupted: Path, name: str
+) -> None:
+    mine = interrupted / name
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    before = tree(interrupted)
+    first = interrupted / name.partition("/")[0]
+    with pytest.raises(UserError, match=f"^{first} was not written by the run in OUT"):
+        make(source, interrupted, overwrite=True)
+    assert tree(interrupted) == before
+    mine.rename(source.parent / "mine")
+    if name == "train/a":
+        first.rmdir()
+    assert make(source, interrupted, overwrite=True).outputs == 39 * COPIES
+
+
+@pytest.mark.parametrize("name", ["a/mine.txt", "mine.txt", "a/more/mine.txt"])
+def test_what_lies_among_staged_images_is_neither_removed_nor_published(
+    source: Path, interrupted: Path, name: str
+) -> None:
+    mine = interrupted / ".augcli/train" / name
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    with pytest.raises(RunFailed, match="appeared while the run went on and is not its own"):
+        make(source, interrupted, resume=True)
+    assert mine.read_text() == "mine"
+    assert not (interrupted / "train").exists()
+    mine.rename(source.parent / "mine")
+    if name == "a/more/mine.txt":
+        mine.parent.rmdir()
+    assert make(source, interrupted, resume=True).outputs == 39 * COPIES
+
+
+def test_shards_of_any_size_make_the_same_bytes(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(source, tmp_path / "calm")
+    monkeypatch.setattr("augcli.run.plan._OUTPUTS", 5)
+    run, made = run_over(source, tmp_path / "out", copies=COPIES), list[Shard]()
+    assert max(shard.stop - shard.start for shard in run.plan.shards()) == 2
+    generate(
+        run, tmp_path / "out", source={"source": str(source)}, workers=2,
+        on_report=lambda report: made.append(report.shard),
+    )  # fmt: skip
+    assert sorted(made) == list(run.plan.shards())
+    assert tree(tmp_path / "out/train") == tree(tmp_path / "calm/train")
+    assert errors(tmp_path / "out") == errors(tmp_path / "calm")
 
 
 def test_other_files_beside_a_run_stay(source: Path, tmp_path: Path) -> None:
