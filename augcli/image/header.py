@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import warnings
 from typing import NamedTuple
 
 from augcli.errors import UnreadableImage
@@ -28,6 +30,28 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         raise UnreadableImage(
             f"{width} x {height} pixels exceed the limit of {max_pixels:,} (--max-pixels)"
         )
+
+
+def upright_size(data: bytes) -> tuple[int, int]:
+    """(height, width) of the upright image that a file holds, by its header alone.
+
+    Raises UnreadableImage where it is not that of an image.
+    """
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data)) as image:
+                width, height = image.size
+                exif = Image.Exif()
+                exif.load(image.info.get("exif", b""))
+                tags = getattr(image, "tag_v2", None) or exif
+                turned = tags.get(0x0112) in (5, 6, 7, 8)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UnreadableImage(reason) from error
+    return (width, height) if turned else (height, width)
 
 
 class JpegHeader(NamedTuple):

@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
@@ -78,7 +78,8 @@ class Pool:
 
     `make` is what they do with each, `run_shard` or a function that is called like it, and
     `targets_of` says which images a shard is about, one for each step from its start to its stop.
-    Raises RunFailed, with the remedy, from `reports` where outputs cannot be written.
+    `set_aside` are images (by index) that are not to be touched, with the reason. Raises RunFailed,
+    with the remedy, from `reports` where outputs cannot be written.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Pool:
         remedy: str = MEND,
         seconds_an_image: float = 60.0,
         seconds_an_output: float = _SECONDS_AN_OUTPUT,
+        set_aside: Mapping[int, str] | None = None,
     ) -> None:
         self._run = run
         self._make = make
@@ -99,7 +101,7 @@ class Pool:
         self._remedy = remedy
         self._todo = iter(shards)
         self._again: deque[Task] = deque()
-        self._quarantined: dict[int, str] = {}
+        self._quarantined: dict[int, str] = dict(set_aside or {})
         self._suspicion: dict[int, int] = {}
         self._deaths: dict[Shard, int] = {}
         self._seconds = seconds_an_image

@@ -32,13 +32,15 @@ _TOGETHER = 32 << 20
 
 @dataclass(frozen=True, slots=True)
 class ShardReport:
-    """What became of a shard."""
+    """What became of a shard; `unreadable` are the images (by index) that did not decode, with the
+    reason."""
 
     shard: Shard
     made: int
     failed: int
     decodes: int
     bytes_written: int
+    unreadable: Mapping[int, str] = field(default_factory=dict)
 
 
 def run_shard(
@@ -77,8 +79,9 @@ def run_shard(
                 writer.write(copy)
     at_target(None)
     commit_part(run.state, shard.part, "".join(writer.rows), "".join(writer.errors))
+    made, skipped = len(writer.rows), len(writer.errors)
     return ShardReport(
-        shard, len(writer.rows), len(writer.errors), images.decodes, writer.bytes_written
+        shard, made, skipped, images.decodes, writer.bytes_written, images.unreadable
     )
 
 

@@ -152,6 +152,12 @@ def part_rows(state: Path, part: str) -> str:
     return (state / _PARTS / f"{part}{_ROWS}").read_text(encoding="utf-8")
 
 
+def part_errors(state: Path, part: str) -> str:
+    """The inputs that were skipped in a committed part."""
+    beside = state / _PARTS / f"{part}{_SKIPPED}"
+    return beside.read_text(encoding="utf-8") if beside.is_file() else ""
+
+
 def merge_parts(state: Path) -> Published:
     """Join the committed parts in plan order: rows into the staged manifest, errors beside it."""
     train = staged_train(state)
