@@ -19,11 +19,9 @@ import pytest
 from augcli.cli.app import app
 from augcli.dataset.source import list_source
 from augcli.errors import RunFailed, UnreadableImage, UserError
-from augcli.manifest.reader import read_rows
-from augcli.manifest.row import Row
 from augcli.manifest.verify import verify
 from augcli.recipes.recipefile import read_recipe_file
-from augcli.run import repair as repair_module
+from augcli.run.described import read_run_to_repeat, summary_of
 from augcli.run.images import read_sample
 from augcli.run.replay import replay
 from tests.conftest import SAMPLE_DATA, Augcli, tree, write_photo
@@ -219,12 +217,10 @@ def test_outputs_that_are_verified_replayed_and_repaired(
     before = tree(tmp_path)
 
     def look() -> None:
-        faults = verify(out).faults
-        rows = [row for row in read_rows(out / "train") if isinstance(row, Row)]
-        for fault in [*faults, *replay(out, lambda: rows[:4])]:
+        for fault in [*verify(out).faults, *replay(out, 4)]:
             assert fault.what
             fault.where.encode()
-        repair_module._run_of(out)
+        read_run_to_repeat(out, summary_of(out))
 
     for rng in draws(6, 120):
         if file == "classes.txt" or rng.random() < 0.4:

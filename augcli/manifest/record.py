@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from augcli.errors import UserError
-from augcli.files import MIB, parse_json, size_text
+from augcli.files import MIB, parse_json, read_beyond, size_text
 from augcli.manifest.reader import open_own
 
 CLASSES, RUN, ERRORS = "classes.txt", "run.json", "errors.jsonl"
@@ -50,7 +50,7 @@ def read_summary(out: Path) -> dict[str, Any]:
     """What OUT/run.json says; raises BadRecord where it cannot be read or is no object."""
     try:
         with open_own(out / RUN) as file:
-            data = file.read(_LONGEST_SUMMARY + 1)
+            data = read_beyond(file, _LONGEST_SUMMARY)
         if len(data) > _LONGEST_SUMMARY:
             raise ValueError(f"it is longer than {size_text(_LONGEST_SUMMARY)}")
         values = parse_json(data)

@@ -33,7 +33,7 @@ from augcli.manifest.record import (
     read_summary,
     why_unread,
 )
-from augcli.manifest.row import MANIFEST, Row
+from augcli.manifest.row import MANIFEST
 
 TRAIN = "train"
 _NO_ROW = "no row names this file"
@@ -45,7 +45,7 @@ class Verified(NamedTuple):
 
     rows: int
     faults: list[Fault]
-    count: int
+    total: int
     wrong: Hashes
 
 
@@ -108,10 +108,10 @@ def _most_pixels(summary: dict[str, Any]) -> int:
     """The pixels of the largest image that the run read or wrote."""
     sides = summary.get("size")
     width, height = sides if isinstance(sides, list) and len(sides) == 2 else (1, 1)
-    limits = summary.get("max_pixels"), width, height
-    if not all(type(limit) is int and 0 < limit <= 1 << 40 for limit in limits):
+    most: Any = summary.get("max_pixels")
+    if not all(type(limit) is int and 0 < limit <= 1 << 40 for limit in (most, width, height)):
         raise BadRecord(RUN, "its size or max_pixels is not that of a run")
-    return max(limits[0], width * height)
+    return int(max(most, width * height))
 
 
 def _read_classes(out: Path, counts: Counts | None, faults: Faults) -> list[str]:
