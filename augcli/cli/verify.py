@@ -29,7 +29,7 @@ def verify(
     repair: Annotated[
         bool, flag("repair", "make again what is missing or broken, from run.json and SOURCE")
     ] = False,
-    source: Annotated[
+    moved: Annotated[
         Path | None,
         typer.Option(
             "--source", metavar="SOURCE", help="where SOURCE is now, for --replay and --repair"
@@ -49,7 +49,7 @@ def verify(
         from augcli.image.opencv import require_opencv
 
         require_opencv()
-    elif source is not None:
+    elif moved is not None:
         raise UserError("--source is what --replay and --repair read; add one of them.")
     from augcli.manifest.faults import Faults
     from augcli.manifest.verify import verify as verify_all
@@ -66,7 +66,7 @@ def verify(
             from augcli.run.repair import repair as repair_all
 
             done = repair_all(
-                out, verified.wrong, moved=source, workers=workers, seconds_an_image=max_seconds
+                out, verified.wrong, moved=moved, workers=workers, seconds_an_image=max_seconds
             )
             repaired = done.replaced
             for fault in done.faults:
@@ -79,7 +79,7 @@ def verify(
 
             replayed = min(replay, verified.rows) or verified.rows
             for fault in replay_rows(
-                out, replay, moved=source, workers=workers, seconds_an_image=max_seconds
+                out, replay, moved=moved, workers=workers, seconds_an_image=max_seconds
             ):
                 further.add(*fault)
     faults, total = [*verified.faults, *further.first], verified.total + further.count

@@ -37,6 +37,9 @@ def upright_size(data: bytes) -> tuple[int, int]:
 
     Raises UnreadableImage where it is not that of an image.
     """
+    png = png_header(data) if data.startswith(PNG_MAGIC) else None
+    if png is not None and not png.special:
+        return png.height, png.width
     from PIL import Image
 
     try:
@@ -44,9 +47,10 @@ def upright_size(data: bytes) -> tuple[int, int]:
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data)) as image:
                 width, height = image.size
-                exif = Image.Exif()
-                exif.load(image.info.get("exif", b""))
-                tags = getattr(image, "tag_v2", None) or exif
+                tags = getattr(image, "tag_v2", {})
+                if "exif" in image.info:
+                    tags = Image.Exif()
+                    tags.load(image.info["exif"])
                 turned = tags.get(0x0112) in (5, 6, 7, 8)
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__

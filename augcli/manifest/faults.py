@@ -111,16 +111,16 @@ def file_faults(train: Path, row: Row, max_pixels: int = MOST_PIXELS) -> Iterato
     if not _is_plain(folder) or not _is_plain(name):
         yield "the file name is not <class>/<file>"
         return
-    path = train / folder / name
+    path = os.path.join(train, row.file_name)  # noqa: PTH118 - half the time of a Path
     limit = _ROOM + _BYTES_A_PIXEL * max_pixels
     try:
-        if (train / folder).is_symlink():
+        if os.path.islink(os.path.join(train, folder)):  # noqa: PTH114, PTH118
             yield "its folder is a link, which is not followed"
             return
-        if path.is_symlink():
+        if os.path.islink(path):  # noqa: PTH114
             yield "it is a link, which is not followed"
             return
-        with open_regular(path) as file:
+        with open_regular(Path(path)) as file:
             if os.fstat(file.fileno()).st_size > limit:
                 yield f"the file is larger than {limit // MIB:,} MiB, the most for --max-pixels"
                 return

@@ -17,6 +17,7 @@ from augcli.manifest.row import MANIFEST, Row
 # Longer than any row: without newlines a damaged manifest is one line.
 LONGEST_LINE = 16 * MIB
 _LONGEST_CLASSES = 64 * MIB
+_COLUMNS = frozenset(Row.model_fields)
 
 
 class BadLine(Exception):
@@ -59,9 +60,9 @@ def parse_row(line: bytes, number: int) -> Row | BadLine:
         return BadLine(f"line {number}, JSON: {error}")
     if not isinstance(values, dict):
         return BadLine(f"line {number}, JSON: not an object")
-    for name in values:  # here, as each would be an error of its own below
-        if name not in Row.model_fields:
-            return BadLine(f"line {number}, {name[:100]}: no column has this name")
+    if not values.keys() <= _COLUMNS:  # each would be an error of its own below
+        other = next(name for name in values if name not in _COLUMNS)
+        return BadLine(f"line {number}, {other[:100]}: no column has this name")
     try:
         return Row.model_validate(values)
     except ValidationError as error:
