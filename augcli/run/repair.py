@@ -201,9 +201,9 @@ def _planned(run: Run, index: int) -> list[str]:
 def _pieces(repair: _Repair) -> Iterator[Shard]:
     """The targets, in a row as far as they are, of which an output is missing or wrong."""
     for shard in repair.run.plan.shards():
-        start = None
-        for place, index in enumerate(repair.run.plan.block(shard.block)):
-            if all(map(repair.present.is_good, repair.expected(index))):
+        start, block = None, repair.run.plan.block(shard.block)
+        for place in range(shard.start, shard.stop):
+            if all(map(repair.present.is_good, repair.expected(block[place]))):
                 if start is not None:
                     yield Shard(shard.block, start, place)
                 start = None
@@ -349,7 +349,7 @@ def _write_manifest(repair: _Repair) -> Hashes:
         (repair.aside / MANIFEST).open("wb") as manifest,
     ):
         for shard in repair.run.plan.shards():
-            for index in repair.run.plan.block(shard.block):
+            for index in repair.run.plan.block(shard.block)[shard.start : shard.stop]:
                 for output in repair.expected(index):
                     line = made.line(output) or repair.present.line(output)
                     if line is not None:
