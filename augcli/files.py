@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from augcli.errors import UserError
 from augcli.text import count_text
@@ -49,12 +49,19 @@ def read_bytes(path: Path, limit: int) -> bytes:
     Raises UserError where it is larger or not a regular file, OSError where the system refuses it.
     """
     with open_regular(path) as file:
-        # A read of so many bytes reserves them all, even where there are far fewer.
-        data = file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
-        while len(data) <= limit and (more := file.read(min(MIB, limit + 1 - len(data)))):
-            data += more
+        data = read_beyond(file, limit)
     if len(data) > limit:
         raise UserError(f"{path} is larger than {size_text(limit)}, too large for what it is.")
+    return data
+
+
+def read_beyond(file: BinaryIO, limit: int) -> bytes:
+    """All bytes of an open file, or `limit` and one more where it has more than `limit`; no more
+    memory is taken than the file needs."""
+    size = os.fstat(file.fileno()).st_size
+    data = file.read(min(size, limit) + 1)
+    if size < len(data) <= limit:  # it grows, or does not say how large it is
+        data += file.read(limit + 1 - len(data))
     return data
 
 

@@ -30,11 +30,9 @@ from augcli.dataset.listing import Listing
 from augcli.dataset.pathlist import read_path_list
 from augcli.dataset.source import list_source
 from augcli.errors import RunFailed, UnreadableImage, UserError
-from augcli.manifest.reader import BadLine, read_rows
-from augcli.manifest.row import Row
 from augcli.manifest.verify import verify
 from augcli.recipes.recipefile import read_recipe_file
-from augcli.run import repair as repair_module
+from augcli.run.described import read_run_to_repeat, summary_of
 from augcli.run.images import read_sample
 from augcli.run.replay import replay
 from augcli.saliency.classifier import read_class_list
@@ -323,14 +321,10 @@ def outputs(file: str) -> Kind:
 
 def _verify_all(out: Path) -> None:
     verified = verify(out)
-    read = list(read_rows(out / "train"))
-    rows = [row for row in read if isinstance(row, Row)]
-    assert verified.rows == len(rows)
-    assert len(verified.faults) >= sum(isinstance(row, BadLine) for row in read)
-    for fault in [*verified.faults, *replay(out, lambda: rows[:4])]:
+    for fault in [*verified.faults, *replay(out, 4)]:
         assert fault.what
         fault.where.encode()
-    repair_module._run_of(out)
+    read_run_to_repeat(out, summary_of(out))
 
 
 def class_lists(folder: Path) -> Callable[[Rng], None]:

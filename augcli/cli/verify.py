@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from augcli.cli.options import MOST_OUTPUTS, Json, Out, Quiet, flag, number
+from augcli.cli.options import MOST_OUTPUTS, Json, Out, Quiet, Workers, flag, number, option
 from augcli.cli.output import Output
 from augcli.errors import UserError
 from augcli.text import count_text
-
-if TYPE_CHECKING:
-    from augcli.manifest.row import Row
 
 REPLAY_ALL = 0
 _SHOWN = 20
@@ -35,58 +31,71 @@ def verify(
     repair: Annotated[
         bool, flag("repair", "make again what is missing or broken, from run.json and SOURCE")
     ] = False,
+    moved: Annotated[
+        Path | None,
+        typer.Option(
+            "--source", metavar="SOURCE", help="where SOURCE is now, for --replay and --repair"
+        ),
+    ] = None,
+    workers: Workers = None,
+    max_seconds: Annotated[
+        float, option("max-seconds", "give up on an image that takes longer to decode", min=0.1)
+    ] = 60.0,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Check OUT: every row has its file, every file its row, sizes, hashes and labels agree."""
     shown = Output(json, quiet)
-    if repair or replay is not None:
+    makes = repair or replay is not None
+    if makes:
         from augcli.image.opencv import require_opencv
 
         require_opencv()
-    from augcli.image.remarks import decoders_silent
-    from augcli.manifest.verify import Fault, Verified
+    elif moved is not None:
+        raise UserError("--source is what --replay and --repair read; add one of them.")
+    from augcli.manifest.faults import Faults
     from augcli.manifest.verify import verify as verify_all
 
-    if not out.is_dir():
-        raise UserError(f"OUT {out} does not exist; give the folder of a finished run.")
-    try:
-        verified = verify_all(out)
-    except FileNotFoundError as error:
-        if not repair:
-            raise UserError(
-                f"{error.filename} is missing; give the folder of a finished run, or --repair it."
-            ) from error
-        verified = Verified(0, [Fault(str(error.filename), "the file is missing")])
-    except OSError as error:
-        raise UserError(
-            f"{error.filename} cannot be read: {error.strerror}; give the folder of a finished run."
-        ) from error
-    faults, replayed, repaired = list(verified.faults), 0, 0
-    if repair and faults:
-        from augcli.run.repair import repair as repair_all
+    _require_finished(out)
+    verified = verify_all(out)
+    replayed = repaired = 0
+    further = Faults()
+    if makes:
+        from augcli.run.local import available_cpus
 
-        with decoders_silent():
-            repaired = repair_all(out, faults)
-        shown.note(f"{count_text(repaired, 'row')} made again.")
-        verified = verify_all(out)
-        faults = list(verified.faults)
-    if replay is not None:
-        from augcli.run.replay import replay as replay_rows
+        workers = workers or available_cpus()
+        if repair and verified.total:
+            from augcli.run.repair import repair as repair_all
 
-        replayed = min(replay, verified.rows) or verified.rows
-        with decoders_silent():
-            faults += replay_rows(out, lambda: _spread(out, verified.rows, replayed))
+            result = repair_all(
+                out, verified.wrong, moved=moved, workers=workers, seconds_an_image=max_seconds
+            )
+            repaired = result.replaced
+            for fault in result.faults:
+                further.add(*fault)
+            further.count += result.total - len(result.faults)
+            shown.note(f"{count_text(repaired, 'row')} made again.")
+            verified = verify_all(out)
+        if replay is not None and verified.rows:
+            from augcli.run.replay import replay as replay_rows
+
+            replayed = min(replay, verified.rows) or verified.rows
+            for fault in replay_rows(
+                out, replay, moved=moved, workers=workers, seconds_an_image=max_seconds
+            ):
+                further.add(*fault)
+    faults, total = [*verified.faults, *further.first], verified.total + further.count
     values = {
         "out": str(out),
         "rows": verified.rows,
         "replayed": replayed,
         "repaired": repaired,
+        "fault_count": total,
         "faults": [fault._asdict() for fault in faults],
     }
     again = f", {replayed} made again" if replay is not None else ""
-    done = f"OUT {out} is checked, with {count_text(len(faults), 'fault')}"
-    if not faults:
+    done = f"OUT {out} is checked, with {count_text(total, 'fault')}"
+    if not total:
         shown.result(
             values,
             f"{count_text(verified.rows, 'row')} and"
@@ -95,29 +104,44 @@ def verify(
         )
         return
     listed = [f"{fault.where}: {fault.what}" for fault in faults[:_SHOWN]]
-    if len(faults) > _SHOWN:
-        listed.append(f"... and {len(faults) - _SHOWN} more (--json lists all)")
+    if total > _SHOWN:
+        listed.append(f"... and {total - _SHOWN} more (--json lists up to {len(faults)})")
     shown.result(
         values,
         "\n".join(
-            [
-                *listed,
-                f"{count_text(len(faults), 'fault')} in {count_text(verified.rows, 'row')}{again}.",
-            ]
+            [*listed, f"{count_text(total, 'fault')} in {count_text(verified.rows, 'row')}{again}."]
         ),
         done=done,
     )
     raise typer.Exit(1)
 
 
-def _spread(out: Path, rows: int, count: int) -> Iterator[Row]:
-    """`count` of the rows of OUT, evenly spread."""
-    from augcli.manifest.reader import BadLine, read_rows
+def _require_finished(out: Path) -> None:
+    """Refuse what is no finished run; raises UserError that says what it is."""
+    from augcli.manifest.row import MANIFEST
+    from augcli.run.layout import IDENTITY, RUN, STATE, TRAIN, staged_train
 
-    numbers = (i * rows // count for i in range(count))
-    wanted = next(numbers, None)
-    whole = (row for row in read_rows(out / "train") if not isinstance(row, BadLine))
-    for at, row in enumerate(whole):
-        if at == wanted:
-            yield row
-            wanted = next(numbers, None)
+    if not out.is_dir():
+        amiss = "is a file" if out.exists() else "does not exist"
+        raise UserError(f"OUT {out} {amiss}; give the folder of a finished run.")
+    begun = _is_there(out / STATE / IDENTITY)
+    finished = _is_there(out / RUN) or _is_there(out / TRAIN / MANIFEST)
+    if not _is_there(out / TRAIN) and (
+        (begun and not finished) or _is_there(staged_train(out / STATE))
+    ):
+        raise UserError(
+            f"OUT {out} holds a run that is not finished; finish it by the same `augcli generate"
+            " ...` with --resume."
+        )
+    if not begun and not finished:
+        raise UserError(f"OUT {out} is no run of augcli; give the OUT of `augcli generate`.")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    return True

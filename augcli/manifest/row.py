@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from augcli.dataset.labelled import MANIFEST as MANIFEST
 
 SCHEMA_VERSION = 1
+
+# One error is enough: of a long list that is no such list, each item would be another.
+Ints = Annotated[list[int], FailFast()]
+Floats = Annotated[list[float], FailFast()]
+Texts = Annotated[list[str], FailFast()]
+Boxes = Annotated[list[Ints], FailFast()]
 
 
 class Row(BaseModel):
@@ -21,21 +27,21 @@ class Row(BaseModel):
     file_name: str = Field(description="path of the image below the manifest's folder, POSIX")
     label: int = Field(description="id of the class of greatest weight")
     class_name: str = Field(description="name of that class")
-    label_ids: list[int] = Field(description="ids of all classes with weight")
-    label_weights: list[float] = Field(description="their weights, parallel to label_ids; sum 1")
-    soft_label: list[float] | None = Field(
+    label_ids: Ints = Field(description="ids of all classes with weight")
+    label_weights: Floats = Field(description="their weights, parallel to label_ids; sum 1")
+    soft_label: Annotated[list[float] | None, FailFast()] = Field(
         None, description="one weight a class, in class order; up to --dense-labels classes"
     )
     sample_id: str = Field(description="16 hex digits, distinct for every output")
     group_id: str = Field(description="common to the views of one target")
     view: str = Field(description="orig, aug1 or aug2 within the group")
-    source_ids: list[str] = Field(
+    source_ids: Texts = Field(
         description="ids of the images that went in, the target first; no partner of which nothing"
         " was taken"
     )
-    source_paths: list[str] = Field(description="their paths below SOURCE")
+    source_paths: Texts = Field(description="their paths below SOURCE")
     lam: float = Field(description="the target's share after all steps")
-    boxes: list[list[int]] = Field(
+    boxes: Boxes = Field(
         description="[top, left, bottom, right] of each region that a step covered or put back, in"
         " the order of the steps, from the last one on that moved the target's pixels"
     )

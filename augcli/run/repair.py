@@ -1,249 +1,391 @@
 """Makes again what is missing or broken in a finished output, and nothing else.
 
-Everything follows from OUT/run.json and the source: the blocks that a fault lies in are made anew
-aside; of those, only rows that were wrong and images that were wrong are taken over.
+Everything follows from OUT/run.json, OUT/errors.jsonl and the source: the outputs that a fault is
+about are made anew aside, by workers as in a run, without the images that the run set aside. Of
+them, images that were wrong are put in their places first; the manifest follows when all are there,
+so that a repair that is killed leaves what was right as it was.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 from array import array
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import orjson
 
-from augcli.choices import STDIN, Originals
-from augcli.errors import RunFailed, UserError, one_line
-from augcli.manifest.reader import BadLine, parse_row, read_lines
-from augcli.manifest.row import MANIFEST
-from augcli.manifest.verify import Fault, file_faults
-from augcli.run.layout import CLASSES, ERRORS, RUN, STATE, TRAIN, staged_train
+from augcli.choices import Originals
+from augcli.errors import RunFailed, UserError
+from augcli.files import read_bytes, replace_file
+from augcli.manifest.columns import Hashes, find, hash_of
+from augcli.manifest.faults import MOST_FAULTS, Fault, file_faults
+from augcli.manifest.reader import parse_row
+from augcli.manifest.record import BadRecord, Skipped, read_counts, read_skipped
+from augcli.manifest.row import MANIFEST, Row
+from augcli.run.described import places_in, read_run_to_repeat, summary_of
+from augcli.run.layout import ASIDE, CLASSES, ERRORS, RUN, STATE, TRAIN, staged_train
+from augcli.run.links import refuse_links
+from augcli.run.local import Pool
 from augcli.run.outputs import ORIGINAL
 from augcli.run.parts import read_part
 from augcli.run.plan import Run, Shard
-from augcli.run.replay import read_run, read_sources
-from augcli.run.resume import holding, versions
+from augcli.run.present import Present
+from augcli.run.resume import holding
 from augcli.run.saliency import served
 from augcli.run.seeds import output_id
-from augcli.run.shard import run_shard
-from augcli.run.storage import flush, prepare_state, read_listed, write_durably
+from augcli.run.shard import ShardReport
+from augcli.run.storage import flush, prepare_state
 
-if TYPE_CHECKING:
-    from augcli.saliency.spec import ClassifierSpec
-
-_ASIDE = "repair"
-_NOWHERE = 2**64 - 1
-_OUTPUT_ID = re.compile(r"[0-9a-f]{16}")
-_OUTPUT_NAME = re.compile(r"[0-9a-f]{16}\.[a-z0-9]+")
+_MADE = "made"
+_REMEDY = "fix that and run `augcli verify --repair` again."
+_OUTPUT_NAME = re.compile(rb"([0-9a-f]{16})\.[a-z0-9]+")
+_NONE = np.zeros(0, np.uint64)
 
 
-def repair(out: Path, faults: list[Fault]) -> int:
-    """Mend the faults that `verify` found in OUT; returns how many images and rows were replaced.
+class Repaired(NamedTuple):
+    """How many images and rows were made again; the first outputs that could not be, in plan order,
+    and how many they are."""
 
-    Raises UserError where the source, the classifier or the installed versions are no longer those
-    of the run.
+    replaced: int
+    faults: list[Fault]
+    total: int
+
+
+class _Repair(NamedTuple):
+    """What a repair goes by: the run, what its manifest has, and what it did not make (by the index
+    of the image)."""
+
+    run: Run
+    out: Path
+    aside: Path
+    present: Present
+    skipped: dict[int, Skipped]
+
+    def expected(self, block: int, index: int) -> list[str]:
+        """The ids of the outputs that the run made of an image with a block, in the order of the
+        manifest."""
+        names = _planned(self.run, block, index)
+        if index not in self.skipped:
+            return names
+        made = set(self.made(index))
+        return [name for name in names if name in made]
+
+    def made(self, index: int) -> list[str]:
+        """The ids of all outputs that the run made of an image that it skipped later.
+
+        Those that are there, where they are as many as it made. Else the first ones: in each block
+        it ends with the first copy that fails.
+        """
+        has_original = self.run.originals is not Originals.none
+        names = _names(self.run, index, range(self.run.plan.copies(index)), has_original)
+        there = [number for number, name in enumerate(names) if name in self.present]
+        lost = self.skipped[index].outputs
+        # An older version did not write down how many: the last that is there is the last made.
+        count = max(there, default=-1) + 1 if lost is None else max(0, len(names) - lost)
+        if len(there) < count and all(number < count for number in there):
+            return names[:count]
+        return [names[number] for number in there]
+
+    def set_aside(self) -> dict[int, str]:
+        """The images of which the run made nothing, with its reasons: they are not touched."""
+        return {i: line.reason for i, line in self.skipped.items() if not self.made(i)}
+
+
+def repair(
+    out: Path,
+    wrong: Hashes,
+    *,
+    moved: Path | None = None,
+    workers: int = 1,
+    seconds_an_image: float = 60.0,
+) -> Repaired:
+    """Make the outputs of OUT again that are missing or among `wrong`, the ids that `verify` found;
+    the source is in `moved` now.
+
+    An output that cannot be made again as it was stays as it is, and is among the faults. Raises
+    UserError, and changes nothing, where the source, the classifier or the installed versions are
+    no longer those of the run, where what it set aside is not known, and where a link stands for a
+    folder or a record of OUT.
     """
-    run = _run_of(out)
+    _refuse_links(out)
+    summary = summary_of(out)
+    run = read_run_to_repeat(out, summary, moved)
+    skipped = _read_set_aside(out, run, summary)
+    aside = out / STATE / ASIDE
     with holding(out):
-        wrong = {PurePosixPath(fault.where).stem for fault in faults}
-        skipped = _skipped(out)
-        aside = prepare_state(out / STATE / _ASIDE)
+        shutil.rmtree(aside, ignore_errors=True)
+        prepare_state(aside)
+        (aside / _MADE).mkdir()
+        (out / TRAIN).mkdir(exist_ok=True)
         try:
-            with _Kept(out, wrong) as kept, served(run) as reachable:
-                replaced, named = _mend(reachable, out, aside, kept, skipped)
-            (out / TRAIN).mkdir(exist_ok=True)
-            flush(aside)
+            with Present(out / TRAIN, wrong) as present:
+                repair = _Repair(run, out, aside, present, skipped)
+                repaired, not_made = _make_images(repair, workers, seconds_an_image)
+                named = _write_manifest(repair)
+            flush(out)  # images are in their places before the manifest is
             (aside / MANIFEST).replace(out / TRAIN / MANIFEST)
-            write_durably(out / CLASSES, "".join(f"{name}\n" for name in run.listing.classes))
-            _remove_strays(out / TRAIN, named)
+            _write_records(out, run, skipped)
+            _remove_strays(out / TRAIN, named, not_made)
         finally:
-            shutil.rmtree(out / STATE / _ASIDE)
-    return replaced
+            shutil.rmtree(aside, ignore_errors=True)
+    return repaired
 
 
-def _mend(run: Run, out: Path, aside: Path, kept: _Kept, skipped: set[str]) -> tuple[int, set[int]]:
-    """Write the manifest anew aside, and put images that were made again in their places: how many,
-    and the hashes of all file names in the manifest."""
-    replaced, named = 0, set[int]()
-    with (aside / MANIFEST).open("w", encoding="utf-8", newline="\n") as manifest:
-        for shard in run.plan.shards():
-            expected = list(_expected(run, shard))
-            if all(name in kept or source in skipped for name, source in expected):
-                # Some copies of an input that was skipped may have been made.
-                lines = [kept.line(name) for name, _ in expected if name in kept]
-            else:
-                made = _made(run, aside, shard)
-                new = [line for name, line in made.items() if name not in kept]
-                replaced += sum(_take_over(out, aside, line) for line in new)
-                lines = [kept.line(name) if name in kept else made[name] for name in made]
-            manifest.writelines(lines)
-            named.update(hash(json.loads(line)["file_name"]) for line in lines)
+def _refuse_links(out: Path) -> None:
+    """Raise UserError where a link stands for a folder or a record of OUT. One that stands for an
+    image is replaced itself."""
+    refuse_links(out)
+    if (out / TRAIN).exists() and not (out / TRAIN).is_dir():
+        raise UserError(f"{out / TRAIN} is not a folder; move it away.")
+
+
+def _read_set_aside(out: Path, run: Run, summary: dict[str, Any]) -> dict[int, Skipped]:
+    """What the run did not make, by the index of the image; raises UserError where that is not
+    known for sure."""
+    try:
+        counts = read_counts(summary)
+        try:
+            lines = list(read_skipped(out))
+        except BadRecord:
+            if counts.skipped > 0:
+                raise
+            lines = []  # the file is written again, as it was
+    except BadRecord as error:
+        raise UserError(
+            f"{out / error.name}: {error.what}; what the run set aside is not known, so nothing is"
+            " repaired; make OUT anew."
+        ) from error
+    places = places_in(run.listing)
+    skipped = {places.of(line.source_id): line for line in lines}
+    not_made = sum(line.outputs or 0 for line in lines)
+    is_complete = all(line.outputs is not None for line in lines) and counts.planned is not None
+    planned = run.plan.outputs
+    if run.originals is not Originals.none:
+        planned += len(run.listing)
+    if (
+        len(skipped) != counts.skipped
+        or None in skipped
+        or (is_complete and counts.outputs + not_made != counts.planned)
+        or counts.planned not in (None, planned)
+    ):
+        raise UserError(
+            f"{out / ERRORS} and the counts of {RUN} differ, or are those of another source: what"
+            " the run set aside is not known, so nothing is repaired; make OUT anew."
+        )
+    return {index: line for index, line in skipped.items() if index is not None}
+
+
+def _planned(run: Run, block: int, index: int) -> list[str]:
+    """The ids of all outputs of an image that are made with a block."""
+    has_original = run.originals is not Originals.none and run.plan.with_originals(block)
+    return _names(run, index, run.plan.numbers(block, index), has_original)
+
+
+def _names(run: Run, index: int, copies: range, has_original: bool) -> list[str]:
+    """The ids of these copies of an image, in the order of the manifest."""
+    source = run.listing.sample(index).sample_id
+    names = [output_id(run.seed, "original", source, 0, ORIGINAL)] if has_original else []
+    for copy in copies:
+        names += [output_id(run.seed, run.digest, source, copy, v) for v in run.pipeline.views]
+    return names
+
+
+def _pieces(repair: _Repair) -> Iterator[Shard]:
+    """The targets, in a row as far as they are, of which an output is missing or wrong."""
+    for shard in repair.run.plan.shards():
+        start, block = None, repair.run.plan.block(shard.block)
+        for place in range(shard.start, shard.stop):
+            if all(map(repair.present.is_good, repair.expected(shard.block, block[place]))):
+                if start is not None:
+                    yield Shard(shard.block, start, place)
+                start = None
+            elif start is None:
+                start = place
+        if start is not None:
+            yield Shard(shard.block, start, shard.stop)
+
+
+def _make_images(
+    repair: _Repair, workers: int, seconds_an_image: float
+) -> tuple[Repaired, array[int]]:
+    """Make again what is missing or wrong, and put images in their places; their rows are collected
+    aside. Also returns the ids of the outputs that could not be made."""
+    replaced = count = 0
+    failed: list[tuple[Shard, Fault]] = []
+    not_made = array("Q")
+    set_aside = repair.set_aside()
+    with (
+        served(repair.run.at(repair.aside)) as reachable,
+        (repair.aside / _MADE / MANIFEST).open("wb") as rows,
+    ):
+        pool = Pool(
+            reachable, _pieces(repair), workers, remedy=_REMEDY, set_aside=set_aside,
+            seconds_an_image=seconds_an_image,
+        )  # fmt: skip
+        try:
+            for report in pool.reports():
+                for output, line, fault in _take_over(repair, report, set_aside):
+                    if fault is None:
+                        rows.write(line)
+                        replaced += 1
+                        continue
+                    count += 1
+                    not_made.append(int(output, 16))
+                    failed.append((report.shard, fault))
+                if len(failed) > 8 * MOST_FAULTS:
+                    failed = sorted(failed)[:MOST_FAULTS]
+        finally:
+            pool.close()
+    faults = [fault for _, fault in sorted(failed)[:MOST_FAULTS]]
+    return Repaired(replaced, faults, count), not_made
+
+
+def _take_over(
+    repair: _Repair, report: ShardReport, set_aside: dict[int, str]
+) -> Iterator[tuple[str, bytes, Fault | None]]:
+    """Put the images that were made again of a shard in their places: (id, line, what is against
+    it) of each output that was missing or wrong."""
+    run, shard = repair.run, report.shard
+    part = read_part(repair.aside, shard.part)
+    if part is None:
+        raise RunFailed(f"{repair.aside} cannot be read back; check the disk.")
+    made = {orjson.loads(line)["sample_id"]: line for line in part.row_lines()}
+    skipped = map(orjson.loads, part.skipped_lines())
+    reasons = {line["source_id"]: line["reason"] for line in skipped}
+    doubt = _doubt(run, report, set_aside)
+    for index in run.plan.block(shard.block)[shard.start : shard.stop]:
+        sample = run.listing.sample(index)
+        for output in repair.expected(shard.block, index):
+            if repair.present.is_good(output):
+                continue
+            if output not in made:
+                reason = reasons.get(sample.sample_id, "its worker did not make it")
+                what = f"output {output} of it cannot be made again: {reason}"
+                yield output, b"", Fault(sample.relative, what)
+                continue
+            row = _row(made[output])
+            against = _against(repair, row, doubt) or _put(repair, row)
+            fault = None if against is None else Fault(row.file_name, against)
+            yield output, made[output], fault
+
+
+def _row(line: bytes) -> Row:
+    row = parse_row(line, 0)
+    if not isinstance(row, Row):
+        raise RunFailed(f"{row}: a row that was just made; check the disk.")
+    return row
+
+
+def _doubt(run: Run, report: ShardReport, set_aside: dict[int, str]) -> str | None:
+    """Why outputs of a shard may have been made of other images than in the run, if so."""
+    if report.made > 0 and report.decodes == 0:
+        return "a worker died"
+    for index, reason in report.unreadable.items():
+        is_target = run.originals is not Originals.none or run.plan.copies(index) > 0
+        if is_target and index not in set_aside:
+            return f"{run.listing.sample(index).relative} cannot be decoded any more ({reason})"
+    return None
+
+
+def _against(repair: _Repair, row: Row, doubt: str | None) -> str | None:
+    """Why an output that was made again may not be what the run made, if so."""
+    line = repair.present.line(row.sample_id)
+    if line is None:
+        if doubt is None:
+            return None
+        return f"its row is lost and cannot be made again for sure, as {doubt}"
+    before = _row(line)
+    if before.sha256 == row.sha256:
+        return None
+    is_of_same = before.source_ids == row.source_ids and before.params == row.params
+    if is_of_same and _is_in_place(repair, row):
+        return None
+    because = "SOURCE is not as it was" if doubt is None else doubt
+    return f"made again it is another image than its row says, as {because}; it stays as it is"
+
+
+def _is_in_place(repair: _Repair, row: Row) -> bool:
+    return not any(file_faults(repair.out / TRAIN, row, _most_pixels(repair.run)))
+
+
+def _most_pixels(run: Run) -> int:
+    width, height = run.size or (1, 1)
+    return max(run.max_pixels, width * height)
+
+
+def _put(repair: _Repair, row: Row) -> str | None:
+    """Put an image that was made again in its place, unless the one that stands there is right; why
+    it cannot be put there."""
+    if _is_in_place(repair, row):
+        return None
+    for what in file_faults(staged_train(repair.aside), row, _most_pixels(repair.run)):
+        raise RunFailed(f"{row.file_name} was just made again, but {what}; check the disk.")
+    place = repair.out / TRAIN / row.file_name
+    try:
+        place.parent.mkdir(exist_ok=True)
+        if place.is_dir() and not place.is_symlink():
+            place.rmdir()
+        (staged_train(repair.aside) / row.file_name).replace(place)
+    except OSError as error:
+        return f"it cannot be put in its place: {error.strerror}"
+    return None
+
+
+def _write_manifest(repair: _Repair) -> Hashes:
+    """Write the manifest aside, of the rows that were good, those made again, and those that could
+    not be; returns the hashes of all file names in it, in order."""
+    named = array("Q")
+    with (
+        Present(repair.aside / _MADE, _NONE) as made,
+        (repair.aside / MANIFEST).open("wb") as manifest,
+    ):
+        for shard in repair.run.plan.shards():
+            for index in repair.run.plan.block(shard.block)[shard.start : shard.stop]:
+                for output in repair.expected(shard.block, index):
+                    line = made.line(output) or repair.present.line(output)
+                    if line is not None:
+                        manifest.write(line)
+                        named.append(hash_of(orjson.loads(line)["file_name"]))
         manifest.flush()
         os.fsync(manifest.fileno())
-    return replaced, named
+    return np.sort(np.frombuffer(named, np.uint64))
 
 
-def _run_of(out: Path) -> Run:
-    file = out / RUN
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        source, before = told["source"], dict(told["versions"])
-        fingerprint, classifier = told["fingerprint"], told["classifier"]
-    except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}; nothing to go by.") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{file} does not describe a run of augcli: {one_line(error)}.") from error
-    if source == STDIN and read_listed(out) is None:
-        raise UserError(
-            f"OUT {out} was made from a list of paths, and {STATE} does not hold it any more; make"
-            " it anew."
-        )
-    listing = read_sources(out, lambda: ())
-    if listing.fingerprint() != fingerprint:
-        raise UserError(f"The files of SOURCE {source} are no longer those that OUT was made from.")
-    run = replace(read_run(out, listing), classifier=classifier and _classifier(told))
-    for name, version in versions(run).items():
-        if before.get(name) != version:
-            raise UserError(
-                f"OUT {out} was made with {name} {before.get(name)}, and {version} is installed;"
-                " install the same to repair it."
-            )
-    return run
+def _write_records(out: Path, run: Run, skipped: dict[int, Skipped]) -> None:
+    """Write what else can be written again, where it is not as it was."""
+    records = [(out / CLASSES, "".join(f"{name}\n" for name in run.listing.classes).encode())]
+    if not skipped:
+        records.append((out / ERRORS, b""))
+    for path, data in records:
+        try:
+            is_right = read_bytes(path, len(data)) == data
+        except (OSError, UserError):
+            is_right = False
+        if not is_right:
+            if path.is_dir():
+                raise UserError(f"{path} is a folder; move it away.")
+            replace_file(path, data)
 
 
-def _classifier(told: dict[str, Any]) -> ClassifierSpec:
-    """The classifier that a run asked, as OUT/run.json tells it."""
-    from augcli.saliency.graphs import model_digest
-    from augcli.saliency.preprocess import Preprocessing
-    from augcli.saliency.sessions import resolve_device
-    from augcli.saliency.spec import ClassifierSpec
-
-    try:
-        asked, model = told["classifier"], told["model"]
-        file, outputs = str(model["file"]), int(model["outputs"])
-        device: Any = model["device"]
-        preprocessing: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in asked["preprocessing"].items()
-        }
-        class_map = asked["class_map"] if asked["class_map"] is None else tuple(asked["class_map"])
-        spec = ClassifierSpec(
-            file, asked["digest"], Preprocessing(**preprocessing), outputs, class_map,
-            asked["head"], asked["layer"], resolve_device(device, [], lambda _: None),
-        )  # fmt: skip
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(
-            f"{RUN} does not tell which classifier was asked: {one_line(error)}."
-        ) from error
-    if model_digest(Path(file)) != spec.digest:
-        raise UserError(f"The model {file} is no longer the one that OUT was made with.")
-    return spec
-
-
-class _Kept:
-    """The manifest lines that no fault names, by output id: where each stands, 20 bytes a line.
-
-    A line whose id another has too is none of them.
-    """
-
-    def __init__(self, out: Path, wrong: set[str]) -> None:
-        self._file: BinaryIO | None = None
-        ids, places = array("Q"), array("Q")
-        train = out / TRAIN
-        if (train / MANIFEST).is_file():
-            self._file = (train / MANIFEST).open("rb")
-            for number, offset, line in read_lines(train):
-                row = parse_row(line, number)
-                if isinstance(row, BadLine) or row.sample_id in wrong:
-                    continue
-                if _OUTPUT_ID.fullmatch(row.sample_id):
-                    is_own = PurePosixPath(row.file_name).stem == row.sample_id
-                    ids.append(int(row.sample_id, 16))
-                    places.append(offset if is_own else _NOWHERE)
-        order = np.argsort(np.frombuffer(ids, np.uint64), kind="stable")
-        self._ids = np.frombuffer(ids, np.uint64)[order]
-        self._places = np.frombuffer(places, np.uint64)[order]
-
-    def __enter__(self) -> _Kept:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def __contains__(self, name: str) -> bool:
-        return self._place(name) is not None
-
-    def line(self, name: str) -> str:
-        """The line of an output that is kept."""
-        place = self._place(name)
-        assert place is not None and self._file is not None
-        self._file.seek(place)
-        return self._file.readline().decode()
-
-    def _place(self, name: str) -> int | None:
-        wanted = np.uint64(int(name, 16))
-        first, behind = (int(np.searchsorted(self._ids, wanted, s)) for s in ("left", "right"))
-        place = int(self._places[first]) if behind - first == 1 else _NOWHERE
-        return None if place == _NOWHERE else place
-
-
-def _skipped(out: Path) -> set[str]:
-    """The source ids of inputs that the run skipped."""
-    try:
-        with (out / ERRORS).open(encoding="utf-8") as file:
-            return {json.loads(line)["source_id"] for line in file}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
-
-
-def _expected(run: Run, shard: Shard) -> Iterator[tuple[str, str]]:
-    """(output id, its target's id) of every output of a shard, in the order of the manifest."""
-    for index in run.plan.block(shard.block)[shard.start : shard.stop]:
-        source = run.listing.sample(index).sample_id
-        if run.originals is not Originals.none and run.plan.with_originals(shard.block):
-            yield output_id(run.seed, "original", source, 0, ORIGINAL), source
-        for copy in run.plan.numbers(shard.block, index):
-            for view in run.pipeline.views:
-                yield output_id(run.seed, run.digest, source, copy, view), source
-
-
-def _made(run: Run, aside: Path, shard: Shard) -> dict[str, str]:
-    """The rows of a shard, made anew aside, by output id."""
-    report = run_shard(run.at(aside), shard)
-    part = read_part(aside, shard.part)
-    if part is None or part.rows != report.made:
-        raise RunFailed(f"{aside} cannot be read back; check the disk.")
-    return {json.loads(line)["sample_id"]: line.decode() for line in part.row_lines()}
-
-
-def _take_over(out: Path, aside: Path, line: str) -> int:
-    """Put an image that was made anew in its place, unless the one that stands there is right."""
-    row = parse_row(line.encode(), 0)
-    if isinstance(row, BadLine):
-        raise RunFailed(f"{row}: a row that was just made; check the disk.")
-    if any(file_faults(out / TRAIN, row)):
-        place = out / TRAIN / row.file_name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        (staged_train(aside) / row.file_name).replace(place)
-    return 1
-
-
-def _remove_strays(train: Path, named: set[int]) -> None:
+def _remove_strays(train: Path, named: Hashes, not_made: array[int]) -> None:
     """Remove images that have the name of an output but no row (`named` holds the hashes of the
-    names in rows); other files are not ours."""
-    for folder in (path for path in train.iterdir() if path.is_dir()):
-        for file in list(folder.iterdir()):
-            if (
-                _OUTPUT_NAME.fullmatch(file.name)
-                and hash(f"{folder.name}/{file.name}") not in named
-            ):
-                file.unlink()
-        if not any(folder.iterdir()):
-            os.rmdir(folder)  # noqa: PTH106
+    names in rows), unless they are of outputs that could not be made again; other files are not
+    ours. No link is followed."""
+    spared = np.sort(np.frombuffer(not_made, np.uint64))
+    for folder in list(os.scandir(os.fsencode(train))):
+        if not folder.is_dir(follow_symlinks=False):
+            continue
+        for file in list(os.scandir(folder.path)):
+            match = _OUTPUT_NAME.fullmatch(file.name)
+            if match is None or file.is_dir(follow_symlinks=False):
+                continue
+            is_named = find(named, hash_of(folder.name + b"/" + file.name)) is not None
+            if not is_named and find(spared, int(match[1], 16)) is None:
+                Path(os.fsdecode(file.path)).unlink()
+        if not os.listdir(folder.path):  # noqa: PTH208
+            os.rmdir(folder.path)  # noqa: PTH106

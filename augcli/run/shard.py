@@ -35,13 +35,15 @@ _TOGETHER, _COPIES_TOGETHER = 32 << 20, 1 << 10
 
 @dataclass(frozen=True, slots=True)
 class ShardReport:
-    """What became of a shard."""
+    """What became of a shard; `unreadable` are the images (by index) that did not decode, with the
+    reason."""
 
     shard: Shard
     made: int
     failed: int
     decodes: int
     bytes_written: int
+    unreadable: Mapping[int, str] = field(default_factory=dict)
 
 
 def run_shard(
@@ -69,7 +71,8 @@ def run_shard(
     except BaseException:
         part.abandon()
         raise
-    return ShardReport(shard, part.rows, len(writer.failed), images.decodes, writer.bytes_written)
+    made, failed = part.rows, len(writer.failed)
+    return ShardReport(shard, made, failed, images.decodes, writer.bytes_written, images.unreadable)
 
 
 def _make_copies(

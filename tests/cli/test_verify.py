@@ -16,6 +16,7 @@ from PIL import Image
 from augcli.manifest import verify as verify_module
 from augcli.manifest.row import to_line
 from tests.conftest import SAMPLE_DATA, Augcli, tree, write_photo
+from tests.manifest.test_verify import write_records
 
 Rows = list[dict[str, Any]]
 
@@ -125,6 +126,7 @@ def test_a_whole_output_passes(augcli: Augcli, out: Path) -> None:
         "rows": 15,
         "replayed": 15,
         "repaired": 0,
+        "fault_count": 0,
         "faults": [],
     }
     assert "4 made again" in augcli("verify", out, "--replay", 4).stdout
@@ -250,7 +252,7 @@ def test_a_pipe_or_a_folder_in_the_place_of_an_image(augcli: Augcli, out: Path) 
     os.mkfifo(first)
     second.mkdir()
     faults = json.loads(augcli("verify", out, "--json").stdout)["faults"]
-    assert [fault["what"] for fault in faults[:2]] == ["it is no file", "it is no file"]
+    assert [fault["what"] for fault in faults[:2]] == ["it is not a regular file"] * 2
 
 
 def test_rows_are_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,12 +273,13 @@ def test_rows_are_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             names = {"file_name": f"cat/{name}.jpg", "sample_id": name, "group_id": name}
             manifest.write(to_line(row | names))
     monkeypatch.setattr(verify_module, "file_faults", lambda *_: ())
+    write_records(tmp_path, outputs=count, classes=1)
     verify_module.verify(tmp_path)  # what is imported and cached at first
     tracemalloc.start()
     verified = verify_module.verify(tmp_path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert verified == (count, [])
+    assert (verified.rows, verified.faults, verified.total) == (count, [], 0)
     assert peak < 600 * count
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,20 @@ def row_of(out: Path, name: str, view: str) -> Values:
     }  # fmt: skip
 
 
+def write_records(out: Path, outputs: int, classes: int, **counts: object) -> None:
+    """The run.json and errors.jsonl of a run that skipped nothing."""
+    counted = {"outputs": outputs, "skipped": 0, "classes": classes, "planned": outputs} | counts
+    summary = {"counts": counted, "max_pixels": 10_000, "size": None}
+    (out / "run.json").write_text(json.dumps(summary))
+    (out / "errors.jsonl").write_text("")
+
+
 def faults_after(out: Path, edit: Callable[[list[Values]], object]) -> list[str]:
     rows = [row_of(out, name, view) for name, view in (("n1", "aug1"), ("n2", "aug2"))]
     edit(rows)
     (out / "classes.txt").write_text("a\nb\nc\n")
     (out / "train/metadata.jsonl").write_text("".join(map(to_line, rows)))
+    write_records(out, outputs=len(rows), classes=3)
     return [fault.what for fault in verify(out).faults]
 
 
@@ -71,8 +81,8 @@ def test_nothing_is_wrong_with_it(tmp_path: Path) -> None:
         ({"schema_version": 2}, "schema version 2 is not 1"),
         ({"height": 7}, "the image has 8 x 6 pixels, the row says 8 x 7"),
         ({"sha256": "0" * 64}, "sha256 is not the row's"),
-        ({"view": "aug2"}, "its views are aug2, aug2"),
-        ({"group_id": "h"}, "missing: aug"),
+        ({"view": "aug2"}, "2 rows with the views aug2; missing: none"),
+        ({"group_id": "h"}, "1 row with the views aug1; missing: aug2"),
     ],
 )  # fmt: skip
 def test_a_fault_of_a_row(tmp_path: Path, changes: Values, expected: str) -> None:

@@ -1,0 +1,155 @@
+"""What can be wrong with a row, and with the image that it names."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import re
+from array import array
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from augcli.dataset.labels import class_folder
+from augcli.errors import UnreadableImage, UserError
+from augcli.files import MIB, open_regular, read_beyond
+from augcli.image.header import upright_size
+from augcli.manifest.row import SCHEMA_VERSION, Row
+
+# Faults that are held; others are counted.
+MOST_FAULTS = 1000
+# The most pixels of an image where no run says it.
+MOST_PIXELS = 100_000_000
+
+_LONGEST_TEXT = 600
+_TOLERANCE = 1e-9
+# The most that a file takes: four channels of 16 bits as they are, metadata and further pages.
+_BYTES_A_PIXEL, _ROOM = 8, 64 * MIB
+_OUTPUT_ID = re.compile(r"[0-9a-f]{16}")
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong: where (a file below OUT/train, or a file of OUT), and what."""
+
+    where: str
+    what: str
+
+
+class Faults:
+    """The first faults of many (`first`), how many there are in all (`count`), and the ids of the
+    outputs that they are about (`outputs`: 8 bytes each)."""
+
+    def __init__(self) -> None:
+        self.first: list[Fault] = []
+        self.count = 0
+        self.outputs = array("Q")
+
+    def add(self, where: str, what: str) -> None:
+        """Note a fault."""
+        self.count += 1
+        if len(self.first) < MOST_FAULTS:
+            self.first.append(Fault(_shortened(where), _shortened(what)))
+        self.note_output(PurePosixPath(where).stem)
+
+    def note_output(self, name: str) -> None:
+        """Note that an output is not as it should be, where `name` is the id of one."""
+        if _OUTPUT_ID.fullmatch(name):
+            self.outputs.append(int(name, 16))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."
+
+
+def label_faults(row: Row, classes: list[str]) -> Iterator[str]:
+    """What is wrong with a row by itself, of a data set with these classes."""
+    ids, weights = row.label_ids, row.label_weights
+    if row.schema_version != SCHEMA_VERSION:
+        yield f"schema version {row.schema_version} is not {SCHEMA_VERSION}"
+    if len(ids) != len(weights) or not ids:
+        yield f"{len(ids)} label ids have {len(weights)} weights"
+        return
+    if len(set(ids)) != len(ids):
+        yield "a label id stands twice"
+    outside = [i for i in ids if not 0 <= i < len(classes)]
+    if outside:
+        yield f"label id {outside[0]} is not in classes.txt, which has {len(classes)} classes"
+        return
+    if not all(math.isfinite(w) and w > 0 for w in weights) or _differ(sum(weights), 1.0):
+        yield f"label weights sum to {sum(weights):.12g}, or one is not positive"
+    dominant = ids[weights.index(max(weights))]
+    if row.label != dominant:
+        yield f"label {row.label} is not the class of greatest weight, {dominant}"
+    if not 0 <= row.label < len(classes) or row.class_name != classes[row.label]:
+        yield f"class name {row.class_name[:100]!r} is not that of label {row.label}"
+    elif row.file_name.partition("/")[0] != class_folder(row.class_name):
+        yield f"the file does not lie in the folder of its class {row.class_name[:100]!r}"
+    if row.soft_label is not None:
+        dense = dict.fromkeys(range(len(classes)), 0.0) | dict(zip(ids, weights, strict=True))
+        if row.soft_label != list(dense.values()):
+            yield "soft_label and label_weights differ"
+    if not 0.0 <= row.lam <= 1.0:
+        yield f"lam {row.lam} is not between 0 and 1"
+    if len(row.source_ids) != len(row.source_paths) or not row.source_ids:
+        yield f"{len(row.source_ids)} source ids have {len(row.source_paths)} paths"
+    wrong = [box for box in row.boxes if len(box) != 4]
+    if wrong:
+        yield f"box {wrong[0][:9]} is not [top, left, bottom, right]"
+        return
+    for top, left, bottom, right in row.boxes:
+        if not (0 <= top <= bottom <= row.height and 0 <= left <= right <= row.width):
+            box = [top, left, bottom, right]
+            yield f"box {box} lies outside {row.width} x {row.height} pixels"
+            return
+
+
+def file_faults(train: Path, row: Row, max_pixels: int = MOST_PIXELS) -> Iterator[str]:
+    """What is wrong with the image that a row below `train` names. Links are not followed, and no
+    file is read whole that is too large for an image of `max_pixels`."""
+    folder, _, name = row.file_name.partition("/")
+    if not _is_plain(folder) or not _is_plain(name):
+        yield "the file name is not <class>/<file>"
+        return
+    path = os.path.join(train, row.file_name)  # noqa: PTH118 - half the time of a Path
+    limit = _ROOM + _BYTES_A_PIXEL * max_pixels
+    try:
+        if os.path.islink(os.path.join(train, folder)):  # noqa: PTH114, PTH118
+            yield "its folder is a link, which is not followed"
+            return
+        if os.path.islink(path):  # noqa: PTH114
+            yield "it is a link, which is not followed"
+            return
+        with open_regular(Path(path)) as file:
+            if os.fstat(file.fileno()).st_size > limit:
+                yield f"the file is larger than {limit // MIB:,} MiB, the most for --max-pixels"
+                return
+            whole: Any = file  # it has readinto, which its type does not say
+            if hashlib.file_digest(whole, "sha256").hexdigest() != row.sha256:
+                yield "the file's sha256 is not the row's"
+                return
+            file.seek(0)
+            height, width = upright_size(read_beyond(file, limit))
+    except (FileNotFoundError, NotADirectoryError):
+        yield "the file is missing"
+        return
+    except UserError:
+        yield "it is not a regular file"
+        return
+    except (OSError, MemoryError) as error:
+        yield f"the file cannot be read: {getattr(error, 'strerror', None) or 'too little memory'}"
+        return
+    except UnreadableImage as error:
+        yield f"the file is no image: {error}"
+        return
+    if (width, height) != (row.width, row.height):
+        yield f"the image has {width} x {height} pixels, the row says {row.width} x {row.height}"
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name is that of one thing in a folder, on every system."""
+    return name not in ("", ".", "..") and not any(c in name for c in "/\\\0")
+
+
+def _differ(a: float, b: float) -> bool:
+    return not abs(a - b) <= _TOLERANCE

@@ -1,0 +1,122 @@
+"""What a run left beside its images: run.json, which describes it, and errors.jsonl, which says
+what could not be made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from augcli.errors import UserError
+from augcli.files import MIB, parse_json, read_beyond, size_text
+from augcli.manifest.reader import open_own
+
+CLASSES, RUN, ERRORS = "classes.txt", "run.json", "errors.jsonl"
+
+_LONGEST_SUMMARY = 64 * MIB
+_LONGEST_LINE = MIB
+_MOST = 1 << 62
+
+
+class BadRecord(Exception):
+    """A record of OUT that is missing or damaged: `name` is its file, `what` is wrong with it."""
+
+    def __init__(self, name: str, what: str) -> None:
+        super().__init__(f"{name}: {what}")
+        self.name, self.what = name, what
+
+
+class Counts(NamedTuple):
+    """What a run counted; `planned` outputs would have been made had nothing failed (None: an older
+    version did not write that down)."""
+
+    outputs: int
+    skipped: int
+    classes: int
+    planned: int | None
+
+
+class Skipped(NamedTuple):
+    """An input of which not all outputs were made: why, and how many are not there, the last ones
+    of it (None: an older version did not write that down)."""
+
+    source_id: str
+    source_path: str
+    reason: str
+    outputs: int | None
+
+
+def read_summary(out: Path) -> dict[str, Any]:
+    """What OUT/run.json says; raises BadRecord where it cannot be read or is no object."""
+    try:
+        with open_own(out / RUN) as file:
+            data = read_beyond(file, _LONGEST_SUMMARY)
+        if len(data) > _LONGEST_SUMMARY:
+            raise ValueError(f"it is longer than {size_text(_LONGEST_SUMMARY)}")
+        values = parse_json(data)
+    except (OSError, UserError, ValueError) as error:
+        raise BadRecord(RUN, why_unread(error)) from error
+    if not isinstance(values, dict):
+        raise BadRecord(RUN, "it does not describe a run of augcli")
+    return values
+
+
+def read_counts(summary: dict[str, Any]) -> Counts:
+    """The counts in what OUT/run.json says; raises BadRecord where they are none."""
+    counts = summary.get("counts")
+    if not isinstance(counts, dict):
+        raise BadRecord(RUN, "it has no counts, as that of a finished run has")
+    names = ("outputs", "skipped", "classes")
+    outputs, skipped, classes = (_count(RUN, f"counts.{n}", counts.get(n)) for n in names)
+    planned = counts.get("planned")
+    if "planned" in counts:
+        planned = _count(RUN, "counts.planned", planned)
+    return Counts(outputs, skipped, classes, planned)
+
+
+def read_skipped(out: Path) -> Iterator[Skipped]:
+    """The lines of OUT/errors.jsonl, one at a time; raises BadRecord at the first that is none."""
+    number = 0
+    try:
+        with open_own(out / ERRORS) as file:
+            while line := file.readline(_LONGEST_LINE + 1):
+                number += 1
+                yield _skipped(line, number)
+    except (OSError, UserError) as error:
+        raise BadRecord(ERRORS, why_unread(error)) from error
+
+
+def why_unread(error: Exception) -> str:
+    """Why a file of OUT could not be read, as the part of a sentence."""
+    if isinstance(error, FileNotFoundError):
+        return "the file is missing"
+    if isinstance(error, OSError):
+        return f"the file cannot be read: {error.strerror or error}"
+    if isinstance(error, UserError):
+        return str(error)
+    return f"the file is damaged: {' '.join(str(error).split())[:200]}"
+
+
+def _skipped(line: bytes, number: int) -> Skipped:
+    where = f"line {number}"
+    if not line.endswith(b"\n"):
+        raise BadRecord(ERRORS, f"{where} breaks off, or is too long")
+    try:
+        values = parse_json(line)
+    except ValueError as error:
+        raise BadRecord(ERRORS, f"{where} is no JSON: {error}"[:300]) from error
+    if not isinstance(values, dict):
+        raise BadRecord(ERRORS, f"{where} is no object")
+    texts = [values.get(name) for name in ("source_id", "source_path", "reason")]
+    if not all(isinstance(text, str) for text in texts):
+        raise BadRecord(ERRORS, f"{where} lacks a source_id, a source_path or a reason")
+    outputs = values.get("outputs")
+    if "outputs" in values:
+        outputs = _count(ERRORS, f"{where}, outputs", outputs)
+    return Skipped(str(texts[0]), str(texts[1]), str(texts[2]), outputs)
+
+
+def _count(name: str, where: str, value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= _MOST:
+        raise BadRecord(name, f"{where} is {str(value)[:40]}, which counts nothing")
+    return value

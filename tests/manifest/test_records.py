@@ -1,0 +1,506 @@
+"""verify holds the records of a run against each other; whatever stands in their place, it ends."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tracemalloc
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from augcli.manifest.row import to_line
+from augcli.manifest.verify import verify
+from augcli.run.generate import generate
+from tests.conftest import ROOT, Augcli, tree
+from tests.manifest.test_verify import row_of, write_records
+from tests.run.runs import run_over
+
+DEEP = "[" * 100_000
+HUGE = 1 << 37
+
+
+@pytest.fixture
+def out(photos: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "out"
+    told = {"source": str(photos)}
+    generate(run_over(photos, folder, copies=2), folder, source=told, workers=1)
+    counts(folder, planned=30)
+    return folder
+
+
+def counts(out: Path, **changes: Any) -> None:
+    summary = json.loads((out / "run.json").read_text())
+    summary["counts"] |= changes
+    (out / "run.json").write_text(json.dumps(summary))
+
+
+def skip(out: Path, *outputs: int | None) -> None:
+    """Lines of inputs of which so many outputs are not there."""
+    lines = []
+    for number, count in enumerate(outputs):
+        line = {"source_id": f"{number:016x}", "source_path": "a/b.jpg", "reason": "it is broken"}
+        lines.append(json.dumps(line if count is None else line | {"outputs": count}) + "\n")
+    (out / "errors.jsonl").write_text("".join(lines))
+
+
+def drop_rows(out: Path, count: int) -> None:
+    """The last rows and their files, as though they had never been."""
+    lines = (out / "train/metadata.jsonl").read_text().splitlines(keepends=True)
+    for line in lines[-count:]:
+        (out / "train" / json.loads(line)["file_name"]).unlink()
+    (out / "train/metadata.jsonl").write_text("".join(lines[:-count]))
+
+
+def faults(out: Path) -> list[tuple[str, str]]:
+    return [(fault.where, fault.what) for fault in verify(out).faults]
+
+
+def test_the_records_agree(out: Path) -> None:
+    assert faults(out) == []
+
+
+def test_a_manifest_that_was_shortened_with_its_count(out: Path) -> None:
+    drop_rows(out, 3)
+    counts(out, outputs=27)
+    what = "it planned 30 outputs; there are 27 rows, and errors.jsonl says that 0 were not made"
+    assert faults(out) == [("run.json", what)]
+
+
+def test_outputs_that_were_not_made_are_counted(out: Path) -> None:
+    drop_rows(out, 3)
+    counts(out, outputs=27, skipped=2)
+    skip(out, 1, 2)
+    assert faults(out) == []
+    skip(out, 1, 1)
+    assert [what for _, what in faults(out)] == [
+        "it planned 30 outputs; there are 27 rows, and errors.jsonl says that 2 were not made"
+    ]
+    skip(out, 3)
+    assert faults(out) == [("run.json", "it counts 2 inputs skipped, and errors.jsonl has 1")]
+
+
+def test_older_records_lack_what_was_planned(out: Path) -> None:
+    drop_rows(out, 3)
+    counts(out, outputs=27, skipped=1)
+    skip(out, None)
+    assert faults(out) == []
+    summary = json.loads((out / "run.json").read_text())
+    del summary["counts"]["planned"]
+    (out / "run.json").write_text(json.dumps(summary))
+    skip(out, 1)
+    assert faults(out) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"outputs": 29}, "it counts 29 outputs, and there are 30 rows"),
+        ({"skipped": 1}, "it counts 1 inputs skipped, and errors.jsonl has 0"),
+        ({"classes": 2}, "it counts 2 classes, and classes.txt has 3"),
+        ({"planned": 31}, "it planned 31 outputs; there are 30 rows"),
+        ({"outputs": -1}, "counts.outputs is -1, which counts nothing"),
+        ({"outputs": 1e308}, "counts.outputs is 1e+308, which counts nothing"),
+        ({"outputs": 30.0}, "counts.outputs is 30.0, which counts nothing"),
+        ({"skipped": None}, "counts.skipped is None, which counts nothing"),
+        ({"skipped": False}, "counts.skipped is False, which counts nothing"),
+        ({"planned": None}, "counts.planned is None, which counts nothing"),
+        ({"planned": "30"}, "counts.planned is 30, which counts nothing"),
+        ({"planned": 10**30}, "which counts nothing"),
+        ({"classes": [3]}, "counts.classes is [3], which counts nothing"),
+    ],
+)
+def test_counts_that_are_none_or_wrong(out: Path, changes: dict[str, Any], expected: str) -> None:
+    counts(out, **changes)
+    (fault,) = faults(out)
+    assert fault[0] == "run.json"
+    assert expected in fault[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "the file is damaged"),
+        ("{", "the file is damaged"),
+        ("\0\0", "the file is damaged"),
+        ("\udcff", "the file is damaged"),
+        (DEEP, "the file is damaged: it is nested too deeply"),
+        ("[]", "it does not describe a run of augcli"),
+        ("{}", "its size or max_pixels is not that of a run"),
+        ('{"max_pixels": 1e999}', "its size or max_pixels is not that of a run"),
+        ('{"max_pixels": 9, "size": [1, -1]}', "its size or max_pixels is not that of a run"),
+        ('{"max_pixels": 9}', "it has no counts"),
+        ('{"max_pixels": 9, "counts": []}', "it has no counts"),
+        ('{"counts": {"outputs": Infinity}}', "Infinity is not a JSON value"),
+        (f'{{"counts": {"9" * 5000}}}', "the file is damaged"),
+    ],
+)
+def test_a_damaged_run_json(augcli: Augcli, out: Path, text: str, expected: str) -> None:
+    (out / "run.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    (fault,) = faults(out)
+    assert fault[0] == "run.json"
+    assert expected in fault[1]
+    if text in (DEEP, "{}"):  # as the command line has it
+        done = augcli("verify", out)
+        assert (done.returncode, done.stderr) == (1, "")
+        assert done.stdout.count("\n") == 2
+        for option in ("--replay", "--repair"):
+            done = augcli("verify", out, option)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert done.stderr.startswith(f"augcli: {out / 'run.json'}")
+            assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{}", "line 1 breaks off, or is too long"),
+        ("[]\n", "line 1 is no object"),
+        ("\n", "line 1 is no JSON"),
+        (DEEP + "\n", "line 1 is no JSON: it is nested too deeply"),
+        ("{}\n", "line 1 lacks a source_id, a source_path or a reason"),
+        ('{"source_id":1,"source_path":"a","reason":"b"}\n', "line 1 lacks a source_id"),
+        (
+            '{"source_id":"0","source_path":"a","reason":"b","outputs":-1}\n',
+            "line 1, outputs is -1, which counts nothing",
+        ),
+        (
+            '{"source_id":"0","source_path":"a","reason":"b","outputs":1e999}\n',
+            "line 1, outputs is inf, which counts nothing",
+        ),
+        (
+            '{"source_id":"0","source_path":"a","reason":"b","outputs":null}\n',
+            "line 1, outputs is None, which counts nothing",
+        ),
+        ("x" * 2_000_000, "line 1 breaks off, or is too long"),
+    ],
+)
+def test_a_damaged_errors_jsonl(out: Path, text: str, expected: str) -> None:
+    (out / "errors.jsonl").write_text(text)
+    (fault,) = faults(out)
+    assert fault[0] == "errors.jsonl"
+    assert fault[1].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [(b"\xff\n", "the file is damaged: "), (b"ant\nbee\nant\n", "a class stands in it twice")],
+)
+def test_a_damaged_classes_txt(out: Path, data: bytes, expected: str) -> None:
+    (out / "classes.txt").write_bytes(data)
+    assert any(w == "classes.txt" and what.startswith(expected) for w, what in faults(out))
+
+
+@pytest.mark.parametrize("name", ["run.json", "classes.txt", "errors.jsonl"])
+def test_a_record_is_missing(out: Path, name: str) -> None:
+    (out / name).unlink()
+    assert (name, "the file is missing") in faults(out)
+
+
+@pytest.mark.parametrize("name", ["train/metadata.jsonl", "train/bee", "train"])
+def test_a_part_of_the_images_is_missing(augcli: Augcli, out: Path, name: str) -> None:
+    """The manifest, the folder of a class, all of it."""
+    path = out / name
+    bees = (out / "train/metadata.jsonl").read_text().count('"file_name":"bee/')
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    done = augcli("verify", out, "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    found = json.loads(done.stdout)["faults"]
+    if name == "train/bee":
+        assert len(found) == bees > 5
+        assert {fault["what"] for fault in found} == {"the file is missing"}
+    else:
+        expected = ("train", "the folder is missing")
+        if name != "train":
+            expected = ("metadata.jsonl", "the file is missing")
+        assert expected in [(fault["where"], fault["what"]) for fault in found]
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+def endless(path: Path) -> None:
+    """A file of one line, which takes no room on the disk."""
+    with path.open("wb") as file:
+        file.truncate(HUGE)
+
+
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+RECORDS = ["train/metadata.jsonl", "classes.txt", "run.json", "errors.jsonl"]
+
+
+@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("put", [fifo, folder, endless, device])
+def test_what_is_no_record_is_never_read_whole(
+    out: Path, name: str, put: Callable[[Path], None]
+) -> None:
+    (out / name).unlink()
+    put(out / name)
+    tracemalloc.start()
+    verified = verify(out)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 150 << 20
+    (what,) = [
+        f.what
+        for f in verified.faults
+        if f.where == Path(name).name and "counts" not in f.what and "planned" not in f.what
+    ]
+    said = {
+        fifo: "is not a regular file",
+        folder: "is a folder, not a file",
+        endless: "longer|larger|too long",
+        device: "it is a link, which is not followed|is a link, which is not followed",
+    }[put]
+    assert any(part in what for part in said.split("|")), what
+
+
+@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("put", [fifo, folder, endless, device])
+@pytest.mark.parametrize("option", ["--replay", "--repair"])
+def test_neither_are_they_where_outputs_are_made_again(
+    augcli: Augcli, out: Path, name: str, put: Callable[[Path], None], option: str
+) -> None:
+    (out / name).unlink()
+    put(out / name)
+    done = augcli("verify", out, option, "-j", 1)
+    assert "Traceback" not in done.stderr
+    # What is known otherwise is written again: rows, classes, and that nothing was skipped.
+    is_known = name in RECORDS[1::2] or (name in RECORDS[0] and put is endless)
+    again = option == "--repair" and is_known and put in (fifo, endless)
+    assert done.returncode in ((0,) if again else (1, 2))
+    assert done.stderr.count("\n") <= 1
+
+
+def test_links_are_reported_and_not_followed(out: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (out / "train/metadata.jsonl").open()]
+    image = out / "train" / rows[0]["file_name"]
+    image.rename(tmp_path / "image")
+    image.symlink_to(tmp_path / "image")
+    other = next(r["class_name"] for r in rows if r["class_name"] != rows[0]["class_name"])
+    (out / "train" / other).rename(tmp_path / other)
+    (out / "train" / other).symlink_to(tmp_path / other)
+    within = [row["file_name"] for row in rows if row["class_name"] == other]
+    expected = {(name, "its folder is a link, which is not followed") for name in within}
+    expected |= {
+        (rows[0]["file_name"], "it is a link, which is not followed"),
+        (other, "it is a link, which is not followed"),
+    }
+    assert set(faults(out)) == expected
+
+
+def test_a_linked_train_is_not_looked_into(out: Path, tmp_path: Path) -> None:
+    (out / "train").rename(tmp_path / "elsewhere")
+    (out / "train").symlink_to(tmp_path / "elsewhere")
+    assert faults(out)[0] == ("train", "it is a link, which is not followed")
+    assert verify(out).rows == 0
+
+
+def test_what_is_no_finished_run(augcli: Augcli, out: Path, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    begun = tmp_path / "begun"
+    shutil.copytree(out, begun)
+    (begun / "train").rename(begun / ".augcli/train")
+    for path in (begun / "run.json", begun / "errors.jsonl", begun / "classes.txt"):
+        path.unlink()
+    almost = tmp_path / "almost"
+    shutil.copytree(out, almost)
+    (almost / "train").rename(almost / ".augcli/train")
+    for folder_, expected in (
+        (tmp_path / "none", "does not exist; give the folder of a finished run."),
+        (tmp_path / "file", "is a file; give the folder of a finished run."),
+        (tmp_path / "empty", "is no run of augcli; give the OUT of `augcli generate`."),
+        (photos, "is no run of augcli; give the OUT of `augcli generate`."),
+        (begun, "holds a run that is not finished; finish it by the same `augcli generate ...` with"
+         " --resume."),
+        (almost, "holds a run that is not finished; finish it by the same `augcli generate ...`"
+         " with --resume."),
+    ):  # fmt: skip
+        before = tree(tmp_path)
+        for options in ((), ("--repair",)):
+            done = augcli("verify", folder_, *options)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert done.stderr == f"augcli: OUT {folder_} {expected}\n"
+        assert tree(tmp_path) == before
+
+
+def test_a_source_that_is_gone_or_has_moved(augcli: Augcli, out: Path, photos: Path) -> None:
+    moved = photos.with_name("moved")
+    photos.rename(moved)
+    assert augcli("verify", out).returncode == 0
+    image = (
+        out / "train" / json.loads((out / "train/metadata.jsonl").open().readline())["file_name"]
+    )
+    data = image.read_bytes()
+    image.unlink()
+    for option in ("--replay", "--repair"):
+        done = augcli("verify", out, option)
+        assert (done.returncode, done.stderr) == (
+            2,
+            f"augcli: SOURCE {photos} does not exist; say with --source where OUT's source is"
+            " now.\n",
+        )
+    done = augcli("verify", out, "--repair", "--replay", "--source", moved)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert image.read_bytes() == data
+    (moved / "ant" / "ant 0.jpg").unlink()
+    image.unlink()
+    for option in ("--replay", "--repair"):
+        done = augcli("verify", out, option, "--source", moved)
+        assert done.returncode == 2
+        assert done.stderr == (
+            f"augcli: --source {moved} does not hold the files that OUT {out} was made from; give"
+            f" the place to which {photos} has moved.\n"
+        )
+    done = augcli("verify", out, "--source", moved)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "augcli: --source is what --replay and --repair read; add one of them.\n"
+    )
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from augcli.manifest.verify import verify
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+print(verify(Path(sys.argv[1])).faults)
+"""
+
+
+def test_a_size_is_read_without_the_pixels(tmp_path: Path) -> None:
+    """50,000 x 50,000 pixels of one bit: 2.5 GB once decoded."""
+    row = row_of(tmp_path, "n1", "aug1")
+    packed, line = zlib.compressobj(1), bytes(6251) * 1000
+    data = b"".join(packed.compress(line) for _ in range(50)) + packed.flush()
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 1, 0, 0, 0, 0)
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", data), chunk(b"IEND", b"")
+    path = tmp_path / "train/b/n1.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    row["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (tmp_path / "train/metadata.jsonl").write_text(to_line(row))
+    (tmp_path / "classes.txt").write_text("a\nb\nc\n")
+    write_records(tmp_path, outputs=1, classes=3)
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert "the image has 50000 x 50000 pixels, the row says 8 x 6" in done.stdout
+
+
+def test_no_guard_of_pillow_is_switched_off_by_an_import() -> None:
+    code = (
+        "from PIL import Image; before = Image.MAX_IMAGE_PIXELS\n"
+        "import augcli.manifest.verify\n"
+        "assert before == Image.MAX_IMAGE_PIXELS is not None"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=True)
+
+
+def test_any_number_of_faults_is_counted_in_little_memory(augcli: Augcli, tmp_path: Path) -> None:
+    """Rows that break all rules, in groups that are broken, of a recipe and a view each."""
+    count = 10_000
+    row = row_of(tmp_path, "n1", "aug1") | {"class_name": "x" * 2000, "width": 9}
+    with (tmp_path / "train/metadata.jsonl").open("w") as manifest:
+        for number in range(count):
+            own = {"file_name": f"b/{number}.png", "view": f"v{number}", "recipe": f"r{number}"}
+            group = {"sample_id": f"{number // 2:016x}", "group_id": f"{number // 2}" * 9}
+            manifest.write(to_line(row | own | group))
+    (tmp_path / "train/b").mkdir(exist_ok=True)
+    for number in range(1500):
+        (tmp_path / "train/b" / f"stray {number}").touch()
+    (tmp_path / "classes.txt").write_text("a\nb\nc\n")
+    write_records(tmp_path, outputs=count, classes=3)
+    verify(tmp_path)
+    tracemalloc.start()
+    verified = verify(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # A name that is not its label's, a file that is missing; ids that stand twice; strays.
+    total = 2 * count + count // 2 + 1501
+    assert (verified.rows, verified.total, len(verified.faults)) == (count, total, 1000)
+    assert peak < 5 << 20
+    assert max(len(fault.what) for fault in verified.faults) < 700
+    done = augcli("verify", tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[20:] == [
+        f"... and {total - 20} more (--json lists up to 1000)",
+        f"{total} faults in {count} rows.",
+    ]
+    found = json.loads(augcli("verify", tmp_path, "--json").stdout)
+    assert (found["fault_count"], len(found["faults"])) == (total, 1000)
+
+
+@pytest.mark.parametrize(
+    "row",
+    ['{"label_ids":[' + ",".join(['"a"'] * 500_000) + "]}",
+     '{"boxes":[' + ",".join(['["a"]'] * 500_000) + "]}",
+     "{" + ",".join(f'"{n}":0' for n in range(500_000)) + "}",
+     DEEP, '{"boxes":' + DEEP, "[1]", "null", '{"label": NaN}', '{"label": 1e999}',
+     '{"file_name": "\\ud800"}'],
+    ids=["items", "boxes", "names", "deep", "deep-value", "list", "null", "nan", "inf", "half"],
+)  # fmt: skip
+def test_a_row_of_a_million_faults_is_one(out: Path, row: str) -> None:
+    with (out / "train/metadata.jsonl").open("a") as manifest:
+        manifest.write(row + "\n")
+    verify(out)
+    tracemalloc.start()
+    found = faults(out)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    ((where, what),) = found
+    assert where == "metadata.jsonl"
+    assert what.startswith("line 31")
+    assert peak < 200 << 20
+
+
+def test_nothing_depends_on_the_hashes_of_strings(augcli: Augcli, out: Path) -> None:
+    rows = [json.loads(line) for line in (out / "train/metadata.jsonl").open()]
+    for row in rows[::3]:
+        (out / "train" / row["file_name"]).rename(out / "train/ant" / f"not {row['sample_id']}")
+    lines = [to_line(row | {"view": f"v{n % 5}"}) for n, row in enumerate([*rows, *rows[:7]])]
+    (out / "train/metadata.jsonl").write_text("".join(lines))
+    said = {
+        augcli("verify", out, "--json", env={"PYTHONHASHSEED": seed}).stdout
+        for seed in ("0", "1", "77")
+    }
+    assert len(said) == 1
+    assert json.loads(said.pop())["fault_count"] > 40
+
+
+def test_a_file_name_that_no_text_holds_is_not_that_of_a_row(out: Path) -> None:
+    """The byte 255 is shown as the four characters of a row that has them."""
+    rows = [json.loads(line) for line in (out / "train/metadata.jsonl").open()]
+    name = rows[0]["file_name"].replace(".jpg", "\\xff.jpg")
+    image = out / "train" / rows[0]["file_name"]
+    image.rename(os.fsdecode(os.fsencode(image).replace(b".jpg", b"\xff.jpg")))
+    rows[0]["file_name"] = name
+    (out / "train/metadata.jsonl").write_text("".join(map(to_line, rows)))
+    assert faults(out) == [
+        (name, "the file name is not <class>/<file>"),
+        (name, "no row names this file"),
+    ]
