@@ -234,14 +234,14 @@ def _check_counts(records: _Records, rows: int, faults: Faults) -> None:
     counts, skipped, not_made = records.counts, records.skipped, records.not_made
     if counts is None:
         return
-    if counts.outputs != rows:
-        faults.add(RUN, f"it counts {counts.outputs} outputs, and there are {rows} rows")
     if skipped is not None and counts.skipped != skipped:
         faults.add(RUN, f"it counts {counts.skipped} inputs skipped, and {ERRORS} has {skipped}")
-    if counts.planned is not None and not_made is not None and rows + not_made != counts.planned:
+    if counts.outputs != rows:
+        faults.add(RUN, f"it counts {counts.outputs} outputs, and there are {rows}")
+    elif counts.planned is not None and not_made is not None and rows + not_made != counts.planned:
         faults.add(
             RUN,
-            f"it planned {counts.planned} outputs; there are {rows} rows, and {ERRORS} says that"
+            f"it planned {counts.planned} outputs; there are {rows}, and {ERRORS} says that"
             f" {not_made} were not made",
         )
 
