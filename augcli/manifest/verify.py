@@ -167,9 +167,10 @@ def _check_between_rows(train: Path, columns: Columns, faults: Faults) -> None:
         if not shown[at]:
             shown[at] = True
             present, whole = int(broken.present[at]), int(broken.whole[at])
-            has = ", ".join(columns.views(present))
+            has, rows = columns.views(present), int(broken.rows[at])
+            several = "" if rows == len(has) else f", in {rows} rows"
             lacks = ", ".join(columns.views(whole & ~present)) or "none"
-            what = f"{_counted(broken.rows[at], 'row')} with the views {has}; missing: {lacks}"
+            what = f"its views are {', '.join(has)}{several}; missing: {lacks}"
             faults.add(f"group {row.group_id}", what)
 
 
@@ -244,7 +245,3 @@ def _check_counts(records: _Records, rows: int, faults: Faults) -> None:
             f"it planned {counts.planned} outputs; there are {rows}, and {ERRORS} says that"
             f" {not_made} were not made",
         )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
