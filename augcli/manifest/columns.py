@@ -84,7 +84,7 @@ class Columns:
     def views(self, bits: int) -> list[str]:
         """The names of the views that bits stand for."""
         names = [name for bit, name in enumerate(self._view_names) if bits >> bit & 1]
-        return sorted(names) + ["others"] * (bits >> _LAST_VIEW & 1)
+        return names + ["others"] * (bits >> _LAST_VIEW & 1)
 
     def files(self) -> Hashes:
         """The hashes of file names, in order."""

@@ -167,9 +167,10 @@ def _check_between_rows(train: Path, columns: Columns, faults: Faults) -> None:
         if not shown[at]:
             shown[at] = True
             present, whole = int(broken.present[at]), int(broken.whole[at])
-            has = ", ".join(columns.views(present))
+            has, rows = columns.views(present), int(broken.rows[at])
+            several = "" if rows == len(has) else f", in {rows} rows"
             lacks = ", ".join(columns.views(whole & ~present)) or "none"
-            what = f"{_counted(broken.rows[at], 'row')} with the views {has}; missing: {lacks}"
+            what = f"its views are {', '.join(has)}{several}; missing: {lacks}"
             faults.add(f"group {row.group_id}", what)
 
 
@@ -234,17 +235,13 @@ def _check_counts(records: _Records, rows: int, faults: Faults) -> None:
     counts, skipped, not_made = records.counts, records.skipped, records.not_made
     if counts is None:
         return
-    if counts.outputs != rows:
-        faults.add(RUN, f"it counts {counts.outputs} outputs, and there are {rows} rows")
     if skipped is not None and counts.skipped != skipped:
         faults.add(RUN, f"it counts {counts.skipped} inputs skipped, and {ERRORS} has {skipped}")
-    if counts.planned is not None and not_made is not None and rows + not_made != counts.planned:
+    if counts.outputs != rows:
+        faults.add(RUN, f"it counts {counts.outputs} outputs, and there are {rows}")
+    elif counts.planned is not None and not_made is not None and rows + not_made != counts.planned:
         faults.add(
             RUN,
-            f"it planned {counts.planned} outputs; there are {rows} rows, and {ERRORS} says that"
+            f"it planned {counts.planned} outputs; there are {rows}, and {ERRORS} says that"
             f" {not_made} were not made",
         )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -71,7 +71,7 @@ def test_the_records_agree(out: Path) -> None:
 def test_a_manifest_that_was_shortened_with_its_count(out: Path) -> None:
     drop_rows(out, 3)
     counts(out, outputs=27)
-    what = "it planned 30 outputs; there are 27 rows, and errors.jsonl says that 0 were not made"
+    what = "it planned 30 outputs; there are 27, and errors.jsonl says that 0 were not made"
     assert faults(out) == [("run.json", what)]
 
 
@@ -82,7 +82,7 @@ def test_outputs_that_were_not_made_are_counted(out: Path) -> None:
     assert faults(out) == []
     skip(out, 1, 1)
     assert [what for _, what in faults(out)] == [
-        "it planned 30 outputs; there are 27 rows, and errors.jsonl says that 2 were not made"
+        "it planned 30 outputs; there are 27, and errors.jsonl says that 2 were not made"
     ]
     skip(out, 3)
     assert faults(out) == [("run.json", "it counts 2 inputs skipped, and errors.jsonl has 1")]
@@ -103,10 +103,13 @@ def test_older_records_lack_what_was_planned(out: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"outputs": 29}, "it counts 29 outputs, and there are 30 rows"),
+        ({"outputs": 29}, "it counts 29 outputs, and there are 30"),
         ({"skipped": 1}, "it counts 1 inputs skipped, and errors.jsonl has 0"),
         ({"classes": 2}, "it counts 2 classes, and classes.txt has 3"),
-        ({"planned": 31}, "it planned 31 outputs; there are 30 rows"),
+        (
+            {"planned": 31},
+            "it planned 31 outputs; there are 30, and errors.jsonl says that 0 were not made",
+        ),
         ({"outputs": -1}, "counts.outputs is -1, which counts nothing"),
         ({"outputs": 1e308}, "counts.outputs is 1e+308, which counts nothing"),
         ({"outputs": 30.0}, "counts.outputs is 30.0, which counts nothing"),

@@ -81,8 +81,8 @@ def test_nothing_is_wrong_with_it(tmp_path: Path) -> None:
         ({"schema_version": 2}, "schema version 2 is not 1"),
         ({"height": 7}, "the image has 8 x 6 pixels, the row says 8 x 7"),
         ({"sha256": "0" * 64}, "sha256 is not the row's"),
-        ({"view": "aug2"}, "2 rows with the views aug2; missing: none"),
-        ({"group_id": "h"}, "1 row with the views aug1; missing: aug2"),
+        ({"view": "aug2"}, "its views are aug2, in 2 rows; missing: none"),
+        ({"group_id": "h"}, "its views are aug1; missing: aug2"),
     ],
 )  # fmt: skip
 def test_a_fault_of_a_row(tmp_path: Path, changes: Values, expected: str) -> None:
