@@ -340,3 +340,31 @@ def test_every_command_prints_one_object(augcli: Augcli, photos: Path, tmp_path:
         assert done.returncode == 0, (command, done.stderr)
         assert isinstance(json.loads(done.stdout), dict)
         assert done.stdout.count("\n") == 1 and done.stdout.endswith("\n")
+
+
+def test_a_pipe_that_is_full_and_set_not_to_wait() -> None:
+    """As of some programs that start others; the result waits for its reader."""
+    fcntl = pytest.importorskip("fcntl")
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETFL, os.O_NONBLOCK | fcntl.fcntl(writer, fcntl.F_GETFL))
+    filled = 0
+    try:
+        while True:
+            filled += os.write(writer, b" " * 4096)
+    except BlockingIOError:
+        pass
+    process = subprocess.Popen(
+        [sys.executable, "-m", "augcli", "recipes", "--json"],
+        cwd=ROOT, stdout=writer, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    os.close(writer)
+    try:
+        process.wait(3.0)
+    except subprocess.TimeoutExpired:
+        with os.fdopen(reader, "rb") as pipe:
+            told = pipe.read()[filled:]
+        _, said = process.communicate(timeout=60)
+        assert (process.returncode, said) == (0, b"")
+        assert "cutmix" in json.loads(told)
+    else:
+        pytest.fail("it did not wait")

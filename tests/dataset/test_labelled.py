@@ -93,7 +93,7 @@ def test_names_that_no_list_of_classes_holds(tmp_path: Path, name: str) -> None:
         ([{"file_name": "/etc/x.png", "label": 0}], "line 1: the file name '/etc/x.png' leaves"),
         ([GOOD, GOOD], "line 2: the file '2.png' stands there twice"),
         ([{"file_name": "2.png"}], "line 1: it has no label of a known class"),
-        ([{"file_name": "2.png", "label": 5}], "line 1: class 5 is not one of the 2 classes"),
+        ([{"file_name": "2.png", "label": 5}], "line 1: class 5 is not one of 2 classes"),
         (
             [{"file_name": "2.png", "label_ids": [0, 1], "label_weights": [0.5, 0.6]}],
             "line 1: its label weights are not positive with the sum 1",

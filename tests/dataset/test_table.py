@@ -51,7 +51,7 @@ def test_numbers_are_ordered_by_value_and_names_by_code_point(tmp_path: Path) ->
         ("path,labels\n1.jpg,a\n", r"0 columns named label, .* \(it has: path, labels\)"),
         ("path,image,label\n1,2,a\n", r"has 2 columns named path"),
         ("path,label\n", r"t\.csv has no rows"),
-        ("path,label\n1.jpg\n", r"t\.csv, line 2: it has 1 columns, and the first line 2"),
+        ("path,label\n1.jpg\n", r"t\.csv, line 2: it has 1 column, and the first line 2"),
         ("path,label\n1.jpg,a\n2.jpg,\n", r"t\.csv, line 3: 2\.jpg has no label"),
         ("path,label\n..,a\n", r"line 2: \.\. is no path of an image"),
         ("path,label\n,a\n", r"line 2:  is no path of an image"),
