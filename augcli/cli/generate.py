@@ -177,7 +177,7 @@ def generate(
             resume=resume,
             overwrite=overwrite,
             on_start=bar.start,
-            on_report=lambda report: bar.update(report.shard.stop - report.shard.start),
+            on_report=lambda report: bar.update(report.made),
         )
     _show_outcome(shown, run, out, outcome)
     if outcome.skipped > max_errors:

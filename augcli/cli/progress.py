@@ -23,15 +23,15 @@ class Progress(StrEnum):
 
 
 class Bar(Protocol):
-    """What counts targets that are done."""
+    """What counts images that are done: `total`, of which `before` are done already."""
 
-    def start(self, total: int) -> None: ...
+    def start(self, total: int, before: int = 0) -> None: ...
 
     def update(self, done: int) -> None: ...
 
 
 class _Nothing:
-    def start(self, total: int) -> None:
+    def start(self, total: int, before: int = 0) -> None:
         pass
 
     def update(self, done: int) -> None:
@@ -40,21 +40,21 @@ class _Nothing:
 
 class _Lines:
     def __init__(self) -> None:
-        self._total = self._done = 0
+        self._total = self._done = self._before = 0
         self._started = self._last = time.monotonic()
 
-    def start(self, total: int) -> None:
-        self._total = total
+    def start(self, total: int, before: int = 0) -> None:
+        self._total, self._done, self._before = total, before, before
 
     def update(self, done: int) -> None:
         self._done += done
         now = time.monotonic()
         if now - self._last >= _SECONDS_BETWEEN_LINES:
             self._last = now
-            rate = self._done / (now - self._started)
+            rate = (self._done - self._before) / (now - self._started)
             left = (self._total - self._done) / rate if rate else 0.0
             print(
-                f"{self._done} of {count_text(self._total, 'image')}, {rate:.0f} a second,"
+                f"{self._done} of {count_text(self._total, 'image')}, {rate:.1f} a second,"
                 f" {left:.0f} s left",
                 file=sys.stderr,
             )
@@ -67,8 +67,9 @@ class _Terminal:
         tqdm.monitor_interval = 0  # no thread beside the processes that fork
         self.bar = tqdm(unit=" images", file=sys.stderr, dynamic_ncols=True, smoothing=0.1)
 
-    def start(self, total: int) -> None:
+    def start(self, total: int, before: int = 0) -> None:
         self.bar.total = total
+        self.bar.n = self.bar.initial = before
         self.bar.refresh()
 
     def update(self, done: int) -> None:

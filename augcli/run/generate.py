@@ -16,6 +16,7 @@ from augcli.errors import MEND, RunFailed, UserError
 from augcli.manifest.mass import label_mass
 from augcli.run.layout import staged_train
 from augcli.run.local import Pool
+from augcli.run.parts import proven_parts
 from augcli.run.plan import Run
 from augcli.run.records import check_complete
 from augcli.run.resume import (
@@ -59,14 +60,14 @@ def generate(
     seconds_an_image: float = 60.0,
     resume: bool = False,
     overwrite: bool = False,
-    on_start: Callable[[int], None] = lambda _: None,
+    on_start: Callable[[int, int], None] = lambda *_: None,
     on_report: Callable[[ShardReport], None] = lambda _: None,
 ) -> Outcome:
     """Make all outputs of `run` in OUT and publish them.
 
-    `source` goes into run.json, where `replay` finds it. `on_start` is told how many targets are
-    left. Raises UserError where OUT belongs to another run or is in use, and RunFailed where it
-    cannot be written.
+    `source` goes into run.json, where `replay` finds it. `on_start` is called with how many outputs
+    are planned and how many are there already. Raises UserError where OUT belongs to another run or
+    is in use, and RunFailed where it cannot be written.
     """
     started = time.monotonic()
     before = stamp(out)
@@ -85,10 +86,9 @@ def generate(
             check_parts(state)
         if source["source"] == STDIN:
             keep_listed(state, run.listing)
-        todo = list(remaining(run))
-        on_start(sum(shard.stop - shard.start for shard in todo))
+        on_start(planned(run), sum(part.rows for part in proven_parts(state)))
         with served(run) as reachable:
-            pool = Pool(reachable, iter(todo), workers, seconds_an_image=seconds_an_image)
+            pool = Pool(reachable, remaining(run), workers, seconds_an_image=seconds_an_image)
             try:
                 for report in pool.reports():
                     on_report(report)

@@ -85,6 +85,8 @@ def _first(run: Run, images: Images, examples: int) -> Iterator[list[Output]]:
         for place in range(shard.start, shard.stop):
             if found == examples:
                 return
+            if 0 not in run.plan.numbers(shard.block, block[place]):
+                continue
             try:
                 outputs = made.of(place, 0)
             except UnreadableImage:

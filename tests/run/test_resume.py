@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from augcli.errors import UserError
+from augcli.run.layout import IDENTITY
 from augcli.run.plan import Run
 from augcli.run.resume import begin, identity
-from augcli.run.storage import IDENTITY
 from tests.run.runs import run_over
 
 
