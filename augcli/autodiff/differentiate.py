@@ -133,7 +133,7 @@ def cache_key(model: Path | str, **options: object) -> str:
     It changes with the bytes of the model and of the weights beside it, the options, and the
     versions of augcli, onnx and ONNX Runtime. Raises UserError if the model cannot be read.
     """
-    import onnxruntime
+    from augcli.ort import onnxruntime
 
     versions = (augcli.__version__, onnx.__version__, onnxruntime.__version__)
     digest = hashlib.sha256(repr((versions, sorted(options.items()))).encode())

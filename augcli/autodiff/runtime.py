@@ -20,7 +20,7 @@ def session(model: ModelProto, *, save: Path | None = None) -> Any:
     With `save`, basic optimisations run and the optimised model is written there; else none run.
     Raises UserError if ONNX Runtime refuses the model.
     """
-    import onnxruntime
+    from augcli.ort import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -59,7 +59,7 @@ def one_line(error: BaseException) -> str:
 
 def _errors() -> tuple[type[Exception], ...]:
     """All that ONNX Runtime raises; which classes there are depends on its version."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as states
+    from augcli.ort import states
 
     found = (value for value in vars(states).values() if isinstance(value, type))
     return tuple(kind for kind in found if issubclass(kind, Exception))

@@ -21,10 +21,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 import PIL
 
 from augcli.errors import UserError
+from augcli.ort import onnxruntime
 from augcli.saliency.cache import Cache, Levels, content_key, require_writable
 from augcli.saliency.graphs import (
     METHODS,
