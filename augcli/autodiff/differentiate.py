@@ -21,6 +21,7 @@ from augcli.autodiff.load import files_of, load
 from augcli.autodiff.normalise import normalise
 from augcli.autodiff.ops import argmax, cast, equal, fixed, max_over, reshape
 from augcli.autodiff.reverse import reverse
+from augcli.autodiff.runtime import understood
 from augcli.errors import UserError
 
 Target = Literal["label", "weights", "predicted"]
@@ -49,6 +50,7 @@ class Differentiated:
     classes: int
 
 
+@understood()
 def differentiate(
     model: ModelProto | Path | str,
     *,

@@ -18,6 +18,7 @@ from augcli.autodiff.nodes import names_read
 from augcli.autodiff.normalise import normalise
 from augcli.autodiff.ops import fixed
 from augcli.autodiff.reverse import differentiable, missing_rules, operator, path
+from augcli.autodiff.runtime import understood
 from augcli.errors import UserError
 
 
@@ -56,6 +57,7 @@ class Inspection:
     missing: dict[str, list[str]]
 
 
+@understood()
 def inspect(
     model: ModelProto | Path | str,
     *,

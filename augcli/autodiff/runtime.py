@@ -38,6 +38,23 @@ def session(model: ModelProto, *, save: Path | None = None) -> Any:
 
 
 @contextmanager
+def understood() -> Iterator[None]:
+    """Turn whatever ONNX, ONNX Runtime or NumPy raise for a model that is odd in a way that nobody
+    has thought of into a UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except MemoryError as error:
+        raise UserError("The model needs more memory than there is.") from error
+    except RecursionError as error:
+        raise UserError("The model is nested too deeply; export it anew.") from error
+    except Exception as error:
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise UserError(f"The model cannot be used: {reason}") from error
+
+
+@contextmanager
 def refusals(model: ModelProto) -> Iterator[None]:
     """Turn what ONNX Runtime raises for a model that it cannot load or run into a UserError."""
     try:

@@ -27,6 +27,7 @@ from augcli.errors import UnreadableImage, UserError
 
 if TYPE_CHECKING:
     from augcli.dataset.listing import Listing
+    from augcli.saliency.settings import ModelSettings
 
 _SHOWN_NODES = 6
 
@@ -56,11 +57,18 @@ def inspect_model(
     from augcli.image.opencv import require_opencv
 
     require_opencv()
+    from augcli.autodiff.child import in_child
+
+    values, unknown = in_child(_look_at, model, read_settings(pixels, head=head), head)
+    shown.result(values, "\n".join(_page(values, unknown)))
+
+
+def _look_at(model: Path, options: ModelSettings, head: str | None) -> tuple[dict[str, Any], str]:
+    """All that inspect shows, and why the preprocessing is not known where it is not."""
     from augcli.autodiff.inspect import inspect
     from augcli.saliency.graphs import declared
     from augcli.saliency.settings import preprocessing_of, settings_of
 
-    options = read_settings(pixels, head=head)
     said = declared(model, head)
     settings = options.over(settings_of(model, said.metadata))
     size = settings.size or said.size or (224, 224)
@@ -92,7 +100,7 @@ def inspect_model(
         "missing_rules": facts.missing,
         **_cost(model, size, settings.head, facts.missing),
     }
-    shown.result(values, "\n".join(_page(values, unknown)))
+    return values, unknown
 
 
 def _size_from(given: tuple[int, int] | None, declared: tuple[int, int] | None) -> str:

@@ -23,11 +23,13 @@ import numpy.typing as npt
 import onnx
 import PIL
 
+from augcli.autodiff.child import in_child
 from augcli.errors import UserError
 from augcli.ort import onnxruntime
 from augcli.saliency.cache import Cache, Levels, content_key, require_writable
 from augcli.saliency.graphs import (
     METHODS,
+    Declared,
     SaliencyGraph,
     declared,
     model_digest,
@@ -36,7 +38,12 @@ from augcli.saliency.graphs import (
 from augcli.saliency.preprocess import low_resolution, on_image, resized
 from augcli.saliency.runner import runner_of
 from augcli.saliency.server import ask
-from augcli.saliency.sessions import resolve_device
+from augcli.saliency.sessions import (
+    example_inputs,
+    open_session,
+    refusals,
+    resolve_device,
+)
 from augcli.saliency.settings import ModelSettings, preprocessing_of, settings_of
 from augcli.saliency.spec import ClassifierSpec
 
@@ -78,11 +85,11 @@ def build_spec(
             raise UserError(f"A classifier has no saliency '{method}'; choose {_listed(METHODS)}.")
     if cache is not None:
         require_writable(cache)
-    said = declared(model)
+    said, digest = in_child(_described, model)
     settings = options.over(settings_of(model, said.metadata))
     spec = ClassifierSpec(
         model=str(model.resolve()),
-        digest=model_digest(model),
+        digest=digest,
         preprocessing=preprocessing_of(settings, model, declared=said.size, raw=said.raw),
         outputs=0,
         class_map=None if predicted else (),
@@ -90,7 +97,7 @@ def build_spec(
         layer=settings.layer,
         cache=None if cache is None else str(cache),
     )
-    graphs = [_graph(spec, method, size) for method, size in wanted]
+    graphs = in_child(_graphs, model, spec, wanted)
     spec = replace(spec, outputs=graphs[0].classes)
     if not predicted:
         names = settings.classes if class_list is None else _read_class_list(class_list)
@@ -225,9 +232,25 @@ def _weights(spec: ClassifierSpec, detector: str, label: Label) -> Float32 | Non
     return weights
 
 
-def _graph(spec: ClassifierSpec, method: str, size: int | None) -> SaliencyGraph:
+def _described(model: Path) -> tuple[Declared, str]:
+    return declared(model), model_digest(model)
+
+
+def _graphs(
+    model: Path, spec: ClassifierSpec, wanted: Sequence[tuple[str, int | None]]
+) -> list[SaliencyGraph]:
+    """The graphs, each of which has run once."""
+    graphs = [_graph(model, spec, method, size) for method, size in wanted]
+    for graph in graphs:
+        session = open_session(graph.data, "cpu")
+        with refusals("run the classifier"):
+            session.run(None, example_inputs(session))
+    return graphs
+
+
+def _graph(model: Path, spec: ClassifierSpec, method: str, size: int | None) -> SaliencyGraph:
     return saliency_graph(
-        Path(spec.model),
+        model,
         method,
         low_resolution(spec.preprocessing.size, size),
         target=spec.target if METHODS[method].labelled else "predicted",
