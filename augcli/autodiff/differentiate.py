@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -180,7 +181,24 @@ def _finished(graph: Graph, inputs: dict[str, Value], outputs: dict[str, Value])
         graph.rename(end, name)
     graph.prune(outputs)
     infos = [[_info(n, v) for n, v in table.items()] for table in (inputs, outputs)]
-    return fold(graph.model(*infos))
+    model = graph.model(*infos)
+    model.graph.value_info.extend(_lost_shapes(graph, outputs))
+    return fold(model)
+
+
+def _lost_shapes(graph: Graph, outputs: dict[str, Value]) -> Iterator[ValueInfoProto]:
+    """The shapes with a batch that ONNX Runtime cannot infer, nor for all that follows.
+
+    Tensors of unknown shapes do not share memory, and the search for one that does takes a time
+    that grows with the square of their number.
+    """
+    for node in graph.nodes:
+        name = node.output[0]
+        shape = graph.shapes.get(name, ())
+        if node.op_type in ("Reshape", "Expand") and name not in outputs:
+            batches = [d for d in shape if not isinstance(d, int)]
+            if batches and all(d == (1, 0) for d in batches) and graph.dtypes[name] is np.float32:
+                yield _info(name, graph.value(name))
 
 
 def _info(name: str, value: Value) -> ValueInfoProto:

@@ -65,6 +65,8 @@ def load(model: ModelProto | Path | str) -> ModelProto:
     nodes = in_order(loaded.graph.node)
     del loaded.graph.node[:]
     loaded.graph.node.extend(nodes)
+    _name_graphs(loaded.graph)
+    _refuse_unknown_types(loaded.graph, name)
     try:
         _tidy(loaded)
         _check(loaded)
@@ -77,6 +79,24 @@ def load(model: ModelProto | Path | str) -> ModelProto:
     except _REFUSALS as error:
         raise UserError(f"{name} is not valid: {_first_line(error)}") from error
     return loaded
+
+
+def _name_graphs(graph: GraphProto) -> None:
+    """Name what has no name, which only the checker asks for."""
+    graph.name = graph.name or "graph"
+    for node in graph.node:
+        for body in subgraphs(node):
+            _name_graphs(body)
+
+
+def _refuse_unknown_types(graph: GraphProto, name: str) -> None:
+    known = set(TensorProto.DataType.values())
+    for info in (*graph.input, *graph.output):
+        if (kind := info.type.tensor_type.elem_type) not in known:
+            raise UserError(
+                f"{name} is not valid: {info.name!r} has elements of type {kind}, which ONNX does"
+                " not have."
+            )
 
 
 def files_of(model: Path | str) -> list[Path]:
