@@ -10,9 +10,9 @@ from typing import Any
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from augcli.autodiff.batch import forward
-from augcli.autodiff.graph import Graph, Shape, printed
+from augcli.autodiff.graph import Graph, printed
 from augcli.autodiff.heads import FLOATS, logits_of
-from augcli.autodiff.images import Layout, declared_image, image_shape
+from augcli.autodiff.images import Layout, channel_axis, declared_image, image_shape
 from augcli.autodiff.load import load
 from augcli.autodiff.nodes import names_read
 from augcli.autodiff.normalise import normalise
@@ -94,7 +94,7 @@ def inspect(
     heads = [Tensor(output or floats[0], "float", printed(logits.dims))]
     others = (name for name in floats if name != heads[0].name)
     features = []
-    for name in _features(graph, nodes, active, image):
+    for name in _features(graph, nodes, active, image, size):
         original = name if name in named else also.get(name)
         if original is not None and original in named:
             features.append(Tensor(original, "float", printed(graph.shapes[name])))
@@ -131,14 +131,23 @@ def _head(loaded: ModelProto, name: str, size: tuple[int, int]) -> Tensor | None
     return Tensor(name, "float", printed(logits.dims))
 
 
-def _features(graph: Graph, nodes: list[NodeProto], active: set[str], image: str) -> list[str]:
-    """For each resolution the last tensor that all that follows depends on alone."""
+def _features(
+    graph: Graph, nodes: list[NodeProto], active: set[str], image: str, size: tuple[int, int]
+) -> list[str]:
+    """For each resolution the last tensor that all that follows depends on alone, of more than one
+    cell in height and in width."""
     last_read = {name: i for i, node in enumerate(nodes) for name in names_read(node) & active}
     live = {image}
-    found: dict[Shape, str] = {}
+    found: dict[tuple[int, ...], str] = {}
     for i, node in enumerate(nodes):
         live = {name for name in live.union(node.output) if last_read.get(name, -1) > i}
         shape = graph.shapes.get(next(iter(live), ""), ())
-        if len(live) == 1 and image not in live and len(shape) == 4 and shape[2:] != (1, 1):
-            found[shape[2:]] = next(iter(live))
+        if len(live) != 1 or image in live or len(shape) != 4:
+            continue
+        sides = tuple(side for side in shape[1:] if isinstance(side, int))
+        if len(sides) != 3 or 0 in sides:
+            continue
+        cells = sides[1:] if channel_axis(sides, size) == 0 else sides[:2]
+        if min(cells) > 1:
+            found[cells] = next(iter(live))
     return list(found.values())

@@ -147,6 +147,8 @@ def _parsed(path: Path) -> ModelProto:
         model.ParseFromString(read_bytes(path, _LARGEST))
     except OSError as error:
         raise UserError(f"Cannot read the model {path}: {error.strerror or error}.") from error
+    except UserError as error:
+        raise UserError(f"Cannot read the model: {error}") from error
     except (DecodeError, ValueError) as error:
         raise UserError(f"The model {path} is not an ONNX file: {_first_line(error)}") from error
     check_nesting(model)

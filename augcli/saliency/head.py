@@ -20,7 +20,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from augcli.errors import UserError
 from augcli.saliency.classifier import build_spec
-from augcli.saliency.gradcam import channel_axis
+from augcli.autodiff.images import channel_axis
 from augcli.saliency.preprocess import Preprocessing, resized
 from augcli.saliency.runner import runner_of
 from augcli.saliency.settings import METADATA, ModelSettings
