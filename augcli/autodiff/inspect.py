@@ -93,11 +93,19 @@ def inspect(
 
     heads = [Tensor(output or floats[0], "float", printed(logits.dims))]
     others = (name for name in floats if name != heads[0].name)
+    found = _features(graph, nodes, active, image, size)
+    if any(name not in named and also.get(name) not in named for name in found):
+        again = normalise(load(model), output)
+        written, _ = forward(again, image_shape(again, size)[0], transposed=False)
+        reached = differentiable(written, image)
+        found = _features(written, path(written, reached, image, head), reached, image, size)
+    else:
+        written = graph
     features = []
-    for name in _features(graph, nodes, active, image, size):
+    for name in found:
         original = name if name in named else also.get(name)
         if original is not None and original in named:
-            features.append(Tensor(original, "float", printed(graph.shapes[name])))
+            features.append(Tensor(original, "float", printed(written.shapes[name])))
     return Inspection(
         layout=layout,
         size=(height, width) if height and width else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,13 @@ from onnx import ModelProto
 from augcli.errors import UserError
 
 
-def session(model: ModelProto, *, save: Path | None = None) -> Any:
+def session(
+    model: ModelProto, *, save: Path | None = None, without: Sequence[str] = ()
+) -> Any:
     """A silent CPU session on one thread.
 
-    With `save`, basic optimisations run and the optimised model is written there; else none run.
+    With `save`, basic optimisations but those named in `without` run and the optimised model is
+    written there; else none run.
     Raises UserError if ONNX Runtime refuses the model.
     """
     from augcli.ort import onnxruntime
@@ -34,7 +37,12 @@ def session(model: ModelProto, *, save: Path | None = None) -> Any:
     except (EncodeError, ValueError) as error:
         raise UserError("The model is larger than the 2 GB that an ONNX file can be.") from error
     with refusals(model):
-        return onnxruntime.InferenceSession(serialised, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            serialised,
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=list(without) or None,
+        )
 
 
 @contextmanager
