@@ -16,7 +16,7 @@ import augcli
 from augcli.autodiff.batch import forward
 from augcli.autodiff.fold import fold
 from augcli.autodiff.graph import Graph, Value, printed
-from augcli.autodiff.heads import logits_of
+from augcli.autodiff.heads import binary_logit, logits_of
 from augcli.autodiff.images import Layout, image_shape
 from augcli.autodiff.load import files_of, load
 from augcli.autodiff.normalise import normalise
@@ -65,9 +65,9 @@ def differentiate(
     """Differentiate an image classifier with respect to its input or one of its tensors.
 
     For image n the backward pass starts from one logit (`target` "label": that of label[n];
-    "predicted": the largest) or a mixture of them ("weights": the sum over classes c of
-    weights[n, c] * logit[n, c]). If the model ends in Softmax or LogSoftmax, logits are what goes
-    into it. A label outside 0..classes-1 gives a gradient of zeros.
+    "predicted": the largest, or the only one, negative where it is below 0) or a mixture of them ("weights": the sum over classes c of
+    weights[n, c] * logit[n, c]). If the model ends in Softmax, LogSoftmax or a Sigmoid of one
+    value, logits are what goes into it. A label outside 0..classes-1 gives a gradient of zeros.
 
     `result` "gradient" is the plain derivative, of the shape of the tensor; "saliency" is its
     absolute value, maximum over channels, (N, height, width) (Simonyan et al., ICLR Workshop 2014,
@@ -107,6 +107,7 @@ def differentiate(
     shape, layout = image_shape(prepared, size)
     graph, batch = forward(prepared, shape, batch)
 
+    raw = binary_logit(graph, raw)
     logits = logits_of(graph, raw)
     seed, fed = _seed(graph, logits, target)
     gradient = reverse(graph, raw, reshape(seed, graph.value(raw)), wrt or image)
@@ -152,6 +153,8 @@ def _seed(graph: Graph, logits: Value, target: Target) -> tuple[Value, dict[str,
     if target == "weights":
         weights = graph.input("weights", logits.dims, np.float32)
         return weights, {"weights": weights}
+    if target == "predicted" and classes == 1:
+        return 2.0 * cast(logits > 0.0, np.float32) - 1.0, {}
     if target == "predicted":
         chosen, fed = argmax(logits, 1), {}
     else:

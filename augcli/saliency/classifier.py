@@ -36,14 +36,9 @@ from augcli.saliency.graphs import (
     saliency_graph,
 )
 from augcli.saliency.preprocess import low_resolution, on_image, resized
-from augcli.saliency.runner import runner_of
+from augcli.saliency.runner import Runner, runner_of
 from augcli.saliency.server import ask
-from augcli.saliency.sessions import (
-    example_inputs,
-    open_session,
-    refusals,
-    resolve_device,
-)
+from augcli.saliency.sessions import resolve_device
 from augcli.saliency.settings import ModelSettings, preprocessing_of, settings_of
 from augcli.saliency.spec import ClassifierSpec
 
@@ -74,8 +69,8 @@ def build_spec(
     classes: the data set's, in the order of its ids. detections: the methods that will be asked
     for, at least one, each with the shorter side of its input or None. options beat what stands
     beside the model and in it. class_list: a file that names the model's outputs, one a line.
-    predicted: ask for the classifier's own prediction, not for the label. warn is called at most
-    once, if `device` "auto" means the CPU.
+    predicted: ask for the classifier's own prediction, not for the label. warn is called where
+    `device` "auto" means the CPU, and where the maps of all images will be flat.
 
     Raises UserError for whatever does not fit.
     """
@@ -97,7 +92,12 @@ def build_spec(
         layer=settings.layer,
         cache=None if cache is None else str(cache),
     )
-    graphs = in_child(_graphs, model, spec, wanted)
+    graphs, flat = in_child(_graphs, model, spec, wanted)
+    if flat:
+        warn(
+            f"the maps of all images are flat: the {_listed(flat)} of {model} is not a number;"
+            " regions are drawn as without saliency"
+        )
     spec = replace(spec, outputs=graphs[0].classes)
     if not predicted:
         names = settings.classes if class_list is None else _read_class_list(class_list)
@@ -115,8 +115,11 @@ def map_classes(
 ) -> tuple[int, ...]:
     """The output that stands for each class: by name where outputs have `names`, else by order.
 
+    One output serves two classes: it stands for the second, and its negative, -1, for the first.
     `where` says where the names stand. Raises UserError where a class has no output of its own.
     """
+    if outputs == 1 and len(names or classes) == 2:
+        return tuple(place - 1 for place in map_classes(classes, 2, names, where))
     if names is None:
         if len(classes) == outputs:
             return tuple(range(outputs))
@@ -228,7 +231,8 @@ def _weights(spec: ClassifierSpec, detector: str, label: Label) -> Float32 | Non
         return None
     weights = np.zeros(spec.outputs, np.float32)
     for class_id, weight in zip(*label, strict=True):
-        weights[spec.class_map[class_id]] += weight
+        place = spec.class_map[class_id]
+        weights[max(place, 0)] += weight if place >= 0 else -weight
     return weights
 
 
@@ -238,14 +242,19 @@ def _described(model: Path) -> tuple[Declared, str]:
 
 def _graphs(
     model: Path, spec: ClassifierSpec, wanted: Sequence[tuple[str, int | None]]
-) -> list[SaliencyGraph]:
-    """The graphs, each of which has run once."""
-    graphs = [_graph(model, spec, method, size) for method, size in wanted]
-    for graph in graphs:
-        session = open_session(graph.data, "cpu")
-        with refusals("run the classifier"):
-            session.run(None, example_inputs(session))
-    return graphs
+) -> tuple[list[SaliencyGraph], list[str]]:
+    """The graphs, each of which has run on an image of noise, and the methods whose map of that
+    holds no number at all."""
+    graphs, flat = [], []
+    for method, size in wanted:
+        graph = _graph(model, spec, method, size)
+        runner = Runner(graph, method, spec.preprocessing, "cpu", 1)
+        noise = np.random.default_rng(0).integers(0, 256, (*graph.size, 3), np.uint8)
+        found = runner.maps([noise], np.ones((1, graph.classes), np.float32))
+        if not np.isfinite(found).any():
+            flat.append(method)
+        graphs.append(graph)
+    return graphs, list(dict.fromkeys(flat))
 
 
 def _graph(model: Path, spec: ClassifierSpec, method: str, size: int | None) -> SaliencyGraph:
