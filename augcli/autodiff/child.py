@@ -34,7 +34,7 @@ T = TypeVar("T")
 def in_child(
     work: Callable[P, T], model: Path, *arguments: Any, seconds: float = SECONDS, **named: Any
 ) -> T:
-    """What `work(model, ...)` returns, from a process of its own; results and arguments are pickled.
+    """What `work(model, ...)` returns, from a process of its own; both are pickled.
 
     Raises UserError where `work` does, and where it fails in any other way or needs more than
     `seconds` or `MEMORY`: a sentence that names the model.

@@ -65,8 +65,8 @@ def differentiate(
     """Differentiate an image classifier with respect to its input or one of its tensors.
 
     For image n the backward pass starts from one logit (`target` "label": that of label[n];
-    "predicted": the largest, or the only one, negative where it is below 0) or a mixture of them ("weights": the sum over classes c of
-    weights[n, c] * logit[n, c]). If the model ends in Softmax, LogSoftmax or a Sigmoid of one
+    "predicted": the largest, or of the only one its absolute value) or a mixture of them
+    ("weights": the sum over classes c of weights[n, c] * logit[n, c]). If the model ends in Softmax, LogSoftmax or a Sigmoid of one
     value, logits are what goes into it. A label outside 0..classes-1 gives a gradient of zeros.
 
     `result` "gradient" is the plain derivative, of the shape of the tensor; "saliency" is its

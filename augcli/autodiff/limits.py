@@ -84,7 +84,9 @@ def _check_nodes(nodes: Iterable[NodeProto], outer: dict[str, TensorProto]) -> N
         if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
             if math.prod(node.attribute[0].t.dims) <= 64:
                 known[node.output[0]] = node.attribute[0].t
-        elif node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value_int":
+        elif (
+            node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value_int"
+        ):
             known[node.output[0]] = _tensor(node.attribute[0].i)
         given = [_numbers(known.get(name)) for name in node.input]
         if node.op_type == "Loop" and given and given[0] and given[0][0] > TURNS:

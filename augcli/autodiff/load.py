@@ -190,7 +190,9 @@ def _bound_weights(tensor: TensorProto, file: Path, name: str) -> None:
         bits = 8 * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
     needed = (math.prod(tensor.dims) * bits + 7) // 8
     if start < 0 or length not in (0, needed) or start + needed > size:
-        raise UserError(f"{name} needs {needed} bytes for {tensor.name!r}, which {file} does not have.")
+        raise UserError(
+            f"{name} needs {needed} bytes for {tensor.name!r}, which {file} does not have."
+        )
     if length == 0:
         tensor.external_data.add(key="length", value=str(needed))
 

@@ -14,9 +14,7 @@ from onnx import ModelProto
 from augcli.errors import UserError
 
 
-def session(
-    model: ModelProto, *, save: Path | None = None, without: Sequence[str] = ()
-) -> Any:
+def session(model: ModelProto, *, save: Path | None = None, without: Sequence[str] = ()) -> Any:
     """A silent CPU session on one thread.
 
     With `save`, basic optimisations but those named in `without` run and the optimised model is

@@ -22,6 +22,7 @@ from augcli.cli.options import (
     read_source,
 )
 from augcli.cli.output import Output
+from augcli.cli.output_file import check_file, write_file
 from augcli.cli.progress import Progress, progress_bar
 from augcli.errors import UnreadableImage, UserError
 
@@ -202,10 +203,11 @@ def fit_head(
     With it, --saliency gradient runs only what lies before the tensor.
     """
     shown = Output(json, quiet)
+    check_file("--output", output, source)
     if output.exists() and not overwrite:
         raise UserError(f"{output} exists; give --overwrite or another --output.")
-    if not output.absolute().parent.is_dir():
-        raise UserError(f"There is no folder {output.absolute().parent} for --output {output}.")
+    from augcli.autodiff.child import in_child
+    from augcli.autodiff.load import files_of
     from augcli.image.opencv import require_opencv
 
     require_opencv()
@@ -213,22 +215,23 @@ def fit_head(
     from augcli.run.local import available_cpus
     from augcli.saliency.head import add_head
 
+    check_file("--output", output, source, in_child(files_of, model))
     listing = read_source(source, reading.labels_from)
     options = read_settings(pixels, layer=at)
     with decoders_silent(), progress_bar(progress, quiet=quiet) as bar:
         bar.start(len(listing))
-        fitted = add_head(
+        fitted, data = add_head(
             model,
             listing.classes,
             listing.class_of.astype("int64"),
             _loader(listing, reading.max_pixels, parse_colour(reading.background), shown),
             at=at,
             name=name,
-            output=output,
             options=options,
             threads=available_cpus(),
             on_image=lambda: bar.update(1),
         )
+    write_file("--output", output, data)
     accuracy = "unknown" if fitted.accuracy is None else f"{fitted.accuracy:.3f}"
     shown.result(
         {"model": str(output), "head": name, **asdict(fitted)},

@@ -28,6 +28,7 @@ from augcli.cli.options import (
     read_source,
 )
 from augcli.cli.output import Output, draw_picture
+from augcli.cli.output_file import check_file, write_file
 from augcli.errors import UserError
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -68,6 +69,7 @@ def preview(
     shown = Output(json, quiet)
     if to.suffix.lower() not in _SUFFIXES:
         raise UserError(f"--to {to} is no PNG, JPEG or WebP file; name it like preview.png.")
+    check_file("--to", to, source)
     pipelines = every_pipeline(chosen) if all_recipes else [read_pipeline(chosen)]
     listing = read_source(source, reading.labels_from)
     for pipeline in pipelines:
@@ -99,10 +101,7 @@ def preview(
     with decoders_silent():
         sheet = preview_recipes(runs, examples) if all_recipes else draw_preview(runs[0], examples)
     data = cv2.imencode(to.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes()
-    try:
-        to.write_bytes(data)
-    except OSError as error:
-        raise UserError(f"--to {to} cannot be written: {error.strerror}.") from error
+    write_file("--to", to, data)
     if show:
         draw_picture(sheet)
     values = {"file": str(to), "width": sheet.shape[1], "height": sheet.shape[0]}
