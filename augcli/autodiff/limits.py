@@ -1,5 +1,5 @@
-"""What a model file may ask for: how much its functions expand to, how often a loop turns, how large
-its constants are. All is counted before anything of that size is made."""
+"""What a model file may ask for: how much its functions expand to, how often a loop turns, how
+large its constants are. All is counted before anything of that size is made."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from augcli.errors import UserError
 NODES = 100_000  # after functions are expanded
 TURNS = 100_000  # of a loop whose number of turns stands in the model
 ELEMENTS = 1 << 28  # of a tensor that is computed from constants: 1 GiB of floats
+_SMALL = 64  # elements of a constant that is looked at
 _DEPTH = 100  # of functions and of graphs inside of nodes
 
 
@@ -74,25 +75,21 @@ def check_tensor(tensor: TensorProto) -> None:
 def check_constants(model: ModelProto) -> None:
     """Raise UserError where a loop turns more than `TURNS` times by a constant, or a node makes a
     tensor of more than `ELEMENTS` elements of constants."""
-    known = {t.name: t for t in model.graph.initializer if math.prod(t.dims) <= 64}
+    known = {t.name: t for t in model.graph.initializer if math.prod(t.dims) <= _SMALL}
     _check_nodes(model.graph.node, known)
 
 
 def _check_nodes(nodes: Iterable[NodeProto], outer: dict[str, TensorProto]) -> None:
     known = dict(outer)
     for node in nodes:
-        if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
-            if math.prod(node.attribute[0].t.dims) <= 64:
-                known[node.output[0]] = node.attribute[0].t
-        elif (
-            node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value_int"
-        ):
-            known[node.output[0]] = _tensor(node.attribute[0].i)
+        tensor = _constant(node)
+        if tensor is not None and math.prod(tensor.dims) <= _SMALL:
+            known[node.output[0]] = tensor
         given = [_numbers(known.get(name)) for name in node.input]
         if node.op_type == "Loop" and given and given[0] and given[0][0] > TURNS:
             raise UserError(
-                f"The model's loop {node.name or node.output[0]!r} turns {int(given[0][0]):,} times;"
-                f" {TURNS:,} is the limit."
+                f"The model's loop {node.name or node.output[0]!r} turns {int(given[0][0]):,}"
+                f" times; {TURNS:,} is the limit."
             )
         if (count := _elements(node, given, known)) > ELEMENTS:
             raise UserError(
@@ -100,7 +97,7 @@ def _check_nodes(nodes: Iterable[NodeProto], outer: dict[str, TensorProto]) -> N
                 f" {count:,} elements; {ELEMENTS:,} is the limit."
             )
         for body in subgraphs(node):
-            inner = {t.name: t for t in body.initializer if math.prod(t.dims) <= 64}
+            inner = {t.name: t for t in body.initializer if math.prod(t.dims) <= _SMALL}
             _check_nodes(body.node, known | inner)
 
 
@@ -129,8 +126,17 @@ def _product(dims: Iterable[float]) -> int:
     return math.prod(max(int(d), 1) for d in dims)
 
 
-def _tensor(value: int) -> TensorProto:
-    return TensorProto(data_type=TensorProto.INT64, int64_data=[value])
+def _constant(node: NodeProto) -> TensorProto | None:
+    if node.op_type != "Constant" or not node.attribute or not node.output:
+        return None
+    attribute = node.attribute[0]
+    if attribute.name == "value":
+        return attribute.t
+    numbers = {"value_int": [attribute.i], "value_ints": attribute.ints}.get(attribute.name)
+    if numbers is None:
+        return None
+    dims = [] if attribute.name == "value_int" else [len(numbers)]
+    return TensorProto(data_type=TensorProto.INT64, dims=dims, int64_data=numbers)
 
 
 def _numbers(tensor: TensorProto | None) -> list[float] | None:
