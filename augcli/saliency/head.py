@@ -61,8 +61,8 @@ def add_head(
     threads: int = 1,
     on_image: Callable[[], None] = lambda: None,
 ) -> tuple[Fitted, bytes]:
-    """What was fitted, and the file of a model that has one more output, `name`: logits of `classes`
-    from tensor `at`, average pooled. It has been checked.
+    """What was fitted, and a file of the model, checked, with one more output, `name`: logits of
+    `classes` from tensor `at`, average pooled.
 
     labels: the class of each image (N,). load(i): image i as uint8 RGB (H, W, 3), None where there
     is none; it is called from several threads. Raises UserError for whatever does not fit.
