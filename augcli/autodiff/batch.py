@@ -22,34 +22,34 @@ ImageShape = tuple[int, int, int]
 
 
 def forward(
-    model: ModelProto, image: ImageShape, batch: int | None = None
+    model: ModelProto, image: ImageShape, batch: int | None = None, *, transposed: bool = True
 ) -> tuple[Graph, int | None]:
     """The folded, probed forward graph of a normalised model for images of one shape, and its
     batch.
 
     The batch is None where the model takes any number of images and treats each for itself; else it
-    is the one that the model was exported with. `batch` fixes it. Raises UserError if the model
-    cannot run on such images.
+    is the one that the model was exported with. `batch` fixes it. `transposed` as in `fold`. Raises
+    UserError if the model cannot run on such images.
     """
     declared = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value
-    if batch is None and (graph := _of_any_batch(model, image)) is not None:
+    if batch is None and (graph := _of_any_batch(model, image, transposed)) is not None:
         return graph, None
     fixed = batch or declared or 1
     set_input_shape(model, (fixed, *image))
-    folded, graph, (logits,) = _probed(model, (fixed,))
+    folded, graph, (logits,) = _probed(model, (fixed,), transposed)
     if batch is not None:
         return graph, batch
-    free = _of_any_batch(_freed(folded, graph, fixed), image, expected=logits)
+    free = _of_any_batch(_freed(folded, graph, fixed), image, transposed, expected=logits)
     return (graph, fixed) if free is None else (free, None)
 
 
 def _of_any_batch(
-    model: ModelProto, image: ImageShape, expected: Logits | None = None
+    model: ModelProto, image: ImageShape, transposed: bool, expected: Logits | None = None
 ) -> Graph | None:
     """The graph with a symbolic batch, or None if images' logits depend on each other."""
     set_input_shape(model, ("batch", *image))
     try:
-        _, graph, (few, more) = _probed(model, _BATCHES)
+        _, graph, (few, more) = _probed(model, _BATCHES, transposed)
     except UserError:
         return None
     shape = graph.value(model.graph.output[0].name).shape or ()
@@ -58,7 +58,9 @@ def _of_any_batch(
     return graph if expected is None or _agree(expected, more) else None
 
 
-def _probed(model: ModelProto, batches: Sequence[int]) -> tuple[ModelProto, Graph, list[Logits]]:
+def _probed(
+    model: ModelProto, batches: Sequence[int], transposed: bool
+) -> tuple[ModelProto, Graph, list[Logits]]:
     """The folded model, its probed graph, and the logits of each run.
 
     A branch whose condition is found to depend on shapes alone, as exporters write for squeezes and
@@ -67,7 +69,7 @@ def _probed(model: ModelProto, batches: Sequence[int]) -> tuple[ModelProto, Grap
     ends = [*model.graph.input], [*model.graph.output]
     left: set[str] = set()
     while True:
-        folded = fold(model)
+        folded = fold(model, transposed=transposed)
         copy = ModelProto()
         copy.CopyFrom(folded)
         graph, logits = probe(copy, batches)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,12 +16,13 @@ import augcli
 from augcli.autodiff.batch import forward
 from augcli.autodiff.fold import fold
 from augcli.autodiff.graph import Graph, Value, printed
-from augcli.autodiff.heads import logits_of
+from augcli.autodiff.heads import binary_logit, logits_of
 from augcli.autodiff.images import Layout, image_shape
 from augcli.autodiff.load import files_of, load
 from augcli.autodiff.normalise import normalise
 from augcli.autodiff.ops import argmax, cast, equal, fixed, max_over, reshape
 from augcli.autodiff.reverse import reverse
+from augcli.autodiff.runtime import understood
 from augcli.errors import UserError
 
 Target = Literal["label", "weights", "predicted"]
@@ -49,6 +51,7 @@ class Differentiated:
     classes: int
 
 
+@understood()
 def differentiate(
     model: ModelProto | Path | str,
     *,
@@ -62,9 +65,9 @@ def differentiate(
     """Differentiate an image classifier with respect to its input or one of its tensors.
 
     For image n the backward pass starts from one logit (`target` "label": that of label[n];
-    "predicted": the largest) or a mixture of them ("weights": the sum over classes c of
-    weights[n, c] * logit[n, c]). If the model ends in Softmax or LogSoftmax, logits are what goes
-    into it. A label outside 0..classes-1 gives a gradient of zeros.
+    "predicted": the largest, or of the only one its absolute value) or a mixture of them
+    ("weights": the sum over classes c of weights[n, c] * logit[n, c]). If the model ends in Softmax, LogSoftmax or a Sigmoid of one
+    value, logits are what goes into it. A label outside 0..classes-1 gives a gradient of zeros.
 
     `result` "gradient" is the plain derivative, of the shape of the tensor; "saliency" is its
     absolute value, maximum over channels, (N, height, width) (Simonyan et al., ICLR Workshop 2014,
@@ -104,6 +107,7 @@ def differentiate(
     shape, layout = image_shape(prepared, size)
     graph, batch = forward(prepared, shape, batch)
 
+    raw = binary_logit(graph, raw)
     logits = logits_of(graph, raw)
     seed, fed = _seed(graph, logits, target)
     gradient = reverse(graph, raw, reshape(seed, graph.value(raw)), wrt or image)
@@ -133,7 +137,7 @@ def cache_key(model: Path | str, **options: object) -> str:
     It changes with the bytes of the model and of the weights beside it, the options, and the
     versions of augcli, onnx and ONNX Runtime. Raises UserError if the model cannot be read.
     """
-    import onnxruntime
+    from augcli.ort import onnxruntime
 
     versions = (augcli.__version__, onnx.__version__, onnxruntime.__version__)
     digest = hashlib.sha256(repr((versions, sorted(options.items()))).encode())
@@ -149,6 +153,8 @@ def _seed(graph: Graph, logits: Value, target: Target) -> tuple[Value, dict[str,
     if target == "weights":
         weights = graph.input("weights", logits.dims, np.float32)
         return weights, {"weights": weights}
+    if target == "predicted" and classes == 1:
+        return 2.0 * cast(logits > 0.0, np.float32) - 1.0, {}
     if target == "predicted":
         chosen, fed = argmax(logits, 1), {}
     else:
@@ -178,7 +184,24 @@ def _finished(graph: Graph, inputs: dict[str, Value], outputs: dict[str, Value])
         graph.rename(end, name)
     graph.prune(outputs)
     infos = [[_info(n, v) for n, v in table.items()] for table in (inputs, outputs)]
-    return fold(graph.model(*infos))
+    model = graph.model(*infos)
+    model.graph.value_info.extend(_lost_shapes(graph, outputs))
+    return fold(model)
+
+
+def _lost_shapes(graph: Graph, outputs: dict[str, Value]) -> Iterator[ValueInfoProto]:
+    """The shapes with a batch that ONNX Runtime cannot infer, nor for all that follows.
+
+    Tensors of unknown shapes do not share memory, and the search for one that does takes a time
+    that grows with the square of their number.
+    """
+    for node in graph.nodes:
+        name = node.output[0]
+        shape = graph.shapes.get(name, ())
+        if node.op_type in ("Reshape", "Expand") and name not in outputs:
+            batches = [d for d in shape if not isinstance(d, int)]
+            if batches and all(d == (1, 0) for d in batches) and graph.dtypes[name] is np.float32:
+                yield _info(name, graph.value(name))
 
 
 def _info(name: str, value: Value) -> ValueInfoProto:

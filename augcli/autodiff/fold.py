@@ -14,14 +14,15 @@ from augcli.autodiff.nodes import names_read, tidy
 from augcli.autodiff.runtime import refusals, session
 
 
-def fold(model: ModelProto) -> ModelProto:
+def fold(model: ModelProto, *, transposed: bool = True) -> ModelProto:
     """The model with constants folded, batch normalisation fused into convolutions, no-ops gone.
 
+    transposed: move transpositions to where they cancel, which renames the tensors between them.
     Raises UserError if ONNX Runtime refuses the model.
     """
     with tempfile.TemporaryDirectory(prefix="augcli-") as folder:
         path = Path(folder) / "folded.onnx"
-        session(model, save=path)
+        session(model, save=path, without=() if transposed else ("TransposeOptimizer",))
         folded = onnx.load_model(path)
     tidy(folded)
     return folded

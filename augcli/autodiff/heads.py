@@ -57,6 +57,21 @@ def logits_behind(graph: Graph, output: str) -> str:
     return logits
 
 
+def binary_logit(graph: Graph, output: str) -> str:
+    """The tensor behind a final Sigmoid of one value an image, the logit of a binary classifier;
+    else the output itself."""
+    makers = {name: node for node in graph.nodes for name in node.output}
+    wide = [d for d in (graph.shapes.get(output) or ())[1:] if d != 1]
+    name = output
+    while not wide and (node := makers.get(name)) is not None and is_standard(node) and node.input:
+        name = node.input[0]
+        if node.op_type == "Sigmoid":
+            return name
+        if node.op_type not in _VIEWS:
+            break
+    return output
+
+
 def _computed_term(graph: Graph, makers: dict[str, NodeProto], node: NodeProto) -> int | None:
     """Which input of an Add is computed, if the other one is a constant, perhaps quantised."""
 

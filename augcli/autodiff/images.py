@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from onnx import ModelProto
@@ -53,3 +54,15 @@ def declared_image(model: ModelProto) -> tuple[Layout, ImageShape]:
     if moved or (second not in _CHANNELS and last in _CHANNELS):
         return "NHWC", (second, third, last)
     return "NCHW", (third, last, second)
+
+
+def channel_axis(shape: tuple[int, ...], size: tuple[int, int]) -> int:
+    """Which of a feature map's three axes holds channels, 0 or 2.
+
+    The other two have the proportions of the image, whose size is `size`; 0 where nothing tells.
+    """
+    rows, middle, columns = shape
+    wanted = math.log(size[0] / size[1])
+    first = abs(math.log(middle / columns) - wanted)
+    last = abs(math.log(rows / middle) - wanted)
+    return 0 if first <= last else 2

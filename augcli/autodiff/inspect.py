@@ -10,14 +10,15 @@ from typing import Any
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from augcli.autodiff.batch import forward
-from augcli.autodiff.graph import Graph, Shape, printed
+from augcli.autodiff.graph import Graph, printed
 from augcli.autodiff.heads import FLOATS, logits_of
-from augcli.autodiff.images import Layout, declared_image, image_shape
+from augcli.autodiff.images import Layout, channel_axis, declared_image, image_shape
 from augcli.autodiff.load import load
 from augcli.autodiff.nodes import names_read
 from augcli.autodiff.normalise import normalise
 from augcli.autodiff.ops import fixed
 from augcli.autodiff.reverse import differentiable, missing_rules, operator, path
+from augcli.autodiff.runtime import understood
 from augcli.errors import UserError
 
 
@@ -56,6 +57,7 @@ class Inspection:
     missing: dict[str, list[str]]
 
 
+@understood()
 def inspect(
     model: ModelProto | Path | str,
     *,
@@ -91,11 +93,19 @@ def inspect(
 
     heads = [Tensor(output or floats[0], "float", printed(logits.dims))]
     others = (name for name in floats if name != heads[0].name)
+    found = _features(graph, nodes, active, image, size)
+    if any(name not in named and also.get(name) not in named for name in found):
+        again = normalise(load(model), output)
+        written, _ = forward(again, image_shape(again, size)[0], transposed=False)
+        reached = differentiable(written, image)
+        found = _features(written, path(written, reached, image, head), reached, image, size)
+    else:
+        written = graph
     features = []
-    for name in _features(graph, nodes, active, image):
+    for name in found:
         original = name if name in named else also.get(name)
         if original is not None and original in named:
-            features.append(Tensor(original, "float", printed(graph.shapes[name])))
+            features.append(Tensor(original, "float", printed(written.shapes[name])))
     return Inspection(
         layout=layout,
         size=(height, width) if height and width else None,
@@ -129,14 +139,23 @@ def _head(loaded: ModelProto, name: str, size: tuple[int, int]) -> Tensor | None
     return Tensor(name, "float", printed(logits.dims))
 
 
-def _features(graph: Graph, nodes: list[NodeProto], active: set[str], image: str) -> list[str]:
-    """For each resolution the last tensor that all that follows depends on alone."""
+def _features(
+    graph: Graph, nodes: list[NodeProto], active: set[str], image: str, size: tuple[int, int]
+) -> list[str]:
+    """For each resolution the last tensor that all that follows depends on alone, of more than one
+    cell in height and in width."""
     last_read = {name: i for i, node in enumerate(nodes) for name in names_read(node) & active}
     live = {image}
-    found: dict[Shape, str] = {}
+    found: dict[tuple[int, ...], str] = {}
     for i, node in enumerate(nodes):
         live = {name for name in live.union(node.output) if last_read.get(name, -1) > i}
         shape = graph.shapes.get(next(iter(live), ""), ())
-        if len(live) == 1 and image not in live and len(shape) == 4 and shape[2:] != (1, 1):
-            found[shape[2:]] = next(iter(live))
+        if len(live) != 1 or image in live or len(shape) != 4:
+            continue
+        sides = tuple(side for side in shape[1:] if isinstance(side, int))
+        if len(sides) != 3 or 0 in sides:
+            continue
+        cells = sides[1:] if channel_axis(sides, size) == 0 else sides[:2]
+        if min(cells) > 1:
+            found[cells] = next(iter(live))
     return list(found.values())

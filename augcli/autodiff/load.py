@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +18,18 @@ from onnx import (
     numpy_helper,
 )
 
+from augcli.autodiff.limits import check_constants, check_expansion, check_nesting, check_tensor
 from augcli.autodiff.nodes import in_order, subgraphs, tidy
 from augcli.errors import UserError
+from augcli.files import read_bytes
 
+_LARGEST = (1 << 31) - 1  # bytes of a file in protocol buffers
+_FEW_BITS = {
+    kind: bits
+    for bits, names in {4: ("INT4", "UINT4", "FLOAT4E2M1"), 2: ("INT2", "UINT2")}.items()
+    for name in names
+    if (kind := getattr(TensorProto, name, None)) is not None
+}
 _REFUSALS = (
     onnx.checker.ValidationError,
     DecodeError,
@@ -39,9 +49,12 @@ def load(model: ModelProto | Path | str) -> ModelProto:
     outside its folder; for a ModelProto whose weights are in files at all.
     """
     name = "The model" if isinstance(model, ModelProto) else f"The model {model}"
-    loaded = _copied(model) if isinstance(model, ModelProto) else _read(Path(model))
+    loaded = _copied(model) if isinstance(model, ModelProto) else read(Path(model))
     if not loaded.graph.node:
         raise UserError(f"{name} has no operators; is it an ONNX model?")
+    check_expansion(loaded)
+    for tensor in _tensors(loaded):
+        check_tensor(tensor)
     weights = {t.name for t in loaded.graph.initializer}
     inputs = [i for i in loaded.graph.input if i.name not in weights]
     del loaded.graph.input[:]
@@ -52,6 +65,8 @@ def load(model: ModelProto | Path | str) -> ModelProto:
     nodes = in_order(loaded.graph.node)
     del loaded.graph.node[:]
     loaded.graph.node.extend(nodes)
+    _name_graphs(loaded.graph)
+    _refuse_unknown_types(loaded.graph, name)
     try:
         _tidy(loaded)
         _check(loaded)
@@ -60,9 +75,28 @@ def load(model: ModelProto | Path | str) -> ModelProto:
         if loaded.functions:
             loaded = inliner.inline_local_functions(loaded)
             _tidy(loaded)
+        check_constants(loaded)
     except _REFUSALS as error:
         raise UserError(f"{name} is not valid: {_first_line(error)}") from error
     return loaded
+
+
+def _name_graphs(graph: GraphProto) -> None:
+    """Name what has no name, which only the checker asks for."""
+    graph.name = graph.name or "graph"
+    for node in graph.node:
+        for body in subgraphs(node):
+            _name_graphs(body)
+
+
+def _refuse_unknown_types(graph: GraphProto, name: str) -> None:
+    known = set(TensorProto.DataType.values())
+    for info in (*graph.input, *graph.output):
+        if (kind := info.type.tensor_type.elem_type) not in known:
+            raise UserError(
+                f"{name} is not valid: {info.name!r} has elements of type {kind}, which ONNX does"
+                " not have."
+            )
 
 
 def files_of(model: Path | str) -> list[Path]:
@@ -87,6 +121,7 @@ def _check(model: ModelProto) -> None:
 
 
 def _copied(model: ModelProto) -> ModelProto:
+    check_nesting(model)
     if any(external_data_helper.uses_external_data(t) for t in _tensors(model)):
         raise UserError("The model keeps its weights in files; give the path of its own file.")
     copy = ModelProto()
@@ -94,7 +129,8 @@ def _copied(model: ModelProto) -> ModelProto:
     return copy
 
 
-def _read(path: Path) -> ModelProto:
+def read(path: Path) -> ModelProto:
+    """A model as it stands in its file, unchecked, with its weights inside; raises UserError."""
     model = _parsed(path)
     try:
         if _weight_files(model, path):
@@ -106,12 +142,17 @@ def _read(path: Path) -> ModelProto:
 
 
 def _parsed(path: Path) -> ModelProto:
+    model = ModelProto()
     try:
-        return onnx.load_model(path, load_external_data=False)
+        model.ParseFromString(read_bytes(path, _LARGEST))
     except OSError as error:
         raise UserError(f"Cannot read the model {path}: {error.strerror or error}.") from error
+    except UserError as error:
+        raise UserError(f"Cannot read the model: {error}") from error
     except (DecodeError, ValueError) as error:
         raise UserError(f"The model {path} is not an ONNX file: {_first_line(error)}") from error
+    check_nesting(model)
+    return model
 
 
 def _weight_files(model: ModelProto, path: Path) -> set[Path]:
@@ -119,6 +160,7 @@ def _weight_files(model: ModelProto, path: Path) -> set[Path]:
     folder = path.parent.resolve()
     found = set()
     for tensor in _tensors(model):
+        check_tensor(tensor)
         if not external_data_helper.uses_external_data(tensor):
             continue
         location = next((e.value for e in tensor.external_data if e.key == "location"), "")
@@ -128,8 +170,31 @@ def _weight_files(model: ModelProto, path: Path) -> set[Path]:
                 f"The model {path} keeps its weights in {location!r}, "
                 "which is no file in the model's own folder."
             )
+        _bound_weights(tensor, file, f"The model {path}")
         found.add(file)
     return found
+
+
+def _bound_weights(tensor: TensorProto, file: Path, name: str) -> None:
+    """Have as many bytes read of a file as the tensor has; raise UserError where it has fewer."""
+    place = {entry.key: entry.value for entry in tensor.external_data}
+    size = file.stat().st_size
+    if size > _LARGEST:
+        raise UserError(f"{name} keeps its weights in {file}, which is larger than 2 GiB.")
+    try:
+        start, length = int(place.get("offset", 0)), int(place.get("length", 0))
+    except ValueError as error:
+        raise UserError(f"{name} does not say in numbers where {tensor.name!r} lies.") from error
+    bits = _FEW_BITS.get(tensor.data_type)
+    if bits is None:
+        bits = 8 * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    needed = (math.prod(tensor.dims) * bits + 7) // 8
+    if start < 0 or length not in (0, needed) or start + needed > size:
+        raise UserError(
+            f"{name} needs {needed} bytes for {tensor.name!r}, which {file} does not have."
+        )
+    if length == 0:
+        tensor.external_data.add(key="length", value=str(needed))
 
 
 def _tensors(model: ModelProto) -> Iterator[TensorProto]:

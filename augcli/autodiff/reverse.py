@@ -79,7 +79,7 @@ def path(graph: Graph, active: set[str], source: str, output: str) -> list[NodeP
     """The nodes, in order, through which `output` depends on `source`, given all that does."""
     needed, nodes = {output}, []
     for node in reversed(graph.nodes):
-        if needed & active & set(node.output) - {source}:
+        if any(name in needed and name in active and name != source for name in node.output):
             needed |= names_read(node) & active
             nodes.append(node)
     return nodes[::-1]

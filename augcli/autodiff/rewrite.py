@@ -13,10 +13,12 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
-from onnx import ModelProto, helper, shape_inference
+import onnx
+from onnx import ModelProto, NodeProto, helper, shape_inference
 
 from augcli.autodiff.graph import Graph, NoRule, Value
-from augcli.autodiff.registry import accepts, attributes_of
+from augcli.autodiff.ops import cast
+from augcli.autodiff.registry import accepts, attributes_of, is_standard
 
 Rewrite = Callable[..., Any]
 AnyRewrite = TypeVar("AnyRewrite", bound=Rewrite)
@@ -44,6 +46,7 @@ def rewrite(model: ModelProto) -> ModelProto:
     graph.dtypes = dtypes
     nodes, graph.nodes = graph.nodes, []
     known: dict[str, Value] = {}
+    floats: set[str] = set()  # tensors that held integers in the model and hold floats now
     for node in nodes:
         rule = _table.get((node.domain, node.op_type))
         results: tuple[Value, ...] = ()
@@ -53,14 +56,39 @@ def rewrite(model: ModelProto) -> ModelProto:
                 found = rule(*inputs, **attributes_of(node))
                 results = found if isinstance(found, tuple) else (found,)
         if len(node.output) > len(results):
+            _take_floats(graph, node, floats)
             graph.nodes.append(node)
             continue
         for name, value in zip(node.output, results, strict=False):
             if name:
                 known[name] = value
+                if value.dtype is np.float32 and dtypes.get(name, np.float32) is not np.float32:
+                    floats.add(name)
                 graph.nodes.append(helper.make_node("Identity", [value.name], [name]))
     graph.prune(v.name for v in model.graph.output)
     return graph.model(model.graph.input, model.graph.output)
+
+
+def _take_floats(graph: Graph, node: NodeProto, floats: set[str]) -> None:
+    """Where a node reads floats that were integers, have it compute in floats: cast what it reads
+    of the same type beside them."""
+    if not floats.intersection(node.input) or not is_standard(node):
+        return
+    try:
+        schema = onnx.defs.get_schema(node.op_type, graph.opset)
+    except onnx.defs.SchemaError:
+        return
+    last = len(schema.inputs) - 1
+    types = [schema.inputs[min(i, last)].type_str for i in range(len(node.input))]
+    changed = {kind for kind, name in zip(types, node.input, strict=True) if name in floats}
+    for place, (kind, name) in enumerate(zip(types, node.input, strict=True)):
+        if name and kind in changed and name not in floats:
+            node.input[place] = cast(graph.value(name), np.float32).name
+    last = len(schema.outputs) - 1
+    for place, name in enumerate(node.output):
+        if name and schema.outputs[min(place, last)].type_str in changed:
+            floats.add(name)
+            graph.dtypes[name] = np.float32
 
 
 def _inferred_dtypes(model: ModelProto) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from onnx import ModelProto
 from augcli.errors import UserError
 
 
-def session(model: ModelProto, *, save: Path | None = None) -> Any:
+def session(model: ModelProto, *, save: Path | None = None, without: Sequence[str] = ()) -> Any:
     """A silent CPU session on one thread.
 
-    With `save`, basic optimisations run and the optimised model is written there; else none run.
+    With `save`, basic optimisations but those named in `without` run and the optimised model is
+    written there; else none run.
     Raises UserError if ONNX Runtime refuses the model.
     """
-    import onnxruntime
+    from augcli.ort import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -34,7 +35,29 @@ def session(model: ModelProto, *, save: Path | None = None) -> Any:
     except (EncodeError, ValueError) as error:
         raise UserError("The model is larger than the 2 GB that an ONNX file can be.") from error
     with refusals(model):
-        return onnxruntime.InferenceSession(serialised, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            serialised,
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=list(without) or None,
+        )
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Turn whatever ONNX, ONNX Runtime or NumPy raise for a model that is odd in a way that nobody
+    has thought of into a UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except MemoryError as error:
+        raise UserError("The model needs more memory than there is.") from error
+    except RecursionError as error:
+        raise UserError("The model is nested too deeply; export it anew.") from error
+    except Exception as error:
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise UserError(f"The model cannot be used: {reason}") from error
 
 
 @contextmanager
@@ -59,7 +82,7 @@ def one_line(error: BaseException) -> str:
 
 def _errors() -> tuple[type[Exception], ...]:
     """All that ONNX Runtime raises; which classes there are depends on its version."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as states
+    from augcli.ort import states
 
     found = (value for value in vars(states).values() if isinstance(value, type))
     return tuple(kind for kind in found if issubclass(kind, Exception))

@@ -24,11 +24,13 @@ from augcli.cli.options import (
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
-from augcli.errors import UnreadableImage, UserError
+from augcli.errors import RunFailed, UnreadableImage, UserError
+from augcli.files import replace_file
 from augcli.text import count_text
 
 if TYPE_CHECKING:
     from augcli.dataset.listing import Listing
+    from augcli.saliency.settings import ModelSettings
 
 _SHOWN_NODES = 6
 _MODEL_MAGIC = b"\x08"  # of its first field, the version of its format
@@ -58,11 +60,18 @@ def inspect_model(
     from augcli.image.opencv import require_opencv
 
     require_opencv()
+    from augcli.autodiff.child import in_child
+
+    values, unknown = in_child(_look_at, model, read_settings(pixels, head=head), head)
+    shown.result(values, "\n".join(_page(values, unknown)))
+
+
+def _look_at(model: Path, options: ModelSettings, head: str | None) -> tuple[dict[str, Any], str]:
+    """All that inspect shows, and why the preprocessing is not known where it is not."""
     from augcli.autodiff.inspect import inspect
     from augcli.saliency.graphs import declared
     from augcli.saliency.settings import preprocessing_of, settings_of
 
-    options = read_settings(pixels, head=head)
     said = declared(model, head)
     settings = options.over(settings_of(model, said.metadata))
     size = settings.size or said.size or (224, 224)
@@ -94,7 +103,7 @@ def inspect_model(
         "missing_rules": facts.missing,
         **_cost(model, size, settings.head, facts.missing),
     }
-    shown.result(values, "\n".join(_page(values, unknown)))
+    return values, unknown
 
 
 def _size_from(given: tuple[int, int] | None, declared: tuple[int, int] | None) -> str:
@@ -199,6 +208,8 @@ def fit_head(
     shown = Output(json, quiet)
     if output.exists() and not overwrite:
         raise UserError(f"{output} exists; give --overwrite or another --output.")
+    from augcli.autodiff.child import in_child
+    from augcli.autodiff.load import files_of
     from augcli.dataset.destination import check_destination, check_other, check_outside
 
     check_destination(output, "--output", lambda start: start.startswith(_MODEL_MAGIC))
@@ -210,23 +221,28 @@ def fit_head(
     from augcli.run.local import available_cpus
     from augcli.saliency.head import add_head
 
+    for file in in_child(files_of, model):  # weights beside the model
+        check_other(output, "--output", {f"{file}, which MODEL reads,": file})
     listing = read_source(source, reading.labels_from)
     check_outside(output, "--output", listing, None if source == STDIN else Path(source))
     options = read_settings(pixels, layer=at)
     with decoders_silent(), progress_bar(progress, quiet=quiet) as bar:
         bar.start(len(listing))
-        fitted = add_head(
+        fitted, data = add_head(
             model,
             listing.classes,
             listing.class_of.astype("int64"),
             _loader(listing, reading.max_pixels, parse_colour(reading.background), shown),
             at=at,
             name=name,
-            output=output,
             options=options,
             threads=available_cpus(),
             on_image=lambda: bar.update(1),
         )
+    try:
+        replace_file(output, data)
+    except OSError as error:
+        raise RunFailed(f"--output {output} cannot be written: {error.strerror}.") from error
     accuracy = "unknown" if fitted.accuracy is None else f"{fitted.accuracy:.3f}"
     shown.result(
         {"model": str(output), "head": name, **asdict(fitted)},

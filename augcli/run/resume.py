@@ -71,7 +71,8 @@ def versions(run: Run | None = None) -> dict[str, str]:
     found = {"numpy": numpy.__version__, "pillow": PIL.__version__}
     if run is not None and run.classifier is not None:
         import onnx
-        import onnxruntime
+
+        from augcli.ort import onnxruntime
 
         found |= {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__}
     return {"augcli": augcli.__version__, "opencv": cv2.__version__, **found}

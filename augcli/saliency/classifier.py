@@ -21,20 +21,22 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 import PIL
 
+from augcli.autodiff.child import in_child
 from augcli.errors import UserError
+from augcli.ort import onnxruntime
 from augcli.saliency.cache import Cache, Levels, content_key, require_writable
 from augcli.saliency.graphs import (
     METHODS,
+    Declared,
     SaliencyGraph,
     declared,
     model_digest,
     saliency_graph,
 )
 from augcli.saliency.preprocess import low_resolution, on_image, resized
-from augcli.saliency.runner import runner_of
+from augcli.saliency.runner import Runner, runner_of
 from augcli.saliency.server import ask
 from augcli.saliency.sessions import resolve_device
 from augcli.saliency.settings import ModelSettings, preprocessing_of, settings_of
@@ -69,8 +71,8 @@ def build_spec(
     classes: the data set's, in the order of its ids. detections: the methods that will be asked
     for, at least one, each with the shorter side of its input or None. options beat what stands
     beside the model and in it. class_list: a file that names the model's outputs, one a line.
-    predicted: ask for the classifier's own prediction, not for the label. warn is called at most
-    once, if `device` "auto" means the CPU.
+    predicted: ask for the classifier's own prediction, not for the label. warn is called where
+    `device` "auto" means the CPU, and where the maps of all images will be flat.
 
     Raises UserError for whatever does not fit.
     """
@@ -80,11 +82,11 @@ def build_spec(
             raise UserError(f"A classifier has no saliency '{method}'; choose {_listed(METHODS)}.")
     if cache is not None:
         require_writable(cache)
-    said = declared(model)
+    said, digest = in_child(_described, model)
     settings = options.over(settings_of(model, said.metadata))
     spec = ClassifierSpec(
         model=str(model.resolve()),
-        digest=model_digest(model),
+        digest=digest,
         preprocessing=preprocessing_of(settings, model, declared=said.size, raw=said.raw),
         outputs=0,
         class_map=None if predicted else (),
@@ -92,7 +94,12 @@ def build_spec(
         layer=settings.layer,
         cache=None if cache is None else str(cache),
     )
-    graphs = [_graph(spec, method, size) for method, size in wanted]
+    graphs, flat = in_child(_graphs, model, spec, wanted)
+    if flat:
+        warn(
+            f"the maps of all images are flat: the {_listed(flat)} of {model} is not a number;"
+            " regions are drawn as without saliency"
+        )
     spec = replace(spec, outputs=graphs[0].classes)
     if not predicted:
         names = settings.classes if class_list is None else read_class_list(class_list)
@@ -110,8 +117,11 @@ def map_classes(
 ) -> tuple[int, ...]:
     """The output that stands for each class: by name where outputs have `names`, else by order.
 
+    One output serves two classes: it stands for the second, and its negative, -1, for the first.
     `where` says where the names stand. Raises UserError where a class has no output of its own.
     """
+    if outputs == 1 and len(names or classes) == 2:
+        return tuple(place - 1 for place in map_classes(classes, 2, names, where))
     if names is None:
         if len(classes) == outputs:
             return tuple(range(outputs))
@@ -225,13 +235,35 @@ def _weights(spec: ClassifierSpec, detector: str, label: Label) -> Float32 | Non
         return None
     weights = np.zeros(spec.outputs, np.float32)
     for class_id, weight in zip(*label, strict=True):
-        weights[spec.class_map[class_id]] += weight
+        place = spec.class_map[class_id]
+        weights[max(place, 0)] += weight if place >= 0 else -weight
     return weights
 
 
-def _graph(spec: ClassifierSpec, method: str, size: int | None) -> SaliencyGraph:
+def _described(model: Path) -> tuple[Declared, str]:
+    return declared(model), model_digest(model)
+
+
+def _graphs(
+    model: Path, spec: ClassifierSpec, wanted: Sequence[tuple[str, int | None]]
+) -> tuple[list[SaliencyGraph], list[str]]:
+    """The graphs, each of which has run on an image of noise, and the methods whose map of that
+    holds no number at all."""
+    graphs, flat = [], []
+    for method, size in wanted:
+        graph = _graph(model, spec, method, size)
+        runner = Runner(graph, method, spec.preprocessing, "cpu", 1)
+        noise = np.random.default_rng(0).integers(0, 256, (*graph.size, 3), np.uint8)
+        made = runner.outputs([noise], np.ones((1, graph.classes), np.float32))
+        if not all(np.isfinite(made[name]).any() for name in graph.outputs if name != "logits"):
+            flat.append(method)
+        graphs.append(graph)
+    return graphs, list(dict.fromkeys(flat))
+
+
+def _graph(model: Path, spec: ClassifierSpec, method: str, size: int | None) -> SaliencyGraph:
     return saliency_graph(
-        Path(spec.model),
+        model,
         method,
         low_resolution(spec.preprocessing.size, size),
         target=spec.target if METHODS[method].labelled else "predicted",

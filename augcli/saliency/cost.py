@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 from onnx import ModelProto
 
 from augcli.autodiff import Differentiated
+from augcli.ort import onnxruntime
 from augcli.saliency.sessions import example_inputs, open_session, refusals
 
 _RUNS = 5

@@ -8,7 +8,6 @@ strongest cell as the place of the patch.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from onnx import ModelProto
 
 from augcli.autodiff import Differentiated, differentiate
 from augcli.autodiff.differentiate import Target
+from augcli.autodiff.images import channel_axis
 from augcli.autodiff.inspect import inspect
 from augcli.autodiff.nodes import names_read
 from augcli.errors import UserError
@@ -81,18 +81,6 @@ def cell_strength(outputs: Mapping[str, Float32], size: Size) -> Float32:
     """The length of each cell's feature vector (N, h, w), from "activation"."""
     activation = _channels_first(outputs["activation"], size)
     return np.sqrt(np.square(activation).sum(axis=1))
-
-
-def channel_axis(shape: tuple[int, ...], size: Size) -> int:
-    """Which of a feature map's three axes holds channels, 0 or 2.
-
-    The other two have the proportions of the image, whose size is `size`; 0 where nothing tells.
-    """
-    rows, middle, columns = shape
-    wanted = math.log(size[0] / size[1])
-    first = abs(math.log(middle / columns) - wanted)
-    last = abs(math.log(rows / middle) - wanted)
-    return 0 if first <= last else 2
 
 
 def _channels_first(tensor: Float32, size: Size) -> Float32:

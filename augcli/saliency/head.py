@@ -7,6 +7,7 @@ the gradient of a classifier after an early block, average pooled: only what lie
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -15,13 +16,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
+from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from augcli.autodiff.images import channel_axis
+from augcli.autodiff.load import read
 from augcli.errors import UserError
-from augcli.files import replace_file
 from augcli.saliency.classifier import build_spec
-from augcli.saliency.gradcam import channel_axis
 from augcli.saliency.preprocess import Preprocessing, resized
 from augcli.saliency.runner import runner_of
 from augcli.saliency.settings import METADATA, ModelSettings
@@ -56,13 +57,12 @@ def add_head(
     *,
     at: str,
     name: str,
-    output: Path,
     options: ModelSettings,
     threads: int = 1,
     on_image: Callable[[], None] = lambda: None,
-) -> Fitted:
-    """Write a model to `output` that has one more output, `name`: logits of `classes` from tensor
-    `at`, average pooled.
+) -> tuple[Fitted, bytes]:
+    """What was fitted, and a file of the model, checked, with one more output, `name`: logits of
+    `classes` from tensor `at`, average pooled.
 
     labels: the class of each image (N,). load(i): image i as uint8 RGB (H, W, 3), None where there
     is none; it is called from several threads. Raises UserError for whatever does not fit.
@@ -96,33 +96,28 @@ def add_head(
     features, known = np.stack([row for row, _ in rows]), labels[usable]
     head = fit_linear(features, known, len(classes))
     made = with_head(
-        onnx.load_model(model), head, at=at, name=name, channels_last=rows[0][1] == 2,
+        read(model), head, at=at, name=name, channels_last=rows[0][1] == 2,
         classes=classes, preprocessing=spec.preprocessing,
     )  # fmt: skip
-    before = output.read_bytes() if output.is_file() else None
-    save(made, output)
+    data = _serialised(made)
     seen = next(image for i in usable if (image := load(i)) is not None)
-    try:
-        _check(output, seen, head.logits(features[:1]))
-    except BaseException:
-        if before is None:
-            output.unlink()
-        else:
-            replace_file(output, before)
-        raise
+    _check(data, seen, head.logits(features[:1]), model)
     accuracy = held_out_accuracy(features, known, len(classes))
-    return Fitted(len(usable), features.shape[1], accuracy)
+    return Fitted(len(usable), features.shape[1], accuracy), data
 
 
-def _check(model: Path, image: UInt8, expected: Float64) -> None:
+def _check(data: bytes, image: UInt8, expected: Float64, model: Path) -> None:
     """Raise UserError for a model whose head does not compute what was fitted.
 
     That is so where the tensor holds other numbers when the model is run by itself, such as the
     codes of a quantised one.
     """
-    spec = build_spec(model, [], [("gradient", None)], predicted=True, device="cpu")
-    runner = runner_of(spec, "gradient", None)
-    found = runner.outputs([resized(image, spec.preprocessing.size)], None)["logits"]
+    with tempfile.TemporaryDirectory(prefix="augcli-") as folder:
+        path = Path(folder) / model.name
+        path.write_bytes(data)
+        spec = build_spec(path, [], [("gradient", None)], predicted=True, device="cpu")
+        runner = runner_of(spec, "gradient", None)
+        found = runner.outputs([resized(image, spec.preprocessing.size)], None)["logits"]
     if not np.allclose(found, expected, rtol=1e-2, atol=1e-2 * np.abs(expected).max()):
         raise UserError(f"The tensor does not hold the features of {model.name}; choose another.")
 
@@ -284,11 +279,10 @@ def with_head(
     return made
 
 
-def save(model: ModelProto, path: Path) -> None:
-    """Write a model as one file, whole or not at all; raises UserError."""
+def _serialised(model: ModelProto) -> bytes:
     try:
-        replace_file(path, model.SerializeToString())
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
-    except ValueError as error:  # protocol buffers end at 2 GB
-        raise UserError(f"{path} cannot be written: {error}.") from error
+        return model.SerializeToString()
+    except (EncodeError, ValueError) as error:
+        raise UserError(
+            "The model with its head is larger than 2 GB; it is not written."
+        ) from error

@@ -3,7 +3,7 @@
 Each worker with a session of its own would hold a copy of the model and a CUDA context in the GPU's
 memory, and would keep it waiting while it decodes and encodes. Instead workers send images of the
 model's size, a few hundred kilobytes, and this process runs what has arrived together. It ends when
-its parent and all workers have.
+its parent has, however that was.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ from augcli.errors import RunFailed, UserError
 from augcli.saliency.runner import Runner, runner_of
 from augcli.saliency.spec import Address, ClassifierSpec
 
+_SECONDS = 300.0  # for a batch and what waits before it; the first one loads the model
+_POLL_SECONDS = 1.0
+
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 
@@ -57,6 +60,8 @@ def started(spec: ClassifierSpec) -> Iterator[ClassifierSpec]:
     with tempfile.TemporaryDirectory(prefix="augcli-") as folder:
         if sys.platform == "win32":
             name = rf"\\.\pipe\augcli-{secrets.token_hex(8)}"
+        elif sys.platform == "linux":  # a name that is no file, so that nothing can be left behind
+            name = f"\0augcli-{secrets.token_hex(16)}"
         else:
             name = str(Path(folder) / "socket")
         address = Address(name, secrets.token_bytes(32))
@@ -69,7 +74,7 @@ def started(spec: ClassifierSpec) -> Iterator[ClassifierSpec]:
         assert process.stdin is not None and process.stdout is not None
         try:
             with contextlib.suppress(BrokenPipeError):  # it ended; it says nothing then
-                process.stdin.write(pickle.dumps((spec, address)))
+                process.stdin.write(pickle.dumps((spec, address, os.getpid())))
                 process.stdin.flush()
             if process.stdout.readline() != b"ready\n":
                 raise RunFailed(
@@ -78,7 +83,7 @@ def started(spec: ClassifierSpec) -> Iterator[ClassifierSpec]:
                 )
             yield replace(spec, server=address)
         finally:
-            process.terminate()
+            process.kill()
             process.wait()
             process.stdout.close()
             with contextlib.suppress(BrokenPipeError):
@@ -94,7 +99,8 @@ def ask(
 ) -> Float32:
     """What `Runner.maps` returns, from the process that listens at `address`.
 
-    Raises UserError where the model cannot run, OSError where the process is gone.
+    Raises UserError where the model cannot run, OSError where the process is gone, or has not
+    answered for so long that it never will.
     """
     place = (address, os.getpid(), threading.get_ident())
     header = {
@@ -111,6 +117,12 @@ def ask(
         connection.send_bytes(np.stack(images).tobytes())
         if weights is not None:
             connection.send_bytes(weights.tobytes())
+        if not connection.poll(_SECONDS):
+            raise TimeoutError(
+                errno.ETIMEDOUT,
+                f"its process has not answered for {_SECONDS:g} s; go on with --resume",
+                "the classifier on the GPU",
+            )
         answer = json.loads(connection.recv_bytes())
         if "error" in answer:
             raise UserError(answer["error"])
@@ -204,17 +216,30 @@ def _listen(listener: Listener, requests: _Requests) -> None:
             threading.Thread(target=_hear, args=(connection, requests), daemon=True).start()
 
 
-def _end_with_others() -> None:
-    """End this process when all who hold the other end of its standard input have ended."""
-    sys.stdin.buffer.read()
+def _end_with_others(parent: int, address: Address) -> None:
+    """End this process when its parent has, or all who hold the other end of its standard input.
+
+    A socket that is a file goes with it: a parent that was killed has left it.
+    """
+    reader = threading.Thread(target=sys.stdin.buffer.read, daemon=True)
+    reader.start()
+    while reader.is_alive() and (sys.platform == "win32" or os.getppid() == parent):
+        reader.join(_POLL_SECONDS)
+    if sys.platform not in ("linux", "win32"):
+        with contextlib.suppress(OSError):
+            Path(address.name).unlink()
+            Path(address.name).parent.rmdir()
     os._exit(0)
 
 
 def _serve() -> None:
-    spec, address = pickle.load(sys.stdin.buffer)
+    spec, address, parent = pickle.load(sys.stdin.buffer)
     requests: _Requests = queue.SimpleQueue()
     listener = Listener(address.name, authkey=address.secret, backlog=64)
-    for beside in (lambda: _listen(listener, requests), _end_with_others):
+    for beside in (
+        lambda: _listen(listener, requests),
+        lambda: _end_with_others(parent, address),
+    ):
         threading.Thread(target=beside, daemon=True).start()
     sys.stdout.write("ready\n")
     sys.stdout.flush()

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from augcli.autodiff.runtime import one_line
 from augcli.errors import UserError
+from augcli.ort import onnxruntime as ort
+from augcli.ort import states
 
 Device = Literal["cpu", "cuda"]
 

@@ -26,8 +26,9 @@ class ClassifierSpec:
     """A classifier and all that its maps depend on; picklable.
 
     model: path of the ONNX file. digest: of its bytes and of the weights beside it. outputs: the
-    number of its logits. class_map: the output of each class of the data set; None where the label
-    is not asked for and the classifier's own prediction counts.
+    number of its logits. class_map: the output of each class of the data set, -1 for the negative
+    of the one output of a binary classifier; None where the label is not asked for and the
+    classifier's own prediction counts.
 
     The rest says how it runs: device; images a batch on CUDA; folder of the cache, or None; the
     process that runs the model for others.
