@@ -68,7 +68,7 @@ CASES = {
     ),
     "preview as text": (["preview", "S", "-r", "cutmix", "--to", "p.txt"], "--to p.txt is no PNG"),
     "verify nothing": (["verify", "O"], "OUT O does not exist"),
-    "verify no run": (["verify", "N"], "classes.txt is missing; give the folder of a finished run"),
+    "verify no run": (["verify", "N"], "OUT N is no run of augcli; give the OUT of"),
     "recipes unknown": (["recipes", "mixupp"], "did you mean 'mixup'?"),
 }
 
