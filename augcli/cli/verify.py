@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from augcli.cli.options import MOST_OUTPUTS, Json, Out, Quiet, Workers, flag, number, option
+from augcli.cli.options import MOST_OUTPUTS, Json, Out, Quiet, Workers, flag, number
 from augcli.cli.output import Output
 from augcli.errors import UserError
 from augcli.text import count_text
@@ -39,7 +39,13 @@ def verify(
     ] = None,
     workers: Workers = None,
     max_seconds: Annotated[
-        float, option("max-seconds", "give up on an image that takes longer to decode", min=0.1)
+        float,
+        number(
+            "max-seconds",
+            "give up on an image that takes longer to decode",
+            least=0.1,
+            most=1_000_000,
+        ),
     ] = 60.0,
     json: Json = False,
     quiet: Quiet = False,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -117,6 +116,8 @@ def turn(pixels: Pixels, orientation: int) -> Pixels:
     """The upright image of stored pixels (H, W, 3)."""
     if orientation == 1:
         return pixels
+    import cv2  # here, as headers are read without it
+
     if orientation > 4:
         pixels = cv2.transpose(pixels)
     if orientation in (2, 3, 6, 7):

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, ImageFile
@@ -148,6 +147,8 @@ def _eight_bits(image: Image.Image, data: bytes) -> Image.Image:
     rounds white to black (JPEG 2000)."""
     stream = code_stream(data) if image.format == "JPEG2000" else None
     if stream is not None and stream.depth > 8 and image.mode in ("RGB", "RGBA"):
+        import cv2  # here, as headers are read without it
+
         deep = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if deep is None or deep.dtype != np.uint16 or deep.shape[2:] != (len(image.mode),):
             raise UnreadableImage(

@@ -28,6 +28,7 @@ from augcli.manifest.reader import parse_row
 from augcli.manifest.record import BadRecord, Skipped, read_counts, read_skipped
 from augcli.manifest.row import MANIFEST, Row
 from augcli.run.described import places_in, read_run_to_repeat, summary_of
+from augcli.run.generate import planned
 from augcli.run.layout import ASIDE, CLASSES, ERRORS, RUN, STATE, TRAIN, staged_train
 from augcli.run.links import refuse_links
 from augcli.run.local import Pool
@@ -69,31 +70,42 @@ class _Repair(NamedTuple):
     def expected(self, block: int, index: int) -> list[str]:
         """The ids of the outputs that the run made of an image with a block, in the order of the
         manifest."""
-        names = _planned(self.run, block, index)
+        names = _planned(self.run, index, block)
         if index not in self.skipped:
             return names
-        made = set(self.made(index))
+        made = self.made_of(index)
         return [name for name in names if name in made]
 
-    def made(self, index: int) -> list[str]:
-        """The ids of all outputs that the run made of an image that it skipped later.
+    def planned(self, index: int) -> list[list[str]]:
+        """The ids of all outputs of an image, of one block after another."""
+        plan = self.run.plan
+        blocks = range(0, plan.orders * plan.blocks, plan.blocks)
+        return [_planned(self.run, index, block) for block in blocks]
 
-        Those that are there, where they are as many as it made. Else the first ones: in each block
-        it ends with the first copy that fails.
-        """
-        has_original = self.run.originals is not Originals.none
-        names = _names(self.run, index, range(self.run.plan.copies(index)), has_original)
-        there = [number for number, name in enumerate(names) if name in self.present]
-        lost = self.skipped[index].outputs
-        # An older version did not write down how many: the last that is there is the last made.
-        count = max(there, default=-1) + 1 if lost is None else max(0, len(names) - lost)
-        if len(there) < count and all(number < count for number in there):
-            return names[:count]
-        return [names[number] for number in there]
+    def made_of(self, index: int) -> list[str]:
+        """The ids of all outputs that the run made of an image."""
+        several, skipped = self.planned(index), self.skipped.get(index)
+        names = [name for each in several for name in each]
+        if skipped is None:
+            return names
+        there = [name for name in names if name in self.present]
+        wanted = len(there) if skipped.outputs is None else len(names) - skipped.outputs
+        if wanted <= 0 or len(names) == len(several[0]):  # what is not there are the last ones
+            return names[: max(wanted, 0)]
+        # Of several blocks each may lack its last ones: where rows are lost, too, `verify` counts
+        # too few of them, and which is not known.
+        return there
+
+    def uncertain(self) -> Iterator[str]:
+        """The outputs of which it is not known whether the run made them."""
+        for index, skipped in self.skipped.items():
+            names, made = [n for each in self.planned(index) for n in each], self.made_of(index)
+            if made and skipped.outputs is not None and len(made) != len(names) - skipped.outputs:
+                yield from names
 
     def set_aside(self) -> dict[int, str]:
         """The images of which the run made nothing, with its reasons: they are not touched."""
-        return {i: line.reason for i, line in self.skipped.items() if not self.made(i)}
+        return {i: line.reason for i, line in self.skipped.items() if not self.made_of(i)}
 
 
 def repair(
@@ -112,7 +124,9 @@ def repair(
     no longer those of the run, where what it set aside is not known, and where a link stands for a
     folder or a record of OUT.
     """
-    _refuse_links(out)
+    refuse_links(out)  # a link that stands for an image is replaced itself
+    if (out / TRAIN).exists() and not (out / TRAIN).is_dir():
+        raise UserError(f"{out / TRAIN} is not a folder; move it away.")
     summary = summary_of(out)
     run = read_run_to_repeat(out, summary, moved)
     skipped = _read_set_aside(out, run, summary)
@@ -126,6 +140,7 @@ def repair(
             with Present(out / TRAIN, wrong) as present:
                 repair = _Repair(run, out, aside, present, skipped)
                 repaired, not_made = _make_images(repair, workers, seconds_an_image)
+                not_made.extend(int(output, 16) for output in repair.uncertain())
                 named = _write_manifest(repair)
             flush(out)  # images are in their places before the manifest is
             (aside / MANIFEST).replace(out / TRAIN / MANIFEST)
@@ -134,14 +149,6 @@ def repair(
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     return repaired
-
-
-def _refuse_links(out: Path) -> None:
-    """Raise UserError where a link stands for a folder or a record of OUT. One that stands for an
-    image is replaced itself."""
-    refuse_links(out)
-    if (out / TRAIN).exists() and not (out / TRAIN).is_dir():
-        raise UserError(f"{out / TRAIN} is not a folder; move it away.")
 
 
 def _read_set_aside(out: Path, run: Run, summary: dict[str, Any]) -> dict[int, Skipped]:
@@ -164,14 +171,11 @@ def _read_set_aside(out: Path, run: Run, summary: dict[str, Any]) -> dict[int, S
     skipped = {places.of(line.source_id): line for line in lines}
     not_made = sum(line.outputs or 0 for line in lines)
     is_complete = all(line.outputs is not None for line in lines) and counts.planned is not None
-    planned = run.plan.outputs
-    if run.originals is not Originals.none:
-        planned += len(run.listing)
     if (
         len(skipped) != counts.skipped
         or None in skipped
         or (is_complete and counts.outputs + not_made != counts.planned)
-        or counts.planned not in (None, planned)
+        or counts.planned not in (None, planned(run))
     ):
         raise UserError(
             f"{out / ERRORS} and the counts of {RUN} differ, or are those of another source: what"
@@ -180,17 +184,13 @@ def _read_set_aside(out: Path, run: Run, summary: dict[str, Any]) -> dict[int, S
     return {index: line for index, line in skipped.items() if index is not None}
 
 
-def _planned(run: Run, block: int, index: int) -> list[str]:
-    """The ids of all outputs of an image that are made with a block."""
-    has_original = run.originals is not Originals.none and run.plan.with_originals(block)
-    return _names(run, index, run.plan.numbers(block, index), has_original)
-
-
-def _names(run: Run, index: int, copies: range, has_original: bool) -> list[str]:
-    """The ids of these copies of an image, in the order of the manifest."""
+def _planned(run: Run, index: int, block: int) -> list[str]:
+    """The ids of all outputs that an image has with a block, in the order of the manifest."""
     source = run.listing.sample(index).sample_id
-    names = [output_id(run.seed, "original", source, 0, ORIGINAL)] if has_original else []
-    for copy in copies:
+    names = []
+    if run.originals is not Originals.none and run.plan.with_originals(block):
+        names.append(output_id(run.seed, "original", source, 0, ORIGINAL))
+    for copy in run.plan.numbers(block, index):
         names += [output_id(run.seed, run.digest, source, copy, v) for v in run.pipeline.views]
     return names
 
@@ -252,7 +252,7 @@ def _take_over(
     it) of each output that was missing or wrong."""
     run, shard = repair.run, report.shard
     part = read_part(repair.aside, shard.part)
-    if part is None:
+    if part is None or part.rows != report.made:
         raise RunFailed(f"{repair.aside} cannot be read back; check the disk.")
     made = {orjson.loads(line)["sample_id"]: line for line in part.row_lines()}
     skipped = map(orjson.loads, part.skipped_lines())

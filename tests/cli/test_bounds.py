@@ -49,7 +49,11 @@ NUMBERS = {
         "--saliency-size": ("1000000000", "1 to 32768"),
         "--scale": ("1e308", "1e-06 to 1000000"),
     },
-    "verify": {"--replay": (TOO_MANY, "0 to 10000000000")},
+    "verify": {
+        "--replay": (TOO_MANY, "0 to 10000000000"),
+        "--workers": ("1000000000", "1 to 1024"),
+        "--max-seconds": ("1e308", "0.1 to 1000000"),
+    },
     "model inspect": {"--scale": ("1e308", "1e-06 to 1000000")},
     "model fit-head": {
         "--scale": ("1e308", "1e-06 to 1000000"),

@@ -171,6 +171,42 @@ def test_of_a_target_that_was_made_in_part_that_part_is_made(
     assert tree(out) == before
 
 
+def test_of_several_shufflings_each_may_lack_its_last_copies(
+    photos: Path, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    out = tmp_path / "out"
+    make(photos, tmp_path / "all", copies=8)
+    image = manifest(tmp_path / "all")[0]["source_paths"][0]
+    every = [r["sample_id"] for r in manifest(tmp_path / "all") if r["source_paths"][0] == image]
+
+    def failing(run: Any, output: Any) -> Any:
+        if output.output_id == every[1]:
+            raise UnreadableImage("it cannot be encoded")
+        return encoded(run, output)
+
+    monkeypatch.setattr(shard_module, "encoded", failing)
+    make(photos, out, copies=8)
+    rows, before = manifest(out), tree(out)
+    made = [row["sample_id"] for row in rows if row["source_paths"][0] == image]
+    assert made == [every[0], *every[4:]]
+    for number in (0, -1):
+        lost = next(row for row in rows if row["sample_id"] == made[number])
+        (out / "train" / lost["file_name"]).unlink()
+    monkeypatch.undo()
+    done, after = repaired(out)
+    assert (done.replaced, done.total, after.faults) == (2, 0, [])
+    assert tree(out) == before
+    # With a row of it lost, which of its outputs were made is not known: none is guessed.
+    lines = (out / "train/metadata.jsonl").read_text().splitlines(keepends=True)
+    lines.remove(next(line for line in lines if f'"sample_id":"{made[-1]}"' in line))
+    (out / "train/metadata.jsonl").write_text("".join(lines))
+    done, after = repaired(out)
+    assert done.replaced == 0
+    assert after.total > 0
+    assert len(manifest(out)) == len(rows) - 1
+    assert len(list(out.glob("train/*/*.*"))) == len(rows)
+
+
 @pytest.mark.parametrize("by", [hang, crash, refuse, bloat])
 def test_an_image_that_the_run_made_and_that_fails_now_is_a_fault(
     photos: Path, tmp_path: Path, monkeypatch: Patch, by: Callable[..., Any]
