@@ -235,8 +235,6 @@ def read_source(source: str, labels_from: LabelsFrom) -> Listing:
 
         from augcli.dataset.pathlist import read_path_list
 
-        if sys.stdin is None:
-            raise UserError("SOURCE - reads paths from standard input, which is closed; open it.")
         if sys.stdin.isatty():
             raise UserError("SOURCE - reads paths from standard input; pipe a list into it.")
         return read_path_list(sys.stdin.buffer, labels_from)

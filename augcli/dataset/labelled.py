@@ -49,10 +49,11 @@ _KEYS = tuple(f'"{name}"'.encode() for name in _Row.model_fields)
 
 def find_manifest(source: Path) -> Path | None:
     """The manifest of an earlier output (SOURCE/train) or of a folder of images, if any, whatever
-    kind of file it is."""
+    kind of file it is. A folder of that name is one of a class."""
     for folder in (source / "train", source):
-        if os.path.lexists(folder / MANIFEST):
-            return folder / MANIFEST
+        manifest = folder / MANIFEST
+        if os.path.lexists(manifest) and not manifest.is_dir():
+            return manifest
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import hashlib
 import os
 from array import array
@@ -92,6 +93,10 @@ def _next_chunk(stream: BinaryIO) -> bytes:
     try:
         return stream.read(MIB)
     except OSError as error:
+        if error.errno == errno.EBADF:
+            raise UserError(
+                "SOURCE - reads paths from standard input, which is closed; open it."
+            ) from error
         raise UserError(f"{_WHERE} cannot be read: {error.strerror or error}.") from error
 
 

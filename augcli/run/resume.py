@@ -161,8 +161,7 @@ def _check_what_it_holds(out: Path, *, resume: bool, overwrite: bool) -> None:
     if overwrite and not ours:
         foreign = next(iter(sorted(path.name for path in out.iterdir())))
         raise UserError(
-            f"OUT {out} holds {foreign}, which is no augcli run; --overwrite only replaces what its"
-            " own records prove to be one."
+            f"OUT {out} holds {foreign}, which is no augcli run; --overwrite only replaces runs."
         )
     if not resume and not overwrite:
         extra = " Give --resume to go on with its run or --overwrite to replace it." if ours else ""

@@ -113,7 +113,7 @@ def test_a_reader_that_went_away_ends_in_silence(shell: Shell, command: str) -> 
 def test_a_list_that_cannot_be_read(shell: Shell) -> None:
     done = shell("$A generate - out -r flip <&-")
     assert (done.returncode, done.stderr.decode()) == (
-        2, f"augcli: The list of paths on standard input cannot be read: {CLOSED}.\n",
+        2, "augcli: SOURCE - reads paths from standard input, which is closed; open it.\n",
     )  # fmt: skip
 
 

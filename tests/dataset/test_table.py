@@ -66,7 +66,7 @@ def test_numbers_are_ordered_by_value_and_names_by_code_point(tmp_path: Path) ->
         ('path,label\n"1"x.jpg,a\n', r"""line 1 or the next: ',' expected after '"'; fix it"""),
         ("path,label\n1.jpg,a\n".encode("utf-16"), r"t\.csv cannot be read: it is in UTF-16"),
         ("path,label\n1.jpg,a\n".encode("utf-16-le"), r"has 0 columns named path"),
-        ("path,label\n" + "x\n" * 100 + ",a\n", r"line 2: it has 1 columns"),
+        ("path,label\n" + "x\n" * 100 + ",a\n", r"line 2: it has 1 column,"),
     ],
 )
 def test_refusals_name_the_line(tmp_path: Path, text: str | bytes, message: str) -> None:

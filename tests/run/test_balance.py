@@ -167,7 +167,8 @@ def test_the_masses_of_many_classes_are_not_listed(
     monkeypatch.setattr("augcli.run.generate._LISTED_CLASSES", 3)
     from augcli.run.generate import generate as generate_all
 
-    run = run_over(unequal, tmp_path, per_class=2, pair=Pair.balanced)
-    outcome = generate_all(run, tmp_path, source={"source": str(unequal)}, workers=1)
-    assert "label_mass" not in json.loads((tmp_path / "run.json").read_text())
+    out = tmp_path / "out"
+    run = run_over(unequal, out, per_class=2, pair=Pair.balanced)
+    outcome = generate_all(run, out, source={"source": str(unequal)}, workers=1)
+    assert "label_mass" not in json.loads((out / "run.json").read_text())
     assert outcome.label_mass is not None and sum(outcome.label_mass) == pytest.approx(8)

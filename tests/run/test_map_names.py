@@ -61,8 +61,8 @@ CASES: dict[str, tuple[list[str], dict[int, str]]] = {
     "accents": (["cat/é.jpg", NFD], {1: moved(NFD)}),
     "the index as a class": (
         ["maps.jsonl/x.jpg", "Errors.jsonl/a?.jpg", "a/maps.jsonl/x.jpg", "maps.jsonl"],
-        {0: moved("maps.jsonl/x.jpg", "maps.jsonl%"),
-         1: moved("Errors.jsonl/a?.jpg", "Errors.jsonl%")},
+        {0: f"{class_folder('maps.jsonl')}/{sample_id(b'maps.jsonl/x.jpg')}",
+         1: f"{class_folder('Errors.jsonl')}/{sample_id(b'Errors.jsonl/a?.jpg')}"},
     ),
     "a name that is no path": (["what?/who: me.png"], {}),
     "a name that is that of another's id": (

@@ -16,7 +16,7 @@ from augcli.errors import UnreadableImage
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.pipeline import Pipeline, Step
 from augcli.run import images as images_module
-from augcli.run import resume, shard, storage
+from augcli.run import plan, resume, shard, storage
 from augcli.run.generate import generate
 from augcli.run.outputs import Output, Outputs
 from augcli.run.parts import read_part
@@ -94,6 +94,7 @@ def test_a_billion_copies_take_no_memory(
     if not readable:
         for file in source.glob("a/*"):
             file.write_bytes(b"no image")
+    monkeypatch.setattr(plan, "_COPIES_TOGETHER", 10**9)  # all in one shard
     run = run_over(source, tmp_path / "out", copies=10**9)
     storage.prepare_state(run.state)
     usual, written = shard.write_file, [0]
@@ -137,6 +138,7 @@ def test_a_target_that_fails_late_costs_what_is_behind_it(
         return usual(outputs, place, copy)
 
     monkeypatch.setattr(Outputs, "of", of)
+    monkeypatch.setattr(plan, "_COPIES_TOGETHER", 3000)
     run = run_over(photos, tmp_path / "out", copies=3000)
     storage.prepare_state(run.state)
     report = shard.run_shard(run, Shard(0, 0, 1))

@@ -37,7 +37,7 @@ def test_an_unreadable_input_is_listed_once(augcli: Augcli, forty: Path, tmp_pat
     options = ("--recipe", "cutmix", "--copies", 9, "--max-errors", 1)
     done = augcli("generate", forty, tmp_path / "one", *options, "--workers", 1)
     assert done.returncode == 0, done.stderr
-    assert "1 inputs skipped" in done.stdout
+    assert "1 input skipped" in done.stdout
     lines = (tmp_path / "one/errors.jsonl").read_text().splitlines()
     assert [json.loads(line)["source_path"] for line in lines] == ["a/0.jpg"]
     told = json.loads((tmp_path / "one/run.json").read_text())
