@@ -188,19 +188,19 @@ def test_only_the_bytes_of_a_tensor_are_read(tmp_path: Path) -> None:
         assert "m.onnx" in refusal(path)
 
 
-def _sleep(model: Path) -> None:
+def _sleep(_: Path) -> None:
     time.sleep(60)
 
 
-def _fail(model: Path) -> None:
+def _fail(_: Path) -> None:
     raise ZeroDivisionError("what nobody has thought of")
 
 
-def _die(model: Path) -> None:
+def _die(_: Path) -> None:
     os._exit(3)
 
 
-def _grow(model: Path) -> int:
+def _grow(_: Path) -> int:
     return len(bytearray(1 << 40))
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,9 +24,17 @@ from augcli.errors import UserError
 from augcli.image.codec import decode
 from augcli.saliency.classifier import build_spec, classifier_maps
 from augcli.saliency.cost import multiply_adds
-from augcli.saliency.head import HELD_OUT, fit_linear, held_out, held_out_accuracy, minimise
+from augcli.saliency.head import (
+    HELD_OUT,
+    LinearHead,
+    fit_linear,
+    held_out,
+    held_out_accuracy,
+    minimise,
+)
 from augcli.saliency.preprocess import resized
-from tests.conftest import SAMPLE_DATA
+from tests.autodiff.test_limits import loop
+from tests.conftest import ROOT, SAMPLE_DATA, tree
 from tests.saliency.onnx_models import GOLDEN, SAMPLE, channel_means, model, real, saved
 
 Run = Callable[..., Result]
@@ -304,3 +315,60 @@ def test_fit_head_refuses_before_any_work(augcli_model: Run, tmp_path: Path) -> 
     with pytest.raises(UserError, match="--at features is no feature map but 64"):
         augcli_model(*fit, "features", "-o", out, "--overwrite")
     assert out.read_bytes() == b""
+
+
+def test_fit_head_leaves_what_it_cannot_replace(
+    augcli_model: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "early.onnx"
+    out.write_bytes(b"old")
+    fit = ("fit-head", SAMPLE, SAMPLE_DATA, "--at", "relu1", "--overwrite", "-o")
+    monkeypatch.setattr(LinearHead, "logits", lambda _, features: np.full((len(features), 5), 1e9))
+    with pytest.raises(UserError, match="does not hold the features of"):
+        augcli_model(*fit, out)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"early.onnx": b"old"}
+
+
+def test_fit_head_writes_no_input_and_nothing_in_source(augcli_model: Run, tmp_path: Path) -> None:
+    model_file, data = tmp_path / "m.onnx", tmp_path / "data"
+    model_file.write_bytes(SAMPLE.read_bytes())
+    (data / "cat").mkdir(parents=True)
+    (data / "cat/eye.jpg").write_bytes((SAMPLE_DATA / "cat/eye.jpg").read_bytes())
+    (tmp_path / "link.onnx").symlink_to(data / "cat/new.onnx")
+    os.mkfifo(tmp_path / "fifo.onnx")
+    before = tree(tmp_path)
+    fit = ("fit-head", model_file, data, "--at", "relu1", "--overwrite", "--scale", 255, "-o")
+    for name, message in {
+        "m.onnx": "which the command reads",
+        "data/cat/new.onnx": "lies inside SOURCE",
+        "link.onnx": "lies inside SOURCE",
+        "data": "is a folder",
+        "fifo.onnx": "is not a regular file",
+    }.items():
+        with pytest.raises(UserError, match=message):
+            augcli_model(*fit, tmp_path / name)
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_model_without_end_is_interrupted(tmp_path: Path, number: int, code: int) -> None:
+    """A loop whose condition stays true holds the thread that runs it."""
+    path = tmp_path / "m.onnx"
+    onnx.save(loop(""), path)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "augcli", "model", "inspect", str(path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        time.sleep(3)
+        assert process.poll() is None
+        process.send_signal(number)
+        _, said = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == code
+    assert said.startswith(f"augcli: stopped by {signal.Signals(number).name};")
+    assert len(said.splitlines()) == 1

@@ -59,7 +59,9 @@ def test_gradient_saliency_writes_no_file_and_opens_no_socket(tmp_path: Path) ->
 
 
 def test_one_module_imports_onnx_runtime() -> None:
-    importing = re.compile(r"^\s*(import onnxruntime|from onnxruntime)|import_module\(.onnxrunt", re.M)
+    importing = re.compile(
+        r"^\s*(import onnxruntime|from onnxruntime)|import_module\(.onnxrunt", re.M
+    )
     found = [
         path.relative_to(ROOT).as_posix()
         for path in sorted((ROOT / "augcli").rglob("*.py"))
