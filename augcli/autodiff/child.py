@@ -22,7 +22,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from augcli.errors import UserError, one_line
 
-SECONDS = 300.0
+SECONDS = 120.0
 MEMORY = 8 << 30  # bytes, beyond those of the calling process
 _POLL_SECONDS = 0.5
 _PR_SET_PDEATHSIG = 1

@@ -65,7 +65,7 @@ def differentiate(
     """Differentiate an image classifier with respect to its input or one of its tensors.
 
     For image n the backward pass starts from one logit (`target` "label": that of label[n];
-    "predicted": the largest, or of the only one its absolute value) or a mixture of them
+    "predicted": the largest, or the absolute value of the only one) or a mixture of them
     ("weights": the sum over classes c of weights[n, c] * logit[n, c]). If the model ends in
     Softmax, LogSoftmax or a Sigmoid of one value, logits are what goes into it. A label outside
     0..classes-1 gives a gradient of zeros.

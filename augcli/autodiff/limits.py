@@ -16,17 +16,7 @@ NODES = 100_000  # after functions are expanded
 TURNS = 100_000  # of a loop whose number of turns stands in the model
 ELEMENTS = 1 << 28  # of a tensor that is computed from constants: 1 GiB of floats
 _SMALL = 64  # elements of a constant that is looked at
-_DEPTH = 100  # of functions and of graphs inside of nodes
-
-
-def check_nesting(model: ModelProto) -> None:
-    """Raise UserError where graphs in nodes lie deeper in each other than walks through them go."""
-    waiting = [(model.graph.node, 0), *((function.node, 0) for function in model.functions)]
-    while waiting:
-        nodes, depth = waiting.pop()
-        if depth > _DEPTH:
-            raise UserError(f"The model's graphs are nested more than {_DEPTH} deep.")
-        waiting += [(body.node, depth + 1) for node in nodes for body in subgraphs(node)]
+_DEPTH = 100  # of functions that call each other
 
 
 def check_expansion(model: ModelProto) -> None:

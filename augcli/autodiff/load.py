@@ -18,7 +18,7 @@ from onnx import (
     numpy_helper,
 )
 
-from augcli.autodiff.limits import check_constants, check_expansion, check_nesting, check_tensor
+from augcli.autodiff.limits import check_constants, check_expansion, check_tensor
 from augcli.autodiff.nodes import in_order, subgraphs, tidy
 from augcli.errors import UserError
 from augcli.files import read_bytes
@@ -121,7 +121,6 @@ def _check(model: ModelProto) -> None:
 
 
 def _copied(model: ModelProto) -> ModelProto:
-    check_nesting(model)
     if any(external_data_helper.uses_external_data(t) for t in _tensors(model)):
         raise UserError("The model keeps its weights in files; give the path of its own file.")
     copy = ModelProto()
@@ -151,7 +150,6 @@ def _parsed(path: Path) -> ModelProto:
         raise UserError(f"Cannot read the model: {error}") from error
     except (DecodeError, ValueError) as error:
         raise UserError(f"The model {path} is not an ONNX file: {_first_line(error)}") from error
-    check_nesting(model)
     return model
 
 

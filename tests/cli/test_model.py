@@ -22,7 +22,13 @@ from augcli.errors import UserError
 from augcli.image.codec import decode
 from augcli.saliency.classifier import build_spec, classifier_maps
 from augcli.saliency.cost import multiply_adds
-from augcli.saliency.head import HELD_OUT, fit_linear, held_out, held_out_accuracy, minimise
+from augcli.saliency.head import (
+    HELD_OUT,
+    fit_linear,
+    held_out,
+    held_out_accuracy,
+    minimise,
+)
 from augcli.saliency.preprocess import resized
 from tests.conftest import SAMPLE_DATA, tree
 from tests.saliency.onnx_models import GOLDEN, SAMPLE, channel_means, model, real, saved

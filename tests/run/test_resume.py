@@ -46,5 +46,5 @@ def test_a_record_that_lacks_what_every_record_has_is_no_match(begun: Run, tmp_p
     told = json.loads(file.read_text())
     del told["fit"]
     file.write_text(json.dumps(told))
-    with pytest.raises(UserError, match=r"begun with other fit \(None then, cover now\)"):
+    with pytest.raises(UserError, match="is damaged, or no run's; choose another OUT"):
         begin(begun, tmp_path / "out", resume=True, overwrite=False)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +21,7 @@ from augcli.saliency import server
 from augcli.saliency.classifier import build_spec, classifier_maps
 from augcli.saliency.server import ask, serving, started
 from augcli.saliency.spec import ClassifierSpec
+from tests.conftest import ROOT
 from tests.saliency.onnx_models import SAMPLE, Float32, noise
 
 CLASSES = ("cat", "coffee", "flower", "rocket", "temple")
@@ -132,3 +136,85 @@ def test_only_cuda_is_served(spec: ClassifierSpec, monkeypatch: pytest.MonkeyPat
     with serving(cuda) as served:
         assert served == "served"
     assert calls == [cuda]
+
+
+PARENT = """
+import sys, time
+from dataclasses import replace
+from pathlib import Path
+from augcli.saliency import server
+from augcli.saliency.classifier import build_spec
+popen = server.subprocess.Popen
+def noted(*arguments, **options):
+    process = popen(*arguments, **options)
+    print(process.pid, flush=True)
+    return process
+server.subprocess.Popen = noted
+spec = build_spec(Path(sys.argv[1]), ["cat"], [("gradient", None)], device="cpu")
+import os
+with server.started(spec):
+    if os.fork() == 0:
+        time.sleep(60)  # a worker that holds all that its parent did
+        os._exit(0)
+    print("started", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a parent is killed by a signal")
+def test_it_ends_with_a_parent_that_was_killed(tmp_path: Path) -> None:
+    """Though a worker still holds the pipe to it."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(SAMPLE)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        assert process.stdout.readline() == "started\n"
+        process.kill()
+        process.wait()
+        end = time.monotonic() + 30
+        while _runs(pid) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert not _runs(pid)
+        assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == []
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_one_that_does_not_answer_fails_the_run(
+    spec: ClassifierSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_SECONDS", 0.5)
+    processes: list[Any] = []
+    popen = server.subprocess.Popen
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        processes.append(popen(*arguments, **options))
+        return processes[-1]
+
+    monkeypatch.setattr(server.subprocess, "Popen", noted)
+    with started(spec) as served:
+        while True:  # until the model is loaded
+            try:
+                classifier_maps(served, "gradient", IMAGES[:1], LABELS[:1])
+                break
+            except TimeoutError:
+                server._connections.clear()
+        os.kill(processes[0].pid, signal.SIGSTOP)
+        with pytest.raises(OSError, match=r"has not answered for 0\.5 s; go on with --resume"):
+            classifier_maps(served, "gradient", IMAGES[:1], LABELS[:1])
+    assert processes[0].returncode == -signal.SIGKILL
