@@ -241,6 +241,8 @@ def holding(out: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"OUT {out} cannot be written: {error.strerror}.") from error
     try:
+        for unfinished in state.glob(f"{_HOLDER}.*.tmp"):
+            unfinished.unlink()  # of a killed run
         write_json(state / _HOLDER, {"process": os.getpid(), "host": platform.node()})
         yield
     finally:

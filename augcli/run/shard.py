@@ -293,7 +293,8 @@ class _Writer:
         for index, (reason, order) in self.failed.items():
             sample = run.listing.sample(index)
             numbers = run.plan.numbers(block, index)
-            lost = sum(number >= order for number in numbers) * views + (has_original and order < 0)
+            missing = max(0, numbers.stop - max(numbers.start, order))
+            lost = missing * views + (has_original and order < 0)
             line = {
                 "source_path": sample.relative,
                 "source_id": sample.sample_id,

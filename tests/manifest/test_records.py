@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -425,6 +426,7 @@ def test_no_guard_of_pillow_is_switched_off_by_an_import() -> None:
 
 
 def test_any_number_of_faults_is_counted_in_little_memory(augcli: Augcli, tmp_path: Path) -> None:
+    gc.enable()  # a test before may have left it off
     """Rows that break all rules, in groups that are broken, of a recipe and a view each."""
     count = 10_000
     row = row_of(tmp_path, "n1", "aug1") | {"class_name": "x" * 2000, "width": 9}

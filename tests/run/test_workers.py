@@ -87,7 +87,7 @@ def failure(run: Run, workers: int = 2, **options: Any) -> str:
 def test_idle_workers_end_when_their_pipe_does(many: Path, tmp_path: Path) -> None:
     """None needs a signal, however many others were started after it; the bytes are the same."""
     expected = tmp_path / "expected"
-    generate(prepared(many, expected), expected, source={"source": str(many)}, workers=1)
+    generate(run_over(many, expected, copies=2), expected, source={"source": str(many)}, workers=1)
     run = prepared(many, tmp_path / "out")
     made = finish(run, Pool(run, run.plan.shards(), 4))
     assert made == tree(expected / "train")
@@ -155,7 +155,7 @@ def test_a_signal_at_the_terminal_ends_all(
     _, said = process.communicate(timeout=120)
     assert said == (
         f"augcli: stopped by {signum.name};"
-        " an interrupted generate goes on with the same command and --resume.\n"
+        " an interrupted generate or saliency goes on with the same command and --resume.\n"
     )
     assert process.returncode == 128 + signum
     wait_until(partial(group_has_ended, process.pid), "a worker is left")
@@ -315,7 +315,7 @@ def test_a_fault_while_maps_are_written_leaves_no_worker(many: Path, tmp_path: P
         raise RuntimeError("in whoever is told")
 
     with pytest.raises(RuntimeError, match="in whoever is told") as raised:
-        write_maps(maps, 3, fail)
+        write_maps(maps, 3, on_done=fail)
     assert multiprocessing.active_children() == []
     assert raised.value.__traceback__ is not None  # which holds all that was going on
 
