@@ -22,7 +22,7 @@ STEPS = ("replace", "rename", "unlink", "rmdir", "mkdir", "fsync", "write", "lin
 PHASES = {
     "merge": ("augcli.run.storage", "merge_parts"),
     "publish": ("augcli.run.storage", "publish"),
-    "overwrite": ("augcli.run.storage", "remove_run"),
+    "overwrite": ("augcli.run.removal", "remove_run"),
     "repair": ("augcli.run.repair", "repair"),
 }
 
