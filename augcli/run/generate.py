@@ -16,6 +16,7 @@ from augcli.errors import MEND, RunFailed, UserError
 from augcli.manifest.mass import label_mass
 from augcli.run.layout import staged_train
 from augcli.run.local import Pool
+from augcli.run.lock import holding
 from augcli.run.parts import proven_parts
 from augcli.run.plan import Run
 from augcli.run.records import check_complete
@@ -23,7 +24,6 @@ from augcli.run.resume import (
     begin,
     check_parts,
     counted,
-    holding,
     identity,
     is_finished,
     remaining,

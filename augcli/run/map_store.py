@@ -12,14 +12,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from augcli.errors import UserError
 from augcli.files import MIB, open_regular, parse_json, read_json, read_lines
@@ -36,7 +33,6 @@ RESERVED = (INDEX, ERRORS, STATE)
 _IDENTITY, _LOCK, _HOLDER = "identity.json", "lock", "holder.json"
 _STAGED, _ROWS, _REPLACED = "maps", "rows", "replaced.jsonl"
 _KIND = "saliency maps of augcli"
-_PATIENCE_SECONDS = 5.0
 _PIECE = 1 << 20
 
 Row = dict[str, Any]
@@ -68,35 +64,6 @@ def check_maps_out(out: Path, source: Path | None, *, resume: bool, overwrite: b
 def is_complete(out: Path) -> bool:
     """Whether the maps in OUT have their index."""
     return (out / INDEX).is_file()
-
-
-@contextmanager
-def holding(out: Path) -> Iterator[None]:
-    """Hold OUT against other runs; raises UserError that names the holder."""
-    state = out / STATE
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(state / _LOCK, timeout=_PATIENCE_SECONDS)
-        lock.acquire()
-    except Timeout as error:
-        raise UserError(f"OUT {out} is in use by {_holder(state)}; wait for it.") from error
-    except OSError as error:
-        raise UserError(f"OUT {out} cannot be written: {error.strerror}.") from error
-    try:
-        for unfinished in state.glob(f"{_HOLDER}.*.tmp"):
-            unfinished.unlink()  # of a killed run
-        write_json(state / _HOLDER, {"process": os.getpid(), "host": platform.node()})
-        yield
-    finally:
-        (state / _HOLDER).unlink(missing_ok=True)
-        lock.release()
-
-
-def _holder(state: Path) -> str:
-    with suppress(OSError, ValueError, KeyError, TypeError, UserError):
-        held = read_json(state / _HOLDER, MIB)
-        return f"process {held['process']} on {held['host']}"
-    return "another run"
 
 
 def begin(out: Path, identity: dict[str, Any], *, resume: bool, overwrite: bool) -> bool:

@@ -24,16 +24,17 @@ from augcli.image.fit import Pixels
 from augcli.recipes.recipe import Detection, SaliencyMap
 from augcli.run.images import Decoded, Images
 from augcli.run.local import Pool
+from augcli.run.lock import holding
 from augcli.run.map_names import OVERLAY, map_name, map_names
 from augcli.run.map_store import (
     RESERVED,
+    STATE,
     Row,
     begin,
     check_complete,
     commit,
     committed,
     counted,
-    holding,
     is_complete,
     keep_proven,
     publish,
@@ -106,7 +107,7 @@ def write_maps(
     """
     out = maps.out
     try:
-        with holding(out):
+        with holding(out, STATE):
             resumed = begin(out, maps.identity(), resume=resume, overwrite=overwrite)
             if is_complete(out):
                 check_complete(out)

@@ -32,11 +32,11 @@ from augcli.run.generate import planned
 from augcli.run.layout import ASIDE, CLASSES, ERRORS, RUN, STATE, TRAIN, staged_train
 from augcli.run.links import refuse_links
 from augcli.run.local import Pool
+from augcli.run.lock import holding
 from augcli.run.outputs import ORIGINAL
 from augcli.run.parts import read_part
 from augcli.run.plan import Run, Shard
 from augcli.run.present import Present
-from augcli.run.resume import holding
 from augcli.run.saliency import served
 from augcli.run.seeds import output_id
 from augcli.run.shard import ShardReport

@@ -5,20 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 import augcli
 from augcli.dataset.labels import printable
 from augcli.dataset.listing import Listing
 from augcli.errors import RunFailed, UserError
-from augcli.files import open_regular, read_json
+from augcli.files import open_regular
 from augcli.manifest.row import MANIFEST
 from augcli.run.layout import IDENTITY, KEPT, OURS, RUN, STATE, TRAIN
 from augcli.run.links import is_link, refuse_links
@@ -35,8 +30,6 @@ from augcli.run.removal import forget_removal, remove_run
 from augcli.run.storage import check_images, finish_publishing, flush, write_json
 
 _LOCK, _HOLDER = KEPT
-_PATIENCE_SECONDS = 5.0
-_LARGEST_HOLDER = 1 << 16
 
 # What every record of a run has. An option that an older one lacks had its default there.
 _FIRST_KEYS = frozenset(
@@ -221,51 +214,6 @@ def _is_unbegun(out: Path) -> bool:
         return False
     # What ends with .tmp was never renamed.
     return all(path.name in KEPT or path.name.endswith(".tmp") for path in state.iterdir())
-
-
-@contextmanager
-def holding(out: Path) -> Iterator[None]:
-    """Hold OUT against other runs; raises UserError that names the holder.
-
-    The lock belongs to the open file, so the system frees it when its last process dies.
-    """
-    state = out / STATE
-    try:
-        refuse_links(out)
-        state.mkdir(parents=True, exist_ok=True)
-        _refuse_other_lock(state / _LOCK)
-        lock = FileLock(state / _LOCK, timeout=_PATIENCE_SECONDS)
-        lock.acquire()
-    except Timeout as error:
-        raise UserError(f"OUT {out} is in use by {_holder(state)}; wait for it.") from error
-    except OSError as error:
-        raise UserError(f"OUT {out} cannot be written: {error.strerror}.") from error
-    try:
-        for unfinished in state.glob(f"{_HOLDER}.*.tmp"):
-            unfinished.unlink()  # of a killed run
-        write_json(state / _HOLDER, {"process": os.getpid(), "host": platform.node()})
-        yield
-    finally:
-        (state / _HOLDER).unlink(missing_ok=True)
-        lock.release()
-
-
-def _refuse_other_lock(lock: Path) -> None:
-    """Refuse a lock that is not the empty file which a run makes: to open it would empty it."""
-    try:
-        status = lock.lstat()
-    except FileNotFoundError:
-        return
-    if not stat.S_ISREG(status.st_mode) or status.st_size:
-        raise UserError(f"{lock} is not the lock of a run; move it away, or choose another OUT.")
-
-
-def _holder(state: Path) -> str:
-    try:
-        held = read_json(state / _HOLDER, _LARGEST_HOLDER)
-        return f"process {held['process']} on {held['host']}"
-    except (OSError, UserError, ValueError, KeyError, TypeError):
-        return "another run"
 
 
 def stamp(out: Path) -> list[bytes]:

@@ -266,10 +266,10 @@ def test_out_is_apart_from_the_source(augcli_saliency: Run, augcli: Augcli, tmp_
 
 
 def test_two_runs_of_maps_cannot_share_out(augcli: Augcli, tmp_path: Path) -> None:
-    from augcli.run.map_store import holding
+    from augcli.run.lock import holding
 
     data, out = write_photos(tmp_path / "data", 4), tmp_path / "out"
-    with holding(out):
+    with holding(out, ".augcli-maps"):
         done = augcli("saliency", data, out)
     assert done.returncode == 2
     assert f"is in use by process {os.getpid()} on " in done.stderr

@@ -19,9 +19,9 @@ from augcli.run import generate as generate_module
 from augcli.run import storage
 from augcli.run.generate import generate, planned
 from augcli.run.layout import IDENTITY, REMOVAL
+from augcli.run.lock import holding
 from augcli.run.plan import Shard
 from augcli.run.removal import remove_run
-from augcli.run.resume import holding
 from tests.conftest import ROOT, Augcli, tree, write_photo
 from tests.run.runs import run_over
 
@@ -529,7 +529,7 @@ def test_a_run_that_goes_on_keeps_others_out(
     out = tmp_path / "out"
     make(source, out)
     before = tree(out)
-    monkeypatch.setattr("augcli.run.resume._PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("augcli.run.lock._PATIENCE_SECONDS", 0.2)
     with holding(out), pytest.raises(UserError) as refused:
         make(source, out, **option)
     assert f"OUT {out} is in use by process {os.getpid()} on " in str(refused.value)
