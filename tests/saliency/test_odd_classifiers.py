@@ -51,7 +51,7 @@ def test_the_classes_of_one_output() -> None:
     assert map_classes(("a", "b"), 1, None, "") == (-1, 0)
     assert map_classes(("a", "b"), 1, ("b", "a"), "") == (0, -1)
     assert map_classes(("a",), 1, None, "") == (0,)
-    with pytest.raises(UserError, match="3 classes and the classifier 1 outputs"):
+    with pytest.raises(UserError, match="3 classes and the classifier 1 output;"):
         map_classes(("a", "b", "c"), 1, None, "")
 
 
