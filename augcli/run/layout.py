@@ -15,6 +15,7 @@ OURS = (TRAIN, CLASSES, RUN, ERRORS, STATE)
 # Below STATE.
 IDENTITY = "identity.json"
 REMOVAL = "removal.json"  # what a run that is being replaced was
+REMOVED = "removal.jsonl"  # and its manifest
 LISTED = "listed"
 PARTS = "parts"
 ASIDE = "repair"  # a folder like STATE, of what is made again

@@ -61,6 +61,15 @@ class Part:
                 raise ValueError("a line is no row")
             yield found[1].decode()
 
+    def images_of(self) -> Iterator[tuple[str, str]]:
+        """(file name, SHA-256 in hex) of the images that its rows name; raises ValueError where a
+        line is no row."""
+        for line in self.row_lines():
+            row = parse_json(line)
+            if not isinstance(row, dict) or not isinstance(row.get("file_name"), str):
+                raise ValueError("a line is no row")
+            yield row["file_name"], str(row.get("sha256"))
+
     def skipped_lines(self) -> Iterator[bytes]:
         """Its lines about skipped inputs, one at a time."""
         with open_regular(self.path) as file:

@@ -8,8 +8,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from augcli.errors import UserError
-from augcli.manifest.row import MANIFEST
+from augcli.files import read_lines
+from augcli.manifest.reader import LONGEST_LINE, parse_row
+from augcli.manifest.row import MANIFEST, Row
 from augcli.run import parts
 from augcli.run.layout import (
     ASIDE,
@@ -19,14 +24,14 @@ from augcli.run.layout import (
     LISTED,
     OURS,
     OUTPUT_NAME,
-    PARTS,
     REMOVAL,
+    REMOVED,
     RUN,
     STATE,
     TRAIN,
 )
 from augcli.run.records import is_half_removed, read_identity, read_run_record
-from augcli.run.storage import flush
+from augcli.run.storage import flush, name_digest
 
 _STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, MANIFEST, "*.tmp")
 
@@ -47,7 +52,11 @@ def remove_run(out: Path) -> None:
                 f"{stranger} was not written by the run in OUT, which has not published yet; move"
                 " it away to replace the run."
             )
-    for folder in (out, state, state / ASIDE):
+    for stranger in _strangers_in_train(out):
+        raise UserError(
+            f"{stranger} is nothing that a run writes; move it away to replace the run."
+        )
+    for folder in (state, state / ASIDE):
         for stranger in _strangers(folder / TRAIN):
             raise UserError(
                 f"{stranger} is nothing that a run writes; move it away to replace the run."
@@ -62,9 +71,13 @@ def remove_run(out: Path) -> None:
     flush(out)
     for name in (CLASSES, ERRORS):
         (out / name).unlink(missing_ok=True)
-    _remove_train(out / TRAIN)
-    for folder in (state / ASIDE, state):
+    if (out / TRAIN / MANIFEST).exists():
+        (out / TRAIN / MANIFEST).replace(state / REMOVED)  # which tells what of it was a run's
+        flush(out)
+    for folder in (out, state / ASIDE, state):
         _remove_train(folder / TRAIN)
+    (state / REMOVED).unlink(missing_ok=True)
+    for folder in (state / ASIDE, state):
         parts.remove_all(folder)
         _remove_files(folder)
     _remove_empty(state / ASIDE)
@@ -83,8 +96,48 @@ def _was_published(out: Path) -> bool:
         is_half_removed(out)
         or read_run_record(out / RUN) is not None
         or os.path.lexists(state / RUN)  # put there before the first of the others appears
-        or (os.path.lexists(out / RUN) and not (state / PARTS).exists())  # it is damaged
+        or _names_in(out / TRAIN / MANIFEST) is not None  # where run.json is damaged
     )
+
+
+def _names_in(manifest: Path) -> npt.NDArray[np.uint64] | None:
+    """The digests, in order, of the file names in a manifest, if that is one of rows alone."""
+    digests: list[int] = []
+    try:
+        for number, line in enumerate(read_lines(manifest, LONGEST_LINE), 1):
+            row = parse_row(line, number)
+            if not isinstance(row, Row):
+                return None
+            digests.append(int(name_digest(row.file_name)))
+    except (OSError, UserError):
+        return None
+    return np.sort(np.array(digests, np.uint64))
+
+
+def _strangers_in_train(out: Path) -> Iterator[Path]:
+    """What lies in OUT/train and is not in its manifest, which stands elsewhere once removal has
+    begun."""
+    train, removed = out / TRAIN, out / STATE / REMOVED
+    if not os.path.lexists(train):
+        return
+    has_begun = removed.exists()
+    if has_begun and os.path.lexists(train / MANIFEST):
+        yield train / MANIFEST
+    names = _names_in(removed if has_begun else train / MANIFEST)
+    if names is None:
+        if not train.is_dir() or any(_entries(train)):
+            yield train
+        return
+    for folder in _entries(train):
+        if not folder.is_dir(follow_symlinks=False):
+            if folder.name != MANIFEST:
+                yield Path(folder.path)
+            continue
+        for image in _entries(folder.path):
+            digest = name_digest(f"{folder.name}/{image.name}")
+            at = int(np.searchsorted(names, digest))
+            if at == len(names) or names[at] != digest or image.is_dir(follow_symlinks=False):
+                yield Path(image.path)
 
 
 def _strangers(train: Path) -> Iterator[Path]:
@@ -100,14 +153,14 @@ def _strangers(train: Path) -> Iterator[Path]:
 
 
 def _remove_train(train: Path) -> None:
-    """Remove images, their manifest, and the folders that are empty then."""
-    (train / MANIFEST).unlink(missing_ok=True)
+    """Remove images, a manifest, and the folders that are empty then."""
     for folder in _entries(train):
         if folder.is_dir(follow_symlinks=False):
             for image in _entries(folder.path):
                 if OUTPUT_NAME.fullmatch(image.name):
                     os.unlink(image.path)  # noqa: PTH108 - without a Path for each of a million
             _remove_empty(folder.path)
+    (train / MANIFEST).unlink(missing_ok=True)
     _remove_empty(train)
 
 

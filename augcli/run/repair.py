@@ -8,6 +8,7 @@ so that a repair that is killed leaves what was right as it was.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -21,7 +22,7 @@ import orjson
 
 from augcli.choices import Originals
 from augcli.errors import RunFailed, UserError
-from augcli.files import read_bytes, replace_file
+from augcli.files import open_regular, read_bytes, replace_file
 from augcli.manifest.columns import Hashes, find, hash_of
 from augcli.manifest.faults import MOST_FAULTS, Fault, file_faults
 from augcli.manifest.reader import parse_row
@@ -29,7 +30,7 @@ from augcli.manifest.record import BadRecord, Skipped, read_counts, read_skipped
 from augcli.manifest.row import MANIFEST, Row
 from augcli.run.described import places_in, read_run_to_repeat, summary_of
 from augcli.run.generate import planned
-from augcli.run.layout import ASIDE, CLASSES, ERRORS, RUN, STATE, TRAIN, staged_train
+from augcli.run.layout import ASIDE, CLASSES, ERRORS, PARTS, RUN, STATE, TRAIN, staged_train
 from augcli.run.links import refuse_links
 from augcli.run.local import Pool
 from augcli.run.lock import holding
@@ -131,6 +132,7 @@ def repair(
     run = read_run_to_repeat(out, summary, moved)
     skipped = _read_set_aside(out, run, summary)
     aside = out / STATE / ASIDE
+    _refuse_strangers(aside)
     with holding(out):
         shutil.rmtree(aside, ignore_errors=True)
         prepare_state(aside)
@@ -149,6 +151,15 @@ def repair(
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     return repaired
+
+
+def _refuse_strangers(aside: Path) -> None:
+    """Raise UserError where something lies aside that no repair, which is emptied there, left."""
+    if not aside.is_dir():
+        return
+    for path in sorted(aside.iterdir()):
+        if path.name not in (PARTS, TRAIN, _MADE, MANIFEST):
+            raise UserError(f"{path} is nothing that a repair writes; move it away.")
 
 
 def _read_set_aside(out: Path, run: Run, summary: dict[str, Any]) -> dict[int, Skipped]:
@@ -373,10 +384,16 @@ def _write_records(out: Path, run: Run, skipped: dict[int, Skipped]) -> None:
 
 
 def _remove_strays(train: Path, named: Hashes, not_made: array[int]) -> None:
-    """Remove images that have the name of an output but no row (`named` holds the hashes of the
-    names in rows), unless they are of outputs that could not be made again; other files are not
-    ours. No link is followed."""
+    """Remove copies of outputs that stand in a wrong place: no row names them (`named` holds the
+    hashes of the names in rows), and the row of their id has their bytes. Whatever else no row
+    names was not written by the run, or is of an output that could not be made again. No link is
+    followed."""
     spared = np.sort(np.frombuffer(not_made, np.uint64))
+    with Present(train, _NONE) as present:
+        _remove_copies(train, named, spared, present)
+
+
+def _remove_copies(train: Path, named: Hashes, spared: Hashes, present: Present) -> None:
     for folder in list(os.scandir(os.fsencode(train))):
         if not folder.is_dir(follow_symlinks=False):
             continue
@@ -385,7 +402,21 @@ def _remove_strays(train: Path, named: Hashes, not_made: array[int]) -> None:
             if match is None or file.is_dir(follow_symlinks=False):
                 continue
             is_named = find(named, hash_of(folder.name + b"/" + file.name)) is not None
-            if not is_named and find(spared, int(match[1], 16)) is None:
-                Path(os.fsdecode(file.path)).unlink()
+            if is_named or find(spared, int(match[1], 16)) is not None:
+                continue
+            path, line = Path(os.fsdecode(file.path)), present.line(match[1].decode())
+            if line is not None and _is_copy(path, orjson.loads(line)["sha256"]):
+                path.unlink()
         if not os.listdir(folder.path):  # noqa: PTH208
             os.rmdir(folder.path)  # noqa: PTH106
+
+
+def _is_copy(path: Path, sha256: str) -> bool:
+    """Whether a file with these bytes stands at `path`, and no link."""
+    if path.is_symlink():
+        return False
+    try:
+        with open_regular(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except (OSError, UserError):
+        return False

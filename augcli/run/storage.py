@@ -17,7 +17,6 @@ import ctypes
 import hashlib
 import json
 import os
-import stat
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -181,12 +180,13 @@ def publish(out: Path, classes: Iterable[str], summary: dict[str, Any]) -> None:
         refuse_links(out)
     except UserError as error:
         raise RunFailed(f"{error} Then run the same command with --resume.") from error
+    (state / RUN).unlink(missing_ok=True)  # once it is there, the names in OUT are the run's
     write_durably(state / CLASSES, "".join(f"{name}\n" for name in classes))
-    write_json(state / RUN, summary)
     for name in (CLASSES, ERRORS):
         _refuse_strange(out / name, state / name)
     _refuse_strange(out / TRAIN, None)
     _refuse_strange(out / RUN, None)
+    write_json(state / RUN, summary)
     flush(state)
     for name in (CLASSES, ERRORS):
         (state / name).replace(out / name)
@@ -251,26 +251,26 @@ def _same_bytes(one: Path, other: Path) -> bool:
 
 
 def check_images(state: Path) -> int:
-    """Remove the parts whose staged images are not all there or have not the bytes that the part
-    counts, so that their shards are made again; how many."""
+    """Remove the parts whose staged images are not all there with the bytes of their rows, so that
+    their shards are made again; how many."""
     train, removed = os.fspath(staged_train(state)), 0
     for part in list(parts.proven_parts(state)):
         try:
-            found = sum(_size_of(f"{train}/{name}") for name in part.file_names())
-        except (OSError, ValueError):
-            found = -1
-        if found != part.images:
+            whole = all(_is_whole(f"{train}/{name}", sha256) for name, sha256 in part.images_of())
+        except (OSError, ValueError, UserError):
+            whole = False
+        if not whole:
             part.path.unlink()
             removed += 1
     return removed
 
 
-def _size_of(image: str) -> int:
-    """The bytes of a file that is no link; raises OSError, or ValueError where it is none."""
-    status = os.lstat(image)
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError("it is no file")
-    return status.st_size
+def _is_whole(image: str, sha256: str) -> bool:
+    """Whether a file, not a link, has these bytes; raises OSError, UserError where it is none."""
+    if is_link(image):
+        return False
+    with open_regular(Path(image)) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 
 def sweep(state: Path) -> int:
@@ -278,7 +278,7 @@ def sweep(state: Path) -> int:
 
     Raises RunFailed where something lies among them that no run wrote.
     """
-    names = (_digest(name) for part in parts.proven_parts(state) for name in part.file_names())
+    names = (name_digest(name) for part in parts.proven_parts(state) for name in part.file_names())
     digests = np.sort(np.fromiter(names, np.uint64))
     removed = 0
     for folder in list(staged_train(state).iterdir()):
@@ -289,7 +289,7 @@ def sweep(state: Path) -> int:
         for image in folder.iterdir():
             if not OUTPUT_NAME.fullmatch(image.name):
                 raise _strange(image)
-            digest = _digest(f"{folder.name}/{image.name}")
+            digest = name_digest(f"{folder.name}/{image.name}")
             at = int(np.searchsorted(digests, digest))
             if at == len(digests) or digests[at] != digest:
                 image.unlink()
@@ -299,7 +299,8 @@ def sweep(state: Path) -> int:
     return removed
 
 
-def _digest(file_name: str) -> np.uint64:
+def name_digest(file_name: str) -> np.uint64:
+    """Eight bytes that stand for a file name among many."""
     name = os.fsencode(file_name)
     return np.uint64(int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little"))
 

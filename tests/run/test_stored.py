@@ -148,6 +148,12 @@ def an_image_is_a_link(part: Path) -> None:
     image.symlink_to(image.parents[3] / "elsewhere.jpg")
 
 
+def an_image_is_other_bytes(part: Path) -> None:
+    """Of the same number."""
+    image = _image(part)
+    image.write_bytes(bytes(image.stat().st_size))
+
+
 def _image(part: Path) -> Path:
     row = json.loads(part.read_bytes().splitlines()[0])
     return part.parent.parent / "train" / row["file_name"]
@@ -158,6 +164,7 @@ def _image(part: Path) -> Path:
     [
         emptied, cut_in_a_row, without_proof, without_a_row, noise, one_byte, of_another_place,
         deep, infinite, fifo, an_image_is_gone, an_image_is_cut, an_image_is_a_link,
+        an_image_is_other_bytes,
     ],
 )  # fmt: skip
 def test_a_damaged_part_is_made_again(

@@ -1,0 +1,83 @@
+"""What people put beside the files of a run stays there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Augcli, tree
+from tests.run.test_stored import make, source, stopped_before
+
+__all__ = ["source"]
+
+SIDECARS = (".txt", ".json", ".npy", ".png")
+
+
+def test_files_named_like_an_image_beside_it_stay(
+    augcli: Augcli, source: Path, tmp_path: Path
+) -> None:
+    """Captions, boxes, arrays and masks have the image's own name with another ending."""
+    out = tmp_path / "out"
+    make(source, out)
+    image = sorted((out / "train/a").glob("*.jpg"))[0]
+    for ending in SIDECARS:
+        image.with_suffix(ending).write_text("mine")
+    before = tree(out)
+    done = augcli("verify", out, "--repair")
+    assert done.returncode == 1
+    assert done.stdout.count("no row names this file") == len(SIDECARS)
+    assert tree(out) == before
+    done = augcli("generate", source, out, "-r", "flip", "--overwrite")
+    assert done.returncode == 2
+    assert "is nothing that a run writes; move it away to replace the run." in done.stderr
+    assert tree(out) == before
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "errors.jsonl", "run.json", "train/x/0.jpg"])
+def test_what_was_refused_when_publishing_is_not_replaced_later(
+    augcli: Augcli, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    out = tmp_path / "out"
+    stopped_before(monkeypatch, "merge_parts", source, out)
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    (out / name).write_text("my notes")
+    if name.startswith("train"):
+        (out / "train/metadata.jsonl").write_text(json.dumps({"file_name": "x/0.jpg"}) + "\n")
+    arguments = ("generate", source, out, "-r", "cutmix", "-k", 2, "--max-errors", 9)
+    for how, code in (("--overwrite", 2), ("--resume", None), ("--overwrite", 2)):
+        done = augcli(*arguments, how)
+        assert done.returncode == code or (code is None and done.returncode in (1, 2)), done.stderr
+        assert (out / name).read_text() == "my notes"
+
+
+def test_a_strangers_record_and_images_are_not_those_of_a_run_that_had_just_begun(
+    augcli: Augcli, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    stopped_before(monkeypatch, "merge_parts", source, out)
+    shutil.rmtree(out / ".augcli/parts")
+    shutil.rmtree(out / ".augcli/train")
+    (out / "run.json").write_text('{"their": 1}')
+    (out / "train").mkdir()
+    (out / "train/metadata.jsonl").write_text('{"my": 1}\n')
+    before = tree(out)
+    done = augcli("generate", source, out, "-r", "cutmix", "--overwrite")
+    assert done.returncode == 2, done.stderr
+    assert tree(out) == before
+
+
+def test_what_lies_aside_and_is_no_repairs_stays(
+    augcli: Augcli, source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    sorted((out / "train/a").glob("*.jpg"))[0].unlink()
+    (out / ".augcli/repair").mkdir()
+    (out / ".augcli/repair/notes.txt").write_text("mine")
+    done = augcli("verify", out, "--repair")
+    assert done.returncode == 2
+    assert "notes.txt is nothing that a repair writes; move it away." in done.stderr
+    assert (out / ".augcli/repair/notes.txt").read_text() == "mine"
