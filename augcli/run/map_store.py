@@ -18,10 +18,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from augcli.errors import UserError
+from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, open_regular, parse_json, read_json, read_lines
 from augcli.manifest.row import to_line
 from augcli.run.layout import ERRORS
+from augcli.run.links import is_link
 from augcli.run.map_names import OVERLAY
 from augcli.run.resume import check_place
 from augcli.run.storage import flush, write_durably, write_json
@@ -43,6 +44,7 @@ def check_maps_out(out: Path, source: Path | None, *, resume: bool, overwrite: b
     if resume and overwrite:
         raise UserError("--resume and --overwrite exclude each other; give one of them.")
     check_place(out, source)
+    _refuse_foreign_state(out)
     if not out.exists() or not any(out.iterdir()) or _is_unbegun(out):
         return
     ours = _identity_of(out) is not None
@@ -72,6 +74,7 @@ def begin(out: Path, identity: dict[str, Any], *, resume: bool, overwrite: bool)
     Raises UserError where that made other maps, and names what differs.
     """
     state = out / STATE
+    _refuse_foreign_state(out)
     before = _identity_of(out)
     if resume and before is not None:
         now = json.loads(json.dumps(identity))
@@ -176,7 +179,14 @@ def publish(out: Path) -> None:
                 (left_out if is_skipped else listed).write(line)
                 skipped = skipped or is_skipped
     flush(state)
-    for path in sorted(staged(out).iterdir()):
+    waiting = sorted(staged(out).iterdir())
+    for name in (*(path.name for path in waiting), INDEX, *([ERRORS] if skipped else [])):
+        if os.path.lexists(out / name):
+            raise RunFailed(
+                f"{out / name} appeared while maps were made and is not one of them; move it away"
+                " and run the same command with --resume."
+            )
+    for path in waiting:
         path.rename(out / path.name)
     if skipped:
         errors.replace(out / ERRORS)
@@ -249,13 +259,44 @@ def _digest(path: Path) -> str | None:
 
 def _named(out: Path) -> set[str]:
     """The files in OUT that are its own, by its index, or by its rows where it has none yet."""
-    named = {INDEX, ERRORS}
+    named = {name for name in (INDEX, ERRORS) if _is_own_list(out, name)}
     state = out / STATE
     for path in (out / INDEX, state / _REPLACED, *(state / _ROWS).glob("*-*.jsonl")):
         with suppress(OSError, ValueError, KeyError, TypeError, UserError):
             for row in _rows(path):
                 named.update(_files(row))
     return named
+
+
+def _is_own_list(out: Path, name: str) -> bool:
+    """Whether the index in OUT, or its list of skipped inputs, is of these maps: before all is
+    published each of its lines is among their rows."""
+    rows = out / STATE / _ROWS
+    if not rows.exists():
+        return True
+    try:
+        lines = {line for path in rows.glob("*-*.jsonl") for line in read_lines(path, MIB)}
+        return all(line in lines for line in read_lines(out / name, MIB))
+    except (OSError, UserError):
+        return False
+
+
+def _refuse_foreign_state(out: Path) -> None:
+    """Raise UserError where a link, or something that no run writes, lies in the state of OUT."""
+    state = out / STATE
+    if is_link(state):
+        raise UserError(f"{state} is a link, and nothing is written through links; remove it.")
+    if not state.is_dir():
+        return
+    known = (_IDENTITY, _LOCK, _HOLDER, _STAGED, _ROWS, _REPLACED, INDEX, ERRORS)
+    for path in sorted(state.iterdir()):
+        if is_link(path):
+            raise UserError(f"{path} is a link, and nothing is written through links; remove it.")
+        if path.name not in known and path.suffix != ".tmp":
+            raise UserError(f"{path} is nothing that maps leave there; move it away.")
+    for path in sorted((state / _ROWS).glob("*")):
+        if not path.match("*-*.jsonl") and path.suffix != ".tmp":
+            raise UserError(f"{path} is nothing that maps leave there; move it away.")
 
 
 def _foreign(out: Path) -> str | None:

@@ -1,0 +1,63 @@
+"""What people put into a folder of maps stays there."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from augcli.errors import RunFailed, UserError
+from tests.cli.conftest import Run
+from tests.conftest import Augcli, write_photo
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    for number in range(4):
+        write_photo(folder / "ab"[number % 2] / f"{number}.jpg", number, 24, 18)
+    (folder / "a" / "4.jpg").write_bytes(b"no image")
+    return folder
+
+
+@pytest.mark.parametrize("place", ["", "maps", "rows", "identity.json"])
+def test_maps_pass_through_no_link(
+    augcli: Augcli, source: Path, tmp_path: Path, place: str
+) -> None:
+    out, outside = tmp_path / "maps", tmp_path / "outside"
+    assert augcli("saliency", source, out, "--max-errors", 9).returncode == 0
+    outside.mkdir()
+    (outside / "mine.txt").write_text("mine")
+    linked = out / ".augcli-maps" / place
+    if linked.is_dir():
+        shutil.rmtree(linked)
+    linked.unlink(missing_ok=True)
+    linked.symlink_to(outside)
+    for how in ("--resume", "--overwrite"):
+        done = augcli("saliency", source, out, how, "--max-errors", 9)
+        assert done.returncode == 2
+        assert "is a link, and nothing is written through links; remove it." in done.stderr
+        assert (outside / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["maps.jsonl", "errors.jsonl", ".augcli-maps/mine.txt"])
+def test_lists_that_are_not_of_the_maps_stay(
+    augcli_saliency: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    out = tmp_path / "maps"
+
+    def stop(_: Path) -> None:
+        raise RunFailed("stopped")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("augcli.run.maps.publish", stop)
+        with pytest.raises(RunFailed, match="stopped"):
+            augcli_saliency(source, out)
+    (out / name).write_text('{"my": "notes"}\n')
+    for how in ("--resume", "--overwrite"):
+        with pytest.raises(UserError, match="move it away"):
+            augcli_saliency(source, out, how)
+        assert (out / name).read_text() == '{"my": "notes"}\n'
+    (out / name).unlink()
+    assert augcli_saliency(source, out, "--resume", "--max-errors", 9).exit_code == 0
