@@ -1,7 +1,7 @@
-"""The ways in which something is the user's to mend."""
+"""The ways in which something is the user's to fix."""
 
 # How the sentence of a RunFailed ends.
-MEND = "mend that and run the same command with --resume."
+RESUME = "fix that and run the same command with --resume."
 
 
 def one_line(error: Exception) -> str:

@@ -99,6 +99,10 @@ def parse_json(text: bytes | str) -> Any:
         )
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    except ValueError as error:
+        if "set_int_max_str_digits" in str(error):
+            raise ValueError("a number in it has too many digits") from error
+        raise
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -46,6 +46,11 @@ def test_what_is_not_json_is_a_value_error(text: str) -> None:
         parse_json(text)
 
 
+def test_a_number_of_any_length_is_refused_in_plain_words() -> None:
+    with pytest.raises(ValueError, match=r"^a number in it has too many digits$"):
+        parse_json("1" * 10_000)
+
+
 def test_json_values() -> None:
     assert parse_json(b'{"a": [1, 2.5, null, "\\udc80"]}') == {"a": [1, 2.5, None, "\udc80"]}
 

@@ -117,6 +117,6 @@ def _scalar(key: str, value: Any, where: str) -> Any:
     is_text = isinstance(value, str) and "\0" not in value
     is_number = isinstance(value, int | float) and math.isfinite(value)
     if not is_text and not is_number:
-        told = shorten(str(value), 60)
-        raise UserError(f"{where}: {key.replace('_', '-')} is text or a number, not {told}.")
+        given = shorten(str(value), 60)
+        raise UserError(f"{where}: {key.replace('_', '-')} is text or a number, not {given}.")
     return value if isinstance(value, str) else str(value)

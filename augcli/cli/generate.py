@@ -40,6 +40,7 @@ from augcli.errors import UserError
 from augcli.text import count_text
 
 if TYPE_CHECKING:
+    from augcli.dataset.listing import Listing
     from augcli.run.generate import Outcome
     from augcli.run.plan import Run
 
@@ -125,6 +126,7 @@ def generate(
     if pair is None:
         pair = Pair.any if per_class is None else Pair.balanced
     check_sources(listing, pipeline, source, pair)
+    _warn_of_left_out(shown, listing)
     _warn_of_alike(shown, listing.classes)
     if include_originals is Originals.link and listing.spans is not None:
         raise UserError(
@@ -182,6 +184,19 @@ def generate(
     _show_outcome(shown, run, out, outcome)
     if outcome.skipped > max_errors:
         raise typer.Exit(1)
+
+
+def _warn_of_left_out(shown: Output, listing: Listing) -> None:
+    """Say how many entries of SOURCE are called like images and are no files."""
+    from augcli.dataset.labels import shown as as_shown
+
+    count, first = listing.left_out
+    if count:
+        which = as_shown(first) if count == 1 else f"the first is {as_shown(first)}"
+        shown.warn(
+            f"{count_text(count, 'entry', 'entries')} of SOURCE with the name of an image left out,"
+            f" as a dead link or a pipe is no file ({which})."
+        )
 
 
 def _warn_of_alike(shown: Output, classes: Sequence[str]) -> None:

@@ -136,33 +136,33 @@ def _cost(
     }
 
 
-def _page(told: dict[str, Any], unknown: str) -> list[str]:
-    height, width = told["size"]
-    batch = "any number" if told["batch"] is None else told["batch"]
-    classes = count_text(told["classes"], "class")
-    lines = [f"{told['model']}: {classes}, operator set {told['opset']}", ""]
+def _page(facts: dict[str, Any], unknown: str) -> list[str]:
+    height, width = facts["size"]
+    batch = "any number" if facts["batch"] is None else facts["batch"]
+    classes = count_text(facts["classes"], "class")
+    lines = [f"{facts['model']}: {classes}, operator set {facts['opset']}", ""]
     for kind in ("inputs", "outputs"):
-        for tensor in told[kind]:
+        for tensor in facts[kind]:
             what = f"{tensor['name']}: {tensor['dtype']} {tensor['shape']}"
             lines.append(f"{kind[:-1]:8} {what}")
     lines += [
-        f"images   {height} x {width} ({told['size_from']}), {told['layout']}, {batch} at a time",
-        f"pixels   {_pixels(told['preprocessing']) or unknown}",
+        f"images   {height} x {width} ({facts['size_from']}), {facts['layout']}, {batch} at a time",
+        f"pixels   {_pixels(facts['preprocessing']) or unknown}",
     ]
-    if told["class_names"]:
-        lines.append(f"classes  {_some(told['class_names'])}")
+    if facts["class_names"]:
+        lines.append(f"classes  {_some(facts['class_names'])}")
     for kind, title in (("heads", "head"), ("feature_maps", "feature")):
-        lines += [f"{title:8} {t['name']}: {t['shape']}" for t in told[kind]]
-    operators = (f"{name} {count}" for name, count in told["operators"].items())
+        lines += [f"{title:8} {t['name']}: {t['shape']}" for t in facts[kind]]
+    operators = (f"{name} {count}" for name, count in facts["operators"].items())
     lines.append(f"nodes    {', '.join(operators)}")
-    for operator, nodes in told["missing_rules"].items():
+    for operator, nodes in facts["missing_rules"].items():
         lines.append(f"no rule  {operator}: {_some(nodes)}")
-    if told["refusal"]:
-        lines.append(f"refused  {told['refusal']}")
-    if told["saliency"]:
-        lines.append(f"cost     {told['parameters']:,} parameters; on one core of this machine:")
+    if facts["refusal"]:
+        lines.append(f"refused  {facts['refusal']}")
+    if facts["saliency"]:
+        lines.append(f"cost     {facts['parameters']:,} parameters; on one core of this machine:")
         for kind in ("forward", "saliency"):
-            cost = told[kind]
+            cost = facts[kind]
             lines.append(
                 f"         {kind}: {cost['multiply_adds']:.0f} million multiply-adds,"
                 f" {cost['milliseconds']:.2f} ms an image"
@@ -170,11 +170,11 @@ def _page(told: dict[str, Any], unknown: str) -> list[str]:
     return lines
 
 
-def _pixels(told: dict[str, Any]) -> str:
-    if not told:
+def _pixels(facts: dict[str, Any]) -> str:
+    if not facts:
         return ""
-    mean, std = (" ".join(f"{n:g}" for n in told[name]) for name in ("mean", "std"))
-    return f"(pixel / {told['scale']:g} - [{mean}]) / [{std}], {told['order']}"
+    mean, std = (" ".join(f"{n:g}" for n in facts[name]) for name in ("mean", "std"))
+    return f"(pixel / {facts['scale']:g} - [{mean}]) / [{std}], {facts['order']}"
 
 
 def _some(names: Any) -> str:

@@ -33,7 +33,7 @@ class Output:
     quiet: bool = False
 
     def result(self, values: dict[str, Any], text: str, *, done: str = "") -> None:
-        """What the command was asked for: `text` for people, `values` with --json.
+        """What the command is for: `text` for people, `values` with --json.
 
         `done` says what holds whatever becomes of stdout, as in "OUT is complete". Where there is
         such a thing, a text that cannot be written is a warning. Any other result that cannot be
@@ -76,7 +76,7 @@ def print_error(text: str, code: int) -> None:
 
 
 def draw(text: str) -> None:
-    """Text that was asked for, on stdout; raises StdoutLost."""
+    """A result as text, on stdout; raises StdoutLost."""
     text = text.encode("utf-8", "backslashreplace").decode()  # names of bytes that are no UTF-8
     sys.stdout.write(text + "\n")
     sys.stdout.flush()

@@ -35,7 +35,7 @@ def read_image_folder(source: Path) -> Listing:
         raise UserError(f"SOURCE {source} is a file; give a folder with one folder a class.")
     root = os.fsencode(source)
     try:
-        folders, loose = _scan(root)
+        folders, loose, _ = _scan(root)
         builder = ListingBuilder()
         classes: list[str] = []
         for top in sorted(folders, key=printable):
@@ -59,9 +59,10 @@ def _add_class(builder: ListingBuilder, root: bytes, top: bytes, class_id: int) 
             if (status.st_dev, status.st_ino) in seen:  # a link back to a folder that was listed
                 continue
             seen.add((status.st_dev, status.st_ino))
-            inner, images = _scan(root + b"/" + folder)
+            inner, images, no_files = _scan(root + b"/" + folder)
         except (FileNotFoundError, NotADirectoryError):
             continue
+        builder.leave_out([folder + b"/" + name for name in no_files])
         if images:
             any_image = True
             number = builder.folder(folder)
@@ -82,9 +83,12 @@ def _nothing(source: Path, folders: list[bytes], loose: list[bytes]) -> str:
     return f"SOURCE {source} is empty; give a folder with one folder a class."
 
 
-def _scan(folder: bytes) -> tuple[list[bytes], list[bytes]]:
-    """The visible folders and the images directly inside `folder`, each sorted by name."""
-    folders, images = [], []
+def _scan(folder: bytes) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """The visible folders and the images directly inside `folder`, and what is called like an image
+    and is no file, each sorted by name."""
+    folders: list[bytes] = []
+    images: list[bytes] = []
+    no_files: list[bytes] = []
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(b"."):
@@ -92,10 +96,9 @@ def _scan(folder: bytes) -> tuple[list[bytes], list[bytes]]:
             try:
                 if entry.is_dir():
                     folders.append(entry.name)
-                elif is_image_name(entry.name) and entry.is_file():
-                    images.append(entry.name)
-            except (
-                OSError
-            ):  # a link in a circle, or into a folder that is closed: as one to nothing
-                continue
-    return sorted(folders), sorted(images)
+                elif is_image_name(entry.name):
+                    (images if entry.is_file() else no_files).append(entry.name)
+            except OSError:  # a link in a circle, or into a folder that is closed
+                if is_image_name(entry.name):
+                    no_files.append(entry.name)
+    return sorted(folders), sorted(images), sorted(no_files)

@@ -70,8 +70,8 @@ def read_labelled(manifest: Path) -> Listing:
     ids: dict[str, int] = {}
     for class_id, class_name in enumerate(classes):
         if not class_name or any(ord(character) < 0x20 for character in class_name):
-            told = shorten(repr(class_name))
-            raise UserError(f"{manifest}: {told} is no name of a class; fix it.")
+            given = shorten(repr(class_name))
+            raise UserError(f"{manifest}: {given} is no name of a class; fix it.")
         if ids.setdefault(class_name, class_id) != class_id:
             raise UserError(
                 f"{manifest}: class {ids[class_name]} and class {class_id} are both named"
@@ -83,8 +83,8 @@ def read_labelled(manifest: Path) -> Listing:
         where = f"{manifest}, line {number}"
         path = _below(row.file_name)
         if path is None:
-            told = shorten(repr(row.file_name))
-            raise UserError(f"{where}: the file name {told} leaves its folder; fix it.")
+            given = shorten(repr(row.file_name))
+            raise UserError(f"{where}: the file name {given} leaves its folder; fix it.")
         label = _label(row, ids, len(classes), where)
         folder, _, name = path.rpartition(b"/")
         builder.add(builder.folder(folder), name, label.dominant)
@@ -96,9 +96,9 @@ def read_labelled(manifest: Path) -> Listing:
     listing = builder.finish(manifest.parent, classes, (soft_ids, soft_weights, soft_ends))
     again = first_repeated(listing)
     if again is not None:
-        told = shown(listing.relative_path(again))
+        twice = shown(listing.relative_path(again))
         raise UserError(
-            f"{manifest}, line {again + 1}: the file '{told}' stands there twice; remove one."
+            f"{manifest}, line {again + 1}: the file '{twice}' stands there twice; remove one."
         )
     return listing
 

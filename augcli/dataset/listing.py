@@ -35,6 +35,8 @@ class Listing:
     `folders[folder_of[i]]`. About 10 bytes a file beside its name. Labels are one class a file, or
     soft labels in compressed sparse rows (`soft_ids`, `soft_weights`, `soft_ends`). Where `root` is
     an archive, `spans` (n, 2) says at which byte of it each file begins, and how long it is.
+    `left_out` are entries with the name of an image that are no files, such as dead links and
+    pipes: how many, and the first.
     """
 
     root: bytes
@@ -48,6 +50,7 @@ class Listing:
     soft_weights: npt.NDArray[np.float64] | None = None
     soft_ends: npt.NDArray[np.int64] | None = None
     spans: npt.NDArray[np.uint64] | None = None
+    left_out: tuple[int, bytes] = (0, b"")
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -120,6 +123,13 @@ class ListingBuilder:
         self._names = bytearray()
         self._ends = array("Q")
         self._class_of = array("i")
+        self._left_out = (0, b"")
+
+    def leave_out(self, paths: Sequence[bytes]) -> None:
+        """Note entries that are not listed."""
+        count, first = self._left_out
+        if paths:
+            self._left_out = count + len(paths), first or paths[0]
 
     def folder(self, folder: bytes) -> int:
         """The number of a folder, to pass to `add`."""
@@ -152,4 +162,5 @@ class ListingBuilder:
             soft_weights=None if soft is None else np.array(soft[1], np.float64),
             soft_ends=None if soft is None else np.array(soft[2], np.int64),
             spans=spans,
+            left_out=self._left_out,
         )

@@ -24,7 +24,7 @@ from augcli.manifest.reader import read_classes
 from augcli.manifest.record import BadRecord, read_summary
 from augcli.manifest.row import Row
 from augcli.recipes.pipeline import pipeline_of
-from augcli.run.layout import CLASSES, RUN, STATE
+from augcli.run.layout import CLASSES, LISTED, RUN, STATE
 from augcli.run.plan import Run
 from augcli.run.resume import versions
 from augcli.run.storage import read_listed
@@ -141,7 +141,13 @@ def _listed_sources(
     root = str(summary.get("root", ".")) if moved is None else str(moved.absolute())
     kept = read_listed(out)
     if kept is not None:
-        return replace(read_path_list(io.BytesIO(kept), labels_from), root=os.fsencode(root))
+        try:
+            return replace(read_path_list(io.BytesIO(kept), labels_from), root=os.fsencode(root))
+        except UserError as error:
+            raise UserError(
+                f"{out / STATE / LISTED}, the list that OUT was made from, is damaged; make OUT"
+                " anew."
+            ) from error
     classes = read_classes(out / CLASSES)
     builder = ListingBuilder()
     for path in map(from_printable, dict.fromkeys(p for r in rows() for p in r.source_paths)):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from augcli.choices import STDIN, Originals, Pair
-from augcli.errors import MEND, RunFailed, UserError
+from augcli.errors import RESUME, RunFailed, UserError
 from augcli.manifest.mass import label_mass
 from augcli.run.layout import staged_train
 from augcli.run.local import Pool
@@ -126,7 +126,7 @@ def _faults_named(out: Path) -> Iterator[None]:
         raise
     except OSError as error:
         where, why = error.filename or out, error.strerror or error
-        raise RunFailed(f"{where}: {why}; {MEND}") from error
+        raise RunFailed(f"{where}: {why}; {RESUME}") from error
 
 
 def planned(run: Run) -> int:

@@ -21,7 +21,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from augcli.errors import MEND, RunFailed, one_line
+from augcli.errors import RESUME, RunFailed, one_line
 from augcli.run.parts import read_part
 from augcli.run.plan import Run, Shard
 from augcli.run.shard import ShardReport, run_shard
@@ -45,7 +45,7 @@ class _Worker:
     pipe: Connection
     decoding: Any
     tasks: deque[Task] = field(default_factory=deque)
-    told: int = 0
+    sent: int = 0
     ready: bool = False
     ending: str = ""
 
@@ -80,7 +80,7 @@ class Pool:
         *,
         make: Callable[..., Any] = run_shard,
         targets_of: Callable[[Run, Shard], Sequence[int]] = targets_of_block,
-        remedy: str = MEND,
+        remedy: str = RESUME,
         seconds_an_image: float = 60.0,
         seconds_an_output: float = _SECONDS_AN_OUTPUT,
         set_aside: Mapping[int, str] | None = None,
@@ -155,9 +155,9 @@ class Pool:
         worker.tasks.append(task)
         with suppress(OSError):  # a worker that died just now is found by its sentinel
             # What is new only: all of it might fill the pipe to a worker that does not listen.
-            new = dict(islice(self._quarantined.items(), worker.told, None))
+            new = dict(islice(self._quarantined.items(), worker.sent, None))
             worker.pipe.send((task, new))
-            worker.told += len(new)
+            worker.sent += len(new)
 
     def _start(self) -> None:
         """Add a worker; a signal waits until it is among those that `close` ends."""
@@ -184,8 +184,8 @@ class Pool:
                     f" started: {why}; {self._remedy}"
                 ) from error
             theirs.close()
-            told = len(self._quarantined)
-            self.workers.append(_Worker(process, ours, decoding, told=told))
+            sent = len(self._quarantined)
+            self.workers.append(_Worker(process, ours, decoding, sent=sent))
 
     def _hear(self, worker: _Worker) -> Iterator[ShardReport]:
         try:

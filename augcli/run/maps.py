@@ -18,7 +18,7 @@ import numpy as np
 
 from augcli.choices import MapFormat
 from augcli.dataset.listing import Sample
-from augcli.errors import MEND, RunFailed, UnreadableImage
+from augcli.errors import RESUME, RunFailed, UnreadableImage
 from augcli.image.codec import Encoding, encode
 from augcli.image.fit import Pixels
 from augcli.recipes.recipe import Detection, SaliencyMap
@@ -102,8 +102,9 @@ def write_maps(
 ) -> Written:
     """Write every map below OUT, then the list of skipped inputs if there are any, then the index.
 
-    `on_start` is told how many images are left, `on_done` how many more are done. Raises UserError
-    where OUT holds other maps or is in use, and RunFailed where it cannot be written.
+    `on_start` is called with how many images are left, `on_done` with how many more are done.
+    Raises UserError where OUT holds other maps or is in use, and RunFailed where it cannot be
+    written.
     """
     out = maps.out
     try:
@@ -126,7 +127,7 @@ def write_maps(
             return Written(*counted(out), resumed)
     except OSError as error:
         where, why = error.filename or out, error.strerror or error
-        raise RunFailed(f"{where}: {why}; {MEND}") from error
+        raise RunFailed(f"{where}: {why}; {RESUME}") from error
 
 
 def _remaining(out: Path, count: int) -> Iterator[tuple[int, int]]:

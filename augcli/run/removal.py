@@ -52,6 +52,9 @@ def remove_run(out: Path) -> None:
                 f"{stranger} was not written by the run in OUT, which has not published yet; move"
                 " it away to replace the run."
             )
+    for record in (out / CLASSES, out / ERRORS, out / RUN, state / IDENTITY):
+        if record.is_dir():
+            raise UserError(f"{record} is a folder, no record of a run; move it away.")
     for stranger in _strangers_in_train(out):
         raise UserError(
             f"{stranger} is nothing that a run writes; move it away to replace the run."

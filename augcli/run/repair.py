@@ -8,9 +8,7 @@ so that a repair that is killed leaves what was right as it was.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import shutil
 from array import array
 from collections.abc import Iterator
@@ -22,12 +20,13 @@ import orjson
 
 from augcli.choices import Originals
 from augcli.errors import RunFailed, UserError
-from augcli.files import open_regular, read_bytes, replace_file
-from augcli.manifest.columns import Hashes, find, hash_of
+from augcli.files import read_bytes, replace_file
+from augcli.manifest.columns import Hashes, hash_of
 from augcli.manifest.faults import MOST_FAULTS, Fault, file_faults
 from augcli.manifest.reader import parse_row
 from augcli.manifest.record import BadRecord, Skipped, read_counts, read_skipped
 from augcli.manifest.row import MANIFEST, Row
+from augcli.run.copies import remove_copies
 from augcli.run.described import places_in, read_run_to_repeat, summary_of
 from augcli.run.generate import planned
 from augcli.run.layout import ASIDE, CLASSES, ERRORS, PARTS, RUN, STATE, TRAIN, staged_train
@@ -45,7 +44,6 @@ from augcli.run.storage import flush, prepare_state
 
 _MADE = "made"
 _REMEDY = "fix that and run `augcli verify --repair` again."
-_OUTPUT_NAME = re.compile(rb"([0-9a-f]{16})\.[a-z0-9]+")
 _NONE = np.zeros(0, np.uint64)
 
 
@@ -147,7 +145,7 @@ def repair(
             flush(out)  # images are in their places before the manifest is
             (aside / MANIFEST).replace(out / TRAIN / MANIFEST)
             _write_records(out, run, skipped)
-            _remove_strays(out / TRAIN, named, not_made)
+            remove_copies(out / TRAIN, named, not_made)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     return repaired
@@ -381,42 +379,3 @@ def _write_records(out: Path, run: Run, skipped: dict[int, Skipped]) -> None:
             if path.is_dir():
                 raise UserError(f"{path} is a folder; move it away.")
             replace_file(path, data)
-
-
-def _remove_strays(train: Path, named: Hashes, not_made: array[int]) -> None:
-    """Remove copies of outputs that stand in a wrong place: no row names them (`named` holds the
-    hashes of the names in rows), and the row of their id has their bytes. Whatever else no row
-    names was not written by the run, or is of an output that could not be made again. No link is
-    followed."""
-    spared = np.sort(np.frombuffer(not_made, np.uint64))
-    with Present(train, _NONE) as present:
-        _remove_copies(train, named, spared, present)
-
-
-def _remove_copies(train: Path, named: Hashes, spared: Hashes, present: Present) -> None:
-    for folder in list(os.scandir(os.fsencode(train))):
-        if not folder.is_dir(follow_symlinks=False):
-            continue
-        for file in list(os.scandir(folder.path)):
-            match = _OUTPUT_NAME.fullmatch(file.name)
-            if match is None or file.is_dir(follow_symlinks=False):
-                continue
-            is_named = find(named, hash_of(folder.name + b"/" + file.name)) is not None
-            if is_named or find(spared, int(match[1], 16)) is not None:
-                continue
-            path, line = Path(os.fsdecode(file.path)), present.line(match[1].decode())
-            if line is not None and _is_copy(path, orjson.loads(line)["sha256"]):
-                path.unlink()
-        if not os.listdir(folder.path):  # noqa: PTH208
-            os.rmdir(folder.path)  # noqa: PTH106
-
-
-def _is_copy(path: Path, sha256: str) -> bool:
-    """Whether a file with these bytes stands at `path`, and no link."""
-    if path.is_symlink():
-        return False
-    try:
-        with open_regular(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-    except (OSError, UserError):
-        return False

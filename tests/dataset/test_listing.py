@@ -17,6 +17,7 @@ from augcli.dataset.labels import one_hot
 from augcli.dataset.listing import ListingBuilder, sample_id
 from augcli.dataset.pathlist import read_path_list
 from augcli.errors import UserError
+from tests.conftest import Augcli
 
 
 def fill(root: Path, *names: str) -> Path:
@@ -263,3 +264,22 @@ def test_soft_labels_are_kept_in_sparse_rows() -> None:
     listing = builder.finish("/d", ["a", "b"], ([0, 1, 0], [0.75, 0.25, 1.0], [2, 3]))
     assert listing.label(0) == ((0, 1), (0.75, 0.25))
     assert listing.label(1) == one_hot(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO on this system")
+def test_what_is_called_like_an_image_and_is_no_file_is_counted(
+    augcli: Augcli, photos: Path, tmp_path: Path
+) -> None:
+    """A dead link, a pipe, a link in a circle: left out, and said so."""
+    (photos / "bee" / "dead.jpg").symlink_to("nothing")
+    done = augcli("generate", photos, tmp_path / "one", "-r", "flip")
+    assert (done.returncode, done.stderr) == (
+        0,
+        "augcli: warning: 1 entry of SOURCE with the name of an image left out, as a dead link or a"
+        " pipe is no file (bee/dead.jpg).\n",
+    )
+    os.mkfifo(photos / "ant" / "pipe.png")
+    (photos / "cow" / "circle.jpg").symlink_to("circle.jpg")
+    (photos / "cow" / "dead").symlink_to("nothing")
+    done = augcli("generate", photos, tmp_path / "three", "-r", "flip")
+    assert "3 entries of SOURCE" in done.stderr and "(the first is ant/pipe.png)" in done.stderr

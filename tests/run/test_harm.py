@@ -54,7 +54,7 @@ def test_a_full_disk_stops_the_run_and_a_resume_completes_it(
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert (
-        "No space left on device; mend that and run the same command with --resume." in done.stderr
+        "No space left on device; fix that and run the same command with --resume." in done.stderr
     )
     assert not (out / "train").exists()
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
@@ -131,7 +131,7 @@ def test_any_write_of_a_worker_may_fail(
         generate(run_over(photos, out, copies=2), out, source=told, workers=2)
     assert calls.value > call, "it fired"
     assert os.strerror(number) in str(failed.value)
-    assert str(failed.value).endswith("mend that and run the same command with --resume.")
+    assert str(failed.value).endswith("fix that and run the same command with --resume.")
     assert not (out / "train").exists()
     monkeypatch.undo()
     generate(run_over(photos, out, copies=2), out, source=told, workers=2, resume=True)

@@ -36,6 +36,22 @@ def test_files_named_like_an_image_beside_it_stay(
     assert tree(out) == before
 
 
+@pytest.mark.parametrize("name", ["classes.txt", "errors.jsonl", "run.json"])
+def test_a_folder_in_the_place_of_a_record_is_refused_before_anything_goes(
+    augcli: Augcli, source: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    (out / name).unlink()
+    (out / name).mkdir()
+    (out / name / "mine").write_text("mine")
+    before = tree(out)
+    done = augcli("generate", source, out, "-r", "flip", "--overwrite")
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"{name} is a folder, no record of a run; move it away.\n")
+    assert tree(out) == before
+
+
 @pytest.mark.parametrize("name", ["classes.txt", "errors.jsonl", "run.json", "train/x/0.jpg"])
 def test_what_was_refused_when_publishing_is_not_replaced_later(
     augcli: Augcli, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
