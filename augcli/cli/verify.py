@@ -63,6 +63,11 @@ def verify(
     from augcli.manifest.verify import verify as verify_all
 
     _require_finished(out)
+    before = None
+    if repair:
+        from augcli.run.resume import stamp
+
+        before = stamp(out)
     verified = verify_all(out)
     replayed = repaired = 0
     further = Faults()
@@ -74,7 +79,12 @@ def verify(
             from augcli.run.repair import repair as repair_all
 
             result = repair_all(
-                out, verified.wrong, moved=moved, workers=workers, seconds_an_image=max_seconds
+                out,
+                verified.wrong,
+                moved=moved,
+                workers=workers,
+                seconds_an_image=max_seconds,
+                before=before,
             )
             repaired = result.replaced
             for fault in result.faults:

@@ -21,6 +21,8 @@ def check_destination(path: Path, option: str, is_replaceable: Callable[[bytes],
 
     Raises UserError, with the option's name. Nothing is changed.
     """
+    if path.is_symlink():
+        raise UserError(f"{option} {path} is a link; name the file itself.")
     folder = path.absolute().parent
     try:
         mode = folder.stat().st_mode

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,7 +26,7 @@ from augcli.run.layout import ERRORS
 from augcli.run.links import is_link
 from augcli.run.map_names import OVERLAY
 from augcli.run.resume import check_place
-from augcli.run.storage import flush, write_durably, write_json
+from augcli.run.storage import check_no_link, flush, write_durably, write_json
 
 STATE = ".augcli-maps"
 INDEX = "maps.jsonl"
@@ -34,6 +35,8 @@ RESERVED = (INDEX, ERRORS, STATE)
 _IDENTITY, _LOCK, _HOLDER = "identity.json", "lock", "holder.json"
 _STAGED, _ROWS, _REPLACED = "maps", "rows", "replaced.jsonl"
 _KIND = "saliency maps of augcli"
+_ANY_CHUNK = f"{'[0-9]' * 10}-{'[0-9]' * 10}.jsonl"
+_CHUNK_ROWS = re.compile(r"[0-9]{10}-[0-9]{10}\.jsonl(\.[0-9]+\.tmp)?")
 _PIECE = 1 << 20
 
 Row = dict[str, Any]
@@ -53,11 +56,7 @@ def check_maps_out(out: Path, source: Path | None, *, resume: bool, overwrite: b
             flag = "--overwrite only replaces" if overwrite else "--resume only goes on with"
             first = min(path.name for path in out.iterdir())
             raise UserError(f"OUT {out} holds {first}, and no saliency maps; {flag} these.")
-        foreign = _foreign(out)
-        if foreign is not None:
-            raise UserError(
-                f"OUT {out} holds {foreign}, which is none of its maps; move it away first."
-            )
+        _refuse_foreign(out)
         return
     extra = " Give --resume to go on with its maps or --overwrite to replace them." if ours else ""
     raise UserError(f"OUT {out} is not empty; choose an empty folder.{extra}")
@@ -77,6 +76,7 @@ def begin(out: Path, identity: dict[str, Any], *, resume: bool, overwrite: bool)
     _refuse_foreign_state(out)
     before = _identity_of(out)
     if resume and before is not None:
+        _refuse_foreign(out)
         now = json.loads(json.dumps(identity))
         different = [key for key in now if before.get(key) != now[key]]
         if different:
@@ -103,6 +103,14 @@ def staged(out: Path) -> Path:
     return out / STATE / _STAGED
 
 
+def refuse_link_above(out: Path, file_name: str) -> None:
+    """Raise OSError where a folder that a staged map goes to has become a link."""
+    folder = staged(out)
+    for part in ("", *Path(file_name).parts[:-1]):
+        folder = folder / part
+        check_no_link(os.fspath(folder))
+
+
 def commit(out: Path, start: int, stop: int, rows: list[Row]) -> None:
     """Make the maps of the images `start` to `stop` durable, then their rows, by a rename."""
     folder = out / STATE / _ROWS
@@ -113,7 +121,7 @@ def commit(out: Path, start: int, stop: int, rows: list[Row]) -> None:
 def committed(out: Path) -> list[tuple[int, int]]:
     """What chunks of images are done, as (start, stop), sorted and apart from one another."""
     chunks: list[tuple[int, int]] = []
-    for path in sorted((out / STATE / _ROWS).glob("*-*.jsonl")):
+    for path in sorted((out / STATE / _ROWS).glob(_ANY_CHUNK)):
         start, stop = map(int, path.stem.split("-"))
         if not chunks or start >= chunks[-1][1]:
             chunks.append((start, stop))
@@ -127,7 +135,7 @@ def keep_proven(out: Path) -> None:
         if path.name != STATE:
             path.rename(staged(out) / path.name)
     named = set[str]()
-    for path in sorted((out / STATE / _ROWS).glob("*-*.jsonl")):
+    for path in sorted((out / STATE / _ROWS).glob(_ANY_CHUNK)):
         try:
             rows = list(_rows(path))
             whole = all(_is_proven(staged(out), row) for row in rows)
@@ -150,8 +158,7 @@ def check_complete(out: Path) -> None:
         for row in _rows(out / INDEX):
             if not _is_proven(out, row):
                 raise UserError(
-                    f"{out / row['file_name']} is missing or damaged; give --overwrite to make the"
-                    " maps anew."
+                    f"{out / row['file_name']} is missing; give --overwrite to make the maps anew."
                 )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{out / INDEX} is damaged; give --overwrite to start anew.") from error
@@ -172,7 +179,9 @@ def publish(out: Path) -> None:
     state = out / STATE
     skipped = False
     index, errors = state / INDEX, state / ERRORS
-    with index.open("wb") as listed, errors.open("wb") as left_out:
+    for path in (index, errors):
+        path.unlink(missing_ok=True)  # it may be a link, or have another name elsewhere
+    with index.open("xb") as listed, errors.open("xb") as left_out:
         for start, stop in committed(out):
             for line in read_lines(state / _ROWS / f"{start:010d}-{stop:010d}.jsonl", MIB):
                 is_skipped = "reason" in parse_json(line)
@@ -257,14 +266,19 @@ def _digest(path: Path) -> str | None:
     return digest.hexdigest()
 
 
-def _named(out: Path) -> set[str]:
-    """The files in OUT that are its own, by its index, or by its rows where it has none yet."""
-    named = {name for name in (INDEX, ERRORS) if _is_own_list(out, name)}
+def _named(out: Path) -> dict[str, set[str | None]]:
+    """The files in OUT that are its own, by its index, or by its rows where it has none yet, with
+    their digests; None for the lists themselves."""
+    named: dict[str, set[str | None]] = {
+        name: {None} for name in (INDEX, ERRORS) if _is_own_list(out, name)
+    }
     state = out / STATE
-    for path in (out / INDEX, state / _REPLACED, *(state / _ROWS).glob("*-*.jsonl")):
+    for path in (out / INDEX, state / _REPLACED, *(state / _ROWS).glob(_ANY_CHUNK)):
         with suppress(OSError, ValueError, KeyError, TypeError, UserError):
             for row in _rows(path):
-                named.update(_files(row))
+                digests = [row.get("sha256") or "", row.get("overlay_sha256") or ""]
+                for name, digest in zip(_files(row), digests, strict=False):
+                    named.setdefault(name, set()).add(str(digest))
     return named
 
 
@@ -275,7 +289,7 @@ def _is_own_list(out: Path, name: str) -> bool:
     if not rows.exists():
         return True
     try:
-        lines = {line for path in rows.glob("*-*.jsonl") for line in read_lines(path, MIB)}
+        lines = {line for path in rows.glob(_ANY_CHUNK) for line in read_lines(path, MIB)}
         return all(line in lines for line in read_lines(out / name, MIB))
     except (OSError, UserError):
         return False
@@ -292,17 +306,26 @@ def _refuse_foreign_state(out: Path) -> None:
     for path in sorted(state.iterdir()):
         if is_link(path):
             raise UserError(f"{path} is a link, and nothing is written through links; remove it.")
-        if path.name not in known and path.suffix != ".tmp":
+        if not (path.name in known or path.name.removesuffix(".tmp").startswith(known)):
             raise UserError(f"{path} is nothing that maps leave there; move it away.")
     for path in sorted((state / _ROWS).glob("*")):
-        if not path.match("*-*.jsonl") and path.suffix != ".tmp":
+        if not _CHUNK_ROWS.fullmatch(path.name):
             raise UserError(f"{path} is nothing that maps leave there; move it away.")
 
 
-def _foreign(out: Path) -> str | None:
-    """A file in OUT that is none of its maps, if there is one."""
+def _refuse_foreign(out: Path) -> None:
+    """Refuse an OUT with a file that is none of its maps, by its name or by its bytes."""
     named = _named(out)
-    return next((name for name in _walk(out) if name not in named), None)
+    for name in _walk(out):
+        digests = named.get(name)
+        if digests is None:
+            raise UserError(
+                f"OUT {out} holds {name}, which is none of its maps; move it away first."
+            )
+        if None not in digests and _digest(out / name) not in digests:
+            raise UserError(
+                f"OUT {out} holds {name}, which is not as it was written; move it away first."
+            )
 
 
 def _walk(folder: Path) -> Iterator[str]:
@@ -317,9 +340,7 @@ def _walk(folder: Path) -> Iterator[str]:
 
 def _remove(out: Path) -> None:
     """Remove the maps in OUT, what would let them pass for complete first, and nothing else."""
-    foreign = _foreign(out)
-    if foreign is not None:
-        raise UserError(f"OUT {out} holds {foreign}, which is none of its maps; move it away.")
+    _refuse_foreign(out)
     state = out / STATE
     if is_complete(out):  # what removes them may be stopped, and then still has their names
         (out / INDEX).replace(state / _REPLACED)

@@ -38,6 +38,7 @@ from augcli.run.map_store import (
     is_complete,
     keep_proven,
     publish,
+    refuse_link_above,
     sha256_of,
     staged,
 )
@@ -215,6 +216,7 @@ def _write(maps: Maps, decoded: Decoded, found: SaliencyMap) -> Row:
     name = map_name(maps.run.listing, maps.names, decoded.sample.index)
     file_name = f"{name}.{maps.format.value}"
     data = _encoded(found, flat, maps.format)
+    refuse_link_above(maps.out, file_name)
     write_file(str(staged(maps.out) / file_name), data)
     digests = {"sha256": sha256_of(data)}
     if maps.overlay:

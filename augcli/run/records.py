@@ -15,7 +15,7 @@ from augcli.run.layout import IDENTITY, OUTPUT_NAME, REMOVAL, RUN, STATE, TRAIN
 from augcli.run.links import is_link
 
 # An identity holds recipe files and class maps.
-_LARGEST_RECORD = 256 * MIB
+LARGEST_RECORD = 256 * MIB
 _LONGEST_LINE = 64 * MIB
 _KEYS = ("recipe", "seed", "copies", "pair", "fit", "format", "versions")
 
@@ -24,7 +24,7 @@ def read_record(file: Path, *keys: str) -> dict[str, Any] | None:
     """A record of a run, if `file` is one: a JSON object with all of these keys, and `versions` of
     augcli among them."""
     try:
-        record = read_json(file, _LARGEST_RECORD)
+        record = read_json(file, LARGEST_RECORD)
     except (OSError, UserError, ValueError):
         return None
     if not isinstance(record, dict) or any(key not in record for key in keys):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +21,7 @@ from augcli.run.layout import (
     CLASSES,
     ERRORS,
     IDENTITY,
+    KEPT,
     LISTED,
     OURS,
     OUTPUT_NAME,
@@ -30,10 +31,13 @@ from augcli.run.layout import (
     STATE,
     TRAIN,
 )
-from augcli.run.records import is_half_removed, read_identity, read_run_record
+from augcli.run.records import is_half_removed, manifest_is, read_identity, read_run_record
 from augcli.run.storage import flush, name_digest
 
-_STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, MANIFEST, "*.tmp")
+_STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, MANIFEST)
+_UNFINISHED = re.compile(
+    rf"({'|'.join(map(re.escape, (*_STATE_FILES, REMOVAL, *KEPT)))})(\.[0-9]+)?\.tmp"
+)
 
 
 def remove_run(out: Path) -> None:
@@ -52,7 +56,8 @@ def remove_run(out: Path) -> None:
                 f"{stranger} was not written by the run in OUT, which has not published yet; move"
                 " it away to replace the run."
             )
-    for record in (out / CLASSES, out / ERRORS, out / RUN, state / IDENTITY):
+    records = [out / name for name in (CLASSES, ERRORS, RUN)]
+    for record in (*records, *(state / name for name in (*_STATE_FILES, REMOVAL, REMOVED))):
         if record.is_dir():
             raise UserError(f"{record} is a folder, no record of a run; move it away.")
     for stranger in _strangers_in_train(out):
@@ -127,6 +132,9 @@ def _strangers_in_train(out: Path) -> Iterator[Path]:
     if has_begun and os.path.lexists(train / MANIFEST):
         yield train / MANIFEST
     names = _names_in(removed if has_begun else train / MANIFEST)
+    record = read_run_record(out / RUN)
+    if not has_begun and record is not None and not manifest_is(out, record):
+        names = None  # it may name what the run did not write
     if names is None:
         if not train.is_dir() or any(_entries(train)):
             yield train
@@ -169,7 +177,7 @@ def _remove_train(train: Path) -> None:
 
 def _remove_files(state: Path) -> None:
     for entry in _entries(state):
-        if any(fnmatch.fnmatchcase(entry.name, name) for name in _STATE_FILES):
+        if entry.name in _STATE_FILES or _UNFINISHED.fullmatch(entry.name):
             Path(entry.path).unlink(missing_ok=True)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,22 +20,21 @@ import orjson
 from augcli.choices import Originals
 from augcli.errors import RunFailed, UserError
 from augcli.files import read_bytes, replace_file
-from augcli.manifest.columns import Hashes, hash_of
+from augcli.manifest.columns import Hashes
 from augcli.manifest.faults import MOST_FAULTS, Fault, file_faults
 from augcli.manifest.reader import parse_row
 from augcli.manifest.record import BadRecord, Skipped, read_counts, read_skipped
 from augcli.manifest.row import MANIFEST, Row
-from augcli.run.copies import remove_copies
 from augcli.run.described import places_in, read_run_to_repeat, summary_of
 from augcli.run.generate import planned
 from augcli.run.layout import ASIDE, CLASSES, ERRORS, PARTS, RUN, STATE, TRAIN, staged_train
-from augcli.run.links import refuse_links
 from augcli.run.local import Pool
 from augcli.run.lock import holding
 from augcli.run.outputs import ORIGINAL
 from augcli.run.parts import read_part
 from augcli.run.plan import Run, Shard
 from augcli.run.present import Present
+from augcli.run.resume import stamp
 from augcli.run.saliency import served
 from augcli.run.seeds import output_id
 from augcli.run.shard import ShardReport
@@ -95,13 +93,6 @@ class _Repair(NamedTuple):
         # too few of them, and which is not known.
         return there
 
-    def uncertain(self) -> Iterator[str]:
-        """The outputs of which it is not known whether the run made them."""
-        for index, skipped in self.skipped.items():
-            names, made = [n for each in self.planned(index) for n in each], self.made_of(index)
-            if made and skipped.outputs is not None and len(made) != len(names) - skipped.outputs:
-                yield from names
-
     def set_aside(self) -> dict[int, str]:
         """The images of which the run made nothing, with its reasons: they are not touched."""
         return {i: line.reason for i, line in self.skipped.items() if not self.made_of(i)}
@@ -114,16 +105,25 @@ def repair(
     moved: Path | None = None,
     workers: int = 1,
     seconds_an_image: float = 60.0,
+    before: list[bytes] | None = None,
 ) -> Repaired:
-    """Make the outputs of OUT again that are missing or among `wrong`, the ids that `verify` found;
-    the source is in `moved` now.
+    """Make the outputs of OUT again that are missing or among `wrong`, the ids that `verify` found
+    when the run in OUT had the stamp `before`; the source is in `moved` now. Nothing is removed.
 
     An output that cannot be made again as it was stays as it is, and is among the faults. Raises
     UserError, and changes nothing, where the source, the classifier or the installed versions are
     no longer those of the run, where what it set aside is not known, and where a link stands for a
     folder or a record of OUT.
     """
-    refuse_links(out)  # a link that stands for an image is replaced itself
+    with holding(out):  # which refuses links; one that stands for an image is replaced itself
+        if before is not None and stamp(out) != before:
+            raise UserError(f"OUT {out} was changed by another run; give the same command again.")
+        return _repair(out, wrong, moved, workers, seconds_an_image)
+
+
+def _repair(
+    out: Path, wrong: Hashes, moved: Path | None, workers: int, seconds_an_image: float
+) -> Repaired:
     if (out / TRAIN).exists() and not (out / TRAIN).is_dir():
         raise UserError(f"{out / TRAIN} is not a folder; move it away.")
     summary = summary_of(out)
@@ -131,23 +131,20 @@ def repair(
     skipped = _read_set_aside(out, run, summary)
     aside = out / STATE / ASIDE
     _refuse_strangers(aside)
-    with holding(out):
+    shutil.rmtree(aside, ignore_errors=True)
+    prepare_state(aside)
+    (aside / _MADE).mkdir()
+    (out / TRAIN).mkdir(exist_ok=True)
+    try:
+        with Present(out / TRAIN, wrong) as present:
+            repair = _Repair(run, out, aside, present, skipped)
+            repaired = _make_images(repair, workers, seconds_an_image)
+            _write_manifest(repair)
+        flush(out)  # images are in their places before the manifest is
+        (aside / MANIFEST).replace(out / TRAIN / MANIFEST)
+        _write_records(out, run, skipped)
+    finally:
         shutil.rmtree(aside, ignore_errors=True)
-        prepare_state(aside)
-        (aside / _MADE).mkdir()
-        (out / TRAIN).mkdir(exist_ok=True)
-        try:
-            with Present(out / TRAIN, wrong) as present:
-                repair = _Repair(run, out, aside, present, skipped)
-                repaired, not_made = _make_images(repair, workers, seconds_an_image)
-                not_made.extend(int(output, 16) for output in repair.uncertain())
-                named = _write_manifest(repair)
-            flush(out)  # images are in their places before the manifest is
-            (aside / MANIFEST).replace(out / TRAIN / MANIFEST)
-            _write_records(out, run, skipped)
-            remove_copies(out / TRAIN, named, not_made)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
     return repaired
 
 
@@ -219,14 +216,11 @@ def _pieces(repair: _Repair) -> Iterator[Shard]:
             yield Shard(shard.block, start, shard.stop)
 
 
-def _make_images(
-    repair: _Repair, workers: int, seconds_an_image: float
-) -> tuple[Repaired, array[int]]:
+def _make_images(repair: _Repair, workers: int, seconds_an_image: float) -> Repaired:
     """Make again what is missing or wrong, and put images in their places; their rows are collected
-    aside. Also returns the ids of the outputs that could not be made."""
+    aside."""
     replaced = count = 0
     failed: list[tuple[Shard, Fault]] = []
-    not_made = array("Q")
     set_aside = repair.set_aside()
     with (
         served(repair.run.at(repair.aside)) as reachable,
@@ -238,27 +232,26 @@ def _make_images(
         )  # fmt: skip
         try:
             for report in pool.reports():
-                for output, line, fault in _take_over(repair, report, set_aside):
+                for line, fault in _take_over(repair, report, set_aside):
                     if fault is None:
                         rows.write(line)
                         replaced += 1
                         continue
                     count += 1
-                    not_made.append(int(output, 16))
                     failed.append((report.shard, fault))
                 if len(failed) > 8 * MOST_FAULTS:
                     failed = sorted(failed)[:MOST_FAULTS]
         finally:
             pool.close()
     faults = [fault for _, fault in sorted(failed)[:MOST_FAULTS]]
-    return Repaired(replaced, faults, count), not_made
+    return Repaired(replaced, faults, count)
 
 
 def _take_over(
     repair: _Repair, report: ShardReport, set_aside: dict[int, str]
-) -> Iterator[tuple[str, bytes, Fault | None]]:
-    """Put the images that were made again of a shard in their places: (id, line, what is against
-    it) of each output that was missing or wrong."""
+) -> Iterator[tuple[bytes, Fault | None]]:
+    """Put the images that were made again of a shard in their places: (line, what is against it) of
+    each output that was missing or wrong."""
     run, shard = repair.run, report.shard
     part = read_part(repair.aside, shard.part)
     if part is None or part.rows != report.made:
@@ -275,12 +268,12 @@ def _take_over(
             if output not in made:
                 reason = reasons.get(sample.sample_id, "its worker did not make it")
                 what = f"output {output} of it cannot be made again: {reason}"
-                yield output, b"", Fault(sample.relative, what)
+                yield b"", Fault(sample.relative, what)
                 continue
             row = _row(made[output])
             against = _against(repair, row, doubt) or _put(repair, row)
             fault = None if against is None else Fault(row.file_name, against)
-            yield output, made[output], fault
+            yield made[output], fault
 
 
 def _row(line: bytes) -> Row:
@@ -345,10 +338,9 @@ def _put(repair: _Repair, row: Row) -> str | None:
     return None
 
 
-def _write_manifest(repair: _Repair) -> Hashes:
+def _write_manifest(repair: _Repair) -> None:
     """Write the manifest aside, of the rows that were good, those made again, and those that could
-    not be; returns the hashes of all file names in it, in order."""
-    named = array("Q")
+    not be."""
     with (
         Present(repair.aside / _MADE, _NONE) as made,
         (repair.aside / MANIFEST).open("wb") as manifest,
@@ -359,10 +351,8 @@ def _write_manifest(repair: _Repair) -> Hashes:
                     line = made.line(output) or repair.present.line(output)
                     if line is not None:
                         manifest.write(line)
-                        named.append(hash_of(orjson.loads(line)["file_name"]))
         manifest.flush()
         os.fsync(manifest.fileno())
-    return np.sort(np.frombuffer(named, np.uint64))
 
 
 def _write_records(out: Path, run: Run, skipped: dict[int, Skipped]) -> None:

@@ -13,13 +13,14 @@ import augcli
 from augcli.dataset.labels import printable
 from augcli.dataset.listing import Listing
 from augcli.errors import RunFailed, UserError
-from augcli.files import open_regular
+from augcli.files import read_bytes
 from augcli.manifest.row import MANIFEST
 from augcli.run.layout import IDENTITY, KEPT, OURS, RUN, STATE, TRAIN
 from augcli.run.links import is_link, refuse_links
 from augcli.run.parts import proven_parts, remove_unproven
 from augcli.run.plan import Run, Shard
 from augcli.run.records import (
+    LARGEST_RECORD,
     is_half_removed,
     is_run,
     manifest_is,
@@ -218,14 +219,13 @@ def _is_unbegun(out: Path) -> bool:
 
 def stamp(out: Path) -> list[bytes]:
     """What tells the run in OUT from one that came after it."""
-    found = []
+    digests = []
     for file in (out / STATE / IDENTITY, out / RUN):
         try:
-            with open_regular(file) as content:
-                found.append(hashlib.file_digest(content, "sha256").digest())
+            digests.append(hashlib.sha256(read_bytes(file, LARGEST_RECORD)).digest())
         except (OSError, UserError):
-            found.append(b"")
-    return found
+            digests.append(b"")
+    return digests
 
 
 def begin(run: Run, out: Path, *, resume: bool, overwrite: bool) -> bool:

@@ -60,7 +60,7 @@ def test_maps_resume_to_the_same_bytes(
     assert augcli_saliency(data, calm, *options).exit_code == 0
     with monkeypatch.context() as patch:
         stop_at(patch, moment)
-        with pytest.raises(RunFailed, match=r"stop; mend that and .* --resume\."):
+        with pytest.raises(RunFailed, match=r"stop; fix that and .* --resume\."):
             augcli_saliency(data, out, *options)
     assert not (out / "maps.jsonl").exists()
     maps = out / ".augcli-maps/maps"
@@ -131,12 +131,19 @@ def test_a_map_that_its_row_does_not_prove_is_made_again(
         stop_at(patch, "index")
         with pytest.raises(RunFailed):
             augcli_saliency(data, out, *options)
-    (out / "c0/0.png.png").write_bytes(b"damaged")
     (out / "c1/1.png.png").unlink()
+    (out / "c0/0.png.png").write_bytes(b"damaged, or the user's")
+    with pytest.raises(UserError, match=r"c0/0.png.png, which is not as it was written"):
+        augcli_saliency(data, out, *options, "--resume")
+    assert (out / "c0/0.png.png").read_bytes() == b"damaged, or the user's"
+    (out / "c0/0.png.png").unlink()
     assert augcli_saliency(data, out, *options, "--resume").exit_code == 0
     assert tree(out) == tree(calm)
     (out / "c2/2.png.png").write_bytes(b"damaged")
-    with pytest.raises(UserError, match=r"c2/2.png.png is missing or damaged; give --overwrite"):
+    with pytest.raises(UserError, match=r"c2/2.png.png, which is not as it was written; move it"):
+        augcli_saliency(data, out, *options, "--resume")
+    (out / "c2/2.png.png").unlink()
+    with pytest.raises(UserError, match=r"c2/2.png.png is missing; give --overwrite"):
         augcli_saliency(data, out, *options, "--resume")
     assert augcli_saliency(data, out, *options, "--overwrite").exit_code == 0
     assert tree(out) == tree(calm)

@@ -327,7 +327,7 @@ def test_a_head_is_written_over_nothing_else(
         (data / "early.onnx", "lies inside SOURCE"),
         (data / "cat/early.onnx", "lies inside SOURCE"),
         (model, "is MODEL itself; choose another name"),
-        (tmp_path / "way.onnx", "is MODEL itself; choose another name"),
+        (tmp_path / "way.onnx", "is a link; name the file itself"),
         (tmp_path / "text", "exists and is a file of another kind"),
         (tmp_path, "is a folder"),
     ):

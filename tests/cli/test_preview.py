@@ -202,7 +202,7 @@ def test_a_source_is_never_written_to(
     for place in places:
         done = augcli("preview", source, "-r", "flip", "-n", 1, "--to", place, stdin=listed)
         assert refused(done, f"--to {place} ")
-        assert "; choose another" in done.stderr
+        assert "is a link; name the file itself" in done.stderr or "; choose another" in done.stderr
     assert tree(tmp_path) == before
 
 
@@ -226,7 +226,7 @@ def test_what_is_no_picture_is_not_replaced(augcli: Augcli, photos: Path, tmp_pa
     (tmp_path / "null.png").symlink_to("/dev/null")
     for name, sentence in (
         ("fifo.png", "is not a regular file"), ("folder.png", "is a folder"),
-        ("null.png", "is not a regular file"),
+        ("null.png", "is a link; name the file itself"),
     ):  # fmt: skip
         done = augcli("preview", photos, "-r", "flip", "-n", 1, "--to", tmp_path / name)
         assert refused(done, sentence)
@@ -236,18 +236,12 @@ def test_what_is_no_picture_is_not_replaced(augcli: Augcli, photos: Path, tmp_pa
 def test_an_earlier_picture_is_replaced_as_a_whole(
     augcli: Augcli, photos: Path, tmp_path: Path
 ) -> None:
-    file, other = tmp_path / "sheet.png", tmp_path / "other.png"
+    file = tmp_path / "sheet.png"
     file.touch()  # as of mktemp
-    other.symlink_to(file)
     for examples in (1, 2):
         done = augcli("preview", photos, "-r", "flip", "-n", examples, "--to", file)
         assert done.returncode == 0, done.stderr
-    before = file.read_bytes()
-    assert augcli("preview", photos, "-r", "flip", "-n", 1, "--to", other).returncode == 0
-    assert not other.is_symlink() and file.read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
-        "other.png", "sheet.png",
-    ]  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["sheet.png"]
 
 
 def test_a_full_disk_leaves_the_earlier_picture(
