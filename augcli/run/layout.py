@@ -10,6 +10,7 @@ TRAIN = "train"
 CLASSES = "classes.txt"
 RUN = "run.json"
 ERRORS = "errors.jsonl"
+LISTS = (CLASSES, ERRORS)
 OURS = (TRAIN, CLASSES, RUN, ERRORS, STATE)
 
 # Below STATE.
@@ -19,6 +20,7 @@ REMOVED = "removal.jsonl"  # and its manifest
 LISTED = "listed"
 PARTS = "parts"
 ASIDE = "repair"  # a folder like STATE, of what is made again
+REMADE = "made"  # in it, the rows of that, in the order in which they are made
 
 # What the images that a run writes are called in the folder of their class.
 OUTPUT_NAME = re.compile(r"[0-9a-f]{16}\.[a-z0-9]+")

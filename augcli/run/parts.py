@@ -181,10 +181,21 @@ def remove_all(state: Path) -> None:
     """Remove the folder of parts; what else lies in it stays."""
     folder = state / PARTS
     if folder.is_dir():
-        for path in (*_files(state), *folder.glob(f"*{_ROWS}.*.tmp"), *folder.glob("*.errors")):
+        for path in _own_files(folder):
             path.unlink(missing_ok=True)
         with suppress(OSError):
             folder.rmdir()
+
+
+def strangers(state: Path) -> list[Path]:
+    """What lies in the folder of parts and is neither a part nor one that was being written."""
+    folder = state / PARTS
+    return sorted({*folder.glob("*"), *folder.glob(".*")} - set(_own_files(folder)))
+
+
+def _own_files(folder: Path) -> list[Path]:
+    patterns = (_ANY_PART, f"{_ANY_PART}.*.tmp", "*.errors")
+    return [p for pattern in patterns for p in folder.glob(pattern) if not p.is_dir()]
 
 
 def _files(state: Path) -> list[Path]:

@@ -77,10 +77,15 @@ def manifest_is(out: Path, record: dict[str, Any]) -> bool:
         if not isinstance(manifest, dict):
             rows = sum(1 for _ in read_lines(file, _LONGEST_LINE))
             return bool(rows == record["counts"]["outputs"])
-        with open_regular(file) as content:
-            return hashlib.file_digest(content, "sha256").hexdigest() == manifest.get("sha256")
+        return sha256_of(file) == manifest.get("sha256")
     except (OSError, UserError):
         return False
+
+
+def sha256_of(file: Path) -> str:
+    """The SHA-256 of a regular file, in hex; raises OSError, UserError where it is none."""
+    with open_regular(file) as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def check_complete(out: Path) -> None:

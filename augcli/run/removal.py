@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,15 +24,24 @@ from augcli.run.layout import (
     IDENTITY,
     KEPT,
     LISTED,
+    LISTS,
     OURS,
     OUTPUT_NAME,
+    PARTS,
+    REMADE,
     REMOVAL,
     REMOVED,
     RUN,
     STATE,
     TRAIN,
 )
-from augcli.run.records import is_half_removed, manifest_is, read_identity, read_run_record
+from augcli.run.records import (
+    is_half_removed,
+    manifest_is,
+    read_identity,
+    read_run_record,
+    sha256_of,
+)
 from augcli.run.storage import flush, name_digest
 
 _STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, MANIFEST)
@@ -49,46 +59,43 @@ def remove_run(out: Path) -> None:
     among the images that no run wrote.
     """
     state = out / STATE
-    strangers = [] if _was_published(out) else [out / name for name in OURS if name != STATE]
-    for stranger in strangers:
-        if os.path.lexists(stranger):
-            raise UserError(
-                f"{stranger} was not written by the run in OUT, which has not published yet; move"
-                " it away to replace the run."
-            )
-    records = [out / name for name in (CLASSES, ERRORS, RUN)]
+    records = [out / name for name in (*LISTS, RUN)]
     for record in (*records, *(state / name for name in (*_STATE_FILES, REMOVAL, REMOVED))):
         if record.is_dir():
             raise UserError(f"{record} is a folder, no record of a run; move it away.")
+    for stranger in _foreign_records(out):
+        raise UserError(
+            f"{stranger} was not written by the run in OUT; move it away to replace the run."
+        )
     for stranger in _strangers_in_train(out):
         raise UserError(
             f"{stranger} is nothing that a run writes; move it away to replace the run."
         )
-    for folder in (state, state / ASIDE):
-        for stranger in _strangers(folder / TRAIN):
-            raise UserError(
-                f"{stranger} is nothing that a run writes; move it away to replace the run."
-            )
+    for stranger in _strangers(state / TRAIN):
+        raise UserError(
+            f"{stranger} is nothing that a run writes; move it away to replace the run."
+        )
+    _refuse_strangers_aside(state / ASIDE)
     state.mkdir(exist_ok=True)
     if read_identity(state / IDENTITY) is not None:
         (state / IDENTITY).replace(state / REMOVAL)
     elif not is_half_removed(out) and read_run_record(out / RUN) is not None:
         (out / RUN).replace(state / REMOVAL)
     flush(out)
-    (out / RUN).unlink(missing_ok=True)
+    if (out / RUN).exists():
+        (out / RUN).replace(state / RUN)  # which tells what of the others is the run's
     flush(out)
-    for name in (CLASSES, ERRORS):
+    for name in LISTS:
         (out / name).unlink(missing_ok=True)
     if (out / TRAIN / MANIFEST).exists():
         (out / TRAIN / MANIFEST).replace(state / REMOVED)  # which tells what of it was a run's
         flush(out)
-    for folder in (out, state / ASIDE, state):
+    for folder in (out, state):
         _remove_train(folder / TRAIN)
+    remove_aside(state / ASIDE)
     (state / REMOVED).unlink(missing_ok=True)
-    for folder in (state / ASIDE, state):
-        parts.remove_all(folder)
-        _remove_files(folder)
-    _remove_empty(state / ASIDE)
+    parts.remove_all(state)
+    _remove_files(state)
     flush(out)
 
 
@@ -97,15 +104,56 @@ def forget_removal(out: Path) -> None:
     (out / STATE / REMOVAL).unlink(missing_ok=True)
 
 
-def _was_published(out: Path) -> bool:
-    """Whether the run in OUT wrote anything outside of its state, as far as that tells."""
+def empty_aside(aside: Path) -> None:
+    """Remove what an earlier repair left, which was killed; raises UserError, with nothing removed,
+    where something else lies there."""
+    _refuse_strangers_aside(aside)
+    remove_aside(aside)
+
+
+def remove_aside(aside: Path) -> None:
+    """Remove what a repair writes, and its folder where nothing else is in it."""
+    _remove_train(aside / TRAIN)
+    parts.remove_all(aside)
+    for file in (aside / REMADE / MANIFEST, aside / MANIFEST):
+        file.unlink(missing_ok=True)
+    for folder in (aside / REMADE, aside):
+        _remove_empty(folder)
+
+
+def _refuse_strangers_aside(aside: Path) -> None:
+    folders = (PARTS, TRAIN, REMADE)
+    strangers = [Path(e.path) for e in _entries(aside) if e.name not in (*folders, MANIFEST)]
+    strangers += [aside / name for name in folders if (aside / name).is_file()]
+    strangers += _strangers(aside / TRAIN)
+    strangers += [Path(e.path) for e in _entries(aside / REMADE) if e.name != MANIFEST]
+    strangers += parts.strangers(aside)
+    if strangers:
+        raise UserError(f"{strangers[0]} is nothing that a repair writes; move it away.")
+
+
+def _foreign_records(out: Path) -> Iterator[Path]:
+    """What stands in OUT under a name of a run, and is not the one's that its records tell of."""
+    record = _record_of(out)
+    if record is None and _names_in(out / TRAIN / MANIFEST) is None:  # nothing is published yet
+        yield from (out / name for name in OURS if name != STATE and os.path.lexists(out / name))
+        return
+    if os.path.lexists(out / RUN) and read_run_record(out / RUN) is None:
+        yield out / RUN
+    digests = record.get("files") if record is not None else None
+    if not isinstance(digests, dict):  # a version before 0.2 wrote none
+        return
+    for name in LISTS:
+        path = out / name
+        if os.path.lexists(path) and (not path.is_file() or sha256_of(path) != digests.get(name)):
+            yield path
+
+
+def _record_of(out: Path) -> dict[str, Any] | None:
+    """What tells of the files of the run in OUT, which is none before it begins to publish."""
     state = out / STATE
-    return (
-        is_half_removed(out)
-        or read_run_record(out / RUN) is not None
-        or os.path.lexists(state / RUN)  # put there before the first of the others appears
-        or _names_in(out / TRAIN / MANIFEST) is not None  # where run.json is damaged
-    )
+    records = (out / RUN, state / RUN, state / REMOVAL)
+    return next(filter(None, map(read_run_record, records)), None)
 
 
 def _names_in(manifest: Path) -> npt.NDArray[np.uint64] | None:

@@ -9,7 +9,6 @@ so that a repair that is killed leaves what was right as it was.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,20 +26,20 @@ from augcli.manifest.record import BadRecord, Skipped, read_counts, read_skipped
 from augcli.manifest.row import MANIFEST, Row
 from augcli.run.described import places_in, read_run_to_repeat, summary_of
 from augcli.run.generate import planned
-from augcli.run.layout import ASIDE, CLASSES, ERRORS, PARTS, RUN, STATE, TRAIN, staged_train
+from augcli.run.layout import ASIDE, CLASSES, ERRORS, REMADE, RUN, STATE, TRAIN, staged_train
 from augcli.run.local import Pool
 from augcli.run.lock import holding
 from augcli.run.outputs import ORIGINAL
 from augcli.run.parts import read_part
 from augcli.run.plan import Run, Shard
 from augcli.run.present import Present
+from augcli.run.removal import empty_aside, remove_aside
 from augcli.run.resume import stamp
 from augcli.run.saliency import served
 from augcli.run.seeds import output_id
 from augcli.run.shard import ShardReport
 from augcli.run.storage import flush, prepare_state
 
-_MADE = "made"
 _REMEDY = "fix that and run `augcli verify --repair` again."
 _NONE = np.zeros(0, np.uint64)
 
@@ -130,10 +129,9 @@ def _repair(
     run = read_run_to_repeat(out, summary, moved)
     skipped = _read_set_aside(out, run, summary)
     aside = out / STATE / ASIDE
-    _refuse_strangers(aside)
-    shutil.rmtree(aside, ignore_errors=True)
+    empty_aside(aside)
     prepare_state(aside)
-    (aside / _MADE).mkdir()
+    (aside / REMADE).mkdir()
     (out / TRAIN).mkdir(exist_ok=True)
     try:
         with Present(out / TRAIN, wrong) as present:
@@ -144,17 +142,8 @@ def _repair(
         (aside / MANIFEST).replace(out / TRAIN / MANIFEST)
         _write_records(out, run, skipped)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        remove_aside(aside)
     return repaired
-
-
-def _refuse_strangers(aside: Path) -> None:
-    """Raise UserError where something lies aside that no repair, which is emptied there, left."""
-    if not aside.is_dir():
-        return
-    for path in sorted(aside.iterdir()):
-        if path.name not in (PARTS, TRAIN, _MADE, MANIFEST):
-            raise UserError(f"{path} is nothing that a repair writes; move it away.")
 
 
 def _read_set_aside(out: Path, run: Run, summary: dict[str, Any]) -> dict[int, Skipped]:
@@ -224,7 +213,7 @@ def _make_images(repair: _Repair, workers: int, seconds_an_image: float) -> Repa
     set_aside = repair.set_aside()
     with (
         served(repair.run.at(repair.aside)) as reachable,
-        (repair.aside / _MADE / MANIFEST).open("wb") as rows,
+        (repair.aside / REMADE / MANIFEST).open("wb") as rows,
     ):
         pool = Pool(
             reachable, _pieces(repair), workers, remedy=_REMEDY, set_aside=set_aside,
@@ -342,7 +331,7 @@ def _write_manifest(repair: _Repair) -> None:
     """Write the manifest aside, of the rows that were good, those made again, and those that could
     not be."""
     with (
-        Present(repair.aside / _MADE, _NONE) as made,
+        Present(repair.aside / REMADE, _NONE) as made,
         (repair.aside / MANIFEST).open("wb") as manifest,
     ):
         for shard in repair.run.plan.shards():

@@ -300,8 +300,8 @@ def is_finished(run: Run, out: Path) -> bool:
     if record is None or not _is_of(record, run):
         if os.path.lexists(out / RUN):
             raise UserError(
-                f"{out / RUN} is damaged, or of another run; `augcli verify {out}` tells more,"
-                " --overwrite starts anew."
+                f"{out / RUN} is damaged, or of another run; `augcli verify {out}` tells more. Move"
+                " it away and give --overwrite to start anew."
             )
         train = out / TRAIN
         if is_link(train) or (train.is_dir() and any(train.iterdir())) or train.is_file():

@@ -33,6 +33,7 @@ from augcli.run.layout import (
     CLASSES,
     ERRORS,
     LISTED,
+    LISTS,
     OUTPUT_NAME,
     RUN,
     STATE,
@@ -40,7 +41,7 @@ from augcli.run.layout import (
     staged_train,
 )
 from augcli.run.links import is_link, refuse_links
-from augcli.run.records import manifest_is, read_record
+from augcli.run.records import manifest_is, read_record, sha256_of
 
 _LARGEST_LIST = 64 << 30
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -182,14 +183,14 @@ def publish(out: Path, classes: Iterable[str], summary: dict[str, Any]) -> None:
         raise RunFailed(f"{error} Then run the same command with --resume.") from error
     (state / RUN).unlink(missing_ok=True)  # once it is there, the names in OUT are the run's
     write_durably(state / CLASSES, "".join(f"{name}\n" for name in classes))
-    for name in (CLASSES, ERRORS):
+    for name in LISTS:
         _refuse_strange(out / name, state / name)
     _refuse_strange(out / TRAIN, None)
     _refuse_strange(out / RUN, None)
-    write_json(state / RUN, summary)
+    write_json(state / RUN, summary | {"files": {n: sha256_of(state / n) for n in LISTS}})
     flush(state)
-    for name in (CLASSES, ERRORS):
-        (state / name).replace(out / name)
+    for name in LISTS:
+        _appear(state / name, out / name)
     flush(state)
     staged_train(state).rename(out / TRAIN)
     flush(state)
@@ -211,10 +212,19 @@ def finish_publishing(out: Path) -> bool:
 
 def _finish(out: Path) -> None:
     state = out / STATE
-    _refuse_strange(out / RUN, state / RUN)
-    (state / RUN).replace(out / RUN)
+    _appear(state / RUN, out / RUN)
     flush(state)
     parts.remove_all(state)
+
+
+def _appear(staged: Path, place: Path) -> None:
+    """Move a file to its place, unless something else appears there, up to the last moment."""
+    try:
+        os.link(staged, place)
+    except OSError:  # something is there, or the file system has no hard links
+        _refuse_strange(place, staged)
+        staged.replace(place)
+    staged.unlink(missing_ok=True)  # which is still there where both are one file
 
 
 def _refuse_strange(path: Path, ours: Path | None) -> None:
@@ -269,8 +279,7 @@ def _is_whole(image: str, sha256: str) -> bool:
     """Whether a file, not a link, has these bytes; raises OSError, UserError where it is none."""
     if is_link(image):
         return False
-    with open_regular(Path(image)) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    return sha256_of(Path(image)) == sha256
 
 
 def sweep(state: Path) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from augcli.errors import RunFailed
+from augcli.manifest.verify import verify
 from tests.conftest import Augcli, tree
 from tests.run.test_stored import make, source, stopped_before
 
@@ -85,15 +89,102 @@ def test_a_strangers_record_and_images_are_not_those_of_a_run_that_had_just_begu
     assert tree(out) == before
 
 
+@pytest.mark.parametrize("place", ["notes.txt", "train/a/notes.txt", "made/x", "parts/.x", "train"])
 def test_what_lies_aside_and_is_no_repairs_stays(
-    augcli: Augcli, source: Path, tmp_path: Path
+    augcli: Augcli, source: Path, tmp_path: Path, place: str
 ) -> None:
     out = tmp_path / "out"
     make(source, out)
     sorted((out / "train/a").glob("*.jpg"))[0].unlink()
-    (out / ".augcli/repair").mkdir()
-    (out / ".augcli/repair/notes.txt").write_text("mine")
-    done = augcli("verify", out, "--repair")
+    mine = out / ".augcli/repair" / place
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    for command, who in (
+        (("verify", out, "--repair"), "a repair"),
+        (("generate", source, out, "-r", "flip", "--overwrite"), "a re"),
+    ):
+        done = augcli(*command)
+        assert done.returncode == 2
+        assert f"{mine} is nothing that {who}" in done.stderr
+        assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "errors.jsonl", "run.json"])
+def test_a_record_that_somebody_replaced_is_not_removed(
+    augcli: Augcli, source: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    (out / name).write_text("my notes\n")
+    before = tree(out)
+    done = augcli("generate", source, out, "-r", "flip", "--overwrite")
     assert done.returncode == 2
-    assert "notes.txt is nothing that a repair writes; move it away." in done.stderr
-    assert (out / ".augcli/repair/notes.txt").read_text() == "mine"
+    assert f"{name} was not written by the run in OUT; move it away to replace" in done.stderr
+    assert tree(out) == before
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "errors.jsonl", "run.json"])
+def test_what_is_written_after_a_removal_was_stopped_stays(
+    augcli: Augcli, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    from augcli.run import removal
+
+    out = tmp_path / "out"
+    make(source, out)
+    with monkeypatch.context() as patched:
+        patched.setattr(removal, "remove_aside", stop)
+        with pytest.raises(Stop):
+            removal.remove_run(out)
+    assert not (out / name).exists()
+    (out / name).write_text("my notes\n")
+    for how in ("--overwrite", "--resume"):
+        done = augcli("generate", source, out, "-r", "flip", how)
+        assert done.returncode == 2
+        assert (out / name).read_text() == "my notes\n"
+
+
+class Stop(Exception):
+    """Stands for a kill."""
+
+
+def stop(*_: object) -> None:
+    raise Stop
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "errors.jsonl", "run.json"])
+@pytest.mark.parametrize("has_links", [True, False])
+def test_what_appears_in_the_last_moment_is_not_replaced(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, has_links: bool
+) -> None:
+    out, link = tmp_path / "out", os.link
+
+    def late(staged: Path, place: Path) -> None:
+        if Path(place) == out / name:
+            Path(place).write_text("my notes")
+        if not has_links:
+            raise OSError(errno.EPERM, "no hard links here")
+        link(staged, place)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", late)
+        with pytest.raises(RunFailed, match="appeared while the run went on and is not its own"):
+            make(source, out)
+    assert (out / name).read_text() == "my notes"
+    (out / name).unlink()
+    make(source, out, resume=True)
+    assert verify(out).faults == []
+
+
+def test_a_run_ends_well_where_there_are_no_hard_links(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no hard links here")
+
+    make(source, tmp_path / "calm")
+    monkeypatch.setattr(os, "link", refuse)
+    make(source, tmp_path / "out")
+    assert tree(tmp_path / "out/train") == tree(tmp_path / "calm/train")
+    assert {p.name for p in (tmp_path / "out/.augcli").iterdir()} == {
+        p.name for p in (tmp_path / "calm/.augcli").iterdir()
+    }

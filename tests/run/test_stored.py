@@ -338,10 +338,10 @@ def test_other_files_beside_a_run_stay(source: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("record", ["run.json", ".augcli/identity.json"])
 def test_either_record_proves_a_run(source: Path, tmp_path: Path, record: str) -> None:
-    """The other is damaged; a removal that was stopped proves it as well."""
+    """The other is lost; a removal that was stopped proves it as well."""
     out = tmp_path / "out"
     make(source, out)
-    (out / record).write_text("{}")
+    (out / record).unlink()
     remove_run(out)
     assert sorted(path.name for path in out.rglob("*")) == [".augcli", "lock", REMOVAL]
     assert make(source, out, overwrite=True).outputs == 39 * COPIES
@@ -382,8 +382,8 @@ def test_a_publication_that_is_stopped_is_completed(
     calm, out = tmp_path / "calm", tmp_path / "out"
     make(source, calm)
 
-    def stopping(usual: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
-        def move(path: Path, target: Path) -> Path:
+    def stopping(usual: Callable[..., object]) -> Callable[..., object]:
+        def move(path: Path, target: Path) -> object:
             if Path(target) == out / at:
                 raise Stop
             return usual(path, target)
@@ -391,7 +391,7 @@ def test_a_publication_that_is_stopped_is_completed(
         return move
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", stopping(Path.replace))
+        patched.setattr(os, "link", stopping(os.link))
         patched.setattr(Path, "rename", stopping(Path.rename))
         with pytest.raises(Stop):
             make(source, out)
