@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from augcli.saliency.settings import ModelSettings
 
 _SHOWN_NODES = 6
-_MODEL_MAGIC = b"\x08"  # of its first field, the version of its format
+_FIELDS = b"\x12\x1a\x22\x28\x32\x3a\x42\x72"  # tags that may follow that of the version
 
 model_app = typer.Typer(
     name="model",
@@ -45,6 +45,11 @@ model_app = typer.Typer(
 )
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="an ONNX image classifier")]
+
+
+def _is_model(start: bytes) -> bool:
+    """Whether a file begins like an ONNX model: the version of its format, then another field."""
+    return len(start) > 2 and start[0] == 0x08 and 0 < start[1] < 0x80 and start[2] in _FIELDS
 
 
 @model_app.command("inspect")
@@ -212,7 +217,7 @@ def fit_head(
     from augcli.autodiff.load import files_of
     from augcli.dataset.destination import check_destination, check_other, check_outside
 
-    check_destination(output, "--output", lambda start: start.startswith(_MODEL_MAGIC))
+    check_destination(output, "--output", _is_model)
     check_other(output, "--output", {"MODEL": model})
     from augcli.image.opencv import require_opencv
 

@@ -283,15 +283,16 @@ def _named(out: Path) -> dict[str, set[str | None]]:
 
 
 def _is_own_list(out: Path, name: str) -> bool:
-    """Whether the index in OUT, or its list of skipped inputs, is of these maps: before all is
-    published each of its lines is among their rows."""
+    """Whether the index in OUT, or its list of skipped inputs, is of these maps: its lines are such
+    rows, and before all is published each is among those of the chunks."""
     rows = out / STATE / _ROWS
-    if not rows.exists():
-        return True
+    keys = {"source_path", "source_id", "file_name" if name == INDEX else "reason"}
     try:
-        lines = {line for path in rows.glob(_ANY_CHUNK) for line in read_lines(path, MIB)}
-        return all(line in lines for line in read_lines(out / name, MIB))
-    except (OSError, UserError):
+        if rows.exists():
+            lines = {line for path in rows.glob(_ANY_CHUNK) for line in read_lines(path, MIB)}
+            return all(line in lines for line in read_lines(out / name, MIB))
+        return all(keys <= row.keys() for row in _rows(out / name))
+    except (OSError, ValueError, UserError):
         return False
 
 

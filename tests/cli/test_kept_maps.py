@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,3 +62,40 @@ def test_lists_that_are_not_of_the_maps_stay(
         assert (out / name).read_text() == '{"my": "notes"}\n'
     (out / name).unlink()
     assert augcli_saliency(source, out, "--resume", "--max-errors", 9).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["errors.jsonl", "a/0.jpg.png", "a/mine.png"])
+def test_what_is_put_into_finished_maps_stays(
+    augcli: Augcli, source: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "maps"
+    assert augcli("saliency", source, out, "--max-errors", 9).returncode == 0
+    (out / name).write_text('{"my": "notes"}\n')
+    for how in ("--resume", "--overwrite"):
+        done = augcli("saliency", source, out, how, "--max-errors", 9)
+        assert done.returncode == 2
+        assert f"OUT {out} holds {name}, which is " in done.stderr
+        assert (out / name).read_text() == '{"my": "notes"}\n'
+
+
+def test_a_link_that_appears_while_maps_are_made_is_not_passed(
+    augcli_saliency: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, outside = tmp_path / "maps", tmp_path / "outside"
+    outside.mkdir()
+
+    def link_after(out: Path, start: int, stop: int, rows: list[Any]) -> None:
+        usual(out, start, stop, rows)
+        staged = out / ".augcli-maps/maps"
+        if not staged.is_symlink():
+            shutil.rmtree(staged)
+            staged.symlink_to(outside)
+
+    from augcli.run import map_store, maps
+
+    usual = map_store.commit
+    monkeypatch.setattr(maps, "commit", link_after)
+    monkeypatch.setattr(maps, "_CHUNK", 1)
+    with pytest.raises(RunFailed, match="it is a link, and nothing is written through a link"):
+        augcli_saliency(source, out, "-j", 1)
+    assert list(outside.iterdir()) == []

@@ -321,6 +321,7 @@ def test_a_head_is_written_over_nothing_else(
     shutil.copy(SAMPLE, model)
     shutil.copy(SAMPLE.with_suffix(".toml"), model.with_suffix(".toml"))
     (tmp_path / "text").write_text("a text")
+    (tmp_path / "start.onnx").write_bytes(b"\x08, and then a text")
     (tmp_path / "way.onnx").symlink_to(model)
     before = tree(tmp_path)
     for output, sentence in (
@@ -329,6 +330,7 @@ def test_a_head_is_written_over_nothing_else(
         (model, "is MODEL itself; choose another name"),
         (tmp_path / "way.onnx", "is a link; name the file itself"),
         (tmp_path / "text", "exists and is a file of another kind"),
+        (tmp_path / "start.onnx", "exists and is a file of another kind"),
         (tmp_path, "is a folder"),
     ):
         with pytest.raises(UserError, match=sentence):

@@ -8,10 +8,13 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from augcli.errors import RunFailed
+from augcli.errors import RunFailed, UserError
 from augcli.manifest.verify import verify
+from augcli.run.repair import repair
+from augcli.run.resume import stamp
 from tests.conftest import Augcli, tree
 from tests.run.test_stored import make, source, stopped_before
 
@@ -188,3 +191,30 @@ def test_a_run_ends_well_where_there_are_no_hard_links(
     assert {p.name for p in (tmp_path / "out/.augcli").iterdir()} == {
         p.name for p in (tmp_path / "calm/.augcli").iterdir()
     }
+
+
+def test_what_an_edited_manifest_names_stays(augcli: Augcli, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    manifest, mine = out / "train/metadata.jsonl", out / "train/a/0123456789abcdef.jpg"
+    mine.write_bytes(b"mine")
+    row = json.loads(manifest.read_text().splitlines()[0])
+    row["file_name"] = "a/0123456789abcdef.jpg"
+    manifest.write_text(manifest.read_text() + json.dumps(row) + "\n")
+    before = tree(out)
+    done = augcli("generate", source, out, "-r", "flip", "--overwrite")
+    assert done.returncode == 2
+    assert "is nothing that a run writes; move it away to replace the run." in done.stderr
+    assert tree(out) == before
+
+
+def test_a_repair_that_another_run_overtakes_changes_nothing(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    before = stamp(out)
+    make(source, out, seed=5, overwrite=True)
+    image = sorted((out / "train/a").glob("*.jpg"))[0]
+    image.unlink()
+    with pytest.raises(UserError, match="was changed by another run; give the same command again"):
+        repair(out, wrong=np.zeros(0, np.uint64), before=before)
+    assert not image.exists()
