@@ -1,7 +1,8 @@
 """Options that have no effect in a combination, by one rule.
 
-What stands on the command line is meant for this run: where nothing uses it, it is refused. What stands in the environment or in a configuration file is shared by commands and recipes, and
-rightly without effect on some of them: it is passed over, without a word.
+What stands on the command line is meant for this run: where nothing uses it, it is refused. What
+stands in the environment or in a configuration file is shared by commands and recipes, and rightly
+without effect on some of them: it is passed over, without a word.
 
 With --dry-run an option counts as it would in the run.
 """
@@ -76,7 +77,10 @@ def _puts_back(called: Called) -> bool:
 
 
 def _asks_classifier(called: Called) -> bool:
-    return any(is_of_classifier(detector) for detector, _ in called.detections)
+    """As the commands of `augcli model` do, and those that look for saliency by one."""
+    return "saliency" not in called.options or any(
+        is_of_classifier(detector) for detector, _ in called.detections
+    )
 
 
 def _reads_layer(called: Called) -> bool:
@@ -207,11 +211,9 @@ def refuse_unused(
     """
     called = Called(context.params, pipelines, detections)
     parameters = {parameter.name: parameter for parameter in context.command.params}
+    given = [name for name in parameters if origin_of(context, name) == "COMMANDLINE"]
     for rule in RULES:
-        if rule.used(called):
-            continue
-        for name in rule.options:
-            if called.has(name) and origin_of(context, name) == "COMMANDLINE":
-                recipe = pipelines[0].name if pipelines else ""
-                where = rule.where.format(recipe=recipe)
-                raise UserError(f"{flag_of(parameters[name])} has no effect {where}")
+        options = [name for name in rule.options if name in given and called.has(name)]
+        if options and not rule.used(called):
+            where = rule.where.format(recipe=pipelines[0].name if pipelines else "")
+            raise UserError(f"{flag_of(parameters[options[0]])} has no effect {where}")

@@ -68,8 +68,8 @@ def generate(
 
     `source` goes into run.json, where `replay` finds it, and so does `command`, the command line of
     the process that ends the run, which decides about nothing. `on_start` is called with how many
-    outputs are planned and how many are there already. Raises UserError where OUT belongs to another run or
-    is in use, and RunFailed where it cannot be written.
+    outputs are planned and how many are there already. Raises UserError where OUT belongs to
+    another run or is in use, and RunFailed where it cannot be written.
     """
     started = time.monotonic()
     before = stamp(out)
