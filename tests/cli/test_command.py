@@ -72,8 +72,9 @@ def filled(words: tuple[str, ...], text: str) -> list[str]:
     return [word.replace("{}", text) for word in words]
 
 
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(("name", "words"), PLACES, ids=IDS)
-def test_a_path_that_nobody_means(folder: Path, name: str, words: tuple[str, ...]) -> None:
+def test_a_path_that_nobody_means(name: str, words: tuple[str, ...]) -> None:
     assert said(*filled(words, "")) == f"{name} is empty; is a variable unset?"
     for blank in (" ", "\t \n", "\u00a0"):
         assert said(*filled(words, blank)) == f"{name} is blank; is a variable unset?"
@@ -113,8 +114,9 @@ def test_a_path_of_the_environment(
     assert said(*words).startswith(f"{variable} 'there ' does not exist, but 'there' does;")
 
 
+@pytest.mark.usefixtures("folder")
 def test_a_nearer_path_makes_an_empty_one_in_the_environment_harmless(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AUGCLI_OUT", "")
     assert said("generate", "S", "O", "-r", "flap").startswith("There is no recipe 'flap'")
@@ -128,10 +130,11 @@ def test_a_blank_path_of_a_file(folder: Path, text: str, amiss: str) -> None:
     assert "source ~/photos does not exist: only a shell expands ~" in said("generate")
 
 
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     "option", ["--recipe", "--set", "--head", "--layer", "--saliency", "--background", "--size"]
 )
-def test_no_other_text_is_blank(folder: Path, option: str) -> None:
+def test_no_other_text_is_blank(option: str) -> None:
     assert said("generate", "S", "O", option, "") == f"{option} is empty; is a variable unset?"
     assert said("generate", "S", "O", option, " ") == f"{option} is blank; is a variable unset?"
 
@@ -161,13 +164,14 @@ def test_paths_are_all_known() -> None:
     assert found == PATHS
 
 
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (
             ("generate", "S", "O", "-r", "flip", "--recipe", "cutmix"),
-            "--recipe takes one value, and is given flip and cutmix; recipes that follow one another"
-            " stand in a --recipe-file.",
+            "--recipe takes one value, and is given flip and cutmix; recipes that follow one"
+            " another stand in a --recipe-file.",
         ),
         (
             ("generate", "S", "O", "-r", "flip", "-k", "2", "--copies=3"),
@@ -203,7 +207,7 @@ def test_paths_are_all_known() -> None:
         ),
     ],
 )
-def test_one_value_twice(folder: Path, words: tuple[str, ...], sentence: str) -> None:
+def test_one_value_twice(words: tuple[str, ...], sentence: str) -> None:
     assert said(*words) == sentence
 
 
