@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import augcli
+from augcli.cli.command import Command
 from augcli.cli.config import Commands, file_defaults
 from augcli.cli.generate import generate
 from augcli.cli.model import model_app
@@ -66,7 +67,7 @@ def _parameters(group: Any) -> Commands:
 
 
 for command in (generate, preview, recipes, verify, saliency):
-    app.command()(command)
+    app.command(cls=Command)(command)
 app.add_typer(model_app)
 
 
@@ -83,7 +84,12 @@ def run(arguments: list[str]) -> int:
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     expect_json("--json" in options)
     try:
-        code = app(with_optional_values(arguments), prog_name="augcli", standalone_mode=False)
+        code = app(
+            with_optional_values(arguments),
+            prog_name="augcli",
+            standalone_mode=False,
+            obj=tuple(arguments),  # which run.json keeps
+        )
     except SystemExit as exit_:
         code = exit_.code
     except StdoutLost as lost:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from augcli.choices import STDIN, Chroma, Fit, Format, Originals, Pair
+from augcli.cli.command import command_line
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import InputOptions, ModelOptions, read_classifier
 from augcli.cli.options import (
@@ -36,6 +37,7 @@ from augcli.cli.options import (
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
+from augcli.cli.unused import refuse_unused
 from augcli.errors import UserError
 from augcli.text import count_text
 
@@ -51,6 +53,7 @@ MOST_MEMORY = 1 << 27
 
 @grouped
 def generate(
+    context: typer.Context,
     source: Source,
     out: Out,
     chosen: RecipeOptions,
@@ -115,6 +118,7 @@ def generate(
     """Augment the images of SOURCE into OUT, with a soft-label manifest."""
     shown = Output(json, quiet)
     pipeline = read_pipeline(chosen)
+    refuse_unused(context, [pipeline], pipeline.detections)
     from augcli.run.generate import generate as generate_all
     from augcli.run.local import available_cpus
     from augcli.run.resume import check_apart, check_linkable, check_out
@@ -174,6 +178,7 @@ def generate(
                 if folder is None
                 else {"source": str(folder.resolve())}
             ),
+            command=command_line(context),
             workers=workers or available_cpus(),
             seconds_an_image=max_seconds,
             resume=resume,

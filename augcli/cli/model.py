@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from augcli.choices import STDIN
+from augcli.cli.command import Command
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import Head, InputOptions, read_settings
 from augcli.cli.options import (
@@ -24,6 +25,7 @@ from augcli.cli.options import (
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
+from augcli.cli.unused import refuse_unused
 from augcli.errors import RunFailed, UnreadableImage, UserError
 from augcli.files import replace_file
 from augcli.text import count_text
@@ -52,7 +54,7 @@ def _is_model(start: bytes) -> bool:
     return len(start) > 2 and start[0] == 0x08 and 0 < start[1] < 0x80 and start[2] in _FIELDS
 
 
-@model_app.command("inspect")
+@model_app.command("inspect", cls=Command)
 @grouped
 def inspect_model(
     model: Model,
@@ -187,9 +189,10 @@ def _some(names: Any) -> str:
     return ", ".join(names[:_SHOWN_NODES]) + (f" and {more} more" if more > 0 else "")
 
 
-@model_app.command("fit-head")
+@model_app.command("fit-head", cls=Command)
 @grouped
 def fit_head(
+    context: typer.Context,
     model: Model,
     source: Source,
     pixels: InputOptions,
@@ -211,6 +214,7 @@ def fit_head(
     With it, --saliency gradient runs only what lies before the tensor.
     """
     shown = Output(json, quiet)
+    refuse_unused(context)
     if output.exists() and not overwrite:
         raise UserError(f"{output} exists; give --overwrite or another --output.")
     from augcli.autodiff.child import in_child

@@ -126,13 +126,10 @@ def read_classifier(
     """The classifier that finds `detections` (each a name and a shorter side, or None) for a data
     set of these classes; None if none of them needs one.
 
-    Raises UserError for whatever does not fit. `warn` is told where the CPU takes CUDA's place, and
-    where a model is given that nothing asks for.
+    Raises UserError for whatever does not fit. `warn` is told where the CPU takes CUDA's place.
     """
     wanted = list(dict.fromkeys((d[0], d[1]) for d in detections if is_of_classifier(d[0])))
     if not wanted:
-        if asked.model is not None:
-            warn(f"--model {asked.model} is not used; --saliency gradient, for one, asks for it")
         return None
     if asked.model is None:
         raise UserError(f"--saliency {wanted[0][0]} needs a classifier; give --model FILE.onnx.")

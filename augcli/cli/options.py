@@ -87,7 +87,13 @@ RecipeFile = Annotated[
     Path | None, option("recipe-file", "a TOML file of steps, instead of --recipe", metavar="FILE")
 ]
 LabelSmoothing = Annotated[
-    float, number("label-smoothing", "weight spread evenly over all classes", least=0, most=1)
+    float | None,
+    number(
+        "label-smoothing",
+        "weight spread evenly over all classes; else that of --recipe-file, or 0",
+        least=0,
+        most=1,
+    ),
 ]
 KeepOption = Annotated[
     bool, flag("keep", "KeepAugment around the recipe: what is salient for the label stays")
@@ -172,7 +178,7 @@ class RecipeOptions:
     recipe: RecipeName = None
     set: Settings = None
     recipe_file: RecipeFile = None
-    label_smoothing: LabelSmoothing = 0.0
+    label_smoothing: LabelSmoothing = None
     keep: KeepOption = False
     tau: Tau = None
     keep_size: KeepSize = None
@@ -244,7 +250,10 @@ def read_source(source: str, labels_from: LabelsFrom) -> Listing:
 
 
 def read_pipeline(chosen: RecipeOptions) -> Pipeline:
-    """The recipe that --recipe and --set, or --recipe-file, ask for; raises UserError."""
+    """The recipe that --recipe and --set, or --recipe-file, ask for; raises UserError.
+
+    Options that have no effect beside the others are passed over; see `refuse_unused`.
+    """
     from augcli.image.opencv import require_opencv
 
     require_opencv()
@@ -252,20 +261,12 @@ def read_pipeline(chosen: RecipeOptions) -> Pipeline:
     from augcli.recipes.keep import build_keep
     from augcli.recipes.pipeline import Pipeline, Step
 
-    keep = _said_of_keep(chosen)
-    looked_for = _said(saliency=chosen.saliency, saliency_size=chosen.saliency_size)
     smoothing = chosen.label_smoothing
     if chosen.recipe_file is not None:
         from augcli.recipes.recipefile import read_recipe_file
 
-        if chosen.set:
-            raise UserError("--set changes a --recipe; write options into the --recipe-file.")
-        if keep is not None:
-            raise UserError("--keep goes around a --recipe; write keep into the --recipe-file.")
-        if looked_for:
-            raise UserError("--saliency is that of a --recipe; write it into the --recipe-file.")
         pipeline = read_recipe_file(chosen.recipe_file)
-        return replace(pipeline, label_smoothing=smoothing) if smoothing else pipeline
+        return pipeline if smoothing is None else replace(pipeline, label_smoothing=smoothing)
     if chosen.recipe is None:
         raise UserError("No recipe is given; add --recipe NAME (`augcli recipes` lists them).")
     recipe = recipe_class(chosen.recipe)
@@ -273,17 +274,15 @@ def read_pipeline(chosen: RecipeOptions) -> Pipeline:
     probability = 1.0
     if "probability" in options and "probability" not in recipe.model_fields:
         probability = _parse_probability(options.pop("probability"))
-    looks = "detector" in recipe.model_fields
-    if looked_for and keep is None and not looks:
-        raise UserError(
-            f"Neither recipe {recipe.name} nor --keep looks for saliency; leave out --saliency."
-        )
-    if looks:
+    looked_for = _said(saliency=chosen.saliency, saliency_size=chosen.saliency_size)
+    if "detector" in recipe.model_fields:
         own = {"detector": "saliency", "saliency_size": "saliency_size"}
         options = {k: looked_for[v] for k, v in own.items() if v in looked_for} | options
     built = build_recipe(chosen.recipe, options)
-    kept = None if keep is None else build_keep(looked_for | keep, [built])
-    return Pipeline(built.name, (Step(built, probability, keep=kept),), smoothing)
+    keep = None
+    if chosen.keep:
+        keep = build_keep(looked_for | _said(tau=chosen.tau, size=chosen.keep_size), [built])
+    return Pipeline(built.name, (Step(built, probability, keep=keep),), smoothing or 0.0)
 
 
 def every_pipeline(chosen: RecipeOptions) -> list[Pipeline]:
@@ -291,28 +290,16 @@ def every_pipeline(chosen: RecipeOptions) -> list[Pipeline]:
     from augcli.image.opencv import require_opencv
 
     require_opencv()
-    from augcli.recipes.catalogue import recipe_class, recipe_names
+    from augcli.recipes.catalogue import recipe_names
 
-    pipelines = []
-    for name in recipe_names():
-        one = replace(chosen, recipe=name, set=None, recipe_file=None)
-        if not chosen.keep and "detector" not in recipe_class(name).model_fields:
-            one = replace(one, saliency=None, saliency_size=None)
-        pipelines.append(read_pipeline(one))
-    return pipelines
+    return [
+        read_pipeline(replace(chosen, recipe=name, set=None, recipe_file=None))
+        for name in recipe_names()
+    ]
 
 
 def _said(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _said_of_keep(chosen: RecipeOptions) -> dict[str, Any] | None:
-    """What --keep and its options say; raises UserError for an option without --keep."""
-    given = _said(tau=chosen.tau, size=chosen.keep_size)
-    if given and not chosen.keep:
-        named = ", ".join({"tau": "--tau", "size": "--keep-size"}[name] for name in given)
-        raise UserError(f"{named} says how to keep; add --keep.")
-    return given if chosen.keep else None
 
 
 def _parse_settings(settings: list[str]) -> dict[str, Any]:
@@ -321,7 +308,11 @@ def _parse_settings(settings: list[str]) -> dict[str, Any]:
         key, equals, value = setting.partition("=")
         if not equals or not key:
             raise UserError(f"--set {setting} is not key=value; write it like --set alpha=0.4.")
-        options[key.strip().replace("-", "_")] = value.strip()
+        name, value = key.strip().replace("-", "_"), value.strip()
+        if options.setdefault(name, value) != value:
+            raise UserError(
+                f"--set {name} is given twice, as {options[name]} and as {value}; give one of them."
+            )
     return options
 
 

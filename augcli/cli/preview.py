@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import typer
+
 from augcli.choices import STDIN, Fit, Format, Pair
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import InputOptions, ModelOptions, read_classifier
@@ -29,6 +31,7 @@ from augcli.cli.options import (
     read_source,
 )
 from augcli.cli.output import Output, draw_picture
+from augcli.cli.unused import refuse_unused
 from augcli.errors import RunFailed, UserError, one_line
 from augcli.streams import StdoutLost
 
@@ -42,6 +45,7 @@ _FORMATS = {
 
 @grouped
 def preview(
+    context: typer.Context,
     source: Source,
     chosen: RecipeOptions,
     model: ModelOptions,
@@ -80,11 +84,12 @@ def preview(
 
     check_destination(to, "--to", _is_picture)
     pipelines = every_pipeline(chosen) if all_recipes else [read_pipeline(chosen)]
+    detections = [d for pipeline in pipelines for d in pipeline.detections]
+    refuse_unused(context, pipelines, detections)
     listing = read_source(source, reading.labels_from)
     check_outside(to, "--to", listing, None if source == STDIN else Path(source))
     for pipeline in pipelines:
         check_sources(listing, pipeline, source, pair)
-    detections = [d for pipeline in pipelines for d in pipeline.detections]
     classifier = read_classifier(detections, listing.classes, model, pixels, shown.warn)
     from augcli.image.codec import largest_side
     from augcli.image.remarks import decoders_silent

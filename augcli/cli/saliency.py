@@ -32,11 +32,13 @@ from augcli.cli.options import (
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
+from augcli.cli.unused import refuse_unused
 from augcli.text import count_text
 
 
 @grouped
 def saliency(
+    context: typer.Context,
     source: Source,
     out: Out,
     model: ModelOptions,
@@ -74,6 +76,7 @@ def saliency(
     detection = Detection(saliency or "fine-grained", saliency_size)
     if not is_of_classifier(detection.detector):
         detect(detection.detector, [])  # refuses an unknown name
+    refuse_unused(context, detections=[detection])
     listing = read_source(source, reading.labels_from)
     folder = None if source == STDIN else Path(source)
     check_maps_out(out, folder, resume=resume, overwrite=overwrite)

@@ -9,6 +9,7 @@ import typer
 
 from augcli.cli.options import MOST_OUTPUTS, Json, Out, Quiet, Workers, flag, number
 from augcli.cli.output import Output
+from augcli.cli.unused import refuse_unused
 from augcli.errors import UserError
 from augcli.text import count_text
 
@@ -17,6 +18,7 @@ _SHOWN = 20
 
 
 def verify(
+    context: typer.Context,
     out: Out,
     replay: Annotated[
         int | None,
@@ -52,13 +54,12 @@ def verify(
 ) -> None:
     """Check OUT: every row has its file, every file its row, sizes, hashes and labels agree."""
     shown = Output(json, quiet)
+    refuse_unused(context)
     makes = repair or replay is not None
     if makes:
         from augcli.image.opencv import require_opencv
 
         require_opencv()
-    elif moved is not None:
-        raise UserError("--source is what --replay and --repair read; add one of them.")
     from augcli.manifest.faults import Faults
     from augcli.manifest.verify import verify as verify_all
 

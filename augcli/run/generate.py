@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -56,6 +56,7 @@ def generate(
     out: Path,
     *,
     source: dict[str, str],
+    command: Sequence[str] = (),
     workers: int,
     seconds_an_image: float = 60.0,
     resume: bool = False,
@@ -65,9 +66,10 @@ def generate(
 ) -> Outcome:
     """Make all outputs of `run` in OUT and publish them.
 
-    `source` goes into run.json, where `replay` finds it. `on_start` is called with how many outputs
-    are planned and how many are there already. Raises UserError where OUT belongs to another run or
-    is in use, and RunFailed where it cannot be written.
+    `source` goes into run.json, where `replay` finds it, and so does `command`, the command line of
+    the process that ends the run, which decides about nothing. `on_start` is called with how many
+    outputs are planned and how many are there already. Raises UserError where OUT belongs to
+    another run or is in use, and RunFailed where it cannot be written.
     """
     started = time.monotonic()
     before = stamp(out)
@@ -103,6 +105,7 @@ def generate(
         if run.per_class is not None or run.pair is Pair.balanced:
             mass = label_mass(staged_train(state), len(run.listing.classes))
         summary = _summary(run, source, published, seconds, workers)
+        summary["command"] = list(command)
         if mass is not None and len(mass) <= _LISTED_CLASSES:
             summary["label_mass"] = dict(zip(run.listing.classes, mass, strict=True))
         publish(out, run.listing.classes, summary)

@@ -59,9 +59,12 @@ def test_preview_shows_the_map_and_the_region(augcli: Augcli, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--tau", "0.5"), "tau says how to keep; add --keep."),
+        (("--tau", "0.5"), "--tau has no effect without --keep; add that."),
         (("--keep", "--tau", "2"), "--tau 2.0 is more than 1; give a number from 0 to 1"),
-        (("--saliency", "gradient"), "Neither recipe cutout nor --keep looks for saliency"),
+        (
+            ("--saliency", "gradient"),
+            "--saliency has no effect with recipe cutout, which looks for",
+        ),
         (("--keep", "--saliency", "gradient"), "--saliency gradient needs a classifier"),
         (("--keep", "--saliency", "finegrained"), "did you mean 'fine-grained'?"),
         (

@@ -378,7 +378,8 @@ def test_a_source_that_is_gone_or_has_moved(augcli: Augcli, out: Path, photos: P
     done = augcli("verify", out, "--source", moved)
     assert done.returncode == 2
     assert done.stderr == (
-        "augcli: --source is what --replay and --repair read; add one of them.\n"
+        "augcli: --source has no effect unless outputs are made again; add --replay or --repair, or"
+        " leave it out.\n"
     )
 
 

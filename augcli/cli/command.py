@@ -1,0 +1,168 @@
+"""The class of every command: what it checks of its arguments before any of them is used.
+
+An option that takes one value gets one, no value is blank, and a path is one that a user can mean.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import typer.core
+
+from augcli.errors import UserError
+from augcli.text import shorten
+
+# The parameters of all commands that are paths.
+PATHS = frozenset(
+    (
+        "class_list",
+        "file",
+        "model",
+        "moved",
+        "out",
+        "output",
+        "recipe_file",
+        "saliency_cache",
+        "source",
+        "to",
+    )
+)
+
+Values = Mapping[str, Sequence[Any]]
+
+
+class Command(typer.core.TyperCommand):
+    """A command that refuses arguments which cannot mean what they say."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        arguments = list(args)
+        rest = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing:  # as completion of words has it
+            check_arguments(self, ctx, arguments)
+        return rest
+
+
+def check_arguments(command: Any, context: Any, arguments: Sequence[str]) -> None:
+    """Refuse a single value that is given twice, a blank value, and a path that nobody means.
+
+    `context` has parsed `arguments`; values of the environment and of a file are looked at too.
+    Raises UserError.
+    """
+    given = every_value(command, context, arguments)
+    for parameter in command.params:
+        name = parameter.name
+        if parameter.param_type_name == "option" and not parameter.multiple:
+            _refuse_repetition(parameter, given.get(name, ()))
+        said, texts = _written(parameter, context, given)
+        for text in texts:
+            if not text.strip():
+                amiss = "is blank" if text else "is empty"
+                raise UserError(f"{said} {amiss}; is a variable unset?")
+            if name in PATHS:
+                _check_path(said, text)
+
+
+def every_value(command: Any, context: Any, arguments: Sequence[str]) -> dict[str, list[Any]]:
+    """All values that `arguments` give each parameter, in order: texts, or True and False for a
+    switch and its opposite."""
+    parser = type(command.make_parser(context))(context)
+    for one in command.get_params(context):
+        if one.param_type_name == "argument":
+            one.add_to_parser(parser, context)
+        elif one.is_flag:
+            for opts, value in ((one.opts, True), (one.secondary_opts, False)):
+                parser.add_option(one, opts, one.name, action="append_const", const=value)
+        else:
+            parser.add_option(one, one.opts, one.name, action="append")
+    values = parser.parse_args(list(arguments))[0]
+    return {
+        name: value if isinstance(value, list) else [value]
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def origin_of(context: Any, name: str) -> str:
+    """Where the value of a parameter comes from: COMMANDLINE, ENVIRONMENT, DEFAULT_MAP (which is
+    the configuration file), or DEFAULT."""
+    source = context.get_parameter_source(name)
+    return "DEFAULT" if source is None else str(source.name)
+
+
+def command_line(context: Any) -> list[str]:
+    """The words of the command line as they were given, the program's name first.
+
+    In a word with bytes that are not UTF-8 these are escaped, as in names of files in manifests.
+    """
+    from augcli.dataset.labels import printable
+
+    words = ["augcli", *(context.obj or ())]
+    return [word if _is_text(word) else printable(os.fsencode(word)) for word in words]
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def flag_of(parameter: Any) -> str:
+    """What a command line calls a parameter: its long option, or its name in capitals."""
+    if parameter.param_type_name == "argument":
+        return str(parameter.name).upper()
+    return str(max(parameter.opts, key=len))
+
+
+def _refuse_repetition(parameter: Any, values: Sequence[Any]) -> None:
+    different = list(dict.fromkeys(values))
+    if len(different) < 2:
+        return
+    flag = flag_of(parameter)
+    if parameter.is_flag:
+        raise UserError(
+            f"{flag} and {parameter.secondary_opts[0]} exclude each other; give one of them."
+        )
+    first, second = (shorten(text, 60) for text in different[:2])
+    remedy = "give one of them"
+    if parameter.name == "recipe":
+        remedy = "recipes that follow one another stand in a --recipe-file"
+    raise UserError(f"{flag} takes one value, and is given {first} and {second}; {remedy}.")
+
+
+def _written(parameter: Any, context: Any, given: Values) -> tuple[str, list[str]]:
+    """What a parameter is called where its value stands, and the texts that stand there."""
+    name, variable = parameter.name, parameter.envvar
+    origin, values = origin_of(context, name), []
+    said = flag_of(parameter)
+    if origin == "COMMANDLINE":
+        values = list(given.get(name, ()))
+    elif origin == "ENVIRONMENT" or (name in PATHS and variable and variable in os.environ):
+        # A variable that is empty counts as unset, but a path that is meant and lost is refused.
+        said, values = variable, [os.environ[variable]]
+    elif origin == "DEFAULT_MAP":
+        value = (context.default_map or {}).get(name)
+        said = f"The configuration's {name.replace('_', '-')}"
+        values = value if isinstance(value, list) else [value]
+    return said, [value for value in values if isinstance(value, str)]
+
+
+def _check_path(said: str, text: str) -> None:
+    """Refuse a path that does not exist and begins with ~, or exists without the white space that
+    surrounds it."""
+    if os.path.lexists(text):
+        return
+    if text.startswith("~"):
+        raise UserError(
+            f"{said} {text} does not exist: only a shell expands ~, at the beginning of a word and"
+            f" outside quotes; write the whole path, or ./{text} for what is called so."
+        )
+    bare = text.strip()
+    if bare != text and os.path.lexists(bare):
+        raise UserError(
+            f"{said} '{text}' does not exist, but '{bare}' does; leave out the white space around"
+            " it."
+        )

@@ -1,0 +1,219 @@
+"""Options that have no effect in a combination, by one rule.
+
+What stands on the command line is meant for this run: where nothing uses it, it is refused. What
+stands in the environment or in a configuration file is shared by commands and recipes, and rightly
+without effect on some of them: it is passed over, without a word.
+
+With --dry-run an option counts as it would in the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from augcli.choices import STDIN, Format
+from augcli.cli.command import flag_of, origin_of
+from augcli.cli.model_options import TargetChoice, is_of_classifier
+from augcli.errors import UserError
+
+if TYPE_CHECKING:
+    from augcli.recipes.pipeline import Pipeline
+
+
+@dataclass(frozen=True)
+class Called:
+    """A command with the values of its options, wherever they come from, the recipes that it
+    applies, and the saliency maps (each a detector and a shorter side) that it looks for."""
+
+    options: Mapping[str, Any]
+    pipelines: Sequence[Pipeline] = ()
+    detections: Sequence[tuple[str, int | None]] = ()
+
+    def has(self, name: str) -> bool:
+        """Whether an option has a value, or a switch is on."""
+        value = self.options.get(name)
+        return value is not None and value is not False
+
+
+class Rule(NamedTuple):
+    """Options that have an effect only where `used` says so.
+
+    `where` completes "--option has no effect ..." with where that is and what to do; {recipe} in it
+    is the name of the first recipe.
+    """
+
+    options: tuple[str, ...]
+    used: Callable[[Called], bool]
+    where: str
+
+
+def _one_recipe(called: Called) -> bool:
+    return not called.has("all_recipes")
+
+
+def _no_file(called: Called) -> bool:
+    return called.has("all_recipes") or not called.has("recipe_file")
+
+
+def _not_set_by(option: str) -> Callable[[Called], bool]:
+    """Whether no --set says the same of the recipe as another option; with --keep that speaks of
+    KeepAugment."""
+
+    def free(called: Called) -> bool:
+        keys = {text.partition("=")[0].strip() for text in called.options.get("set") or ()}
+        same = option in {key.replace("-", "_") for key in keys}
+        return called.has("keep") or called.has("all_recipes") or not same
+
+    return free
+
+
+def _puts_back(called: Called) -> bool:
+    from augcli.recipes.recipe import RegionRecipe
+
+    recipes = [recipe for pipeline in called.pipelines for recipe in pipeline.recipes()]
+    return not all(isinstance(recipe, RegionRecipe) for recipe in recipes)
+
+
+def _asks_classifier(called: Called) -> bool:
+    """As the commands of `augcli model` do, and those that look for saliency by one."""
+    return "saliency" not in called.options or any(
+        is_of_classifier(detector) for detector, _ in called.detections
+    )
+
+
+def _reads_layer(called: Called) -> bool:
+    return any(detector in ("gradcam", "feature-map") for detector, _ in called.detections)
+
+
+def _mixes(called: Called) -> bool:
+    return any(pipeline.sources > 1 for pipeline in called.pipelines)
+
+
+def _makes_outputs(called: Called) -> bool:
+    """As all commands but a `verify` do that only compares."""
+    return "repair" not in called.options or called.has("repair") or called.has("replay")
+
+
+_OF_A_RECIPE = ("set", "keep", "tau", "keep_size", "saliency", "saliency_size")
+_OF_A_CLASSIFIER = (
+    "model",
+    "head",
+    "layer",
+    "device",
+    "class_list",
+    "target",
+    "saliency_cache",
+    "model_size",
+    "mean",
+    "std",
+    "scale",
+    "channel_order",
+)
+
+# The first rule that an option breaks is the one that is told.
+RULES = (
+    Rule(
+        ("recipe", "set", "recipe_file"),
+        _one_recipe,
+        "beside --all-recipes, which draws every recipe with its own defaults; leave out one of"
+        " them.",
+    ),
+    Rule(("recipe",), _no_file, "beside --recipe-file; give one of them."),
+    Rule(_OF_A_RECIPE, _no_file, "beside --recipe-file; write it into that file."),
+    Rule(("tau", "keep_size"), lambda c: c.has("keep"), "without --keep; add that."),
+    Rule(
+        ("keep_size",),
+        _puts_back,
+        "with recipe {recipe}, of which --keep only chooses what is covered, and puts nothing back;"
+        " leave it out.",
+    ),
+    Rule(
+        ("saliency",),
+        _not_set_by("detector"),
+        "beside --set detector, which says the same; give one of them.",
+    ),
+    Rule(
+        ("saliency_size",),
+        _not_set_by("saliency_size"),
+        "beside --set saliency_size, which says the same; give one of them.",
+    ),
+    Rule(
+        ("saliency", "saliency_size"),
+        lambda c: bool(c.detections),
+        "with recipe {recipe}, which looks for no saliency; add --keep, or leave it out.",
+    ),
+    Rule(
+        _OF_A_CLASSIFIER,
+        _asks_classifier,
+        "where no classifier is asked; add --saliency gradient, gradcam or feature-map, or leave it"
+        " out.",
+    ),
+    Rule(
+        ("layer",),
+        _reads_layer,
+        "with saliency 'gradient', which is looked for at the image itself; ask for gradcam or"
+        " feature-map, or leave it out.",
+    ),
+    Rule(
+        ("class_list",),
+        lambda c: c.options.get("target") is not TargetChoice.predicted,
+        "beside --target predicted, which asks for no class by name; give one of them.",
+    ),
+    Rule(
+        ("labels_from",),
+        lambda c: c.options.get("source") == STDIN,
+        "unless SOURCE is -, a list of paths on standard input; leave it out.",
+    ),
+    Rule(
+        ("copies",),
+        lambda c: not c.has("per_class"),
+        "beside --per-class, which counts the outputs itself; give one of them.",
+    ),
+    Rule(
+        ("pair",),
+        _mixes,
+        "with recipe {recipe}, which makes an output of one image; leave it out.",
+    ),
+    Rule(
+        ("fit",),
+        lambda c: c.has("size") or _mixes(c),
+        "with recipe {recipe}, which leaves an image its own size; add --size, or leave it out.",
+    ),
+    Rule(
+        ("quality",),
+        lambda c: c.options.get("format") is not Format.png,
+        "with --format png, which loses nothing; leave it out.",
+    ),
+    Rule(
+        ("chroma",),
+        lambda c: c.options.get("format") in (Format.jpeg, Format.same),
+        "on other formats than JPEG; leave it out.",
+    ),
+    Rule(("progress",), lambda c: not c.has("quiet"), "beside --quiet; give one of them."),
+    Rule(
+        ("workers", "max_seconds", "moved"),
+        _makes_outputs,
+        "unless outputs are made again; add --replay or --repair, or leave it out.",
+    ),
+)
+
+
+def refuse_unused(
+    context: Any,
+    pipelines: Sequence[Pipeline] = (),
+    detections: Sequence[tuple[str, int | None]] = (),
+) -> None:
+    """Refuse an option of the command line that has no effect; `context` is that of the command.
+
+    Raises UserError.
+    """
+    called = Called(context.params, pipelines, detections)
+    parameters = {parameter.name: parameter for parameter in context.command.params}
+    given = [name for name in parameters if origin_of(context, name) == "COMMANDLINE"]
+    for rule in RULES:
+        options = [name for name in rule.options if name in given and called.has(name)]
+        if options and not rule.used(called):
+            where = rule.where.format(recipe=pipelines[0].name if pipelines else "")
+            raise UserError(f"{flag_of(parameters[options[0]])} has no effect {where}")
