@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from augcli.choices import STDIN
+from augcli.cli.completion import complete_model
 from augcli.cli.groups import grouped
+from augcli.cli.help import Command, Group
 from augcli.cli.model_options import Head, InputOptions, read_settings
 from augcli.cli.options import (
     Json,
     Quiet,
     ReadingOptions,
     Source,
+    choice,
     flag,
     option,
     parse_colour,
@@ -37,6 +40,7 @@ _MODEL_MAGIC = b"\x08"  # of its first field, the version of its format
 
 model_app = typer.Typer(
     name="model",
+    cls=Group,
     help="Look at an ONNX classifier, or fit an early head to it.",
     add_completion=False,
     rich_markup_mode=None,
@@ -44,10 +48,13 @@ model_app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="an ONNX image classifier")]
+Model = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL", help="an ONNX image classifier", autocompletion=complete_model),
+]
 
 
-@model_app.command("inspect")
+@model_app.command("inspect", cls=Command)
 @grouped
 def inspect_model(
     model: Model,
@@ -55,7 +62,11 @@ def inspect_model(
     head: Head = None,
     json: Json = False,
 ) -> None:
-    """Say what MODEL takes and returns, what its gradient needs, and what that costs."""
+    """Say what MODEL takes and returns, what its gradient needs, and what that costs.
+
+    augcli model inspect sample_data/classifier.onnx
+    augcli model inspect sample_data/classifier.onnx --json
+    """
     shown = Output(json)
     from augcli.image.opencv import require_opencv
 
@@ -182,7 +193,7 @@ def _some(names: Any) -> str:
     return ", ".join(names[:_SHOWN_NODES]) + (f" and {more} more" if more > 0 else "")
 
 
-@model_app.command("fit-head")
+@model_app.command("fit-head", cls=Command)
 @grouped
 def fit_head(
     model: Model,
@@ -190,20 +201,27 @@ def fit_head(
     pixels: InputOptions,
     reading: ReadingOptions,
     at: Annotated[
-        str, option("at", "the tensor that the head reads (see inspect)", metavar="TENSOR")
+        str, option("at", "the tensor that the head reads; inspect lists them", metavar="TENSOR")
     ],
     output: Annotated[
         Path, option("output", "the ONNX file that is written", "-o", metavar="FILE")
     ],
-    name: Annotated[str, option("name", "what the new output is called")] = "early",
+    name: Annotated[str, option("name", "what the new output is called", metavar="NAME")] = "early",
     overwrite: Annotated[bool, flag("overwrite", "replace the file")] = False,
     json: Json = False,
     quiet: Quiet = False,
-    progress: Annotated[Progress, option("progress", "when to show progress")] = Progress.auto,
+    progress: Annotated[
+        Progress, choice("progress", "when to show progress", Progress)
+    ] = Progress.auto,
 ) -> None:
     """Fit a linear classifier of SOURCE's classes to a tensor of MODEL; write both as one model.
 
     With it, --saliency gradient runs only what lies before the tensor.
+
+        augcli model fit-head sample_data/classifier.onnx sample_data \
+            --at relu2 --output early.onnx
+        augcli model fit-head sample_data/classifier.onnx sample_data \
+            --at relu1 --name first --output first.onnx
     """
     shown = Output(json, quiet)
     if output.exists() and not overwrite:
