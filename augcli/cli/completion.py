@@ -65,7 +65,7 @@ def complete(command_line: Callable[..., Any]) -> int:
     modules.setdefault("rich", None)  # else Typer imports it for the descriptions
     text = io.StringIO()
     with suppress(Exception), redirect_stderr(io.StringIO()):
-        from typer.completion import completion_init
+        from typer.completion import completion_init  # type: ignore[attr-defined]
 
         completion_init()  # as Typer does where it adds its own options
         _join_at_equals()

@@ -72,6 +72,9 @@ class Command(TyperCommand):
             self._help_all.callback = _show_all
         return [*params, self._help_all]
 
+    def get_help_option(self, ctx: Any) -> Any:
+        return _as_switch(super().get_help_option(ctx))
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         formatter.write(page(self, ctx))
 
@@ -79,8 +82,18 @@ class Command(TyperCommand):
 class Group(TyperGroup):
     """A group of commands with the same kind of help."""
 
+    def get_help_option(self, ctx: Any) -> Any:
+        return _as_switch(super().get_help_option(ctx))
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         formatter.write(page(self, ctx))
+
+
+def _as_switch(option: Any) -> Any:
+    """An option that is off where it is not given: else Typer imports Pydantic to read nothing."""
+    if option is not None:
+        option.default = False
+    return option
 
 
 def _show_all(ctx: Any, param: Any, wanted: bool) -> None:  # noqa: ARG001
@@ -154,7 +167,7 @@ def _usage(context: Any, arguments: list[Any], width: int) -> str:
 def _description(text: str, width: int) -> Iterator[str]:
     """The paragraphs of a docstring; those of commands stay lines."""
     for paragraph in inspect.cleandoc(text).split("\n\n"):
-        lines = paragraph.splitlines()
+        lines = [line.strip() for line in paragraph.splitlines()]
         if all(line.startswith(_EXAMPLE) for line in lines):
             yield "\n".join(["Examples:", *(_continued(line, width) for line in lines)])
         else:
