@@ -7,6 +7,16 @@ from enum import StrEnum
 # SOURCE as a list of paths on standard input.
 STDIN = "-"
 
+# What finds salient pixels; the last three ask a classifier.
+DETECTORS = (
+    "fine-grained",
+    "opencv-fine-grained",
+    "spectral-residual",
+    "gradient",
+    "gradcam",
+    "feature-map",
+)
+
 
 class Fit(StrEnum):
     """How an image meets a canvas of another shape: `cover` fills it and crops the rest, `contain`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,9 +10,10 @@ from typing import Annotated, Any
 import typer
 
 import augcli
-from augcli.cli.command import Command
+from augcli.cli import completion
 from augcli.cli.config import Commands, file_defaults
 from augcli.cli.generate import generate
+from augcli.cli.help import HELP, Command, Group, complete_command, help_of
 from augcli.cli.model import model_app
 from augcli.cli.output import PIPE_CLOSED, Output, draw, expect_json, print_error
 from augcli.cli.preview import preview
@@ -27,7 +29,7 @@ _UsageError: Any = next(
 )
 app = typer.Typer(
     name="augcli",
-    help=augcli.__doc__,
+    cls=Group,
     invoke_without_command=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -36,10 +38,20 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(context: typer.Context, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
         draw(f"augcli {augcli.__version__}")
         raise typer.Exit
+
+
+def _install_completion(context: typer.Context, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        completion.install(context)
+
+
+def _show_completion(context: typer.Context, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        completion.show(context)
 
 
 @app.callback()
@@ -49,11 +61,52 @@ def prepare(
         bool,
         typer.Option("--version", "-V", callback=_version, is_eager=True, help="print the version"),
     ] = False,
+    install_completion: Annotated[  # noqa: ARG001
+        bool,
+        typer.Option(
+            "--install-completion",
+            callback=_install_completion,
+            is_eager=True,
+            help="have this shell complete the commands of augcli",
+        ),
+    ] = False,
+    show_completion: Annotated[  # noqa: ARG001
+        bool,
+        typer.Option(
+            "--show-completion",
+            callback=_show_completion,
+            is_eager=True,
+            help="print the script that --install-completion installs",
+        ),
+    ] = False,
 ) -> None:
     """Offline augmentation of labelled image data sets: image folders in; augmented images and a
-    soft-label manifest out. Same seed, same bytes."""
+    soft-label manifest out. Same seed, same bytes.
+
+        augcli preview sample_data --recipe saliencymix
+        augcli generate sample_data augmented --recipe saliencymix
+    """
     require_command(context)
     context.default_map = file_defaults(Path.cwd(), _parameters(context.command))
+
+
+def help_(
+    context: typer.Context,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[COMMAND]...",
+            help="a command, as in `augcli help model inspect`",
+            autocompletion=complete_command,
+        ),
+    ] = None,
+) -> None:
+    """Show the help of augcli or of a command, as --help does.
+
+    augcli help generate
+    augcli help model inspect
+    """
+    draw(help_of(context.find_root(), command or []))
 
 
 def _parameters(group: Any) -> Commands:
@@ -63,12 +116,14 @@ def _parameters(group: Any) -> Commands:
         if hasattr(command, "commands")
         else [str(parameter.name) for parameter in command.params]
         for name, command in group.commands.items()
+        if name != HELP
     }
 
 
 for command in (generate, preview, recipes, verify, saliency):
     app.command(cls=Command)(command)
 app.add_typer(model_app)
+app.command(HELP, cls=Command)(help_)
 
 
 @model_app.callback(invoke_without_command=True)
@@ -81,6 +136,8 @@ def require_command(context: typer.Context) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line; returns its exit code. Whatever fails leaves one sentence."""
+    if os.environ.get(completion.REQUEST):
+        return completion.complete(app)
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     expect_json("--json" in options)
     try:

@@ -1,4 +1,4 @@
-"""The class of every command: what it checks of its arguments before any of them is used.
+"""What every command checks of its arguments before any of them is used.
 
 An option that takes one value gets one, no value is blank, and a path is one that a user can mean.
 """
@@ -33,7 +33,7 @@ PATHS = frozenset(
 Values = Mapping[str, Sequence[Any]]
 
 
-class Command(typer.core.TyperCommand):
+class CheckedCommand(typer.core.TyperCommand):
     """A command that refuses arguments which cannot mean what they say."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

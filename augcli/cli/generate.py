@@ -27,9 +27,9 @@ from augcli.cli.options import (
     Source,
     Workers,
     check_sources,
+    choice,
     flag,
     number,
-    option,
     parse_colour,
     parse_output_size,
     read_pipeline,
@@ -61,13 +61,16 @@ def generate(
     pixels: InputOptions,
     reading: ReadingOptions,
     copies: Annotated[
-        int, number("copies", "outputs a source image", "-k", least=1, most=1_000_000)
+        int,
+        number(
+            "copies", "outputs for each source image, at least 1", "-k", least=1, most=1_000_000
+        ),
     ] = 1,
     per_class: Annotated[
         int | None,
         number(
             "per-class",
-            "outputs a class instead, copied originals included",
+            "outputs for each class instead, at least 1, copied originals among them",
             least=1,
             most=MOST_OUTPUTS,
         ),
@@ -76,17 +79,23 @@ def generate(
     workers: Workers = None,
     size: Size = None,
     fit: FitOption = Fit.cover,
-    format: Annotated[Format, option("format", "file format of outputs")] = Format.jpeg,
-    quality: Annotated[int, number("quality", "of JPEG and WebP", least=1, most=100)] = 95,
-    chroma: Annotated[Chroma, option("chroma", "JPEG chroma sampling")] = Chroma.full,
+    format: Annotated[Format, choice("format", "the file format of outputs", Format)] = Format.jpeg,
+    quality: Annotated[
+        int, number("quality", "of JPEG and WebP, 1 to 100", least=1, most=100)
+    ] = 95,
+    chroma: Annotated[Chroma, choice("chroma", "chroma sampling of JPEG", Chroma)] = Chroma.full,
     include_originals: Annotated[
-        Originals, option("include-originals", "put the source images in OUT too")
+        Originals,
+        choice("include-originals", "put the source images in OUT too", Originals),
     ] = Originals.none,
     pair: PairOrDefault = None,
     dense_labels: Annotated[
         int,
         number(
-            "dense-labels", "write soft_label for up to this many classes", least=0, most=1_000_000
+            "dense-labels",
+            "write the column soft_label for up to N classes",
+            least=0,
+            most=1_000_000,
         ),
     ] = 100,
     max_seconds: Annotated[
@@ -94,6 +103,7 @@ def generate(
         number(
             "max-seconds",
             "give up on an image that takes longer to decode",
+            metavar="SECONDS",
             least=0.1,
             most=1_000_000,
         ),
@@ -102,7 +112,8 @@ def generate(
         int,
         number(
             "memory",
-            "MiB of decoded images that a worker holds at most",
+            "the most decoded images, in MiB, that a worker holds",
+            metavar="MIB",
             least=16,
             most=MOST_MEMORY,
         ),
@@ -113,9 +124,15 @@ def generate(
     dry_run: Annotated[bool, flag("dry-run", "say what would be made, write nothing")] = False,
     json: Json = False,
     quiet: Quiet = False,
-    progress: Annotated[Progress, option("progress", "when to show progress")] = Progress.auto,
+    progress: Annotated[
+        Progress, choice("progress", "when to show progress", Progress)
+    ] = Progress.auto,
 ) -> None:
-    """Augment the images of SOURCE into OUT, with a soft-label manifest."""
+    """Augment the images of SOURCE into OUT, with a soft-label manifest.
+
+    augcli generate sample_data mixed --recipe cutmix --copies 2
+    augcli generate sample_data kept -r randaugment --set m=5 --keep
+    """
     shown = Output(json, quiet)
     pipeline = read_pipeline(chosen)
     refuse_unused(context, [pipeline], pipeline.detections)

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from augcli.choices import STDIN
-from augcli.cli.command import Command
+from augcli.cli.completion import complete_model
 from augcli.cli.groups import grouped
+from augcli.cli.help import Command, Group
 from augcli.cli.model_options import Head, InputOptions, read_settings
 from augcli.cli.options import (
     Json,
     Quiet,
     ReadingOptions,
     Source,
+    choice,
     flag,
     option,
     parse_colour,
@@ -39,6 +41,7 @@ _FIELDS = b"\x12\x1a\x22\x28\x32\x3a\x42\x72"  # tags that may follow that of th
 
 model_app = typer.Typer(
     name="model",
+    cls=Group,
     help="Look at an ONNX classifier, or fit an early head to it.",
     add_completion=False,
     rich_markup_mode=None,
@@ -46,7 +49,10 @@ model_app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="an ONNX image classifier")]
+Model = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL", help="an ONNX image classifier", autocompletion=complete_model),
+]
 
 
 def _is_model(start: bytes) -> bool:
@@ -62,7 +68,11 @@ def inspect_model(
     head: Head = None,
     json: Json = False,
 ) -> None:
-    """Say what MODEL takes and returns, what its gradient needs, and what that costs."""
+    """Say what MODEL takes and returns, what its gradient needs, and what that costs.
+
+    augcli model inspect sample_data/classifier.onnx
+    augcli model inspect sample_data/classifier.onnx --json
+    """
     shown = Output(json)
     from augcli.image.opencv import require_opencv
 
@@ -198,20 +208,27 @@ def fit_head(
     pixels: InputOptions,
     reading: ReadingOptions,
     at: Annotated[
-        str, option("at", "the tensor that the head reads (see inspect)", metavar="TENSOR")
+        str, option("at", "the tensor that the head reads; inspect lists them", metavar="TENSOR")
     ],
     output: Annotated[
         Path, option("output", "the ONNX file that is written", "-o", metavar="FILE")
     ],
-    name: Annotated[str, option("name", "what the new output is called")] = "early",
+    name: Annotated[str, option("name", "what the new output is called", metavar="NAME")] = "early",
     overwrite: Annotated[bool, flag("overwrite", "replace the file")] = False,
     json: Json = False,
     quiet: Quiet = False,
-    progress: Annotated[Progress, option("progress", "when to show progress")] = Progress.auto,
+    progress: Annotated[
+        Progress, choice("progress", "when to show progress", Progress)
+    ] = Progress.auto,
 ) -> None:
     """Fit a linear classifier of SOURCE's classes to a tensor of MODEL; write both as one model.
 
     With it, --saliency gradient runs only what lies before the tensor.
+
+        augcli model fit-head sample_data/classifier.onnx sample_data \
+            --at relu2 --output early.onnx
+        augcli model fit-head sample_data/classifier.onnx sample_data \
+            --at relu1 --name first --output first.onnx
     """
     shown = Output(json, quiet)
     refuse_unused(context)

@@ -8,7 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from augcli.cli.options import number, option, parse_size
+from augcli.cli.completion import complete_model
+from augcli.cli.options import choice, number, option, parse_size
 from augcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,45 +46,65 @@ class TargetChoice(StrEnum):
 
 
 ModelFile = Annotated[
-    Path | None, option("model", "the ONNX classifier of --saliency", metavar="FILE")
+    Path | None,
+    option(
+        "model",
+        "the ONNX classifier that --saliency gradient, gradcam or feature-map asks",
+        metavar="FILE",
+        complete=complete_model,
+    ),
 ]
 Head = Annotated[
     str | None,
-    option("head", "the model's output with the logits; else its first", metavar="TENSOR"),
+    option("head", "the model's output with the logits (default: its first)", metavar="TENSOR"),
 ]
 Layer = Annotated[
     str | None,
-    option("layer", "the feature map of gradcam, feature-map; else the last", metavar="TENSOR"),
+    option(
+        "layer",
+        "the feature map that gradcam and feature-map read (default: the last)",
+        metavar="TENSOR",
+    ),
 ]
-DeviceOption = Annotated[DeviceChoice, option("device", "where the model runs")]
+DeviceOption = Annotated[DeviceChoice, choice("device", "where the model runs", DeviceChoice)]
 ModelSize = Annotated[
     str | None,
-    option("model-size", "size of the model's input, if it does not say", metavar="WxH"),
+    option("model-size", "pixels of the model's input, where it does not say", metavar="WxH"),
 ]
 Mean = Annotated[
     str | None,
-    option("mean", "of the model's input (pixel / scale - mean) / std: imagenet or numbers, by"
-           " commas", metavar="NUMBERS"),
+    option("mean", "the model's input is (pixel / scale - mean) / std: imagenet, a number or three,"
+           " with commas between them", metavar="NUMBERS"),
 ]  # fmt: skip
 Std = Annotated[str | None, option("std", "see --mean", metavar="NUMBERS")]
 Scale = Annotated[
     float | None,
     number(
         "scale",
-        "see --mean: 255 for pixels as 0..1, 1 for pixels as they are",
+        "see --mean: 255 for pixels from 0 to 1, 1 for pixels as they are",
+        metavar="NUMBER",
         least=1e-6,
         most=_MOST,
     ),
 ]
-ChannelOrder = Annotated[Order | None, option("channel-order", "of the model's input")]
+ChannelOrder = Annotated[
+    Order | None, choice("channel-order", "order of the channels of the model's input", Order)
+]
 ClassList = Annotated[
     Path | None,
-    option("class-list", "file that names the model's outputs, one a line", metavar="FILE"),
+    option("class-list", "a file that names the model's outputs, one a line", metavar="FILE"),
 ]
-TargetOption = Annotated[TargetChoice, option("target", "whose evidence the model looks for")]
+TargetOption = Annotated[
+    TargetChoice,
+    choice("target", "the class whose evidence the model looks for", TargetChoice),
+]
 SaliencyCache = Annotated[
     str | None,
-    option("saliency-cache", "folder that keeps a classifier's maps, or none", metavar="DIR|none"),
+    option(
+        "saliency-cache",
+        "the folder that keeps a classifier's maps (default: in the user's cache folder)",
+        metavar="DIR|none",
+    ),
 ]
 
 

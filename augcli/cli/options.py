@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from augcli.choices import STDIN, Fit, Format, LabelsFrom, Pair
+from augcli.cli.completion import (
+    complete_detector,
+    complete_recipe,
+    complete_setting,
+    complete_toml,
+)
 from augcli.cli.output import expect_json
 from augcli.errors import UserError
 
@@ -27,10 +35,21 @@ MOST_OUTPUTS = 10_000_000_000
 LARGEST_MAP = 1 << 15
 
 
-def option(name: str, help: str, *short: str, **more: Any) -> Any:
-    """An option that the environment (AUGCLI_NAME) and the configuration file can set too."""
+def option(
+    name: str, help: str, *short: str, complete: Callable[..., Any] | None = None, **more: Any
+) -> Any:
+    """An option that the environment (AUGCLI_NAME) and the configuration file can set too.
+    `complete` gives what a shell offers for its value."""
     variable = f"AUGCLI_{name.replace('-', '_').upper()}"
-    return typer.Option(f"--{name}", *short, help=help, envvar=variable, show_envvar=False, **more)
+    return typer.Option(
+        f"--{name}",
+        *short,
+        help=help,
+        envvar=variable,
+        show_envvar=False,
+        autocompletion=complete,
+        **more,
+    )
 
 
 def number(name: str, help: str, *short: str, least: float, most: float, **more: Any) -> Any:
@@ -47,8 +66,12 @@ def number(name: str, help: str, *short: str, least: float, most: float, **more:
             amiss = f"is more than {most}" if value > most else f"is less than {least}"
         raise UserError(f"--{name} {value} {amiss}; give a number from {least} to {most}.")
 
-    range_ = f"{help}  [{least} to {most}]"
-    return option(name, range_, *short, callback=checked, **more)
+    return option(name, help, *short, callback=checked, **{"metavar": "N", **more})
+
+
+def choice(name: str, help: str, words: type[StrEnum]) -> Any:
+    """An option that takes one of these words."""
+    return option(name, help, metavar="|".join(words))
 
 
 def flag(name: str, help: str, *short: str) -> Any:
@@ -67,30 +90,51 @@ Source = Annotated[
         metavar="SOURCE",
         envvar="AUGCLI_SOURCE",
         show_envvar=False,
-        help="folder with one folder of images a class, .tar or .csv; - reads paths from stdin",
+        help="a folder with one folder of images for each class, a .tar, a .csv or .tsv; - reads"
+        " paths from standard input",
     ),
 ]
 Out = Annotated[
     Path,
     typer.Argument(
-        metavar="OUT", envvar="AUGCLI_OUT", show_envvar=False, help="folder that is written"
+        metavar="OUT", envvar="AUGCLI_OUT", show_envvar=False, help="the folder that is written"
     ),
 ]
 RecipeName = Annotated[
-    str | None, option("recipe", "name of the recipe; `augcli recipes` lists them", "-r")
+    str | None,
+    option(
+        "recipe",
+        "the recipe's name; `augcli recipes` lists them",
+        "-r",
+        metavar="NAME",
+        complete=complete_recipe,
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
-    option("set", "an option of the recipe, key=value; may be repeated", metavar="KEY=VALUE"),
+    option(
+        "set",
+        "an option of the recipe, as in alpha=0.4; give --set again for another one",
+        metavar="KEY=VALUE",
+        complete=complete_setting,
+    ),
 ]
 RecipeFile = Annotated[
-    Path | None, option("recipe-file", "a TOML file of steps, instead of --recipe", metavar="FILE")
+    Path | None,
+    option(
+        "recipe-file",
+        "a TOML file of steps, instead of --recipe",
+        metavar="FILE",
+        complete=complete_toml,
+    ),
 ]
 LabelSmoothing = Annotated[
     float | None,
     number(
         "label-smoothing",
-        "weight spread evenly over all classes; else that of --recipe-file, or 0",
+        "share of the label's weight, 0 to 1, that is spread evenly over all classes; else that of"
+        " --recipe-file, or 0",
+        metavar="SHARE",
         least=0,
         most=1,
     ),
@@ -102,7 +146,9 @@ Tau = Annotated[
     float | None,
     number(
         "tau",
-        "with --keep: quantile of importance that divides what may be cut; else 0.6",
+        "with --keep: the quantile of importance, 0 to 1, above which nothing is cut (default:"
+        " 0.6)",
+        metavar="SHARE",
         least=0,
         most=1,
     ),
@@ -111,7 +157,9 @@ KeepSize = Annotated[
     float | None,
     number(
         "keep-size",
-        "with --keep: sides of the region put back, as a share; else 0.5",
+        "with --keep: sides of the region that is put back, as a share of the image's (default:"
+        " 0.5)",
+        metavar="SHARE",
         least=0,
         most=1,
     ),
@@ -120,53 +168,69 @@ SaliencyName = Annotated[
     str | None,
     option(
         "saliency",
-        "what finds the salient pixels: fine-grained, opencv-fine-grained, spectral-residual, or"
-        " with a --model gradient, gradcam, feature-map",
+        "what finds the salient pixels: fine-grained, opencv-fine-grained or spectral-residual;"
+        " with a --model also gradient, gradcam or feature-map (default: fine-grained)",
         metavar="NAME",
+        complete=complete_detector,
     ),
 ]
 SaliencySize = Annotated[
     int | None,
     number(
         "saliency-size",
-        "find saliency on a copy with this shorter side",
+        "find saliency on a copy whose shorter side has N pixels (default: the image itself)",
         least=1,
         most=LARGEST_MAP,
     ),
 ]
-Seed = Annotated[int, number("seed", "same seed, same bytes", least=0, most=2**63 - 1)]
+Seed = Annotated[int, number("seed", "the same seed gives the same bytes", least=0, most=2**63 - 1)]
 Size = Annotated[
-    str | None, option("size", "size of all outputs; else the target's own", metavar="WxH")
+    str | None,
+    option("size", "pixels of all outputs, as in 224x224 (default: the target's)", metavar="WxH"),
 ]
-FitOption = Annotated[Fit, option("fit", "how an image meets another shape")]
-PairOption = Annotated[Pair, option("pair", "which images may be partners")]
+FitOption = Annotated[
+    Fit,
+    choice("fit", "how an image fills another shape: it is cropped, padded or stretched", Fit),
+]
+PairOption = Annotated[Pair, choice("pair", "which images may be partners of a target", Pair)]
 PairOrDefault = Annotated[
     Pair | None,
-    option("pair", "which images may be partners; else any, and balanced under --per-class"),
+    choice(
+        "pair",
+        "which images may be partners of a target (default: any, and balanced under --per-class)",
+        Pair,
+    ),
 ]
 LabelsFromOption = Annotated[
-    LabelsFrom, option("labels-from", "what names the class of a path on stdin")
+    LabelsFrom,
+    choice("labels-from", "the part of a path on standard input that names its class", LabelsFrom),
 ]
 Background = Annotated[
-    str, option("background", "colour behind transparent pixels", metavar="#RRGGBB")
+    str, option("background", "the colour behind transparent pixels", metavar="#RRGGBB")
 ]
 MaxPixels = Annotated[
     int,
-    number("max-pixels", "refuse images with more pixels than this", least=1, most=MOST_PIXELS),
+    number("max-pixels", "refuse images of more than N pixels", least=1, most=MOST_PIXELS),
 ]
 Workers = Annotated[
     int | None,
-    number("workers", "processes; else the CPUs this one may use", "-j", least=1, most=1024),
+    number(
+        "workers",
+        "processes, at least 1 (default: one for each CPU)",
+        "-j",
+        least=1,
+        most=1024,
+    ),
 ]
 MaxErrors = Annotated[
     int,
-    number(
-        "max-errors", "exit 1 if more inputs than this cannot be used", least=0, most=MOST_OUTPUTS
-    ),
+    number("max-errors", "exit 1 if more than N inputs cannot be used", least=0, most=MOST_OUTPUTS),
 ]
 Json = Annotated[
     bool,
-    option("json", "print one JSON object on stdout", callback=_expected_json, is_eager=True),
+    option(
+        "json", "print one JSON object on standard output", callback=_expected_json, is_eager=True
+    ),
 ]
 Quiet = Annotated[bool, flag("quiet", "print errors and warnings only", "-q")]
 

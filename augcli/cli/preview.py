@@ -51,7 +51,9 @@ def preview(
     model: ModelOptions,
     pixels: InputOptions,
     reading: ReadingOptions,
-    examples: Annotated[int, number("examples", "rows of the sheet", "-n", least=1, most=200)] = 6,
+    examples: Annotated[
+        int, number("examples", "rows of the sheet, at least 1", "-n", least=1, most=200)
+    ] = 6,
     to: Annotated[
         Path,
         option(
@@ -74,6 +76,9 @@ def preview(
     """Draw a contact sheet: sources, saliency with the chosen box, result, and soft label.
 
     It shows the pixels that generate would write with the same seed and options.
+
+        augcli preview sample_data --recipe saliencymix
+        augcli preview sample_data --all-recipes -n 1 --to recipes.jpg
     """
     shown = Output(json, quiet)
     if show and json:

@@ -2,65 +2,96 @@
 
 from __future__ import annotations
 
+import os
+import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from augcli.cli.completion import complete_recipe
 from augcli.cli.options import Json
 from augcli.cli.output import Output
 from augcli.errors import UserError
-from augcli.text import count_text
+from augcli.recipes.index import ENTRIES, GROUPS, OWN_LABEL, group_of
+from augcli.text import count_text, shorten
 
 if TYPE_CHECKING:
     from augcli.recipes.recipe import Recipe
 
 
+SHOW = "show"
+
+
+def complete_name(incomplete: str) -> list[tuple[str, str]]:
+    """What may stand after `augcli recipes`."""
+    return [(SHOW, "show a recipe or a recipe file"), *complete_recipe(incomplete)]
+
+
 def recipes(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="show this recipe and its options")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="show this recipe and its options; list all recipes without it",
+            autocompletion=complete_name,
+        ),
     ] = None,
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="after `show`: a recipe file")
+    shown: Annotated[
+        str | None,
+        typer.Argument(metavar="[FILE]", help="after `show`: a recipe file, or a recipe's name"),
     ] = None,
     json: Json = False,
 ) -> None:
     """List the recipes, or show one: its paper, options, types, bounds and defaults.
 
-    `augcli recipes show FILE` shows what a recipe file resolves to.
+    `augcli recipes show FILE` shows the steps of a recipe file, with all their options.
+
+        augcli recipes
+        augcli recipes saliencymix
     """
     from augcli.image.opencv import require_opencv
 
     require_opencv()
-    from augcli.recipes.catalogue import recipe_class, recipe_names
+    from augcli.recipes.catalogue import underscored
 
-    shown = Output(json)
-    if name == "show":
-        if file is None:
-            raise UserError("`augcli recipes show` needs a recipe file; name one.")
+    output = Output(json)
+    if name is None:
+        facts = {one: _facts(one) for one in ENTRIES}
+        output.result(facts, _overview(facts))
+        return
+    if name == SHOW and shown is None:
+        raise UserError("`augcli recipes show` needs a recipe file or a recipe's name; give one.")
+    if name != SHOW and shown is not None:
+        raise UserError(f"`augcli recipes {name}` takes no file; `augcli recipes show FILE` does.")
+    chosen = name if shown is None else shown
+    is_file = underscored(chosen) not in ENTRIES and _is_file_name(chosen)
+    if is_file and name != SHOW:
+        raise UserError(
+            f"{shorten(chosen)} is no recipe but a recipe file; `augcli recipes show"
+            f" {shorten(chosen)}` shows it, and `augcli generate ... --recipe-file"
+            f" {shorten(chosen)}` uses it."
+        )
+    if is_file:
         from augcli.recipes.recipefile import read_recipe_file
 
-        told = read_recipe_file(file).describe()
-        shown.result(told, "\n".join(_resolved(told)))
+        steps = read_recipe_file(Path(chosen)).describe()
+        output.result(steps, "\n".join(_resolved(steps)))
         return
-    if file is not None:
-        raise UserError(f"`augcli recipes {name}` takes no file; `augcli recipes show FILE` does.")
-    if name is None:
-        found = {known: _title(recipe_class(known)) for known in recipe_names()}
-        width = max(map(len, found))
-        lines = [f"{known:{width}}  {title}" for known, title in found.items()]
-        shown.result(found, "\n".join([*lines, "", "augcli recipes NAME shows its options."]))
-        return
-    recipe = recipe_class(name)
-    options = list(_options(recipe))
-    values = {
-        "name": name,
-        "description": _paragraphs(recipe),
-        "sources": recipe.sources,
-        "options": options,
-    }
-    shown.result(values, _page(name, recipe, options))
+    facts_of_one = _facts(chosen)
+    output.result(facts_of_one, _page(facts_of_one))
+
+
+def _is_file_name(name: str) -> bool:
+    """Whether what stands where a recipe's name should looks like a recipe file, or is one."""
+    if name.endswith(".toml") or "/" in name or os.sep in name:
+        return True
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _resolved(told: dict[str, Any]) -> Iterator[str]:
@@ -82,51 +113,130 @@ def _resolved(told: dict[str, Any]) -> Iterator[str]:
 
 
 def _shown(value: Any) -> str:
-    return "none" if value is None else str(value)
+    """A value as --set takes it."""
+    if value is None:
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _paragraphs(recipe: type[Recipe]) -> list[str]:
-    return [" ".join(block.split()) for block in (recipe.__doc__ or "").split("\n\n")]
+def _facts(name: str) -> dict[str, Any]:
+    """All that is shown of a recipe: from its declaration, and from the index."""
+    from augcli.recipes.catalogue import recipe_class
+
+    recipe = recipe_class(name)
+    entry = ENTRIES[recipe.name]
+    paragraphs = [" ".join(block.split()) for block in (recipe.__doc__ or "").split("\n\n")]
+    return {
+        "name": recipe.name,
+        "group": group_of(recipe.name),
+        "makes": entry.makes,
+        "sources": recipe.sources,
+        "label": entry.label,
+        "paper": _paper(paragraphs[0]),
+        "description": paragraphs,
+        "options": list(_options(recipe)),
+    }
 
 
-def _title(recipe: type[Recipe]) -> str:
-    return _paragraphs(recipe)[0]
+_REFERENCE = re.compile(r"\((?:([^()]*\d{4}), )?(https?://[^\s()]+)\)")
 
 
-def _page(name: str, recipe: type[Recipe], options: list[dict[str, Any]]) -> str:
-    import textwrap
+def _paper(title: str) -> dict[str, str | None]:
+    """Authors, venue and year as the first sentence of a recipe cites them, None where it only
+    links to documentation; and the address."""
+    cited = _REFERENCE.search(title)
+    return {"citation": cited and cited[1], "link": cited and cited[2]}
 
-    lines = [f"{name} (of {count_text(recipe.sources, 'image')})", ""]
-    for paragraph in _paragraphs(recipe):
-        lines += [*textwrap.wrap(paragraph, 88, break_on_hyphens=False), ""]
-    lines.append("Options (--set KEY=VALUE)" if options else "It has no options.")
-    for option in options:
-        lines.append(f"  {option['name']}: {option['type']} = {option['default']}")
-        lines += [f"      {line}" for line in textwrap.wrap(option["description"], 82)]
+
+def _overview(facts: dict[str, dict[str, Any]]) -> str:
+    """All recipes below their headings, in lines of less than 80 characters."""
+    width = max(map(len, facts))
+    lines: list[str] = []
+    for group, entries in GROUPS.items():
+        lines += [f"{group}:"]
+        for name in entries:
+            one = facts[name]
+            label = "" if one["label"] == OWN_LABEL else f"; label {one['label']}"
+            cited = one["paper"]["citation"]
+            text = f"{one['makes']}{label}{f' ({cited})' if cited else ''}"
+            lines += _wrap(text, f"  {name:{width}}  ")
+        lines.append("")
+    lines += _wrap(
+        f'"It" is the target. Where no label is named, it keeps {OWN_LABEL}.'
+        " `augcli recipes NAME` shows a recipe's paper and options."
+    )
     return "\n".join(lines)
 
 
-def _options(recipe: type[Recipe]) -> Any:
+def _page(facts: dict[str, Any]) -> str:
+    lines = [f"{facts['name']} (of {count_text(facts['sources'], 'image')})", ""]
+    for paragraph in facts["description"]:
+        lines += [*_wrap(paragraph), ""]
+    lines += [f"Label of an output: {facts['label']}", ""]
+    lines.append("Options (--set KEY=VALUE):" if facts["options"] else "It has no options.")
+    for option in facts["options"]:
+        kind = " | ".join(option["choices"]) if option["choices"] else option["type"]
+        bounds = f", {_bounds(option['range'])}" if option["range"] else ""
+        head = f"{option['name']}: {kind}{bounds} (default: {_shown(option['default'])})"
+        lines += [*_wrap(head, "  ", " " * 4), *_wrap(option["help"], " " * 6)]
+    return "\n".join(lines)
+
+
+def _wrap(text: str, first: str = "", others: str | None = None) -> list[str]:
+    """Lines of less than 80 characters; no word is broken."""
+    return textwrap.wrap(
+        text,
+        79,
+        initial_indent=first,
+        subsequent_indent=" " * len(first) if others is None else others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _options(recipe: type[Recipe]) -> Iterator[dict[str, Any]]:
     """The options of a recipe as its declaration has them."""
     schema = recipe.model_json_schema()
     for name, field in recipe.model_fields.items():
         default = field.get_default(call_default_factory=True)
+        declared = schema["properties"][name]
         yield {
             "name": name,
-            "type": _kind(schema["properties"][name], schema),
+            "type": _kind(declared, schema),
             "default": "none" if default is None else getattr(default, "value", default),
-            "description": field.description or "",
+            "range": _range(declared),
+            "choices": _choices(declared, schema),
+            "help": field.description or "",
         }
 
 
 _BOUNDS = {
-    "minimum": ">=",
-    "exclusiveMinimum": ">",
-    "maximum": "<=",
-    "exclusiveMaximum": "<",
-    "minLength": "length >=",
-    "maxLength": "length <=",
+    "minimum": "at least",
+    "exclusiveMinimum": "more than",
+    "maximum": "at most",
+    "exclusiveMaximum": "less than",
 }
+
+
+def _range(schema: dict[str, Any]) -> dict[str, float] | None:
+    """The bounds of a number by the names that JSON Schema gives them."""
+    for one in schema.get("anyOf", [schema]):
+        bounds = {key: one[key] for key in _BOUNDS if key in one}
+        if bounds:
+            return bounds
+    return None
+
+
+def _bounds(range_: dict[str, float]) -> str:
+    if set(range_) == {"minimum", "maximum"}:
+        return f"{range_['minimum']:g} to {range_['maximum']:g}"
+    return ", ".join(f"{_BOUNDS[key]} {value:g}" for key, value in range_.items())
+
+
+def _choices(schema: dict[str, Any], root: dict[str, Any]) -> list[str] | None:
+    if "$ref" in schema:
+        return _choices(root["$defs"][schema["$ref"].rsplit("/", 1)[1]], root)
+    return [str(word) for word in schema["enum"]] if "enum" in schema else None
 
 
 def _kind(schema: dict[str, Any], root: dict[str, Any]) -> str:
@@ -134,14 +244,10 @@ def _kind(schema: dict[str, Any], root: dict[str, Any]) -> str:
         return _kind(root["$defs"][schema["$ref"].rsplit("/", 1)[1]], root)
     if "anyOf" in schema:
         return " or ".join(_kind(choice, root) for choice in schema["anyOf"])
-    if "enum" in schema:
-        return " | ".join(map(str, schema["enum"]))
     if "const" in schema:
         return str(schema["const"])
     if schema.get("type") == "array":
         items = schema.get("prefixItems") or [schema.get("items", {})]
         return f"list of {_kind(items[0], root)}"
     names = {"null": "none", "string": "text", "boolean": "true | false"}
-    kind = names.get(schema.get("type", "any"), schema.get("type", "any"))
-    bounds = [f"{sign} {schema[key]:g}" for key, sign in _BOUNDS.items() if key in schema]
-    return f"{kind} ({', '.join(bounds)})" if bounds else str(kind)
+    return names.get(schema.get("type", "any"), str(schema.get("type", "any")))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from augcli.cli.options import MOST_OUTPUTS, Json, Out, Quiet, Workers, flag, number
+from augcli.cli.options import MOST_OUTPUTS, Json, Quiet, Workers, flag, number
 from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.errors import UserError
@@ -19,24 +19,36 @@ _SHOWN = 20
 
 def verify(
     context: typer.Context,
-    out: Out,
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            envvar="AUGCLI_OUT",
+            show_envvar=False,
+            help="the folder of a finished run of `augcli generate`; it is read, and written only"
+            " with --repair",
+        ),
+    ],
     replay: Annotated[
         int | None,
         number(
             "replay",
-            "make N outputs again from their rows (all without N) and compare",
+            "make N outputs again from their rows, all of them without N, and compare",
             metavar="[N]",
             least=0,
             most=MOST_OUTPUTS,
         ),
     ] = None,
     repair: Annotated[
-        bool, flag("repair", "make again what is missing or broken, from run.json and SOURCE")
+        bool,
+        flag("repair", "make again what is missing or broken, from run.json and the run's SOURCE"),
     ] = False,
     moved: Annotated[
         Path | None,
         typer.Option(
-            "--source", metavar="SOURCE", help="where SOURCE is now, for --replay and --repair"
+            "--source",
+            metavar="SOURCE",
+            help="where the run's SOURCE is now, if it has moved; --replay and --repair read it",
         ),
     ] = None,
     workers: Workers = None,
@@ -45,6 +57,7 @@ def verify(
         number(
             "max-seconds",
             "give up on an image that takes longer to decode",
+            metavar="SECONDS",
             least=0.1,
             most=1_000_000,
         ),
@@ -52,7 +65,11 @@ def verify(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check OUT: every row has its file, every file its row, sizes, hashes and labels agree."""
+    """Check OUT: every row has its file, every file its row, sizes, hashes and labels agree.
+
+    augcli verify augmented
+    augcli verify augmented --replay 20
+    """
     shown = Output(json, quiet)
     refuse_unused(context)
     makes = repair or replay is not None

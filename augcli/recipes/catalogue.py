@@ -10,49 +10,15 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from augcli.errors import UserError
+from augcli.recipes.index import ENTRIES
 from augcli.recipes.recipe import Recipe
-
-_CLASSES = {
-    "augmix": "augmix:AugMix",
-    "autoaugment": "autoaugment:AutoAugment",
-    "autocontrast": "basic_operations:AutoContrast",
-    "brightness": "basic_operations:Brightness",
-    "channel_dropout": "channel_dropout:ChannelDropout",
-    "color": "basic_operations:Color",
-    "color_jitter": "color_jitter:ColorJitter",
-    "contrast": "basic_operations:Contrast",
-    "crop": "crop:Crop",
-    "cutmix": "cutmix:CutMix",
-    "cutout": "cutout:Cutout",
-    "elastic": "elastic:Elastic",
-    "equalize": "basic_operations:Equalize",
-    "fast_autoaugment": "fast_autoaugment:FastAutoAugment",
-    "flip": "basic_operations:Flip",
-    "fmix": "fmix:FMix",
-    "invert": "basic_operations:Invert",
-    "mixup": "mixup:Mixup",
-    "pixel_dropout": "pixel_dropout:PixelDropout",
-    "posterize": "basic_operations:Posterize",
-    "randaugment": "randaugment:RandAugment",
-    "random_erasing": "random_erasing:RandomErasing",
-    "ricap": "ricap:RICAP",
-    "rotate": "basic_operations:Rotate",
-    "saliencymix": "saliencymix:SaliencyMix",
-    "samplepairing": "samplepairing:SamplePairing",
-    "sharpness": "basic_operations:Sharpness",
-    "shear": "basic_operations:Shear",
-    "solarize": "basic_operations:Solarize",
-    "translate": "basic_operations:Translate",
-    "trivialaugment": "trivialaugment:TrivialAugment",
-}
-
 
 _SHOWN = 60
 
 
 def recipe_names() -> list[str]:
     """The names of all recipes, sorted."""
-    return sorted(_CLASSES)
+    return sorted(ENTRIES)
 
 
 def underscored(name: str) -> str:
@@ -63,12 +29,12 @@ def underscored(name: str) -> str:
 def recipe_class(name: str) -> type[Recipe]:
     """The recipe of this name (see `underscored`); UserError names the closest."""
     name = underscored(name)
-    if name not in _CLASSES:
+    if name not in ENTRIES:
         raise UserError(
             f"There is no recipe '{name}'{closest(name, recipe_names())};"
             " `augcli recipes` lists them."
         )
-    module, _, class_name = _CLASSES[name].partition(":")
+    module, _, class_name = ENTRIES[name].place.partition(":")
     found: type[Recipe] = getattr(import_module(f"augcli.recipes.{module}"), class_name)
     return found
 

@@ -93,10 +93,8 @@ def test_every_option_with_a_number_is_looked_at() -> None:
             hints = get_type_hints(command.callback, include_extras=True)
             hints.pop("return", None)
             for option, hint in hints.items():
-                if option != "context" and {int, float} & {
-                    hint.__origin__,
-                    *get_args(hint.__origin__),
-                }:
+                kind = getattr(hint, "__origin__", hint)  # of Annotated
+                if {int, float} & {kind, *get_args(kind)}:
                     found.add((name, f"--{option.replace('_', '-')}"))
     assert found == set(CASES)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -180,21 +179,3 @@ def test_a_wrong_value_in_the_environment_is_refused(augcli: Augcli, photos: Pat
     done = augcli("generate", photos, "o", "-r", "cutmix", env={"AUGCLI_COPIES": "many"})
     assert done.returncode == 2
     assert "Invalid value for '--copies'" in done.stderr
-
-
-def test_help_imports_nothing_heavy() -> None:
-    import subprocess
-
-    code = (
-        "import sys; sys.argv = ['augcli', 'generate', '--help']\n"
-        "from augcli.__main__ import main\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "heavy = {'numpy', 'cv2', 'PIL', 'onnx', 'onnxruntime', 'rich', 'tqdm'}\n"
-        "print(sorted(heavy & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
-        cwd=Path(__file__).parents[2],
-    )  # fmt: skip
-    assert done.stdout.splitlines()[-1] == "[]"

@@ -3,20 +3,80 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from augcli.choices import DETECTORS
 from augcli.recipes.catalogue import recipe_class, recipe_names
-from tests.conftest import Augcli
+from augcli.recipes.index import ENTRIES, GROUPS, OWN_LABEL, group_of
+from tests.conftest import ROOT, Augcli
 
 
 def test_all_recipes_are_listed_with_their_papers(augcli: Augcli) -> None:
     listed = json.loads(augcli("recipes", "--json").stdout)
-    assert list(listed) == recipe_names()
-    assert "arXiv" in listed["cutmix"] or "arxiv.org/abs/1905.04899" in listed["cutmix"]
+    assert list(listed) == list(ENTRIES)
+    assert sorted(listed) == recipe_names()
+    options = [
+        {
+            "name": "alpha",
+            "type": "number",
+            "default": 1.0,
+            "range": {"minimum": 1e-06, "maximum": 1e9},
+            "choices": None,
+            "help": "lam ~ Beta(alpha, alpha), the target's share",
+        }
+    ]
+    cutmix = listed["cutmix"]
+    assert cutmix.pop("description")[1].startswith("A box of the partner is pasted")
+    assert cutmix == {
+        "name": "cutmix",
+        "group": "Mixing images",
+        "makes": "a box of a partner, uniformly placed, is pasted in",
+        "sources": 2,
+        "label": "by pasted area",
+        "paper": {"citation": "Yun et al., ICCV 2019", "link": "https://arxiv.org/abs/1905.04899"},
+        "options": options,
+    }
+    for name, facts in listed.items():
+        assert facts["paper"]["link"].startswith("https://"), name
+        cited = facts["paper"]["citation"]
+        assert cited is None or re.search(r"(, [A-Z]\w+)? \d{4}$", cited), name
+    assert [n for n, facts in listed.items() if facts["paper"]["citation"] is None] == [
+        *("flip", "rotate", "shear", "translate", "color_jitter", "brightness", "contrast"),
+        *("color", "sharpness", "autocontrast", "equalize", "invert", "posterize", "solarize"),
+    ]
+    assert listed["ricap"]["sources"] == 4
+
+
+def test_the_list_has_headings_in_the_order_of_the_readme(augcli: Augcli) -> None:
+    readme = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|.*\| (.*) \|$", readme, re.M)
+    chapter = [(name, label) for names, label in rows for name in re.findall(r"\w+", names)]
+    in_readme = [(name, label) for name, label in chapter if name in recipe_names()]
+    assert in_readme == [(name, entry.label) for name, entry in ENTRIES.items()]
     text = augcli("recipes").stdout
-    assert all(f"\n{name} " in f"\n{text}" for name in recipe_names())
+    titles = re.findall(r"^(\w.*):$", text, re.M)
+    assert titles == list(GROUPS)
+    assert re.findall(r"^  (\w+)  ", text, re.M) == list(ENTRIES)
+    assert max(map(len, text.splitlines())) < 80
+    assert "…" not in text and "http" not in text
+    joined = " ".join(text.split())
+    for name, entry in ENTRIES.items():
+        mixes = entry.label != OWN_LABEL
+        label = f"; label {entry.label}" if mixes else ""
+        assert f"{name} {entry.makes}{label}" in joined
+    assert "in; label by pasted area (Uddin et al., ICLR 2021) cutmix" in joined
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_the_index_agrees_with_the_declaration(name: str) -> None:
+    recipe, entry = recipe_class(name), ENTRIES[name]
+    assert entry.options == tuple(recipe.model_fields)
+    if recipe.sources == 1:
+        assert entry.label == OWN_LABEL
+    assert (group_of(name) == "Mixing images") == (recipe.sources > 1)
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -31,15 +91,57 @@ def test_every_declaration_is_complete(name: str) -> None:
 
 def test_one_recipe_shows_types_bounds_and_defaults(augcli: Augcli) -> None:
     told = json.loads(augcli("recipes", "saliencymix", "--json").stdout)
+    assert told == json.loads(augcli("recipes", "--json").stdout)["saliencymix"]
     assert told["sources"] == 2
     options = {option["name"]: option for option in told["options"]}
-    assert options["alpha"]["type"] == "number (>= 1e-06, <= 1e+09)"
+    assert options["alpha"]["type"] == "number"
+    assert options["alpha"]["range"] == {"minimum": 1e-06, "maximum": 1e9}
     assert options["alpha"]["default"] == 1.0
-    assert options["detector"]["type"].split(" | ")[:2] == ["fine-grained", "opencv-fine-grained"]
-    assert options["saliency_size"]["type"] == "integer (>= 1, <= 32768) or none"
+    assert options["detector"]["choices"] == list(DETECTORS)
+    assert options["saliency_size"]["type"] == "integer or none"
+    assert options["saliency_size"]["range"] == {"minimum": 1, "maximum": 32768}
+    assert options["protect_target"]["range"] == {"minimum": 0, "exclusiveMaximum": 1}
     text = augcli("recipes", "saliencymix").stdout
-    assert "  alpha: number (>= 1e-06, <= 1e+09) = 1.0\n" in text
+    assert "  alpha: number, 1e-06 to 1e+09 (default: 1.0)\n" in text
+    assert "  box: per-image | per-batch (default: per-image)\n" in text
+    assert "  protect_target: number or none, at least 0, less than 1 (default: none)\n" in text
+    assert "Label of an output: by pasted area\n" in text
     assert "https://arxiv.org/abs/2006.01791" in text
+    assert augcli("recipes", "show", "saliencymix").stdout == text
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_is_shown_in_lines_that_fit(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from augcli.cli.app import run
+
+    assert run(["recipes", "show", name]) == 0
+    text = capsys.readouterr().out
+    for line in text.splitlines():
+        assert len(line) < 80 or line.strip().startswith("(http")
+    for option in recipe_class(name).model_fields:
+        assert f"\n  {option}: " in text
+    assert ("It has no options." in text) == (not recipe_class(name).model_fields)
+
+
+@pytest.mark.parametrize("name", ["strong.toml", "sub/strong", "./cutmix"])
+def test_a_recipe_file_in_the_place_of_a_name(name: str, augcli: Augcli) -> None:
+    done = augcli("recipes", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"augcli: {name} is no recipe but a recipe file; `augcli recipes show {name}` shows it,"
+        f" and `augcli generate ... --recipe-file {name}` uses it.\n"
+    )
+
+
+def test_show_of_neither_name_nor_file(augcli: Augcli) -> None:
+    done = augcli("recipes", "show", "cutmixx")
+    assert done.returncode == 2
+    assert "There is no recipe 'cutmixx' (did you mean 'cutmix'?)" in done.stderr
+    done = augcli("recipes", "show", "missing.toml")
+    assert done.returncode == 2
+    assert "Recipe file missing.toml cannot be read" in done.stderr
+    assert "needs a recipe file or a recipe's name" in augcli("recipes", "show").stderr
+    assert "`augcli recipes cutmix` takes no file" in augcli("recipes", "cutmix", "x").stderr
 
 
 def test_a_recipe_file_is_shown_and_made(augcli: Augcli, photos: Path, tmp_path: Path) -> None:

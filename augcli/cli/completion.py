@@ -1,0 +1,127 @@
+"""What a shell completes: values of options, without importing what the commands run."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from augcli.choices import DETECTORS
+from augcli.cli.output import draw
+from augcli.errors import UserError
+from augcli.recipes.index import ENTRIES
+
+REQUEST = "_AUGCLI_COMPLETE"  # set by the shell's script, as in complete_bash
+_SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
+_MOST_FILES = 10_000  # entries of a folder that are looked at
+
+
+def complete_recipe(incomplete: str) -> list[tuple[str, str]]:
+    """The recipes whose names begin so, each with what it makes."""
+    return [(name, entry.makes) for name, entry in ENTRIES.items() if name.startswith(incomplete)]
+
+
+def complete_setting(ctx: typer.Context) -> list[str]:
+    """The options, as in `alpha=`, of the recipe that the command line names; else of all."""
+    chosen = str(ctx.params.get("recipe") or "").replace("-", "_")
+    entries = [ENTRIES[chosen]] if chosen in ENTRIES else list(ENTRIES.values())
+    names = [name for entry in entries for name in entry.options]
+    return [f"{name}=" for name in dict.fromkeys([*names, "probability"])]
+
+
+def complete_detector() -> list[str]:
+    """The detectors of saliency."""
+    return list(DETECTORS)
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """The ONNX files in the folder that is typed; where there is none, the shell lists files."""
+    return list(_files(incomplete, ".onnx"))
+
+
+def complete_toml(incomplete: str) -> list[str]:
+    """The TOML files in the folder that is typed; where there is none, the shell lists files."""
+    return list(_files(incomplete, ".toml"))
+
+
+def _files(incomplete: str, suffix: str) -> Iterator[str]:
+    folder, slash, start = incomplete.rpartition("/")
+    with suppress(OSError), os.scandir(Path(folder + slash or ".").expanduser()) as entries:
+        for _, entry in zip(range(_MOST_FILES), entries, strict=False):
+            if entry.name.startswith(start) and entry.name.endswith(suffix):
+                yield f"{folder}{slash}{entry.name}"
+
+
+def complete(command_line: Callable[..., Any]) -> int:
+    """Print what completes the words in the environment, and nothing else whatever happens; returns
+    the exit code that the shell's script looks at."""
+    modules: dict[str, Any] = sys.modules
+    modules.setdefault("rich", None)  # else Typer imports it for the descriptions
+    text = io.StringIO()
+    with suppress(Exception), redirect_stderr(io.StringIO()):
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()  # as Typer does where it adds its own options
+        _join_at_equals()
+        try:
+            with redirect_stdout(text):
+                command_line([], prog_name="augcli", standalone_mode=False)
+        except SystemExit as end:
+            if text.getvalue().strip():
+                draw(text.getvalue().rstrip("\n"))
+            return end.code if isinstance(end.code, int) else 1
+    return 1
+
+
+def _join_at_equals() -> None:
+    """Make `--recipe=cut` one word again, which bash hands over as three."""
+    given = os.environ.get("COMP_WORDS")
+    if given is None:
+        return
+    current = int(os.environ["COMP_CWORD"])
+    joined: list[str] = []
+    place, after_equals = None, False
+    for number, word in enumerate(given.split("\n") if "\n" in given else given.split(" ")):
+        if joined and (after_equals or word == "="):
+            joined[-1] += word
+        else:
+            joined.append(word)
+        after_equals = word == "="
+        if number == current:
+            place = len(joined) - 1
+    os.environ["COMP_WORDS"] = "\n".join(joined)
+    os.environ["COMP_CWORD"] = str(len(joined) if place is None else place)
+
+
+def install(context: typer.Context) -> None:
+    """Install completion for the shell that this runs in; raises UserError where it is unknown."""
+    from typer.completion import install_callback
+
+    install_callback(context, None, _shell())  # type: ignore[arg-type]
+
+
+def show(context: typer.Context) -> None:
+    """Print the script of the shell that this runs in; raises UserError where it is unknown."""
+    from typer.completion import show_callback
+
+    show_callback(context, None, _shell())  # type: ignore[arg-type]
+
+
+def _shell() -> str:
+    from shellingham import ShellDetectionFailure, detect_shell  # type: ignore[import-untyped]
+
+    try:
+        name: str = detect_shell()[0]
+    except ShellDetectionFailure:
+        name = ""
+    if name not in _SHELLS:
+        raise UserError(
+            "Completion is for bash, zsh, fish and PowerShell; run this command in one of them."
+        )
+    return name
