@@ -44,7 +44,12 @@ model_app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="an ONNX image classifier")]
+Model = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MODEL", envvar="AUGCLI_MODEL", show_envvar=False, help="an ONNX image classifier"
+    ),
+]
 
 
 @model_app.command("inspect")

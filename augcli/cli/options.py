@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from augcli.choices import STDIN, Fit, Format, LabelsFrom, Pair
+from augcli.cli.origins import named
 from augcli.cli.output import expect_json
 from augcli.errors import UserError
 
@@ -29,8 +30,12 @@ LARGEST_MAP = 1 << 15
 
 def option(name: str, help: str, *short: str, **more: Any) -> Any:
     """An option that the environment (AUGCLI_NAME) and the configuration file can set too."""
+    return _declared(f"--{name}", name, help, *short, **more)
+
+
+def _declared(names: str, name: str, help: str, *short: str, **more: Any) -> Any:
     variable = f"AUGCLI_{name.replace('-', '_').upper()}"
-    return typer.Option(f"--{name}", *short, help=help, envvar=variable, show_envvar=False, **more)
+    return typer.Option(names, *short, help=help, envvar=variable, show_envvar=False, **more)
 
 
 def number(name: str, help: str, *short: str, least: float, most: float, **more: Any) -> Any:
@@ -39,21 +44,25 @@ def number(name: str, help: str, *short: str, least: float, most: float, **more:
     Its type is int or float; NaN lies between no bounds.
     """
 
-    def checked(value: float | None) -> float | None:
+    def checked(
+        context: typer.Context, parameter: typer.CallbackParam, value: float | None
+    ) -> float | None:
         if value is None or least <= value <= most:
             return value
         amiss = "is not a number"
         if value > most or value < least:
             amiss = f"is more than {most}" if value > most else f"is less than {least}"
-        raise UserError(f"--{name} {value} {amiss}; give a number from {least} to {most}.")
+        subject = named(context, str(parameter.name), value)
+        raise UserError(f"{subject} {amiss}; give a number from {least} to {most}.")
 
     range_ = f"{help}  [{least} to {most}]"
     return option(name, range_, *short, callback=checked, **more)
 
 
-def flag(name: str, help: str, *short: str) -> Any:
-    """A switch without a --no- form."""
-    return option(name, help, *short)
+def flag(name: str, help: str, *short: str, **more: Any) -> Any:
+    """A switch; its --no- form undoes what the environment or the configuration file says."""
+    both = f"--{name}/--no-{name}"
+    return _declared(both, name, help, *short, show_default=False, **more)
 
 
 def _expected_json(wanted: bool) -> bool:
@@ -160,7 +169,7 @@ MaxErrors = Annotated[
 ]
 Json = Annotated[
     bool,
-    option("json", "print one JSON object on stdout", callback=_expected_json, is_eager=True),
+    flag("json", "print one JSON object on stdout", callback=_expected_json, is_eager=True),
 ]
 Quiet = Annotated[bool, flag("quiet", "print errors and warnings only", "-q")]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from augcli.cli.groups import grouped
 from augcli.cli.options import Json
 from augcli.cli.output import Output
 from augcli.errors import UserError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from augcli.recipes.recipe import Recipe
 
 
+@grouped
 def recipes(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="show this recipe and its options")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from augcli.cli.groups import grouped
 from augcli.cli.options import MOST_OUTPUTS, Json, Out, Quiet, Workers, flag, number
 from augcli.cli.output import Output
 from augcli.errors import UserError
@@ -16,6 +17,7 @@ REPLAY_ALL = 0
 _SHOWN = 20
 
 
+@grouped
 def verify(
     out: Out,
     replay: Annotated[
