@@ -198,7 +198,7 @@ def _parse(file: Path, data: bytes, folder: Path) -> dict[str, Any]:
 
 
 def _unknown(key: str, known: set[str]) -> str:
-    """The end of the sentence that there is no such option or command, with the closest there is."""
+    """The end of a sentence that there is no such option or command, with the closest there is."""
     near = get_close_matches(key.replace("-", "_")[:100], known, 1)
     return f"'{shorten(key)}'" + (f"; did you mean '{near[0].replace('_', '-')}'?" if near else ".")
 

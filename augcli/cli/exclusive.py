@@ -11,10 +11,10 @@ from typing import Any
 
 import typer
 
+from augcli.cli.options import RecipeOptions, read_pipeline
 from augcli.cli.origins import (
     DEFAULT,
     ENVIRONMENT,
-    FILE,
     file_setting,
     named,
     named_together,
@@ -34,7 +34,7 @@ EXCLUSIVE = (
     ("show", "json"),
     ("quiet", "progress"),
 )
-# What says more about a --recipe, and goes with it where another origin has something else instead.
+# What says more about the recipe that --recipe names: it gives way to what is there instead of one.
 _OF_A_RECIPE = {
     "recipe_file": ("set", "keep", "tau", "keep_size", "saliency", "saliency_size"),
     "all_recipes": ("set",),
@@ -72,10 +72,15 @@ def settle(
                     f"{named(context, name)} changes one recipe, and"
                     f" {named(context, winner)} draws every one; give one of them."
                 )
-    if _excludes(context, given, "recipe") and _gives_way(context, given, "set", "recipe"):
-        if any(_also_stands_beside(context, "set", other) for other in EXCLUSIVE[0]):
-            leave_out("set", "recipe")
-    if given.get("keep") is False:
+    if _excludes(context, given, "recipe") and _is_of_another_recipe(context, given):
+        leave_out("set", "recipe")
+    if given.get("keep"):
+        winner = max(("recipe", "set"), key=lambda one: nearness(context, one))
+        if _gives_way(context, given, "keep", winner) and _is_drawn_per_batch(given):
+            for name in ("keep", *_OF_KEEP):
+                if _gives_way(context, given, name, winner):
+                    leave_out(name, winner)
+    elif "keep" in given:
         for name in _OF_KEEP:
             if _gives_way(context, given, name, "keep"):
                 leave_out(name, "keep")
@@ -112,14 +117,26 @@ def _nearest(context: typer.Context, names: list[str]) -> str:
     return winners[0]
 
 
-def _also_stands_beside(context: typer.Context, name: str, other: str) -> bool:
-    """Whether the origin of one option says something of another too."""
-    if all(one.name != other for one in context.command.params):
+def _is_of_another_recipe(context: typer.Context, given: Mapping[str, Any]) -> bool:
+    """Whether what --set would change is the recipe of an origin that is farther than --recipe."""
+    if not _gives_way(context, given, "set", "recipe"):
         return False
-    near = nearness(context, name)
+    near = nearness(context, "set")
+    names = {one.name for one in context.command.params} & {*EXCLUSIVE[0]}
     if near == ENVIRONMENT:
-        return bool(os.environ.get(variable(parameter(context, other))))
-    return FILE <= near < ENVIRONMENT and file_setting(context, other) is not None
+        return any(os.environ.get(variable(parameter(context, name))) for name in names)
+    return any(file_setting(context, name) is not None for name in names)
+
+
+def _is_drawn_per_batch(given: Mapping[str, Any]) -> bool:
+    """Whether a recipe with its options cannot be kept around; raises UserError where it is
+    wrong."""
+    if given["recipe"] is None:
+        return False
+    chosen = RecipeOptions(recipe=given["recipe"], set=given["set"])
+    return any(
+        recipe.drawn_per_batch() for step in read_pipeline(chosen).steps for recipe in step.recipes
+    )
 
 
 def _looks(recipe: str | None) -> bool:

@@ -186,7 +186,8 @@ def _is_told_of(name: str, value: object, text: str, sentence: str) -> bool:
     if name == "set":
         key, _, setting = text.partition("=")
         return f"option '{key}'" in sentence or f"{key}={setting}" in sentence
-    is_of_its_own = isinstance(value, str | PurePath) and len(text) > 2
+    is_text = isinstance(value, str | PurePath) and any(map(str.isalpha, text))
+    is_of_its_own = is_text and len(text) > 2
     if name in ("source", "out") or not is_of_its_own:
         return f"--{name.replace('_', '-')} {text}" in sentence
     return re.search(rf"(?<![\w./-]){re.escape(text)}(?![\w/-])", sentence) is not None
@@ -208,8 +209,9 @@ def unknown_variables(known: set[str]) -> str:
 
 
 def _with_closest(name: str, known: set[str]) -> str:
-    near = get_close_matches(name[:100], known, 1)
-    return shorten(name) + (f" (did you mean {near[0]}?)" if near else "")
+    options = [one.removeprefix(_PREFIX) for one in known]
+    near = get_close_matches(name.removeprefix(_PREFIX)[:100], options, 1)
+    return shorten(name) + (f" (did you mean {_PREFIX}{near[0]}?)" if near else "")
 
 
 def variables(group: Any) -> Iterator[str]:

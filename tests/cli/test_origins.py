@@ -20,7 +20,7 @@ Resolve = Callable[..., dict[str, Any]]
 Refuse = Callable[..., str]
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory, without configuration from outside."""
     folder = tmp_path / "cwd"
@@ -33,7 +33,7 @@ def cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def resolve(cwd: Path, capsys: pytest.CaptureFixture[str]) -> Resolve:
+def resolve(capsys: pytest.CaptureFixture[str]) -> Resolve:
     def resolve(*arguments: str) -> dict[str, Any]:
         code = run([*arguments, "--show-config", "--json"])
         out, err = capsys.readouterr()
@@ -44,7 +44,7 @@ def resolve(cwd: Path, capsys: pytest.CaptureFixture[str]) -> Resolve:
 
 
 @pytest.fixture
-def refuse(cwd: Path, capsys: pytest.CaptureFixture[str]) -> Refuse:
+def refuse(capsys: pytest.CaptureFixture[str]) -> Refuse:
     def refuse(*arguments: str) -> str:
         assert run([*arguments]) == 2
         sentence = capsys.readouterr().err
@@ -259,6 +259,17 @@ def test_saliency_of_a_file_gives_way_to_a_recipe_that_looks_for_none(
     assert refuse("generate", "S", "O").endswith("leave out augcli.toml: saliency.")
 
 
+def test_keep_of_a_file_gives_way_to_one_region_a_batch(
+    cwd: Path, resolve: Resolve, refuse: Refuse
+) -> None:
+    (cwd / "augcli.toml").write_text("recipe = 'saliencymix'\nkeep = true\ntau = 0.7\n")
+    held = resolve("generate", "--set", "box=per-batch")
+    assert (held["keep"], held["tau"], held["set"]) == (False, None, ["box=per-batch"])
+    assert resolve("generate", "--set", "alpha=2")["tau"] == 0.7
+    command = ("generate", "S", "O", "--set", "box=per-batch", "--keep")
+    assert refuse(*command).startswith("Keep chooses a region for each target, and saliencymix")
+
+
 def options_of_all() -> dict[tuple[str, ...], dict[str, Any]]:
     """The parameters of each command that configuration can set."""
     root = typer.main.get_command(app)
@@ -302,11 +313,10 @@ def test_whatever_configuration_sets_can_be_undone(
         told = resolve(*words, *undo)
         assert {option: told[option] for option in of} == {option: off[option] for option in of}
 
-    for of in (held, sorted(losers)):
-        (cwd / "augcli.toml").write_text(
-            "\n".join([f"[{'.'.join(words)}]", *(lines[k] for k in of if k != "show")])
-        )
-        held_and_undone([k for k in of if k != "show"])
+    for of in (held, *([option] for option in sorted(losers - {"show"}))):
+        table = f"[{'.'.join(words)}]"
+        (cwd / "augcli.toml").write_text("\n".join([table, *(lines[k] for k in of)]))
+        held_and_undone(of)
     (cwd / "augcli.toml").unlink()
     for option in held:
         monkeypatch.setenv(variable(option), values[option])
@@ -314,7 +324,7 @@ def test_whatever_configuration_sets_can_be_undone(
 
 
 def test_json_is_undone_too(
-    cwd: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUGCLI_JSON", "1")
     assert run(["recipes"]) == 0
@@ -401,7 +411,7 @@ def test_what_the_command_line_says_is_named_as_there(
 
 
 def test_unknown_variables_are_one_warning(
-    cwd: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUGCLI_EXAMPLES", "3")  # of another command
     monkeypatch.setenv("AUGCLI_COPES", "3")
@@ -414,8 +424,8 @@ def test_unknown_variables_are_one_warning(
         monkeypatch.setenv(f"AUGCLI_{name}", "1")
     assert run(["recipes", "--json"]) == 0
     assert capsys.readouterr().err == (
-        "augcli: warning: the environment variables AUGCLI_A (did you mean AUGCLI_AT?), AUGCLI_COPES"
-        " (did you mean AUGCLI_COPIES?), AUGCLI_QQQ and 1 more set nothing.\n"
+        "augcli: warning: the environment variables AUGCLI_A (did you mean AUGCLI_AT?),"
+        " AUGCLI_COPES (did you mean AUGCLI_COPIES?), AUGCLI_QQQ and 1 more set nothing.\n"
     )
 
 
@@ -504,7 +514,7 @@ def test_a_damaged_file_above_is_named_with_its_path(
 
 
 def test_paths_in_a_file_are_relative_to_it(
-    cwd: Path, resolve: Resolve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    cwd: Path, resolve: Resolve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (cwd / "a").mkdir()
     (cwd / "augcli.toml").write_text(
@@ -540,7 +550,7 @@ def test_every_option_that_is_a_path_is_known_as_one() -> None:
     assert found | {"source", "saliency_cache"} == set(PATHS)
 
 
-def test_only_options_are_settings(cwd: Path, refuse: Refuse, resolve: Resolve) -> None:
+def test_only_options_are_settings(cwd: Path, refuse: Refuse) -> None:
     """Not the arguments of `recipes`, nor what is no setting."""
     for key in ("file", "moved", "help", "show_config", "no_size", "version"):
         (cwd / "augcli.toml").write_text(f"{key} = 'x'\n")
