@@ -103,28 +103,33 @@ def test_the_nearer_origin_holds(
     far: str,
     other: str,
 ) -> None:
-    def lines(*arguments: str) -> dict[str, str]:
+    def check(*arguments: str) -> None:
+        """The near option has its value, the far one its default. Where --json is one of them,
+        what holds decides about what is printed."""
         assert run([*command.split(), *arguments, "--show-config"]) == 0
         out = capsys.readouterr().out
-        if out.startswith("{"):
-            return {f"--{k}": f"--{k} {told}" for k, told in json.loads(out)["options"].items()}
-        return {line.split()[0]: line for line in out.splitlines()}
+        if near == "json":
+            options = json.loads(out)["options"]
+            assert options[near] == {"value": True, "origin": options[near]["origin"]}
+            assert (options[far]["value"], "left_out" in options[far]) == (False, True)
+            return
+        lines = {line.split()[0]: line for line in out.splitlines()}
+        assert lines[f"--{near}"].split()[1] == value
+        assert "gives way" not in lines[f"--{near}"]
+        assert lines[f"--{far}"].split()[1] == {"copies": "1", "progress": "auto"}.get(
+            far, "false" if other == "true" else "none"
+        )
+        assert " gives way to " in lines[f"--{far}"]
 
-    shown = {"true": "true", value: value}[value]
-    for file in ("augcli.toml", "pyproject.toml"):
-        table = "[tool.augcli]\n" if file == "pyproject.toml" else ""
-        (cwd / file).write_text(f"{table}{far} = {other if other == 'true' else repr(other)}\n")
+    for file, table in (("augcli.toml", ""), ("pyproject.toml", "[tool.augcli]\n")):
+        (cwd / file).write_text(f"{table}{far} = '{other}'\n")
+        check(*flags(near, value))
         monkeypatch.setenv(variable(near), value)
-        for told in (lines(*flags(near, value)), lines()):
-            assert f" {shown} " in told[f"--{near}"].replace("'", " ").replace("True,", "true ")
-            assert "gives way to" in told[f"--{far}"] or "left_out" in told[f"--{far}"]
+        check()
         monkeypatch.delenv(variable(near))
-        assert "gives way" in str(lines(*flags(near, value))) or near == "json"
         (cwd / file).unlink()
     monkeypatch.setenv(variable(far), other)
-    told = lines(*flags(near, value))
-    assert variable(far) in told[f"--{far}"]
-    assert "gives way to" in told[f"--{far}"] or "left_out" in told[f"--{far}"]
+    check(*flags(near, value))
 
 
 @pytest.mark.parametrize(("command", "first", "value", "second", "other"), PAIRS)
@@ -215,8 +220,8 @@ def test_what_goes_with_a_recipe_goes_when_a_nearer_origin_has_another(
     assert (held["recipe"], held["set"], held["keep"], held["tau"]) == (None, None, True, 0.7)
     held = resolve("generate", "-r", "cutout")
     assert (held["recipe"], held["set"], held["keep"]) == ("cutout", None, True)
-    held = resolve("generate", "-r", "cutout", "--set", "p=1")
-    assert (held["set"], held["tau"]) == (["p=1"], 0.7)
+    held = resolve("generate", "-r", "cutout", "--set", "probability=1")
+    assert (held["set"], held["tau"]) == (["probability=1"], 0.7)
     assert refuse("preview", "S", "--all-recipes", "--set", "alpha=1") == (
         "--set changes one recipe, and --all-recipes draws every one; give one of them."
     )
@@ -333,6 +338,16 @@ def test_json_is_undone_too(
     assert not capsys.readouterr().out.startswith("{")
     assert run(["generate", "nowhere", "o", "-r", "flip", "--no-json"]) == 2
     assert capsys.readouterr().out == ""
+
+
+def test_help_shows_switches_both_ways_and_nothing_else_more(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["generate", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "--keep / --no-keep" in out and "-q, --quiet / --no-quiet" in out
+    assert "[default: no-" not in out and "--no-size" not in out
+    assert "--show-config" in out
 
 
 def test_a_value_and_its_undoing_are_refused(refuse: Refuse) -> None:
