@@ -11,10 +11,17 @@ import typer
 
 import augcli
 from augcli.cli import completion
-from augcli.cli.config import Commands, file_defaults
+from augcli.cli.config import Commands, default_map, read_settings
 from augcli.cli.generate import generate
 from augcli.cli.help import HELP, Command, Group, complete_command, help_of
 from augcli.cli.model import model_app
+from augcli.cli.origins import (
+    of_wrong_value,
+    remember_settings,
+    unknown_variables,
+    variable,
+    variables,
+)
 from augcli.cli.output import PIPE_CLOSED, Output, draw, expect_json, print_error
 from augcli.cli.preview import preview
 from augcli.cli.recipes import recipes
@@ -87,7 +94,11 @@ def prepare(
         augcli generate sample_data augmented --recipe saliencymix
     """
     require_command(context)
-    context.default_map = file_defaults(Path.cwd(), _parameters(context.command))
+    settings = read_settings(Path.cwd(), _options(context.command))
+    context.default_map = default_map(settings)
+    remember_settings(context, settings)
+    if warning := unknown_variables({*variables(context.command)}):
+        Output().warn(warning)
 
 
 def help_(
@@ -109,12 +120,13 @@ def help_(
     draw(help_of(context.find_root(), command or []))
 
 
-def _parameters(group: Any) -> Commands:
-    """The names of each command's parameters; of a group of commands, the same again."""
+def _options(group: Any) -> Commands:
+    """The names of each command's options that configuration can set; of a group of commands, the
+    same again."""
     return {
-        name: _parameters(command)
+        name: _options(command)
         if hasattr(command, "commands")
-        else [str(parameter.name) for parameter in command.params]
+        else [str(one.name) for one in command.params if variable(one)]
         for name, command in group.commands.items()
         if name != HELP
     }
@@ -180,6 +192,9 @@ def _failed(sentence: str, code: int) -> int:
 
 def _usage_sentence(error: Any) -> str:
     message = " ".join(error.format_message().split()).removesuffix(".")
+    of = getattr(error, "param", None)
+    if of is not None and (subject := of_wrong_value(error.ctx, str(of.name))):
+        message = f"{subject}: {' '.join(error.message.split()).removesuffix('.')}"
     command = error.ctx.command_path if error.ctx is not None else "augcli"
     return f"{message}; `{command} --help` lists what there is."
 

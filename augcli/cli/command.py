@@ -11,24 +11,22 @@ from typing import Any
 
 import typer.core
 
+from augcli.cli import config
+from augcli.cli.origins import (
+    COMMAND_LINE,
+    DEFAULT,
+    ENVIRONMENT,
+    file_setting,
+    named,
+    nearness,
+    spelled,
+    variable,
+)
 from augcli.errors import UserError
 from augcli.text import shorten
 
-# The parameters of all commands that are paths.
-PATHS = frozenset(
-    (
-        "class_list",
-        "file",
-        "model",
-        "moved",
-        "out",
-        "output",
-        "recipe_file",
-        "saliency_cache",
-        "source",
-        "to",
-    )
-)
+# verify's --source, which no configuration sets, is called `moved` in the code.
+PATHS = frozenset((*config.PATHS, "moved"))
 
 Values = Mapping[str, Sequence[Any]]
 
@@ -84,13 +82,6 @@ def every_value(command: Any, context: Any, arguments: Sequence[str]) -> dict[st
     }
 
 
-def origin_of(context: Any, name: str) -> str:
-    """Where the value of a parameter comes from: COMMANDLINE, ENVIRONMENT, DEFAULT_MAP (which is
-    the configuration file), or DEFAULT."""
-    source = context.get_parameter_source(name)
-    return "DEFAULT" if source is None else str(source.name)
-
-
 def command_line(context: Any) -> list[str]:
     """The words of the command line as they were given, the program's name first.
 
@@ -110,18 +101,11 @@ def _is_text(word: str) -> bool:
     return True
 
 
-def flag_of(parameter: Any) -> str:
-    """What a command line calls a parameter: its long option, or its name in capitals."""
-    if parameter.param_type_name == "argument":
-        return str(parameter.name).upper()
-    return str(max(parameter.opts, key=len))
-
-
 def _refuse_repetition(parameter: Any, values: Sequence[Any]) -> None:
     different = list(dict.fromkeys(values))
     if len(different) < 2:
         return
-    flag = flag_of(parameter)
+    flag = spelled(parameter)
     if parameter.is_flag:
         raise UserError(
             f"{flag} and {parameter.secondary_opts[0]} exclude each other; give one of them."
@@ -135,19 +119,18 @@ def _refuse_repetition(parameter: Any, values: Sequence[Any]) -> None:
 
 def _written(parameter: Any, context: Any, given: Values) -> tuple[str, list[str]]:
     """What a parameter is called where its value stands, and the texts that stand there."""
-    name, variable = parameter.name, parameter.envvar
-    origin, values = origin_of(context, name), []
-    said = flag_of(parameter)
-    if origin == "COMMANDLINE":
-        values = list(given.get(name, ()))
-    elif origin == "ENVIRONMENT" or (name in PATHS and variable and variable in os.environ):
-        # A variable that is empty counts as unset, but a path that is meant and lost is refused.
-        said, values = variable, [os.environ[variable]]
-    elif origin == "DEFAULT_MAP":
-        value = (context.default_map or {}).get(name)
-        said = f"The configuration's {name.replace('_', '-')}"
-        values = value if isinstance(value, list) else [value]
-    return said, [value for value in values if isinstance(value, str)]
+    name = parameter.name
+    near, of = nearness(context, name), variable(parameter)
+    if near == COMMAND_LINE:
+        return spelled(parameter), [one for one in given.get(name, ()) if isinstance(one, str)]
+    # A variable that is empty counts as unset, but a path that is meant and lost is refused.
+    if near == ENVIRONMENT or (name in PATHS and of and of in os.environ):
+        return of, [os.environ[of]]
+    setting = file_setting(context, name)
+    if near == DEFAULT or setting is None:
+        return spelled(parameter), []
+    values = setting.value if isinstance(setting.value, list) else [setting.value]
+    return named(context, name), [value for value in values if isinstance(value, str)]
 
 
 def _check_path(said: str, text: str) -> None:

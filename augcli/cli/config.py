@@ -1,6 +1,9 @@
-"""Defaults of options from `augcli.toml` or `[tool.augcli]` in `pyproject.toml`.
+"""Values of options from `augcli.toml` or `[tool.augcli]` in `pyproject.toml`.
 
-Precedence: flag, then environment (AUGCLI_*), then file, then the built-in default.
+The file is looked for in the working directory and in each folder above it, up to the one that
+holds `.git`, or to the root of the file system: the nearest that has settings for augcli holds, and
+no other is read. In one folder `augcli.toml` is taken before `pyproject.toml`. Relative paths in a
+file are relative to its folder.
 """
 
 from __future__ import annotations
@@ -8,10 +11,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from augcli.choices import STDIN
 from augcli.errors import UserError
 from augcli.files import read_bytes
 from augcli.text import shorten
@@ -20,82 +25,182 @@ from augcli.text_files import LARGEST_TOML, decode_text, parse_toml
 # The options that may be given several times.
 _LISTS = frozenset({"set"})
 
+# The options that name files and folders, and the words that some take instead.
+PATHS: Mapping[str, tuple[str, ...]] = {
+    "class_list": (),
+    "model": (),
+    "out": (),
+    "output": (),
+    "recipe_file": (),
+    "saliency_cache": ("none",),
+    "source": (STDIN,),
+    "to": (),
+}
+
 Commands = Mapping[str, "Iterable[str] | Commands"]
 
 
-def file_defaults(folder: Path, commands: Commands) -> dict[str, Any]:
-    """Defaults a command, from the file in `folder`; of a group of commands, the same again.
+@dataclass(frozen=True)
+class Setting:
+    """What a configuration file says of one option: a value as the command line takes it.
 
-    `commands` gives the parameter names of each command. A key at the top applies to each command
-    that knows it, one in a table named after a command to that command alone. Raises UserError for
-    a file that cannot be read as TOML, for an unknown key, and for a value that no option takes.
+    `where` names the file and the table in it, `key` is the option as it is spelled there, and
+    `depth` the number of tables around it: a deeper one is nearer to the command.
     """
-    file, table = _read(folder)
-    return _defaults(table, commands, str(file)) if table else {}
+
+    value: Any
+    where: str
+    key: str
+    depth: int
 
 
-def _defaults(table: Mapping[str, Any], commands: Commands, where: str) -> dict[str, Any]:
-    defaults: dict[str, Any] = {}
-    own = {k: value for k, value in table.items() if k in commands and isinstance(value, dict)}
-    shared = {key: value for key, value in table.items() if key not in own}
-    every = _every_name(commands)
-    named = {_checked(key, every, where): value for key, value in shared.items()}
+Settings = dict[str, "Setting | Settings"]
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One table of a file, and the folder to which its relative paths are relative."""
+
+    content: Mapping[str, Any]
+    where: str
+    folder: Path
+    depth: int = 0
+
+    def inner(self, command: str) -> _Table:
+        content = self.content.get(command)
+        content = content if isinstance(content, dict) else {}
+        return _Table(content, f"{self.where}, table {command}", self.folder, self.depth + 1)
+
+
+def read_settings(folder: Path, commands: Commands) -> Settings:
+    """The settings of each command, from the file in `folder` or above; of a group of commands, the
+    same again.
+
+    `commands` gives the names of each command's options. A key at the top applies to each command
+    that has the option, one in a table named after a command to that command alone. Raises
+    UserError for a file that cannot be read as TOML, for an unknown key, and for a value that no
+    option takes. A pyproject.toml without the word augcli in it is not read as TOML.
+    """
+    file = _find(folder)
+    if file is None:
+        return {}
+    path, content = file
+    return _settings(_Table(content, _shown(path, folder), path.parent), commands, {}, folder)
+
+
+def default_map(settings: Settings) -> dict[str, Any]:
+    """The values alone, as Typer takes them."""
+    return {
+        name: setting.value if isinstance(setting, Setting) else default_map(setting)
+        for name, setting in settings.items()
+    }
+
+
+def _settings(
+    table: _Table, commands: Commands, outer: Mapping[str, Setting], cwd: Path
+) -> Settings:
+    """The settings of `commands`, whose keys stand in `table`, or in tables around it (`outer`)."""
+    inner = {name for name in commands if isinstance(table.content.get(name), dict)}
+    shared = {**outer, **_of_table(table, _every_name(commands), inner, cwd, commands)}
+    settings: Settings = {}
     for command, names in commands.items():
-        inner = own.get(command, {})
+        own = table.inner(command)
         if isinstance(names, Mapping):
-            known = {key: value for key, value in named.items() if key in _every_name(names)}
-            defaults[command] = _defaults({**known, **inner}, names, f"{where}, table {command}")
+            known = {k: s for k, s in shared.items() if k in _every_name(names)}
+            settings[command] = _settings(own, names, known, cwd)
+        else:
+            known = {key: s for key, s in shared.items() if key in set(names)}
+            settings[command] = {**known, **_of_table(own, set(names), set(), cwd, {})}
+    return settings
+
+
+def _of_table(
+    table: _Table, known: set[str], without: set[str], cwd: Path, commands: Commands
+) -> dict[str, Setting]:
+    settings: dict[str, Setting] = {}
+    for key, value in table.content.items():
+        if key in without:
             continue
-        settings = {key: value for key, value in named.items() if key in set(names)}
-        for key, value in inner.items():
-            settings[_checked(key, set(names), f"{where}, table {command}")] = value
-        defaults[command] = {key: _as_option(key, value, where) for key, value in settings.items()}
-    return defaults
+        if isinstance(value, dict) and key not in known and commands:
+            raise UserError(f"{table.where}: there is no command {_unknown(key, set(commands))}")
+        name = key.replace("-", "_")
+        if name not in known:
+            raise UserError(f"{table.where}: there is no option {_unknown(key, known)}")
+        if name in settings:
+            raise UserError(
+                f"{table.where}: {settings[name].key} and {key} are the same option; give one of"
+                " them."
+            )
+        said = _as_option(name, value, table.where)
+        if table.folder != cwd and name in PATHS:
+            said = _from(table.folder, said, PATHS[name], cwd)
+        settings[name] = Setting(said, table.where, key, table.depth)
+    return settings
+
+
+def _from(folder: Path, said: str, words: tuple[str, ...], cwd: Path) -> str:
+    """A path that is relative to `folder`, as one that is relative to the working directory."""
+    if not said or said in words or Path(said).is_absolute():
+        return said
+    return os.path.relpath(folder / said, cwd)
 
 
 def _every_name(commands: Commands) -> set[str]:
-    found: set[str] = set()
+    every: set[str] = set()
     for names in commands.values():
-        found |= _every_name(names) if isinstance(names, Mapping) else set(names)
-    return found
+        every |= _every_name(names) if isinstance(names, Mapping) else set(names)
+    return every
 
 
-def _read(folder: Path) -> tuple[Path, dict[str, Any]]:
-    own, project = folder / "augcli.toml", folder / "pyproject.toml"
-    if os.path.lexists(own):
-        return own, _parse(own, _bytes(own))
-    data = _bytes(project) if os.path.lexists(project) else b""
-    if b"augcli" not in data:
-        return own, {}
-    table: Any = _parse(project, data)
+def _find(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The file that holds for `folder`, and its settings."""
+    for place in (folder, *folder.parents):
+        own, project = place / "augcli.toml", place / "pyproject.toml"
+        if os.path.lexists(own):
+            return own, _parse(own, _bytes(own, folder), folder)
+        content = _of_project(project, folder) if os.path.lexists(project) else None
+        if content is not None:
+            return project, content
+        if os.path.lexists(place / ".git"):
+            break
+    return None
+
+
+def _of_project(file: Path, folder: Path) -> dict[str, Any] | None:
+    data = _bytes(file, folder)
+    table: Any = _parse(file, data, folder) if b"augcli" in data else {}
     for key in ("tool", "augcli"):
-        table = table.get(key, {})
+        if key not in table:
+            return None
+        table = table[key]
         if not isinstance(table, dict):
-            raise UserError(f"{project.name}: {key} is no table; write [tool.augcli].")
-    return project, table
+            raise UserError(f"{_shown(file, folder)}: {key} is no table; write [tool.augcli].")
+    return table
 
 
-def _bytes(file: Path) -> bytes:
+def _shown(file: Path, folder: Path) -> str:
+    """How sentences name a file: where it is not in the working directory, with its path."""
+    return file.name if file.parent == folder else str(file)
+
+
+def _bytes(file: Path, folder: Path) -> bytes:
     try:
         return read_bytes(file, LARGEST_TOML)
     except OSError as error:
-        raise UserError(f"{file.name} cannot be read: {error.strerror}.") from error
+        raise UserError(f"{_shown(file, folder)} cannot be read: {error.strerror}.") from error
 
 
-def _parse(file: Path, data: bytes) -> dict[str, Any]:
+def _parse(file: Path, data: bytes, folder: Path) -> dict[str, Any]:
     try:
         return parse_toml(decode_text(data))
     except ValueError as error:
-        raise UserError(f"{file.name} cannot be read as TOML: {error}.") from error
+        raise UserError(f"{_shown(file, folder)} cannot be read as TOML: {error}.") from error
 
 
-def _checked(key: str, known: set[str], where: str) -> str:
-    name = key.replace("-", "_")
-    if name in known:
-        return name
-    near = get_close_matches(name[:100], known, 1)
-    hint = f"; did you mean '{near[0].replace('_', '-')}'?" if near else "."
-    raise UserError(f"{where}: there is no option '{shorten(key)}'{hint}")
+def _unknown(key: str, known: set[str]) -> str:
+    """The end of a sentence that there is no such option or command, with the closest there is."""
+    near = get_close_matches(key.replace("-", "_")[:100], known, 1)
+    return f"'{shorten(key)}'" + (f"; did you mean '{near[0].replace('_', '-')}'?" if near else ".")
 
 
 def _as_option(key: str, value: Any, where: str) -> Any:

@@ -1,4 +1,8 @@
-"""Options in groups: a command takes a dataclass, the command line has its fields."""
+"""Options in groups: a command takes a dataclass, the command line has its fields.
+
+Every command also gets --show-config, and for each option without a value of its own a --no- form,
+which undoes what the environment or a configuration file says of it.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +10,87 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from augcli.cli.exclusive import forget, refuse_both, settle
+from augcli.cli.origins import COMMAND_LINE, named_as_given, nearness
+from augcli.cli.output import expect_json
+from augcli.cli.show_config import show_config
+from augcli.errors import RunFailed, UserError
+
+_UNDO = "no_"
+
+
+def _prepare_to_show(context: typer.Context, wanted: bool) -> bool:
+    """What is to be shown need not be complete."""
+    if wanted:
+        for parameter in context.command.params:
+            parameter.required = False
+    return wanted
+
+
+ShowConfig = Annotated[
+    bool,
+    typer.Option(
+        "--show-config",
+        callback=_prepare_to_show,
+        is_eager=True,
+        help="say what each option is and which file or variable sets it (--no-OPTION undoes it)",
+    ),
+]
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """`command` with an option for each field of the dataclasses among its parameters."""
+    """`command` with an option for each field of the dataclasses among its parameters.
+
+    It is called with the values that hold where options exclude each other, and its errors name
+    options as they were given.
+    """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {}
     flat: list[Parameter] = []
-    for name, parameter in signature(command).parameters.items():
+    parameters = signature(command).parameters
+    for name, parameter in parameters.items():
+        if name == "context":
+            continue
         if is_dataclass(hints[name]):
             groups[name] = hints[name]
             flat += _of_fields(hints[name])
         else:
             flat.append(_named(name, hints[name], parameter.default))
+    undoing = [_undoing(one) for one in flat if _is_undone_by_name(one)]
+    defaults = {one.name: one.default for one in flat}
 
     @wraps(command)
-    def called(**given: Any) -> None:
+    def called(context: typer.Context, show_config_: bool, **given: Any) -> None:
+        for one in undoing:
+            if given.pop(one.name) and nearness(context, one.name[len(_UNDO) :]) == COMMAND_LINE:
+                refuse_both(context, one.name[len(_UNDO) :])
+        left_out = settle(context, given, defaults)
+        context.params.update(given)
+        as_json = bool(given.get("json"))
+        expect_json(as_json)
+        if show_config_:
+            show_config(context, given, left_out, json=as_json)
+            return
         for name, group in groups.items():
             given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
-        command(**given)
+        if "context" in parameters:
+            given["context"] = context
+        try:
+            command(**given)
+        except (UserError, RunFailed) as error:
+            raise type(error)(named_as_given(context, str(error))) from error
 
-    called.__signature__ = Signature(flat)  # type: ignore[attr-defined]
-    called.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
+    further = [
+        *undoing,
+        _named("show_config_", ShowConfig, False),
+        _named("context", typer.Context, Parameter.empty),
+    ]
+    called.__signature__ = Signature([*flat, *further])  # type: ignore[attr-defined]
+    called.__annotations__ = {one.name: one.annotation for one in [*flat, *further]}
     return called
 
 
@@ -39,3 +101,22 @@ def _of_fields(group: Any) -> list[Parameter]:
 
 def _named(name: str, hint: Any, default: Any) -> Parameter:
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+
+
+def _is_undone_by_name(option: Parameter) -> bool:
+    """Whether configuration can set an option that no value of its own sets back."""
+    declared = getattr(option.annotation, "__metadata__", [None])[0]
+    return option.default is None and bool(getattr(declared, "envvar", None))
+
+
+def _undoing(option: Parameter) -> Parameter:
+    """A switch that undoes what the environment or a file says of an option."""
+
+    def undo(context: typer.Context, wanted: bool) -> bool:
+        if wanted:
+            forget(context, [option.name])
+        return wanted
+
+    name = _UNDO + option.name
+    switch = typer.Option(f"--{name.replace('_', '-')}", callback=undo, is_eager=True, hidden=True)
+    return _named(name, Annotated[bool, switch], False)

@@ -34,7 +34,7 @@ PANELS = {
     "Output": "output name copies per_class size fit format quality include_originals chroma"
     " dense_labels examples to all_recipes show map_format overlay",
     "Run": "seed workers resume overwrite dry_run max_errors memory progress quiet json"
-    " install_completion show_completion version help help_all",
+    " show_config_ install_completion show_completion version help help_all",
 }
 RARE = frozenset(
     (

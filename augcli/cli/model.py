@@ -51,7 +51,13 @@ model_app = typer.Typer(
 
 Model = Annotated[
     Path,
-    typer.Argument(metavar="MODEL", help="an ONNX image classifier", autocompletion=complete_model),
+    typer.Argument(
+        metavar="MODEL",
+        envvar="AUGCLI_MODEL",
+        show_envvar=False,
+        help="an ONNX image classifier",
+        autocompletion=complete_model,
+    ),
 ]
 
 

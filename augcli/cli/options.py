@@ -19,6 +19,7 @@ from augcli.cli.completion import (
     complete_setting,
     complete_toml,
 )
+from augcli.cli.origins import named
 from augcli.cli.output import expect_json
 from augcli.errors import UserError
 
@@ -35,14 +36,23 @@ MOST_OUTPUTS = 10_000_000_000
 LARGEST_MAP = 1 << 15
 
 
-def option(
-    name: str, help: str, *short: str, complete: Callable[..., Any] | None = None, **more: Any
-) -> Any:
+def option(name: str, help: str, *short: str, **more: Any) -> Any:
     """An option that the environment (AUGCLI_NAME) and the configuration file can set too.
     `complete` gives what a shell offers for its value."""
+    return _declared(f"--{name}", name, help, *short, **more)
+
+
+def _declared(
+    names: str,
+    name: str,
+    help: str,
+    *short: str,
+    complete: Callable[..., Any] | None = None,
+    **more: Any,
+) -> Any:
     variable = f"AUGCLI_{name.replace('-', '_').upper()}"
     return typer.Option(
-        f"--{name}",
+        names,
         *short,
         help=help,
         envvar=variable,
@@ -58,13 +68,16 @@ def number(name: str, help: str, *short: str, least: float, most: float, **more:
     Its type is int or float; NaN lies between no bounds.
     """
 
-    def checked(value: float | None) -> float | None:
+    def checked(
+        context: typer.Context, parameter: typer.CallbackParam, value: float | None
+    ) -> float | None:
         if value is None or least <= value <= most:
             return value
         amiss = "is not a number"
         if value > most or value < least:
             amiss = f"is more than {most}" if value > most else f"is less than {least}"
-        raise UserError(f"--{name} {value} {amiss}; give a number from {least} to {most}.")
+        subject = named(context, str(parameter.name), value)
+        raise UserError(f"{subject} {amiss}; give a number from {least} to {most}.")
 
     return option(name, help, *short, callback=checked, **{"metavar": "N", **more})
 
@@ -74,9 +87,10 @@ def choice(name: str, help: str, words: type[StrEnum]) -> Any:
     return option(name, help, metavar="|".join(words))
 
 
-def flag(name: str, help: str, *short: str) -> Any:
-    """A switch without a --no- form."""
-    return option(name, help, *short)
+def flag(name: str, help: str, *short: str, **more: Any) -> Any:
+    """A switch; its --no- form undoes what the environment or the configuration file says."""
+    both = f"--{name}/--no-{name}"
+    return _declared(both, name, help, *short, show_default=False, **more)
 
 
 def _expected_json(wanted: bool) -> bool:
@@ -228,7 +242,7 @@ MaxErrors = Annotated[
 ]
 Json = Annotated[
     bool,
-    option(
+    flag(
         "json", "print one JSON object on standard output", callback=_expected_json, is_eager=True
     ),
 ]

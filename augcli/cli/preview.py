@@ -81,8 +81,6 @@ def preview(
         augcli preview sample_data --all-recipes -n 1 --to recipes.jpg
     """
     shown = Output(json, quiet)
-    if show and json:
-        raise UserError("--show draws on stdout, where --json has its object; give one of them.")
     if to.suffix.lower() not in _FORMATS:
         raise UserError(f"--to {to} is no PNG, JPEG or WebP file; name it like preview.png.")
     from augcli.dataset.destination import check_destination, check_outside

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from augcli.cli.completion import complete_recipe
+from augcli.cli.groups import grouped
 from augcli.cli.options import Json
 from augcli.cli.output import Output
 from augcli.errors import UserError
@@ -30,6 +31,7 @@ def complete_name(incomplete: str) -> list[tuple[str, str]]:
     return [(SHOW, "show a recipe or a recipe file"), *complete_recipe(incomplete)]
 
 
+@grouped
 def recipes(
     name: Annotated[
         str | None,

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augcli.choices import STDIN, Format
-from augcli.cli.command import flag_of, origin_of
 from augcli.cli.model_options import TargetChoice, is_of_classifier
+from augcli.cli.origins import COMMAND_LINE, nearness, spelled
 from augcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -211,9 +211,9 @@ def refuse_unused(
     """
     called = Called(context.params, pipelines, detections)
     parameters = {parameter.name: parameter for parameter in context.command.params}
-    given = [name for name in parameters if origin_of(context, name) == "COMMANDLINE"]
+    given = [name for name in parameters if nearness(context, name) == COMMAND_LINE]
     for rule in RULES:
         options = [name for name in rule.options if name in given and called.has(name)]
         if options and not rule.used(called):
             where = rule.where.format(recipe=pipelines[0].name if pipelines else "")
-            raise UserError(f"{flag_of(parameters[options[0]])} has no effect {where}")
+            raise UserError(f"{spelled(parameters[options[0]])} has no effect {where}")

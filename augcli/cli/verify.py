@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from augcli.cli.groups import grouped
 from augcli.cli.options import MOST_OUTPUTS, Json, Quiet, Workers, flag, number
 from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
@@ -17,6 +18,7 @@ REPLAY_ALL = 0
 _SHOWN = 20
 
 
+@grouped
 def verify(
     context: typer.Context,
     out: Annotated[

@@ -39,7 +39,6 @@ PLACES: list[tuple[str, tuple[str, ...]]] = [
     ("--saliency-cache", ("saliency", "S", "O", "--saliency-cache", "{}")),
     ("OUT", ("verify", "{}")),
     ("--source", ("verify", "O", "--replay=0", "--source", "{}")),
-    ("FILE", ("recipes", "show", "{}")),
     ("MODEL", ("model", "inspect", "{}")),
     ("MODEL", ("model", "fit-head", "{}", "S", "--at", "relu2", "-o", "early.onnx")),
     ("SOURCE", ("model", "fit-head", MODEL, "{}", "--at", "relu2", "-o", "early.onnx")),

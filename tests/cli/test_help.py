@@ -36,7 +36,11 @@ def joined(text: str) -> str:
 
 
 def options(command: Any) -> list[Any]:
-    return [one for one in command.params if one.param_type_name == "option"]
+    return [one for one in shown(command) if one.param_type_name == "option"]
+
+
+def shown(command: Any) -> list[Any]:
+    return [one for one in command.params if not getattr(one, "hidden", False)]
 
 
 def test_every_option_is_in_one_panel_and_says_what_it_takes() -> None:
@@ -44,7 +48,7 @@ def test_every_option_is_in_one_panel_and_says_what_it_takes() -> None:
     assert len(names) == len(set(names))
     assert set(names) >= RARE
     for path, command in COMMANDS.items():
-        for one in command.params:
+        for one in shown(command):
             assert one.help, (path, one.name)
         for one in options(command):
             assert one.name in names, f"{path}: name a panel for {one.name} in augcli/cli/help.py"
@@ -68,7 +72,7 @@ def test_nothing_is_cut_at_any_width(
     assert len(longest) < min(columns, 80) or " " not in longest.strip().removesuffix(" \\")
     assert "…" not in text
     assert not re.search(r"\w\.\.\.|<\w+( range)?>|9223372036854775807|\[\d", text)
-    for one in command.params:
+    for one in shown(command):
         assert joined(one.help) in joined(text), one.name
     for one in options(command):
         for name in one.opts:

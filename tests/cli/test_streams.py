@@ -123,7 +123,7 @@ USAGE = {
     "wrong value": ("preview S -r flip --fit x", "Invalid value for '--fit'"),
     "unknown command": ("recipies", "No such command 'recipies'"),
     "refused": ("generate nowhere out -r flip", "SOURCE nowhere does not exist; give a folder"),
-    "show": ("preview S -r flip --show", "--show draws on stdout, where --json has its object"),
+    "show": ("preview S -r flip --show", "--show and --json exclude each other"),
 }
 
 
