@@ -8,13 +8,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from augcli.errors import UserError
 from augcli.files import read_bytes
-from augcli.text import shorten
+from augcli.text import closest, shorten
 from augcli.text_files import LARGEST_TOML, decode_text, parse_toml
 
 # The options that may be given several times.
@@ -93,8 +92,8 @@ def _checked(key: str, known: set[str], where: str) -> str:
     name = key.replace("-", "_")
     if name in known:
         return name
-    near = get_close_matches(name[:100], known, 1)
-    hint = f"; did you mean '{near[0].replace('_', '-')}'?" if near else "."
+    near = closest(name, known)
+    hint = f"; did you mean '{near.replace('_', '-')}'?" if near else "."
     raise UserError(f"{where}: there is no option '{shorten(key)}'{hint}")
 
 

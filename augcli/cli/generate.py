@@ -26,9 +26,9 @@ from augcli.cli.options import (
     Source,
     Workers,
     check_sources,
+    choice,
     flag,
     number,
-    option,
     parse_colour,
     parse_output_size,
     read_pipeline,
@@ -73,11 +73,14 @@ def generate(
     workers: Workers = None,
     size: Size = None,
     fit: FitOption = Fit.cover,
-    format: Annotated[Format, option("format", "file format of outputs")] = Format.jpeg,
+    format: Annotated[
+        Format,
+        choice("format", "file format of outputs", Format, {"jpg": Format.jpeg}),
+    ] = Format.jpeg,
     quality: Annotated[int, number("quality", "of JPEG and WebP", least=1, most=100)] = 95,
-    chroma: Annotated[Chroma, option("chroma", "JPEG chroma sampling")] = Chroma.full,
+    chroma: Annotated[Chroma, choice("chroma", "JPEG chroma sampling", Chroma)] = Chroma.full,
     include_originals: Annotated[
-        Originals, option("include-originals", "put the source images in OUT too")
+        Originals, choice("include-originals", "put the source images in OUT too", Originals)
     ] = Originals.none,
     pair: PairOrDefault = None,
     dense_labels: Annotated[
@@ -93,6 +96,7 @@ def generate(
             "give up on an image that takes longer to decode",
             least=0.1,
             most=1_000_000,
+            kind=float,
         ),
     ] = 60.0,
     memory: Annotated[
@@ -110,7 +114,9 @@ def generate(
     dry_run: Annotated[bool, flag("dry-run", "say what would be made, write nothing")] = False,
     json: Json = False,
     quiet: Quiet = False,
-    progress: Annotated[Progress, option("progress", "when to show progress")] = Progress.auto,
+    progress: Annotated[
+        Progress, choice("progress", "when to show progress", Progress)
+    ] = Progress.auto,
 ) -> None:
     """Augment the images of SOURCE into OUT, with a soft-label manifest."""
     shown = Output(json, quiet)

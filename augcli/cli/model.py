@@ -17,6 +17,7 @@ from augcli.cli.options import (
     Quiet,
     ReadingOptions,
     Source,
+    choice,
     flag,
     option,
     parse_colour,
@@ -199,7 +200,9 @@ def fit_head(
     overwrite: Annotated[bool, flag("overwrite", "replace the file")] = False,
     json: Json = False,
     quiet: Quiet = False,
-    progress: Annotated[Progress, option("progress", "when to show progress")] = Progress.auto,
+    progress: Annotated[
+        Progress, choice("progress", "when to show progress", Progress)
+    ] = Progress.auto,
 ) -> None:
     """Fit a linear classifier of SOURCE's classes to a tensor of MODEL; write both as one model.
 

@@ -8,15 +8,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from augcli.cli.options import number, option, parse_size
+from augcli.choices import OF_A_CLASSIFIER
+from augcli.cli.options import choice, number, option, parse_size
 from augcli.errors import UserError
+from augcli.text import folded
 
 if TYPE_CHECKING:
     from augcli.saliency.settings import ModelSettings
     from augcli.saliency.spec import ClassifierSpec
 
-# As in augcli.saliency.graphs, which is not imported for --help.
-_OF_A_CLASSIFIER = ("gradient", "gradcam", "feature-map")
 NO_CACHE = "none"
 _LARGEST_INPUT = 1 << 14
 _MOST = 1_000_000  # of a scale, a mean or a standard deviation
@@ -55,7 +55,7 @@ Layer = Annotated[
     str | None,
     option("layer", "the feature map of gradcam, feature-map; else the last", metavar="TENSOR"),
 ]
-DeviceOption = Annotated[DeviceChoice, option("device", "where the model runs")]
+DeviceOption = Annotated[DeviceChoice, choice("device", "where the model runs", DeviceChoice)]
 ModelSize = Annotated[
     str | None,
     option("model-size", "size of the model's input, if it does not say", metavar="WxH"),
@@ -73,14 +73,17 @@ Scale = Annotated[
         "see --mean: 255 for pixels as 0..1, 1 for pixels as they are",
         least=1e-6,
         most=_MOST,
+        kind=float,
     ),
 ]
-ChannelOrder = Annotated[Order | None, option("channel-order", "of the model's input")]
+ChannelOrder = Annotated[Order | None, choice("channel-order", "of the model's input", Order)]
 ClassList = Annotated[
     Path | None,
     option("class-list", "file that names the model's outputs, one a line", metavar="FILE"),
 ]
-TargetOption = Annotated[TargetChoice, option("target", "whose evidence the model looks for")]
+TargetOption = Annotated[
+    TargetChoice, choice("target", "whose evidence the model looks for", TargetChoice)
+]
 SaliencyCache = Annotated[
     str | None,
     option("saliency-cache", "folder that keeps a classifier's maps, or none", metavar="DIR|none"),
@@ -113,7 +116,7 @@ class ModelOptions:
 
 def is_of_classifier(saliency: str) -> bool:
     """Whether this kind of saliency needs a classifier."""
-    return saliency in _OF_A_CLASSIFIER
+    return saliency in OF_A_CLASSIFIER
 
 
 def read_classifier(
@@ -140,6 +143,7 @@ def read_classifier(
     from augcli.saliency.classifier import build_spec
 
     folder = asked.saliency_cache
+    no_cache = folder is not None and folded(folder) == NO_CACHE
     return build_spec(
         asked.model,
         classes,
@@ -148,7 +152,7 @@ def read_classifier(
         class_list=asked.class_list,
         predicted=asked.target is TargetChoice.predicted,
         device=asked.device.value,
-        cache=None if folder == NO_CACHE else Path(folder) if folder else default_folder(),
+        cache=None if no_cache else Path(folder) if folder else default_folder(),
         warn=warn,
     )
 
@@ -178,8 +182,8 @@ def _size(text: str | None) -> tuple[int, int] | None:
 
 
 def _numbers(name: str, text: str | None) -> str | list[float] | None:
-    if text is None or text == "imagenet":
-        return text
+    if text is None or folded(text) == "imagenet":
+        return text and "imagenet"
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError as error:

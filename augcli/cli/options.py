@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from augcli.choices import STDIN, Fit, Format, LabelsFrom, Pair
+from augcli.choices import OF_A_CLASSIFIER, OF_THE_IMAGE, STDIN, Fit, Format, LabelsFrom, Pair
 from augcli.cli.output import expect_json
+from augcli.cli.values import choice_reader, number_reader
 from augcli.errors import UserError
+from augcli.text import did_you_mean, listed, shorten, spelled
 
 if TYPE_CHECKING:
     from augcli.dataset.listing import Listing
@@ -33,11 +36,26 @@ def option(name: str, help: str, *short: str, **more: Any) -> Any:
     return typer.Option(f"--{name}", *short, help=help, envvar=variable, show_envvar=False, **more)
 
 
-def number(name: str, help: str, *short: str, least: float, most: float, **more: Any) -> Any:
-    """An option whose number is from `least` to `most`; UserError says so, whatever it comes from.
+def choice(
+    name: str, help: str, words: type[StrEnum], synonyms: Mapping[str, StrEnum] | None = None
+) -> Any:
+    """An option that takes one of `words` in any spelling, or one of their `synonyms` (folded)."""
+    reader = choice_reader(f"--{name}", words, synonyms or {})
+    return option(name, help, parser=reader, metavar="|".join(words))
 
-    Its type is int or float; NaN lies between no bounds.
-    """
+
+def number(
+    name: str,
+    help: str,
+    *short: str,
+    least: float,
+    most: float,
+    kind: type[int] | type[float] = int,
+    metavar: str = "N",
+    **more: Any,
+) -> Any:
+    """An option whose number, whole or not by its `kind`, is from `least` to `most`; UserError says
+    so, whatever it comes from. NaN lies between no bounds."""
 
     def checked(value: float | None) -> float | None:
         if value is None or least <= value <= most:
@@ -48,7 +66,8 @@ def number(name: str, help: str, *short: str, least: float, most: float, **more:
         raise UserError(f"--{name} {value} {amiss}; give a number from {least} to {most}.")
 
     range_ = f"{help}  [{least} to {most}]"
-    return option(name, range_, *short, callback=checked, **more)
+    reader = number_reader(f"--{name}", kind, f"{least} to {most}")
+    return option(name, range_, *short, callback=checked, parser=reader, metavar=metavar, **more)
 
 
 def flag(name: str, help: str, *short: str) -> Any:
@@ -59,6 +78,18 @@ def flag(name: str, help: str, *short: str) -> Any:
 def _expected_json(wanted: bool) -> bool:
     expect_json(wanted)
     return wanted
+
+
+def _detector(name: str) -> str:
+    """The saliency detector that a name spells; raises UserError."""
+    known = (*OF_THE_IMAGE, *OF_A_CLASSIFIER)
+    found = spelled(name, known)
+    if found is None:
+        raise UserError(
+            f"There is no saliency detector '{shorten(name)}'{did_you_mean(name, known)}; give one"
+            f" of {listed(known)}."
+        )
+    return found
 
 
 Source = Annotated[
@@ -87,7 +118,8 @@ RecipeFile = Annotated[
     Path | None, option("recipe-file", "a TOML file of steps, instead of --recipe", metavar="FILE")
 ]
 LabelSmoothing = Annotated[
-    float, number("label-smoothing", "weight spread evenly over all classes", least=0, most=1)
+    float,
+    number("label-smoothing", "weight spread evenly over all classes", least=0, most=1, kind=float),
 ]
 KeepOption = Annotated[
     bool, flag("keep", "KeepAugment around the recipe: what is salient for the label stays")
@@ -99,6 +131,7 @@ Tau = Annotated[
         "with --keep: quantile of importance that divides what may be cut; else 0.6",
         least=0,
         most=1,
+        kind=float,
     ),
 ]
 KeepSize = Annotated[
@@ -108,6 +141,7 @@ KeepSize = Annotated[
         "with --keep: sides of the region put back, as a share; else 0.5",
         least=0,
         most=1,
+        kind=float,
     ),
 ]
 SaliencyName = Annotated[
@@ -117,6 +151,7 @@ SaliencyName = Annotated[
         "what finds the salient pixels: fine-grained, opencv-fine-grained, spectral-residual, or"
         " with a --model gradient, gradcam, feature-map",
         metavar="NAME",
+        parser=_detector,
     ),
 ]
 SaliencySize = Annotated[
@@ -132,14 +167,14 @@ Seed = Annotated[int, number("seed", "same seed, same bytes", least=0, most=2**6
 Size = Annotated[
     str | None, option("size", "size of all outputs; else the target's own", metavar="WxH")
 ]
-FitOption = Annotated[Fit, option("fit", "how an image meets another shape")]
-PairOption = Annotated[Pair, option("pair", "which images may be partners")]
+FitOption = Annotated[Fit, choice("fit", "how an image meets another shape", Fit)]
+PairOption = Annotated[Pair, choice("pair", "which images may be partners", Pair)]
 PairOrDefault = Annotated[
     Pair | None,
-    option("pair", "which images may be partners; else any, and balanced under --per-class"),
+    choice("pair", "which images may be partners; else any, and balanced under --per-class", Pair),
 ]
 LabelsFromOption = Annotated[
-    LabelsFrom, option("labels-from", "what names the class of a path on stdin")
+    LabelsFrom, choice("labels-from", "what names the class of a path on stdin", LabelsFrom)
 ]
 Background = Annotated[
     str, option("background", "colour behind transparent pixels", metavar="#RRGGBB")
@@ -250,6 +285,7 @@ def read_pipeline(chosen: RecipeOptions) -> Pipeline:
     require_opencv()
     from augcli.recipes.catalogue import build_recipe, recipe_class
     from augcli.recipes.keep import build_keep
+    from augcli.recipes.names import recipe_of, spelled_options
     from augcli.recipes.pipeline import Pipeline, Step
 
     keep = _said_of_keep(chosen)
@@ -268,8 +304,8 @@ def read_pipeline(chosen: RecipeOptions) -> Pipeline:
         return replace(pipeline, label_smoothing=smoothing) if smoothing else pipeline
     if chosen.recipe is None:
         raise UserError("No recipe is given; add --recipe NAME (`augcli recipes` lists them).")
-    recipe = recipe_class(chosen.recipe)
-    options = _parse_settings(chosen.set or [])
+    recipe = recipe_class(recipe_of(chosen.recipe))
+    options = spelled_options(recipe.name, _parse_settings(chosen.set or []))
     probability = 1.0
     if "probability" in options and "probability" not in recipe.model_fields:
         probability = _parse_probability(options.pop("probability"))
@@ -281,7 +317,7 @@ def read_pipeline(chosen: RecipeOptions) -> Pipeline:
     if looks:
         own = {"detector": "saliency", "saliency_size": "saliency_size"}
         options = {k: looked_for[v] for k, v in own.items() if v in looked_for} | options
-    built = build_recipe(chosen.recipe, options)
+    built = build_recipe(recipe.name, options)
     kept = None if keep is None else build_keep(looked_for | keep, [built])
     return Pipeline(built.name, (Step(built, probability, keep=kept),), smoothing)
 
@@ -344,8 +380,7 @@ def check_sources(listing: Listing, pipeline: Pipeline, source: str, pair: Pair)
         )
     for class_name in pipeline.by_class:
         if class_name not in listing.classes:
-            near = get_close_matches(class_name, listing.classes, 1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            hint = did_you_mean(class_name, listing.classes)
             raise UserError(
                 f"The recipe file changes options for class '{class_name}', which SOURCE {source}"
                 f" does not have{hint}."

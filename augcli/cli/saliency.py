@@ -25,8 +25,8 @@ from augcli.cli.options import (
     SaliencySize,
     Source,
     Workers,
+    choice,
     flag,
-    option,
     parse_colour,
     read_source,
 )
@@ -45,7 +45,7 @@ def saliency(
     saliency: SaliencyName = None,
     saliency_size: SaliencySize = None,
     map_format: Annotated[
-        MapFormat, option("map-format", "16-bit PNG, scaled, or NPY, as it is")
+        MapFormat, choice("map-format", "16-bit PNG, scaled, or NPY, as it is", MapFormat)
     ] = MapFormat.png,
     overlay: Annotated[bool, flag("overlay", "draw each map over its image too")] = False,
     workers: Workers = None,
@@ -54,7 +54,9 @@ def saliency(
     overwrite: Annotated[bool, flag("overwrite", "replace the maps in OUT")] = False,
     json: Json = False,
     quiet: Quiet = False,
-    progress: Annotated[Progress, option("progress", "when to show progress")] = Progress.auto,
+    progress: Annotated[
+        Progress, choice("progress", "when to show progress", Progress)
+    ] = Progress.auto,
 ) -> None:
     """Write the saliency map of every image of SOURCE into OUT, and an index of them."""
     shown = Output(json, quiet)

@@ -45,6 +45,7 @@ def verify(
             "give up on an image that takes longer to decode",
             least=0.1,
             most=1_000_000,
+            kind=float,
         ),
     ] = 60.0,
     json: Json = False,
