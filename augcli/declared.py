@@ -24,16 +24,17 @@ Schema = dict[str, Any]
 
 
 def declared_spellings(
-    declared: type[BaseModel], options: Mapping[str, Any], whose: str
+    declared: type[BaseModel], options: Mapping[str, Any], whose: str, also: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """Options with the names and words that a model declares, however they are spelled; the text
-    `none` is None where that may be. What is not declared stays as it is.
+    `none` is None where that may be. `also` are further names. What is none of these stays as it
+    is.
 
     Raises UserError where an option of `whose` is given in two spellings.
     """
     found: dict[str, Any] = {}
     for name, value in options.items():
-        known = spelled(name, declared.model_fields) or name
+        known = spelled(name, [*declared.model_fields, *also]) or name
         if known in found:
             raise UserError(f"{whose} has the option '{shorten(known)}' twice; give it once.")
         found[known] = _as_declared(declared, known, value)
@@ -55,12 +56,23 @@ def what_is_wrong(error: ValidationError, declared: type[BaseModel]) -> tuple[st
     return option, fault["input"], f"give {what_is_taken(schema)}{hint}"
 
 
+def what_is_amiss(error: ValidationError, declared: type[BaseModel]) -> str:
+    """What is wrong with a record that a model refuses, as in "width is not a whole number"."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    if not fault["loc"]:
+        return "it is no JSON" if fault["type"] == "json_invalid" else "it is no JSON object"
+    option = str(fault["loc"][0])
+    if fault["type"] == "missing":
+        return f"{option} is missing"
+    return f"{option} is not {what_is_taken(_schema_of(declared, option))}"
+
+
 def what_is_taken(schema: Schema) -> str:
     """What an option takes, as text: `a whole number >= 1, or none`."""
     if "anyOf" in schema:
         return ", or ".join(dict.fromkeys(map(what_is_taken, schema["anyOf"])))
     if words := [] if "examples" in schema else _words(schema):
-        return f"one of {listed(words)}" if len(words) > 1 else words[0]
+        return listed(words)
     if schema.get("type") == "array":
         return _list(schema)
     signs = [f"{sign} {schema[key]:.10g}" for key, sign in _SIGNS.items() if key in schema]

@@ -16,6 +16,7 @@ from augcli.cli.output import PIPE_CLOSED, Output, draw, expect_json, print_erro
 from augcli.cli.preview import preview
 from augcli.cli.recipes import recipes
 from augcli.cli.saliency import saliency
+from augcli.cli.usage import CommandGroup, check_dashes, usage_sentence
 from augcli.cli.verify import REPLAY_ALL, verify
 from augcli.errors import RunFailed, UserError, one_line
 from augcli.streams import StdoutLost
@@ -26,6 +27,7 @@ _UsageError: Any = next(
 )
 app = typer.Typer(
     name="augcli",
+    cls=CommandGroup,
     help=augcli.__doc__,
     invoke_without_command=True,
     add_completion=False,
@@ -83,6 +85,7 @@ def run(arguments: list[str]) -> int:
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     expect_json("--json" in options)
     try:
+        check_dashes(arguments, lambda: typer.main.get_command(app))
         code = app(with_optional_values(arguments), prog_name="augcli", standalone_mode=False)
     except SystemExit as exit_:
         code = exit_.code
@@ -91,7 +94,7 @@ def run(arguments: list[str]) -> int:
             return PIPE_CLOSED
         return _failed(f"The result cannot be written to {lost}.", 1)
     except _UsageError as error:
-        return _failed(_usage_sentence(error), 2)
+        return _failed(usage_sentence(error, arguments), 2)
     except UserError as error:
         return _failed(str(error), 2)
     except RunFailed as error:
@@ -113,12 +116,6 @@ def run(arguments: list[str]) -> int:
 def _failed(sentence: str, code: int) -> int:
     print_error(sentence, code)
     return code
-
-
-def _usage_sentence(error: Any) -> str:
-    message = " ".join(error.format_message().split()).removesuffix(".")
-    command = error.ctx.command_path if error.ctx is not None else "augcli"
-    return f"{message}; `{command} --help` lists what there is."
 
 
 def with_optional_values(arguments: list[str]) -> list[str]:

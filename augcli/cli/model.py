@@ -25,6 +25,7 @@ from augcli.cli.options import (
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
+from augcli.cli.usage import CommandGroup
 from augcli.errors import RunFailed, UnreadableImage, UserError
 from augcli.files import replace_file
 from augcli.text import count_text
@@ -38,6 +39,7 @@ _MODEL_MAGIC = b"\x08"  # of its first field, the version of its format
 
 model_app = typer.Typer(
     name="model",
+    cls=CommandGroup,
     help="Look at an ONNX classifier, or fit an early head to it.",
     add_completion=False,
     rich_markup_mode=None,

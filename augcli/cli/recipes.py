@@ -34,17 +34,20 @@ def recipes(
 
     require_opencv()
     from augcli.recipes.catalogue import recipe_class, recipe_names
+    from augcli.recipes.names import find_recipe, is_file_name, recipe_of
 
     shown = Output(json)
     if name == "show":
         if file is None:
             raise UserError("`augcli recipes show` needs a recipe file; name one.")
-        from augcli.recipes.recipefile import read_recipe_file
+        if is_file_name(str(file)) or find_recipe(str(file)) is None:
+            from augcli.recipes.recipefile import read_recipe_file
 
-        told = read_recipe_file(file).describe()
-        shown.result(told, "\n".join(_resolved(told)))
-        return
-    if file is not None:
+            told = read_recipe_file(file).describe()
+            shown.result(told, "\n".join(_resolved(told)))
+            return
+        name = str(file)  # of a recipe, which is shown as without `show`
+    elif file is not None:
         raise UserError(f"`augcli recipes {name}` takes no file; `augcli recipes show FILE` does.")
     if name is None:
         found = {known: _title(recipe_class(known)) for known in recipe_names()}
@@ -52,6 +55,7 @@ def recipes(
         lines = [f"{known:{width}}  {title}" for known, title in found.items()]
         shown.result(found, "\n".join([*lines, "", "augcli recipes NAME shows its options."]))
         return
+    name = recipe_of(name, "")
     recipe = recipe_class(name)
     options = list(_options(recipe))
     values = {

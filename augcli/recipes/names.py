@@ -133,6 +133,7 @@ def is_file_name(name: str) -> bool:
 
 
 def spelled_options(recipe: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Options of a recipe with the names and words that it declares; raises UserError where one is
-    given in two spellings."""
-    return declared_spellings(recipe_class(recipe), options, f"Recipe {recipe}")
+    """Options of a recipe, and the `probability` of its step, with the names and words that are
+    declared; raises UserError where one is given in two spellings."""
+    declared, whose = recipe_class(recipe), f"Recipe {recipe}"
+    return declared_spellings(declared, options, whose, ("probability",))

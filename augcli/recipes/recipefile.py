@@ -60,6 +60,10 @@ def read_recipe_file(file: Path) -> Pipeline:
     try:
         text = read_text(file, LARGEST_TOML)
         table = parse_toml(text)
+    except FileNotFoundError as error:
+        name = find_recipe(str(file))
+        remedy = f"; for the recipe give --recipe {name}" if name else "; give the path of one"
+        raise UserError(f"Recipe file {file} does not exist{remedy}.") from error
     except OSError as error:
         raise UserError(f"Recipe file {file} cannot be read: {error.strerror}.") from error
     except ValueError as error:
