@@ -3,10 +3,15 @@ spelled in another way, and those that are near a wrong one."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
+from itertools import islice
 
 from augcli.errors import escape
 
+_REASONS = 3
+_LONGEST_REASON = 120
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 # Characters of a wrong name that are looked at.
 _LONGEST_NAME = 100
 # From 0 to 1: how much of two names is the same where one may be meant by the other.
@@ -30,10 +35,21 @@ def _plural(noun: str) -> str:
     return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
 
 
+def is_url(text: str) -> bool:
+    """Whether a text that should be a path is a URL."""
+    return _URL.match(text) is not None
+
+
 def listed(names: Iterable[str], word: str = "or") -> str:
     """Names in a sentence: a, b or c."""
     *first, last = names
     return f"{', '.join(first)} {word} {last}" if first else last
+
+
+def first_reasons(reasons: Iterable[tuple[str, str]]) -> str:
+    """The first three of (what, why), as a part of a sentence: `a.png (it is empty); ...`."""
+    first = islice(reasons, _REASONS)
+    return "; ".join(f"{shorten(what)} ({shorten(why, _LONGEST_REASON)})" for what, why in first)
 
 
 def folded(name: str) -> str:

@@ -18,6 +18,7 @@ from augcli.cli.options import (
     ReadingOptions,
     Source,
     choice,
+    file_option,
     flag,
     option,
     parse_colour,
@@ -26,6 +27,7 @@ from augcli.cli.options import (
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
 from augcli.cli.usage import CommandGroup
+from augcli.cli.values import path_reader
 from augcli.errors import RunFailed, UnreadableImage, UserError
 from augcli.files import replace_file
 from augcli.text import count_text
@@ -47,7 +49,10 @@ model_app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="an ONNX image classifier")]
+Model = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL", parser=path_reader("MODEL"), help="an ONNX image classifier"),
+]
 
 
 @model_app.command("inspect")
@@ -195,9 +200,7 @@ def fit_head(
     at: Annotated[
         str, option("at", "the tensor that the head reads (see inspect)", metavar="TENSOR")
     ],
-    output: Annotated[
-        Path, option("output", "the ONNX file that is written", "-o", metavar="FILE")
-    ],
+    output: Annotated[Path, file_option("output", "the ONNX file that is written", "-o")],
     name: Annotated[str, option("name", "what the new output is called")] = "early",
     overwrite: Annotated[bool, flag("overwrite", "replace the file")] = False,
     json: Json = False,

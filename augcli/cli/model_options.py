@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from augcli.choices import OF_A_CLASSIFIER
-from augcli.cli.options import choice, number, option, parse_size
+from augcli.cli.options import choice, file_option, number, option, parse_size
+from augcli.cli.values import text_of_path
 from augcli.errors import UserError
 from augcli.text import folded
 
@@ -44,9 +45,7 @@ class TargetChoice(StrEnum):
     predicted = "predicted"
 
 
-ModelFile = Annotated[
-    Path | None, option("model", "the ONNX classifier of --saliency", metavar="FILE")
-]
+ModelFile = Annotated[Path | None, file_option("model", "the ONNX classifier of --saliency")]
 Head = Annotated[
     str | None,
     option("head", "the model's output with the logits; else its first", metavar="TENSOR"),
@@ -79,14 +78,19 @@ Scale = Annotated[
 ChannelOrder = Annotated[Order | None, choice("channel-order", "of the model's input", Order)]
 ClassList = Annotated[
     Path | None,
-    option("class-list", "file that names the model's outputs, one a line", metavar="FILE"),
+    file_option("class-list", "file that names the model's outputs, one a line"),
 ]
 TargetOption = Annotated[
     TargetChoice, choice("target", "whose evidence the model looks for", TargetChoice)
 ]
 SaliencyCache = Annotated[
     str | None,
-    option("saliency-cache", "folder that keeps a classifier's maps, or none", metavar="DIR|none"),
+    option(
+        "saliency-cache",
+        "folder that keeps a classifier's maps, or none",
+        metavar="DIR|none",
+        parser=text_of_path("--saliency-cache"),
+    ),
 ]
 
 

@@ -13,7 +13,7 @@ import typer
 
 from augcli.choices import OF_A_CLASSIFIER, OF_THE_IMAGE, STDIN, Fit, Format, LabelsFrom, Pair
 from augcli.cli.output import expect_json
-from augcli.cli.values import choice_reader, number_reader
+from augcli.cli.values import choice_reader, number_reader, path_reader, text_of_path
 from augcli.errors import UserError
 from augcli.text import did_you_mean, listed, shorten, spelled
 
@@ -34,6 +34,11 @@ def option(name: str, help: str, *short: str, **more: Any) -> Any:
     """An option that the environment (AUGCLI_NAME) and the configuration file can set too."""
     variable = f"AUGCLI_{name.replace('-', '_').upper()}"
     return typer.Option(f"--{name}", *short, help=help, envvar=variable, show_envvar=False, **more)
+
+
+def file_option(name: str, help: str, *short: str) -> Any:
+    """An option that takes the path of a file."""
+    return option(name, help, *short, parser=path_reader(f"--{name}"), metavar="FILE")
 
 
 def choice(
@@ -96,6 +101,7 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
+        parser=text_of_path("SOURCE"),
         envvar="AUGCLI_SOURCE",
         show_envvar=False,
         help="folder with one folder of images a class, .tar or .csv; - reads paths from stdin",
@@ -104,7 +110,11 @@ Source = Annotated[
 Out = Annotated[
     Path,
     typer.Argument(
-        metavar="OUT", envvar="AUGCLI_OUT", show_envvar=False, help="folder that is written"
+        metavar="OUT",
+        parser=path_reader("OUT"),
+        envvar="AUGCLI_OUT",
+        show_envvar=False,
+        help="folder that is written",
     ),
 ]
 RecipeName = Annotated[
@@ -115,7 +125,7 @@ Settings = Annotated[
     option("set", "an option of the recipe, key=value; may be repeated", metavar="KEY=VALUE"),
 ]
 RecipeFile = Annotated[
-    Path | None, option("recipe-file", "a TOML file of steps, instead of --recipe", metavar="FILE")
+    Path | None, file_option("recipe-file", "a TOML file of steps, instead of --recipe")
 ]
 LabelSmoothing = Annotated[
     float,

@@ -10,6 +10,7 @@ import typer
 
 from augcli.cli.options import Json
 from augcli.cli.output import Output
+from augcli.cli.values import path_reader
 from augcli.errors import UserError
 from augcli.text import count_text
 
@@ -22,7 +23,10 @@ def recipes(
         str | None, typer.Argument(metavar="NAME", help="show this recipe and its options")
     ] = None,
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="after `show`: a recipe file")
+        Path | None,
+        typer.Argument(
+            metavar="FILE", parser=path_reader("FILE"), help="after `show`: a recipe file"
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from augcli.errors import UserError
-from augcli.text import did_you_mean, folded, listed, shorten, spelled
+from augcli.text import did_you_mean, folded, is_url, listed, shorten, spelled
 
 _SHOWN = 60
 
@@ -28,6 +29,36 @@ def choice_reader(
         return words(word)
 
     return read
+
+
+def path_reader(called: str) -> Callable[[Any], Path]:
+    """A function that reads the path of a parameter, which is `called` so in sentences; a URL is
+    refused as it is given."""
+
+    def read(text: Any) -> Path:
+        if isinstance(text, Path) or not is_url(text):
+            return Path(text)
+        remedy = "download or mount it, and give the path of that"
+        if text.lower().startswith("file:"):
+            remedy = "give the path behind file:// alone"
+        elif called == "OUT":
+            remedy = "give a folder on this machine"
+        raise UserError(
+            f"{called} {shorten(text)} is a URL, and only local paths are taken; {remedy}."
+        )
+
+    return read
+
+
+def text_of_path(called: str) -> Callable[[Any], str]:
+    """As `path_reader`, for a path whose text matters."""
+    read = path_reader(called)
+
+    def check(text: Any) -> str:
+        read(text)
+        return str(text)
+
+    return check
 
 
 def number_reader(option: str, kind: type[int] | type[float], bounds: str) -> Callable[[Any], Any]:

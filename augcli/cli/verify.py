@@ -9,6 +9,7 @@ import typer
 
 from augcli.cli.options import MOST_OUTPUTS, Json, Out, Quiet, Workers, flag, number
 from augcli.cli.output import Output
+from augcli.cli.values import path_reader
 from augcli.errors import UserError
 from augcli.text import count_text
 
@@ -34,7 +35,10 @@ def verify(
     moved: Annotated[
         Path | None,
         typer.Option(
-            "--source", metavar="SOURCE", help="where SOURCE is now, for --replay and --repair"
+            "--source",
+            metavar="SOURCE",
+            parser=path_reader("--source"),
+            help="where SOURCE is now, for --replay and --repair",
         ),
     ] = None,
     workers: Workers = None,

@@ -17,7 +17,7 @@ from augcli.dataset.labels import label_index, printable, shown
 from augcli.dataset.listing import Listing, ListingBuilder, first_repeated
 from augcli.errors import UserError
 from augcli.files import MIB, open_regular, size_text
-from augcli.text import count_text
+from augcli.text import count_text, is_url
 from augcli.text_files import refuse_utf16
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -44,6 +44,8 @@ def read_table(source: Path) -> Listing:
     numbers: dict[str, int] = {}
     labels = array("i")
     for where, path, label in _rows(source):
+        if is_url(os.fsdecode(path)):
+            raise UserError(f"{where}: {shown(path)} is a URL; give paths on this machine.")
         folder, _, name = os.path.normpath(path).rpartition(b"/")
         if name in (b"", b".", b"..") or b"\0" in path:
             raise UserError(f"{where}: {shown(path)} is no path of an image; fix it.")
