@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from augcli.declared import shortened, what_is_wrong
 from augcli.errors import UserError
 from augcli.recipes.recipe import Recipe
-from augcli.text import did_you_mean, shorten
+from augcli.text import did_you_mean, shorten, spelled
 
 _CLASSES = {
     "augmix": "augmix:AugMix",
@@ -53,10 +53,11 @@ def recipe_names() -> list[str]:
 
 
 def recipe_class(name: str) -> type[Recipe]:
-    """The recipe of exactly this name; raises UserError."""
-    if name not in _CLASSES:
+    """The recipe that a name spells; raises UserError."""
+    known = spelled(name, _CLASSES)
+    if known is None:
         raise UserError(f"There is no recipe '{shorten(name)}'{did_you_mean(name, _CLASSES)}.")
-    module, _, class_name = _CLASSES[name].partition(":")
+    module, _, class_name = _CLASSES[known].partition(":")
     found: type[Recipe] = getattr(import_module(f"augcli.recipes.{module}"), class_name)
     return found
 

@@ -151,7 +151,7 @@ def test_a_file_of_settings_is_taken_at_its_word(
     done = augcli("generate", photos, "o", "-r", "cutmix", cwd=cwd)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     name = line.split()[0]
-    sentences = f"Invalid value for '--{name}'", f"augcli.toml: {name} is text or a number, not "
+    sentences = f"augcli: --{name} ", f"augcli.toml: {name} is text or a number, not "
     assert any(sentence in done.stderr for sentence in sentences)
     assert not (cwd / "o").exists()
 

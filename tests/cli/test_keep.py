@@ -63,7 +63,7 @@ def test_preview_shows_the_map_and_the_region(augcli: Augcli, tmp_path: Path) ->
         (("--keep", "--tau", "2"), "--tau 2.0 is more than 1; give a number from 0 to 1"),
         (("--saliency", "gradient"), "Neither recipe cutout nor --keep looks for saliency"),
         (("--keep", "--saliency", "gradient"), "--saliency gradient needs a classifier"),
-        (("--keep", "--saliency", "finegrained"), "did you mean 'fine-grained'?"),
+        (("--keep", "--saliency", "finegraind"), "did you mean 'fine-grained'?"),
         (
             ("--keep", "--saliency", "gradient", "--model", "none.onnx"),
             "none.onnx",
