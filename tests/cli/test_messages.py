@@ -116,7 +116,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("command", SENTENCES)
-def test_sentences(folder: Path, capfd: pytest.CaptureFixture[str], command: str) -> None:
+@pytest.mark.usefixtures("folder")
+def test_sentences(capfd: pytest.CaptureFixture[str], command: str) -> None:
     words = command.split()
     if words[0] == "generate" and (len(words) == 1 or words[1].startswith("-")):
         words[1:1] = ["S", "O"]
@@ -157,9 +158,10 @@ def options_of(words: list[str]) -> list[tuple[str, bool]]:
             if p.param_type_name == "option"]  # fmt: skip
 
 
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_value_of_any_option_has_a_library_speak(
-    folder: Path, capfd: pytest.CaptureFixture[str], command: str
+    capfd: pytest.CaptureFixture[str], command: str
 ) -> None:
     words = command.split()
     options = options_of(words)

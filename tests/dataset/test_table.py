@@ -50,7 +50,7 @@ def test_numbers_are_ordered_by_value_and_names_by_code_point(tmp_path: Path) ->
         ("", "line 1: it is empty; name the columns there, one of them path, file_name,"),
         (
             "path,labels\n1.jpg,a\n",
-            "line 1: it has the columns path and labels, and none of labels; name one of them label,",
+            "line 1: it has the columns path and labels, and none of labels; name one of them",
         ),
         (
             "path,image,label\n1,2,a\n",
