@@ -6,6 +6,9 @@ from enum import StrEnum
 
 # SOURCE as a list of paths on standard input.
 STDIN = "-"
+# What finds saliency in the image alone, and what needs a classifier.
+OF_THE_IMAGE = ("fine-grained", "opencv-fine-grained", "spectral-residual")
+OF_A_CLASSIFIER = ("gradient", "gradcam", "feature-map")
 
 # What finds salient pixels; the last three ask a classifier.
 DETECTORS = (

@@ -99,6 +99,14 @@ def parse_json(text: bytes | str) -> Any:
         )
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    except json.JSONDecodeError as error:
+        if error.pos >= len(error.doc.rstrip()):
+            raise ValueError("it ends too early") from error
+        raise ValueError(
+            f"what is at line {error.lineno}, column {error.colno} has no place there"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start} is not UTF-8") from error
     except ValueError as error:
         if "set_int_max_str_digits" in str(error):
             raise ValueError("a number in it has too many digits") from error

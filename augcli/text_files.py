@@ -26,6 +26,9 @@ _QUOTED = re.compile(
     r'|"(?:[^"\\\n]|\\.)*+"?|\'[^\'\n]*+\'?|(#[^\n]*+)',
     re.DOTALL,
 )
+# Of tomllib's messages: the place behind them, and keys as Python writes them.
+_TOML_PLACE = re.compile(r"(.+) \(at (line \d+, column \d+|end of document)\)", re.DOTALL)
+_TOML_KEY = re.compile(r"\((?:'[^']*'(?:, |,)?)+\)")
 _DEEP = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{_DEEPEST_KEY}}}")
 
 
@@ -53,6 +56,17 @@ def refuse_utf16(data: bytes) -> None:
         raise ValueError("it is in UTF-16 or UTF-32; save it in UTF-8")
 
 
+def _in_our_order(message: str) -> str:
+    """What tomllib says, with the place first: "line 1, column 8: invalid value"."""
+    parts = _TOML_PLACE.fullmatch(message)
+    if parts is None:
+        return shorten(message)
+    what = _TOML_KEY.sub(
+        lambda key: "'" + ".".join(re.findall("'([^']*)'", key[0])) + "'", parts[1]
+    )
+    return shorten(f"{parts[2]}: {what[0].lower()}{what[1:]}")
+
+
 def parse_toml(text: str) -> dict[str, Any]:
     """The table that a TOML text describes; raises ValueError in one short sentence.
 
@@ -68,7 +82,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     except ValueError as error:
         if not isinstance(error, tomllib.TOMLDecodeError):  # of Python's limit on digits
             raise ValueError("an integer does not fit into 64 bits") from error
-        raise ValueError(shorten(str(error))) from error
+        raise ValueError(_in_our_order(str(error))) from error
     pending: list[Any] = [table]
     while pending:
         value = pending.pop()

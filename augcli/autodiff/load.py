@@ -149,7 +149,7 @@ def _parsed(path: Path) -> ModelProto:
     except UserError as error:
         raise UserError(f"Cannot read the model: {error}") from error
     except (DecodeError, ValueError) as error:
-        raise UserError(f"The model {path} is not an ONNX file: {_first_line(error)}") from error
+        raise UserError(f"The model {path} is not an ONNX file; give another.") from error
     return model
 
 

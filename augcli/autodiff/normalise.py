@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 import numpy as np
 import onnx
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, version_converter
@@ -18,6 +16,7 @@ from augcli.autodiff.reverse import label, operator, refuse
 from augcli.autodiff.rewrite import rewrite
 from augcli.autodiff.runtime import one_line
 from augcli.errors import UserError
+from augcli.text import did_you_mean, shorten
 
 OPSET = 17
 _DOMAINS = ("", "ai.onnx.ml", "com.microsoft")
@@ -37,9 +36,11 @@ def normalise(model: ModelProto, output: str | None = None, wrt: str | None = No
     known = {i.name for i in model.graph.input}.union(*(n.output for n in graph.nodes)) - {""}
     for name in (output, wrt):
         if name is not None and name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else "."
-            raise UserError(f"The model has no tensor named {name!r}{hint}")
+            hint = did_you_mean(name, sorted(known))
+            raise UserError(
+                f"The model has no tensor named '{shorten(name)}'{hint}; `augcli model inspect"
+                " MODEL` lists them."
+            )
     logits = logits_behind(graph, output or first_float_output(model.graph))
     wanted = [logits] if wrt in (None, logits) else [logits, str(wrt)]
     graph.prune(wanted)

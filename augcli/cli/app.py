@@ -16,7 +16,7 @@ from augcli.cli.generate import generate
 from augcli.cli.help import HELP, Command, Group, complete_command, help_of
 from augcli.cli.model import model_app
 from augcli.cli.origins import (
-    of_wrong_value,
+    named_as_given,
     remember_settings,
     unknown_variables,
     variable,
@@ -26,6 +26,7 @@ from augcli.cli.output import PIPE_CLOSED, Output, draw, expect_json, print_erro
 from augcli.cli.preview import preview
 from augcli.cli.recipes import recipes
 from augcli.cli.saliency import saliency
+from augcli.cli.usage import check_dashes, usage_sentence
 from augcli.cli.verify import REPLAY_ALL, verify
 from augcli.errors import RunFailed, UserError, one_line
 from augcli.streams import StdoutLost
@@ -153,6 +154,7 @@ def run(arguments: list[str]) -> int:
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     expect_json("--json" in options)
     try:
+        check_dashes(arguments, lambda: typer.main.get_command(app))
         code = app(
             with_optional_values(arguments),
             prog_name="augcli",
@@ -166,7 +168,9 @@ def run(arguments: list[str]) -> int:
             return PIPE_CLOSED
         return _failed(f"The result cannot be written to {lost}.", 1)
     except _UsageError as error:
-        return _failed(_usage_sentence(error), 2)
+        sentence = usage_sentence(error, arguments)
+        known = error.ctx is not None
+        return _failed(named_as_given(error.ctx, sentence) if known else sentence, 2)
     except UserError as error:
         return _failed(str(error), 2)
     except RunFailed as error:
@@ -188,15 +192,6 @@ def run(arguments: list[str]) -> int:
 def _failed(sentence: str, code: int) -> int:
     print_error(sentence, code)
     return code
-
-
-def _usage_sentence(error: Any) -> str:
-    message = " ".join(error.format_message().split()).removesuffix(".")
-    of = getattr(error, "param", None)
-    if of is not None and (subject := of_wrong_value(error.ctx, str(of.name))):
-        message = f"{subject}: {' '.join(error.message.split()).removesuffix('.')}"
-    command = error.ctx.command_path if error.ctx is not None else "augcli"
-    return f"{message}; `{command} --help` lists what there is."
 
 
 def with_optional_values(arguments: list[str]) -> list[str]:

@@ -18,6 +18,7 @@ from augcli.cli.origins import (
     ENVIRONMENT,
     file_setting,
     named,
+    named_as_given,
     nearness,
     spelled,
     variable,
@@ -36,7 +37,10 @@ class CheckedCommand(typer.core.TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         arguments = list(args)
-        rest = super().parse_args(ctx, args)
+        try:
+            rest = super().parse_args(ctx, args)
+        except UserError as error:
+            raise UserError(named_as_given(ctx, str(error))) from error
         if not ctx.resilient_parsing:  # as completion of words has it
             check_arguments(self, ctx, arguments)
         return rest

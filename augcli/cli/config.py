@@ -12,14 +12,13 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from augcli.choices import STDIN
 from augcli.errors import UserError
 from augcli.files import read_bytes
-from augcli.text import shorten
+from augcli.text import closest, shorten
 from augcli.text_files import LARGEST_TOML, decode_text, parse_toml
 
 # The options that may be given several times.
@@ -199,8 +198,8 @@ def _parse(file: Path, data: bytes, folder: Path) -> dict[str, Any]:
 
 def _unknown(key: str, known: set[str]) -> str:
     """The end of a sentence that there is no such option or command, with the closest there is."""
-    near = get_close_matches(key.replace("-", "_")[:100], known, 1)
-    return f"'{shorten(key)}'" + (f"; did you mean '{near[0].replace('_', '-')}'?" if near else ".")
+    near = closest(key.replace("-", "_"), known)
+    return f"'{shorten(key)}'" + (f"; did you mean '{near.replace('_', '-')}'?" if near else ".")
 
 
 def _as_option(key: str, value: Any, where: str) -> Any:

@@ -37,6 +37,7 @@ from augcli.cli.options import (
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
+from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.unused import refuse_unused
 from augcli.errors import UserError
 from augcli.text import count_text
@@ -79,7 +80,10 @@ def generate(
     workers: Workers = None,
     size: Size = None,
     fit: FitOption = Fit.cover,
-    format: Annotated[Format, choice("format", "the file format of outputs", Format)] = Format.jpeg,
+    format: Annotated[
+        Format,
+        choice("format", "the file format of outputs", Format, {"jpg": Format.jpeg}),
+    ] = Format.jpeg,
     quality: Annotated[
         int, number("quality", "of JPEG and WebP, 1 to 100", least=1, most=100)
     ] = 95,
@@ -106,6 +110,7 @@ def generate(
             metavar="SECONDS",
             least=0.1,
             most=1_000_000,
+            kind=float,
         ),
     ] = 60.0,
     memory: Annotated[
@@ -157,7 +162,7 @@ def generate(
         check_linkable(out, listing)
     classifier = read_classifier(pipeline.detections, listing.classes, model, pixels, shown.warn)
     from augcli.image.codec import Encoding
-    from augcli.run.layout import STATE
+    from augcli.run.layout import ERRORS, STATE
     from augcli.run.plan import Run
 
     run = Run(
@@ -203,9 +208,8 @@ def generate(
             on_start=bar.start,
             on_report=lambda report: bar.update(report.made),
         )
-    _show_outcome(shown, run, out, outcome)
-    if outcome.skipped > max_errors:
-        raise typer.Exit(1)
+    _show_outcome(shown, run, out, outcome, max_errors)
+    end_with_skipped(shown, listing, outcome.skipped, max_errors, out / ERRORS)
 
 
 def _warn_of_left_out(shown: Output, listing: Listing) -> None:
@@ -253,8 +257,8 @@ def _show_plan(shown: Output, run: Run, out: Path) -> None:
     )
 
 
-def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome) -> None:
-    skipped = f"{count_text(outcome.skipped, 'input')} skipped, see {out / 'errors.jsonl'}"
+def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome, max_errors: int) -> None:
+    skipped = skipped_text(outcome.skipped, out / "errors.jsonl") if outcome.skipped else ""
     values = {
         "out": str(out),
         "recipe": run.pipeline.name,
@@ -264,9 +268,11 @@ def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome) -> None:
         "skipped": outcome.skipped,
         "seconds": round(outcome.seconds, 3),
         "resumed": outcome.resumed,
+        **failure(outcome.skipped, max_errors),
     }
     if outcome.was_complete:
-        text = f"Already complete: {count_text(outcome.outputs, 'image')} in {out / 'train'}."
+        text = f"Already complete: {count_text(outcome.outputs, 'image')} in {out / 'train'}"
+        text += f"; {skipped}." if skipped else "."
         shown.result({**values, "was_complete": True}, text)
         return
     mass = ""
@@ -278,11 +284,9 @@ def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome) -> None:
         values,
         f"{count_text(outcome.outputs, 'image')} in {out / 'train'}, labels in"
         f" {out / 'train/metadata.jsonl'}"
-        f" ({outcome.seconds:.1f} s{f'; {skipped}' if outcome.skipped else ''}).{mass}",
+        f" ({outcome.seconds:.1f} s{f'; {skipped}' if skipped else ''}).{mass}",
         done=f"OUT {out} is complete",
     )
-    if outcome.skipped and (shown.as_json or shown.quiet):
-        shown.warn(skipped)
 
 
 def _least_and_most(

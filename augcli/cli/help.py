@@ -10,16 +10,15 @@ import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
-from difflib import get_close_matches
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from augcli.cli.command import CheckedCommand
 from augcli.cli.output import draw
+from augcli.cli.usage import CommandGroup
 from augcli.errors import UserError, escape
-from augcli.text import count_text, shorten
+from augcli.text import count_text, did_you_mean, shorten
 
 HELP = "help"  # the command
 
@@ -80,7 +79,7 @@ class Command(CheckedCommand):
         formatter.write(page(self, ctx))
 
 
-class Group(TyperGroup):
+class Group(CommandGroup):
     """A group of commands with the same kind of help."""
 
     def get_help_option(self, ctx: Any) -> Any:
@@ -110,8 +109,7 @@ def help_of(root: Any, names: Sequence[str]) -> str:
     for name in names:
         commands = getattr(context.command, "commands", {})
         if name not in commands:
-            near = get_close_matches(name, commands, 1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            hint = did_you_mean(name, commands)
             raise UserError(
                 f"{context.command_path} has no command '{shorten(name)}'{hint};"
                 f" `{root.command_path} help` lists them."

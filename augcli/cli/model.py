@@ -20,6 +20,7 @@ from augcli.cli.options import (
     ReadingOptions,
     Source,
     choice,
+    file_option,
     flag,
     option,
     parse_colour,
@@ -28,6 +29,7 @@ from augcli.cli.options import (
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
 from augcli.cli.unused import refuse_unused
+from augcli.cli.values import path_reader
 from augcli.errors import RunFailed, UnreadableImage, UserError
 from augcli.files import replace_file
 from augcli.text import count_text
@@ -53,6 +55,7 @@ Model = Annotated[
     Path,
     typer.Argument(
         metavar="MODEL",
+        parser=path_reader("MODEL"),
         envvar="AUGCLI_MODEL",
         show_envvar=False,
         help="an ONNX image classifier",
@@ -216,9 +219,7 @@ def fit_head(
     at: Annotated[
         str, option("at", "the tensor that the head reads; inspect lists them", metavar="TENSOR")
     ],
-    output: Annotated[
-        Path, option("output", "the ONNX file that is written", "-o", metavar="FILE")
-    ],
+    output: Annotated[Path, file_option("output", "the ONNX file that is written", "-o")],
     name: Annotated[str, option("name", "what the new output is called", metavar="NAME")] = "early",
     overwrite: Annotated[bool, flag("overwrite", "replace the file")] = False,
     json: Json = False,

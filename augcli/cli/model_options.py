@@ -8,16 +8,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from augcli.choices import OF_A_CLASSIFIER
 from augcli.cli.completion import complete_model
-from augcli.cli.options import choice, number, option, parse_size
+from augcli.cli.options import choice, file_option, number, option, parse_size
+from augcli.cli.values import text_of_path
 from augcli.errors import UserError
+from augcli.text import folded
 
 if TYPE_CHECKING:
     from augcli.saliency.settings import ModelSettings
     from augcli.saliency.spec import ClassifierSpec
 
-# As in augcli.saliency.graphs, which is not imported for --help.
-_OF_A_CLASSIFIER = ("gradient", "gradcam", "feature-map")
 NO_CACHE = "none"
 _LARGEST_INPUT = 1 << 14
 _MOST = 1_000_000  # of a scale, a mean or a standard deviation
@@ -47,10 +48,9 @@ class TargetChoice(StrEnum):
 
 ModelFile = Annotated[
     Path | None,
-    option(
+    file_option(
         "model",
         "the ONNX classifier that --saliency gradient, gradcam or feature-map asks",
-        metavar="FILE",
         complete=complete_model,
     ),
 ]
@@ -85,6 +85,7 @@ Scale = Annotated[
         metavar="NUMBER",
         least=1e-6,
         most=_MOST,
+        kind=float,
     ),
 ]
 ChannelOrder = Annotated[
@@ -92,7 +93,7 @@ ChannelOrder = Annotated[
 ]
 ClassList = Annotated[
     Path | None,
-    option("class-list", "a file that names the model's outputs, one a line", metavar="FILE"),
+    file_option("class-list", "a file that names the model's outputs, one a line"),
 ]
 TargetOption = Annotated[
     TargetChoice,
@@ -104,6 +105,7 @@ SaliencyCache = Annotated[
         "saliency-cache",
         "the folder that keeps a classifier's maps (default: in the user's cache folder)",
         metavar="DIR|none",
+        parser=text_of_path("--saliency-cache"),
     ),
 ]
 
@@ -134,7 +136,7 @@ class ModelOptions:
 
 def is_of_classifier(saliency: str) -> bool:
     """Whether this kind of saliency needs a classifier."""
-    return saliency in _OF_A_CLASSIFIER
+    return saliency in OF_A_CLASSIFIER
 
 
 def read_classifier(
@@ -158,6 +160,7 @@ def read_classifier(
     from augcli.saliency.classifier import build_spec
 
     folder = asked.saliency_cache
+    no_cache = folder is not None and folded(folder) == NO_CACHE
     return build_spec(
         asked.model,
         classes,
@@ -166,7 +169,7 @@ def read_classifier(
         class_list=asked.class_list,
         predicted=asked.target is TargetChoice.predicted,
         device=asked.device.value,
-        cache=None if folder == NO_CACHE else Path(folder) if folder else default_folder(),
+        cache=None if no_cache else Path(folder) if folder else default_folder(),
         warn=warn,
     )
 
@@ -196,8 +199,8 @@ def _size(text: str | None) -> tuple[int, int] | None:
 
 
 def _numbers(name: str, text: str | None) -> str | list[float] | None:
-    if text is None or text == "imagenet":
-        return text
+    if text is None or folded(text) == "imagenet":
+        return text and "imagenet"
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError as error:

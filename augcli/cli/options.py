@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from augcli.choices import STDIN, Fit, Format, LabelsFrom, Pair
+from augcli.choices import OF_A_CLASSIFIER, OF_THE_IMAGE, STDIN, Fit, Format, LabelsFrom, Pair
 from augcli.cli.completion import (
     complete_detector,
     complete_recipe,
@@ -21,7 +20,9 @@ from augcli.cli.completion import (
 )
 from augcli.cli.origins import named
 from augcli.cli.output import expect_json
+from augcli.cli.values import choice_reader, number_reader, path_reader, text_of_path
 from augcli.errors import UserError
+from augcli.text import did_you_mean, listed, shorten, spelled
 
 if TYPE_CHECKING:
     from augcli.dataset.listing import Listing
@@ -62,11 +63,31 @@ def _declared(
     )
 
 
-def number(name: str, help: str, *short: str, least: float, most: float, **more: Any) -> Any:
-    """An option whose number is from `least` to `most`; UserError says so, whatever it comes from.
+def file_option(name: str, help: str, *short: str, **more: Any) -> Any:
+    """An option that takes the path of a file."""
+    return option(name, help, *short, parser=path_reader(f"--{name}"), metavar="FILE", **more)
 
-    Its type is int or float; NaN lies between no bounds.
-    """
+
+def choice(
+    name: str, help: str, words: type[StrEnum], synonyms: Mapping[str, StrEnum] | None = None
+) -> Any:
+    """An option that takes one of `words` in any spelling, or one of their `synonyms` (folded)."""
+    reader = choice_reader(f"--{name}", words, synonyms or {})
+    return option(name, help, parser=reader, metavar="|".join(words))
+
+
+def number(
+    name: str,
+    help: str,
+    *short: str,
+    least: float,
+    most: float,
+    kind: type[int] | type[float] = int,
+    metavar: str = "N",
+    **more: Any,
+) -> Any:
+    """An option whose number, whole or not by its `kind`, is from `least` to `most`; UserError says
+    so, whatever it comes from. NaN lies between no bounds."""
 
     def checked(
         context: typer.Context, parameter: typer.CallbackParam, value: float | None
@@ -79,12 +100,8 @@ def number(name: str, help: str, *short: str, least: float, most: float, **more:
         subject = named(context, str(parameter.name), value)
         raise UserError(f"{subject} {amiss}; give a number from {least} to {most}.")
 
-    return option(name, help, *short, callback=checked, **{"metavar": "N", **more})
-
-
-def choice(name: str, help: str, words: type[StrEnum]) -> Any:
-    """An option that takes one of these words."""
-    return option(name, help, metavar="|".join(words))
+    reader = number_reader(f"--{name}", kind, f"{least} to {most}")
+    return option(name, help, *short, callback=checked, parser=reader, metavar=metavar, **more)
 
 
 def flag(name: str, help: str, *short: str, **more: Any) -> Any:
@@ -98,10 +115,23 @@ def _expected_json(wanted: bool) -> bool:
     return wanted
 
 
+def _detector(name: str) -> str:
+    """The saliency detector that a name spells; raises UserError."""
+    known = (*OF_THE_IMAGE, *OF_A_CLASSIFIER)
+    found = spelled(name, known)
+    if found is None and name.strip():
+        raise UserError(
+            f"There is no saliency detector '{shorten(name)}'{did_you_mean(name, known)}; give one"
+            f" of {listed(known)}."
+        )
+    return found or name
+
+
 Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
+        parser=text_of_path("SOURCE"),
         envvar="AUGCLI_SOURCE",
         show_envvar=False,
         help="a folder with one folder of images for each class, a .tar, a .csv or .tsv; - reads"
@@ -111,7 +141,11 @@ Source = Annotated[
 Out = Annotated[
     Path,
     typer.Argument(
-        metavar="OUT", envvar="AUGCLI_OUT", show_envvar=False, help="the folder that is written"
+        metavar="OUT",
+        parser=path_reader("OUT"),
+        envvar="AUGCLI_OUT",
+        show_envvar=False,
+        help="the folder that is written",
     ),
 ]
 RecipeName = Annotated[
@@ -135,12 +169,7 @@ Settings = Annotated[
 ]
 RecipeFile = Annotated[
     Path | None,
-    option(
-        "recipe-file",
-        "a TOML file of steps, instead of --recipe",
-        metavar="FILE",
-        complete=complete_toml,
-    ),
+    file_option("recipe-file", "a TOML file of steps, instead of --recipe", complete=complete_toml),
 ]
 LabelSmoothing = Annotated[
     float | None,
@@ -151,6 +180,7 @@ LabelSmoothing = Annotated[
         metavar="SHARE",
         least=0,
         most=1,
+        kind=float,
     ),
 ]
 KeepOption = Annotated[
@@ -165,6 +195,7 @@ Tau = Annotated[
         metavar="SHARE",
         least=0,
         most=1,
+        kind=float,
     ),
 ]
 KeepSize = Annotated[
@@ -176,6 +207,7 @@ KeepSize = Annotated[
         metavar="SHARE",
         least=0,
         most=1,
+        kind=float,
     ),
 ]
 SaliencyName = Annotated[
@@ -186,6 +218,7 @@ SaliencyName = Annotated[
         " with a --model also gradient, gradcam or feature-map (default: fine-grained)",
         metavar="NAME",
         complete=complete_detector,
+        parser=_detector,
     ),
 ]
 SaliencySize = Annotated[
@@ -337,6 +370,7 @@ def read_pipeline(chosen: RecipeOptions) -> Pipeline:
     require_opencv()
     from augcli.recipes.catalogue import build_recipe, recipe_class
     from augcli.recipes.keep import build_keep
+    from augcli.recipes.names import recipe_of, spelled_options
     from augcli.recipes.pipeline import Pipeline, Step
 
     smoothing = chosen.label_smoothing
@@ -347,8 +381,8 @@ def read_pipeline(chosen: RecipeOptions) -> Pipeline:
         return pipeline if smoothing is None else replace(pipeline, label_smoothing=smoothing)
     if chosen.recipe is None:
         raise UserError("No recipe is given; add --recipe NAME (`augcli recipes` lists them).")
-    recipe = recipe_class(chosen.recipe)
-    options = _parse_settings(chosen.set or [])
+    recipe = recipe_class(recipe_of(chosen.recipe))
+    options = spelled_options(recipe.name, _parse_settings(chosen.set or []))
     probability = 1.0
     if "probability" in options and "probability" not in recipe.model_fields:
         probability = _parse_probability(options.pop("probability"))
@@ -356,7 +390,7 @@ def read_pipeline(chosen: RecipeOptions) -> Pipeline:
     if "detector" in recipe.model_fields:
         own = {"detector": "saliency", "saliency_size": "saliency_size"}
         options = {k: looked_for[v] for k, v in own.items() if v in looked_for} | options
-    built = build_recipe(chosen.recipe, options)
+    built = build_recipe(recipe.name, options)
     keep = None
     if chosen.keep:
         keep = build_keep(looked_for | _said(tau=chosen.tau, size=chosen.keep_size), [built])
@@ -413,8 +447,7 @@ def check_sources(listing: Listing, pipeline: Pipeline, source: str, pair: Pair)
         )
     for class_name in pipeline.by_class:
         if class_name not in listing.classes:
-            near = get_close_matches(class_name, listing.classes, 1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            hint = did_you_mean(class_name, listing.classes)
             raise UserError(
                 f"The recipe file changes options for class '{class_name}', which SOURCE {source}"
                 f" does not have{hint}."

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from enum import Enum
 from pathlib import PurePath
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import typer
 
 from augcli.cli.config import Setting, Settings
-from augcli.text import shorten
+from augcli.text import closest, shorten
 
 _SETTINGS = "augcli.cli.settings"
 _PREFIX = "AUGCLI_"
@@ -117,12 +116,6 @@ def named_together(context: typer.Context, names: Iterable[str]) -> str:
     return f"{where}: {' and '.join(key for _, key in places)}".removeprefix(": ")
 
 
-def of_wrong_value(context: typer.Context, name: str) -> str:
-    """What the environment or a file says of an option, as in "AUGCLI_COPIES=many", or ""."""
-    given = _given(context, name)
-    return named(context, name, shorten(given[0], 60)) if given else ""
-
-
 def named_as_given(context: typer.Context, sentence: str) -> str:
     """A sentence that names options as on the command line; those that the environment or a file
     set are named as they are there, where it speaks of their values."""
@@ -210,8 +203,8 @@ def unknown_variables(known: set[str]) -> str:
 
 def _with_closest(name: str, known: set[str]) -> str:
     options = [one.removeprefix(_PREFIX) for one in known]
-    near = get_close_matches(name.removeprefix(_PREFIX)[:100], options, 1)
-    return shorten(name) + (f" (did you mean {_PREFIX}{near[0]}?)" if near else "")
+    near = closest(name.removeprefix(_PREFIX), options)
+    return shorten(name) + (f" (did you mean {_PREFIX}{near}?)" if near else "")
 
 
 def variables(group: Any) -> Iterator[str]:

@@ -63,6 +63,10 @@ class Output:
         """Something that may be wrong; shown also with --quiet."""
         print(_one_line(f"augcli: warning: {text}"), file=sys.stderr)
 
+    def fail(self, text: str) -> None:
+        """Why the command fails although it has a result; shown also with --quiet."""
+        print(_one_line(f"augcli: {text}"), file=sys.stderr)
+
 
 def print_error(text: str, code: int) -> None:
     """The one sentence that a failed command leaves; with --json an object on stdout as well, where

@@ -22,9 +22,9 @@ from augcli.cli.options import (
     Source,
     check_sources,
     every_pipeline,
+    file_option,
     flag,
     number,
-    option,
     parse_colour,
     parse_output_size,
     read_pipeline,
@@ -56,11 +56,7 @@ def preview(
     ] = 6,
     to: Annotated[
         Path,
-        option(
-            "to",
-            "the file that is written: PNG, JPEG or WebP by its name",
-            metavar="FILE",
-        ),
+        file_option("to", "the file that is written: PNG, JPEG or WebP by its name"),
     ] = Path("preview.png"),
     all_recipes: Annotated[
         bool, flag("all-recipes", "one picture of every recipe instead, on the same targets")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import textwrap
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from augcli.cli.options import Json
 from augcli.cli.output import Output
 from augcli.errors import UserError
 from augcli.recipes.index import ENTRIES, GROUPS, OWN_LABEL, group_of
-from augcli.text import count_text, shorten
+from augcli.text import count_text
 
 if TYPE_CHECKING:
     from augcli.recipes.recipe import Recipe
@@ -57,7 +56,7 @@ def recipes(
     from augcli.image.opencv import require_opencv
 
     require_opencv()
-    from augcli.recipes.catalogue import underscored
+    from augcli.recipes.names import is_file_name, recipe_of
 
     output = Output(json)
     if name is None:
@@ -68,32 +67,14 @@ def recipes(
         raise UserError("`augcli recipes show` needs a recipe file or a recipe's name; give one.")
     if name != SHOW and shown is not None:
         raise UserError(f"`augcli recipes {name}` takes no file; `augcli recipes show FILE` does.")
-    chosen = name if shown is None else shown
-    is_file = underscored(chosen) not in ENTRIES and _is_file_name(chosen)
-    if is_file and name != SHOW:
-        raise UserError(
-            f"{shorten(chosen)} is no recipe but a recipe file; `augcli recipes show"
-            f" {shorten(chosen)}` shows it, and `augcli generate ... --recipe-file"
-            f" {shorten(chosen)}` uses it."
-        )
-    if is_file:
+    if shown is not None and is_file_name(shown):
         from augcli.recipes.recipefile import read_recipe_file
 
-        steps = read_recipe_file(Path(chosen)).describe()
+        steps = read_recipe_file(Path(shown)).describe()
         output.result(steps, "\n".join(_resolved(steps)))
         return
-    facts_of_one = _facts(chosen)
+    facts_of_one = _facts(recipe_of(name if shown is None else shown, ""))
     output.result(facts_of_one, _page(facts_of_one))
-
-
-def _is_file_name(name: str) -> bool:
-    """Whether what stands where a recipe's name should looks like a recipe file, or is one."""
-    if name.endswith(".toml") or "/" in name or os.sep in name:
-        return True
-    try:
-        return Path(name).is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def _resolved(told: dict[str, Any]) -> Iterator[str]:

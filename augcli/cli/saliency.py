@@ -32,6 +32,7 @@ from augcli.cli.options import (
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
+from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.unused import refuse_unused
 from augcli.text import count_text
 
@@ -112,8 +113,9 @@ def saliency(
         "flat": written.flat,
         "skipped": written.skipped,
         "resumed": written.resumed,
+        **failure(written.skipped, max_errors),
     }
-    skipped = f"{count_text(written.skipped, 'input')} skipped, see {out / ERRORS}"
+    skipped = skipped_text(written.skipped, out / ERRORS)
     shown.result(
         values,
         f"{count_text(written.maps, 'map')} in {out}, listed in {out / INDEX}"
@@ -121,7 +123,4 @@ def saliency(
         f"{f'; {skipped}' if written.skipped else ''}.",
         done=f"OUT {out} is complete",
     )
-    if written.skipped and (json or quiet):
-        shown.warn(skipped)
-    if written.skipped > max_errors:
-        raise typer.Exit(1)
+    end_with_skipped(shown, listing, written.skipped, max_errors, out / ERRORS)

@@ -11,6 +11,7 @@ from augcli.cli.groups import grouped
 from augcli.cli.options import MOST_OUTPUTS, Json, Quiet, Workers, flag, number
 from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
+from augcli.cli.values import path_reader
 from augcli.errors import UserError
 from augcli.text import count_text
 
@@ -50,6 +51,7 @@ def verify(
         typer.Option(
             "--source",
             metavar="SOURCE",
+            parser=path_reader("--source"),
             help="where the run's SOURCE is now, if it has moved; --replay and --repair read it",
         ),
     ] = None,
@@ -62,6 +64,7 @@ def verify(
             metavar="SECONDS",
             least=0.1,
             most=1_000_000,
+            kind=float,
         ),
     ] = 60.0,
     json: Json = False,

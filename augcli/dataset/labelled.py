@@ -19,6 +19,7 @@ from augcli.dataset.labels import (
     split_lines,
 )
 from augcli.dataset.listing import Listing, ListingBuilder, first_repeated
+from augcli.declared import what_is_amiss
 from augcli.errors import UserError
 from augcli.files import MIB, parse_json, read_lines
 from augcli.text import count_text, shorten
@@ -123,10 +124,8 @@ def _rows(manifest: Path) -> Iterator[_Row]:
                     parse_json(line)  # which refuses a key that stands there twice
                 yield _Row.model_validate_json(line)
             except ValidationError as error:
-                first = error.errors(include_input=False, include_url=False)[0]
-                where = ".".join(map(str, first["loc"])) or "the line"
                 raise UserError(
-                    f"{manifest}, line {number}: {where}: {first['msg']}; fix or remove it."
+                    f"{manifest}, line {number}: {what_is_amiss(error, _Row)}; fix or remove it."
                 ) from error
             except ValueError as error:
                 raise UserError(
@@ -142,7 +141,9 @@ def _classes(manifest: Path) -> tuple[str, ...]:
         if os.path.lexists(file):
             try:
                 return tuple(split_lines(read_text(file, LARGEST_LIST)))
-            except (OSError, ValueError) as error:
+            except OSError as error:
+                raise UserError(f"{file} cannot be read: {error.strerror}.") from error
+            except ValueError as error:
                 raise UserError(f"{file} cannot be read: {error}.") from error
     named: dict[int, str | None] = {}
     names: set[str] = set()

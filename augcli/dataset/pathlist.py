@@ -19,6 +19,7 @@ from augcli.dataset.labels import class_index, printable, shown
 from augcli.dataset.listing import Listing, ListingBuilder
 from augcli.errors import UserError
 from augcli.files import MIB, size_text
+from augcli.text import is_url
 from augcli.text_files import refuse_utf16
 
 _WHERE = "The list of paths on standard input"
@@ -115,6 +116,8 @@ def _normal(path: bytes) -> bytes:
             f"{_WHERE} has a path of more than {size_text(_LONGEST_PATH)}, {shown(path)};"
             " separate paths by newlines or NUL bytes."
         )
+    if is_url(os.fsdecode(path)):
+        raise UserError(f"{_WHERE} has the URL {shown(path)}; give paths on this machine.")
     return os.path.normpath(path)
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from augcli.dataset.header import find_column
 from augcli.dataset.labels import label_index, printable, shown
 from augcli.dataset.listing import Listing, ListingBuilder, first_repeated
 from augcli.errors import UserError
 from augcli.files import MIB, open_regular, size_text
-from augcli.text import count_text
+from augcli.text import count_text, is_url
 from augcli.text_files import refuse_utf16
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -43,6 +44,8 @@ def read_table(source: Path) -> Listing:
     numbers: dict[str, int] = {}
     labels = array("i")
     for where, path, label in _rows(source):
+        if is_url(os.fsdecode(path)):
+            raise UserError(f"{where}: {shown(path)} is a URL; give paths on this machine.")
         folder, _, name = os.path.normpath(path).rpartition(b"/")
         if name in (b"", b".", b"..") or b"\0" in path:
             raise UserError(f"{where}: {shown(path)} is no path of an image; fix it.")
@@ -86,8 +89,9 @@ def _rows(source: Path) -> Iterator[tuple[str, bytes, bytes]]:
             file = io.TextIOWrapper(opened, "utf-8-sig", "surrogateescape", newline="")
             reader = csv.reader(lines(), delimiter=_DELIMITERS[source.suffix.lower()], strict=True)
             header = next(reader, [])
-            path_at = _column(header, _PATH_COLUMNS, source)
-            label_at = _column(header, _LABEL_COLUMNS, source)
+            divider = _DELIMITERS[source.suffix.lower()]
+            path_at = find_column(header, "paths", _PATH_COLUMNS, source, divider)
+            label_at = find_column(header, "labels", _LABEL_COLUMNS, source, divider)
             number, length = reader.line_num, 0
             for row in reader:
                 number, length = reader.line_num, 0
@@ -103,20 +107,11 @@ def _rows(source: Path) -> Iterator[tuple[str, bytes, bytes]]:
                                for at in (path_at, label_at))  # fmt: skip
                 yield where, path, label.strip()
     except csv.Error as error:
-        raise UserError(f"{source}, line {max(number, 1)} or the next: {error}; fix it.") from error
+        raise UserError(
+            f"{source}, line {max(number, 1)} or the next: a quotation mark is missing or has no"
+            f" place there, or a column is longer than {csv.field_size_limit()} characters; fix it."
+        ) from error
     except ValueError as error:
         raise UserError(f"{source} cannot be read: {error}.") from error
     except OSError as error:
         raise UserError(f"{source} cannot be read: {error.strerror}.") from error
-
-
-def _column(header: list[str], names: tuple[str, ...], source: Path) -> int:
-    found = [at for at, name in enumerate(header) if name.strip().lower() in names]
-    if len(found) == 1:
-        return found[0]
-    told = ", ".join(printable(name.encode("utf-8", "surrogateescape")) for name in header[:20])
-    wanted = f"{', '.join(names[:-1])} or {names[-1]}"
-    raise UserError(
-        f"The first line of {source} has {count_text(len(found), 'column')} named {wanted} (it has:"
-        f" {told[:200] or 'nothing'}); name exactly one so."
-    )

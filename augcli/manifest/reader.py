@@ -10,6 +10,7 @@ import orjson
 from pydantic import ValidationError
 
 from augcli.dataset.labels import split_lines
+from augcli.declared import what_is_amiss
 from augcli.errors import UserError
 from augcli.files import MIB, open_regular, read_bytes, size_text
 from augcli.manifest.row import MANIFEST, Row
@@ -57,18 +58,16 @@ def parse_row(line: bytes, number: int) -> Row | BadLine:
     try:
         values = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        return BadLine(f"line {number}, JSON: {error}")
+        return BadLine(f"line {number} is no JSON from column {error.colno} on")
     if not isinstance(values, dict):
-        return BadLine(f"line {number}, JSON: not an object")
+        return BadLine(f"line {number} is no JSON object")
     if not values.keys() <= _COLUMNS:  # each would be an error of its own below
         other = next(name for name in values if name not in _COLUMNS)
         return BadLine(f"line {number}, {other[:100]}: no column has this name")
     try:
         return Row.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        return BadLine(f"line {number}, {where}: {first['msg']}")
+        return BadLine(f"line {number}: {what_is_amiss(error, Row)}")
 
 
 def read_classes(file: Path) -> list[str]:

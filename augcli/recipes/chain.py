@@ -15,6 +15,7 @@ from augcli.operations.geometry import NEAREST_ON_BLACK, Geometry, Resample
 from augcli.operations.magnitudes import TRANSLATIONS, Magnitudes, argument
 from augcli.operations.table import MOVING, operate
 from augcli.recipes.recipe import Augmented, Recipe, View
+from augcli.text import did_you_mean
 
 
 class Operation(NamedTuple):
@@ -36,11 +37,15 @@ class Chain:
 
 
 def _solid(colour: str) -> str:
-    channels = ImageColor.getrgb(colour)
+    try:
+        channels = ImageColor.getrgb(colour)
+    except ValueError as error:
+        hint = did_you_mean(colour, ImageColor.colormap)
+        raise ValueError(f"give the name of a colour, or one like #7f7f7f{hint}") from error
     if len(channels) != 3:
-        raise ValueError(f"{colour} is not opaque")
+        raise ValueError("give a colour that is opaque, like #7f7f7f")
     if max(channels) > 255:
-        raise ValueError(f"{colour} has a channel over 255")
+        raise ValueError("give a colour with channels up to 255, like #7f7f7f")
     return colour
 
 
@@ -49,7 +54,10 @@ Resampling = Annotated[Resample, Field(description="how pixels are read from bet
 Outside = Annotated[
     str,
     AfterValidator(_solid),
-    Field(description="what is shown outside the image: black, grey, #7f7f7f, ..."),
+    Field(
+        description="what is shown outside the image: black, grey, #7f7f7f, ...",
+        json_schema_extra={"examples": [*ImageColor.colormap]},
+    ),
 ]
 
 

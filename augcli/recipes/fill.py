@@ -6,12 +6,13 @@ import re
 from typing import Annotated
 
 import numpy as np
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from augcli.image.box import Box
 from augcli.image.collage import laid_over
 from augcli.image.fit import Pixels, Shape
 from augcli.recipes.recipe import Augmented
+from augcli.text import did_you_mean
 
 Colour = tuple[int, int, int]
 
@@ -26,11 +27,14 @@ NOISE = "noise"
 
 def _checked(fill: str) -> str:
     if fill not in _NAMED and fill != NOISE and not re.fullmatch(r"#[0-9a-fA-F]{6}", fill):
-        raise ValueError(f"fill is one of {', '.join(_NAMED)}, {NOISE} or a colour like #7f7f7f")
+        hint = did_you_mean(fill, (*_NAMED, NOISE))
+        raise ValueError(f"give {', '.join(_NAMED)}, {NOISE} or a colour like #7f7f7f{hint}")
     return fill
 
 
-Fill = Annotated[str, AfterValidator(_checked)]
+Fill = Annotated[
+    str, AfterValidator(_checked), Field(json_schema_extra={"examples": [*_NAMED, NOISE]})
+]
 FILL_DESCRIPTION = "mean (ImageNet's), cifar-mean, black, noise, or a colour like #7f7f7f"
 
 

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from augcli.declared import declared_spellings, shortened, what_is_wrong
 from augcli.errors import UserError
 from augcli.image.box import Box
 from augcli.image.collage import laid_over
 from augcli.image.fit import Pixels, Shape
-from augcli.recipes.catalogue import closest, what_is_wrong
 from augcli.recipes.recipe import (
     DETECTOR_DESCRIPTION,
     Augmented,
@@ -40,6 +40,7 @@ from augcli.saliency.regions import (
     region_scores,
     threshold,
 )
+from augcli.text import did_you_mean, shorten
 
 
 class Keep(BaseModel):
@@ -65,21 +66,24 @@ class Keep(BaseModel):
 
 
 def build_keep(options: dict[str, Any], recipes: Sequence[Recipe]) -> Keep:
-    """The options of KeepAugment around `recipes`; UserError says what is wrong."""
+    """The options of KeepAugment around `recipes`, however they are spelled; UserError says what is
+    wrong."""
     for recipe in recipes:
         if recipe.drawn_per_batch():
             raise UserError(
                 f"Keep chooses a region for each target, and {recipe.name} draws one a batch;"
                 " leave one of them out."
             )
+    options = declared_spellings(Keep, options, "Keep")
     for option in options:
         if option not in Keep.model_fields:
-            raise UserError(f"Keep has no option '{option}'{closest(option, Keep.model_fields)}.")
+            hint = did_you_mean(option, Keep.model_fields)
+            raise UserError(f"Keep has no option '{shorten(option)}'{hint}.")
     try:
         return Keep.model_validate(options)
     except ValidationError as error:
-        option, value, reason = what_is_wrong(error, Keep)
-        raise UserError(f"Keep's {option}={value} is wrong: {reason}.") from error
+        option, value, remedy = what_is_wrong(error, Keep)
+        raise UserError(f"Keep's {option}={shortened(value)} is wrong: {remedy}.") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,26 +24,24 @@ alpha = 1.0
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from augcli.declared import shortened
 from augcli.errors import UserError
-from augcli.recipes.catalogue import (
-    build_recipe,
-    closest,
-    recipe_class,
-    recipe_names,
-    shortened,
-    underscored,
-)
+from augcli.recipes.catalogue import build_recipe, recipe_class
 from augcli.recipes.keep import Keep, build_keep
+from augcli.recipes.names import find_recipe, spelled_options, why_no_recipe
 from augcli.recipes.pipeline import Pipeline, Step
 from augcli.recipes.recipe import Recipe
-from augcli.text import shorten
+from augcli.text import did_you_mean, folded, shorten, spelled
 from augcli.text_files import LARGEST_TOML, parse_toml, read_text
 
 _TOP = ("name", "label_smoothing", "steps", "classes")
+# Keys of a step that are no options of its recipe, with and without one_of.
+_BESIDE = ("probability", "weight", "keep")
+_OF_CHOICE = ("one_of", "probability", "keep")
 # Recipes in one step's one_of, and in all steps, counted again for each class that changes options.
 _MOST_STEPS, _MOST_RECIPES, _MOST_IN_ALL = 100, 100, 100_000
 # Characters; the name stands in each row of a manifest.
@@ -62,6 +60,10 @@ def read_recipe_file(file: Path) -> Pipeline:
     try:
         text = read_text(file, LARGEST_TOML)
         table = parse_toml(text)
+    except FileNotFoundError as error:
+        name = find_recipe(str(file))
+        remedy = f"; for the recipe give --recipe {name}" if name else "; give the path of one"
+        raise UserError(f"Recipe file {file} does not exist{remedy}.") from error
     except OSError as error:
         raise UserError(f"Recipe file {file} cannot be read: {error.strerror}.") from error
     except ValueError as error:
@@ -77,14 +79,16 @@ class _Reader:
         self._lines = text.splitlines()
 
     def pipeline(self, table: Table) -> Pipeline:
+        table = self._spelled(table, _TOP)
         for key in table:
             if key not in _TOP:
-                raise self._error(f"there is no key '{key}'{closest(key, _TOP)}", key)
+                raise self._error(f"there is no key '{key}'{did_you_mean(key, _TOP)}", key)
         steps = table.get("steps")
         if not isinstance(steps, list) or not steps or not all(isinstance(s, dict) for s in steps):
             raise self._error("it has no [[steps]], which a recipe file needs", "steps")
         if len(steps) > _MOST_STEPS:
             raise self._error(f"it has {len(steps)} steps, and may have {_MOST_STEPS}", "steps")
+        steps = [self._with_keys(step, number) for number, step in enumerate(steps, 1)]
         name = table.get("name", _name_of(self._file))
         if not isinstance(name, str) or not name or len(name) > _LONGEST_NAME:
             raise self._error(f"name is text of at most {_LONGEST_NAME} characters", "name")
@@ -116,13 +120,16 @@ class _Reader:
                 f"write [classes.{class_name}.RECIPE] with options below it", class_name
             )
         of_recipe: dict[str, Table] = {}
-        for name, options in changes.items():
-            if underscored(name) not in used:
-                hint = closest(name, used)
-                raise self._error(f"classes.{class_name} changes '{name}', no step{hint}", name)
-            if underscored(name) in of_recipe:
-                raise self._error(f"classes.{class_name} changes '{name}' twice", name)
-            of_recipe[underscored(name)] = options
+        for written, options in changes.items():
+            name = find_recipe(written)
+            if name not in used:
+                hint = did_you_mean(written, used)
+                message = f"classes.{class_name} changes '{written}', no step{hint}"
+                raise self._error(message, written)
+            if name in of_recipe:
+                raise self._error(f"classes.{class_name} changes '{written}' twice", written)
+            known = [*recipe_class(name).model_fields, *_BESIDE]
+            of_recipe[name] = self._spelled(options, known)
         return tuple(self._step(step, number, of_recipe) for number, step in enumerate(steps, 1))
 
     @staticmethod
@@ -130,7 +137,28 @@ class _Reader:
         choices = step.get("one_of", [step])
         listed = choices if isinstance(choices, list) else []
         found = [c.get("recipe") for c in listed if isinstance(c, dict)]
-        return [underscored(name) for name in found if isinstance(name, str)]
+        return [find_recipe(name) or name for name in found if isinstance(name, str)]
+
+    def _with_keys(self, step: Table, number: int) -> Table:
+        """A step with the keys that this module knows, however they are spelled."""
+        known = ("recipe", *_OF_CHOICE, "weight")
+        step = self._spelled(step, known, number)
+        choices = step.get("one_of")
+        if isinstance(choices, list):
+            step["one_of"] = [
+                self._spelled(choice, known, number) if isinstance(choice, dict) else choice
+                for choice in choices
+            ]
+        return step
+
+    def _spelled(self, table: Table, known: Collection[str], number: int = 0) -> Table:
+        found: Table = {}
+        for key, value in table.items():
+            name = spelled(key, known) or key
+            if name in found:
+                raise self._error(f"'{key}' stands there twice", key, number)
+            found[name] = value
+        return found
 
     def _step(self, step: Table, number: int, changes: Mapping[str, Table]) -> Step:
         """One [[steps]] table; `changes` are the options of a class, by recipe."""
@@ -143,8 +171,8 @@ class _Reader:
             keep = self._keep(rest.get("keep", False), number, [recipe])
             return Step(recipe, probability, keep=keep)
         for key in step:
-            if key not in ("one_of", "probability", "keep"):
-                hint = closest(key, ("one_of", "probability", "keep"))
+            if key not in _OF_CHOICE:
+                hint = did_you_mean(key, _OF_CHOICE)
                 raise self._error(f"a step with one_of has no key '{key}'{hint}", key, number)
         choices = step["one_of"]
         if not isinstance(choices, list) or not choices or not all(
@@ -181,23 +209,20 @@ class _Reader:
         name = options.pop("recipe", None)
         if not isinstance(name, str):
             raise self._error(f"step {number} has no recipe", "steps", number)
-        written, name = name, underscored(name)
-        if name not in recipe_names():
-            hint = closest(name, recipe_names())
-            raise self._error(f"there is no recipe '{written}'{hint}", "recipe", number, written)
-        options |= changes.get(name, {})
+        written, name = name, find_recipe(name)
+        if name is None:
+            raise self._error(why_no_recipe(written), "recipe", number, written)
         own = recipe_class(name).model_fields
+        options = self._spelled(options, own, number) | changes.get(name, {})
         rest: Table = {
-            key: options.pop(key)
-            for key in ("probability", "weight", "keep")
-            if key in options and key not in own
+            key: options.pop(key) for key in _BESIDE if key in options and key not in own
         }
         for key in options:
             if key not in own:
-                hint = closest(key, [*own, "probability", "weight", "keep"])
+                hint = did_you_mean(key, [*own, *_BESIDE])
                 raise self._error(f"recipe {name} has no option '{key}'{hint}", key, number)
         try:
-            return build_recipe(name, options), rest
+            return build_recipe(name, spelled_options(name, options)), rest
         except UserError as error:
             key = next((k for k in options if f"Option {k}=" in str(error)), "recipe")
             message = str(error).partition(";")[0]
@@ -229,7 +254,8 @@ class _Reader:
         """The line on which a key stands, inside step `number` or anywhere (0: nowhere)."""
         if len(key) > _LONGEST_NAME:
             return 0
-        wanted = re.compile(rf"(^|[\s{{,.\[\"']){re.escape(key)}[\"']?\s*[=.\]]")
+        letters = r"[-_ ]?".join(map(re.escape, folded(key) or key))  # of any spelling
+        wanted = re.compile(rf"(^|[\s{{,.\[\"']){letters}[\"']?\s*[=.\]]", re.IGNORECASE)
         step = 0
         headers = [re.match(r"\s*\[\[\s*steps\s*\]\]", line) for line in self._lines]
         if not any(headers):  # the steps stand in one array

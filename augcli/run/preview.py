@@ -17,7 +17,7 @@ from augcli.run.images import Images
 from augcli.run.outputs import Output, Outputs
 from augcli.run.plan import Run
 from augcli.saliency.overlay import overlay
-from augcli.text import count_text
+from augcli.text import count_text, first_reasons
 
 _NAMED_CLASSES = 5
 _PANELS_A_VIEW = 3  # at most: the maps of what is kept and of what is moved, and the result
@@ -41,7 +41,7 @@ def preview(run: Run, examples: int, side: int = largest_side(Format.png)) -> Pi
     images = Images(run)
     lines = [_line(run, images, outputs) for outputs in _first(run, images, examples)]
     if not lines:
-        raise UserError("No image of SOURCE can be read; `augcli generate` lists the reasons.")
+        raise _unreadable(run, images)
     size = "" if run.size is None else f", {run.size[0]} x {run.size[1]}"
     heading = f"{run.pipeline.name}, seed {run.seed}{size}: {count_text(len(run.listing), 'image')}"
     return draw_sheet(heading, lines, side)
@@ -56,7 +56,9 @@ def preview_recipes(
     Each section begins with the target, and shows one output a run. Raises UserError where no image
     can be read.
     """
-    by_run = [list(_first(run, Images(run), examples)) for run in runs]
+    images = Images(runs[0])
+    by_run = [list(_first(runs[0], images, examples))]
+    by_run += [list(_first(run, Images(run), examples)) for run in runs[1:]]
     sections = []
     for of_target in zip(*by_run, strict=True):
         target = of_target[0][0].used[0]
@@ -66,8 +68,18 @@ def preview_recipes(
             panels.append(Panel(run.pipeline.name, _label_line(run, output), output.picture.image))
         sections.append(panels)
     if not sections:
-        raise UserError("No image of SOURCE can be read; `augcli generate` lists the reasons.")
+        raise _unreadable(runs[0], images)
     return draw_grid(f"all recipes, seed {runs[0].seed}", sections, side)
+
+
+def _unreadable(run: Run, images: Images) -> UserError:
+    """What to say where nothing can be shown, for the images that were looked at."""
+    listing, reasons = run.listing, images.unreadable
+    first = first_reasons((listing.sample(index).relative, reasons[index]) for index in reasons)
+    if len(reasons) == len(listing):
+        return UserError(f"No image of SOURCE can be read: {first}.")
+    count = f"{len(reasons)} of {count_text(len(listing), 'image')}"
+    return UserError(f"Too few images of SOURCE can be read; {count} cannot: {first}.")
 
 
 def _label_line(run: Run, output: Output) -> str:

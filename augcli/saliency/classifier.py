@@ -12,7 +12,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -41,7 +40,7 @@ from augcli.saliency.server import ask
 from augcli.saliency.sessions import resolve_device
 from augcli.saliency.settings import ModelSettings, preprocessing_of, settings_of
 from augcli.saliency.spec import ClassifierSpec
-from augcli.text import count_text
+from augcli.text import count_text, did_you_mean
 from augcli.text_files import LARGEST_LIST, read_text
 
 CLASSIFIER_DETECTORS = tuple(METHODS)
@@ -140,8 +139,7 @@ def map_classes(
     often = Counter(names)
     for name in classes:
         if (count := often[name]) != 1:
-            near = get_close_matches(name, names, 1) if count == 0 else []
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            hint = did_you_mean(name, names) if count == 0 else ""
             stands = "is not" if count == 0 else f"stands {count} times"
             raise UserError(
                 f"Class '{name}' of the data set {stands} in {where}{hint}; correct the list, or"

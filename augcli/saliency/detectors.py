@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from augcli.choices import OF_A_CLASSIFIER
 from augcli.errors import UserError
 from augcli.saliency.fine_grained import (
     opencv_detector,
@@ -17,6 +17,7 @@ from augcli.saliency.fine_grained import (
     saliency_map,
     saliency_maps,
 )
+from augcli.text import did_you_mean, listed, shorten
 
 UInt8 = npt.NDArray[np.uint8]
 Detector = Callable[[UInt8], UInt8]  # uint8 RGB (H, W, 3) to a map, uint8 (H, W)
@@ -37,9 +38,6 @@ def spectral_residual(image: UInt8) -> UInt8:
     return opencv_map(detector, image)
 
 
-# The methods of `augcli.saliency.graphs`, which are not looked for here.
-OF_A_CLASSIFIER = ("gradient", "gradcam", "feature-map")
-
 DETECTORS: dict[str, Detector] = {
     "fine-grained": saliency_map,
     "opencv-fine-grained": opencv_saliency_map,
@@ -58,10 +56,9 @@ def detect(name: str, images: Sequence[UInt8], size: int | None = None) -> list[
         raise UserError(f"Saliency '{name}' needs a classifier; give --model FILE.onnx.")
     if name not in DETECTORS:
         known = (*DETECTORS, *OF_A_CLASSIFIER)
-        near = get_close_matches(name, known, 1)
-        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        hint = did_you_mean(name, known)
         raise UserError(
-            f"There is no saliency detector '{name}'{hint}; choose one of {', '.join(known)}."
+            f"There is no saliency detector '{shorten(name)}'{hint}; give one of {listed(known)}."
         )
     seen = [_shrunk(image, size) if size else image for image in images]
     if DETECTORS[name] is saliency_map:

@@ -12,6 +12,7 @@ import ctypes
 import io
 import json
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,7 @@ _CUDA_OPTIONS = {
 }
 _PROBE_SECONDS = 300.0
 _LARGE = 4096  # elements
+_NO_DEVICE = "no CUDA-capable device"  # as CUDA says it where there is a driver and no GPU
 _INSTALL = "install `augcli[cuda]`"
 _NUMBERS = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
 _ERRORS = tuple(
@@ -87,7 +89,8 @@ def resolve_device(
     models: Sequence[bytes],
     warn: Callable[[str], None],
 ) -> Device:
-    """Where these models can run: "auto" takes the CPU, with one warning, where CUDA will not do.
+    """Where these models can run: "auto" takes the CPU where CUDA will not do, and warns only where
+    there is a GPU that it could have used.
 
     Raises UserError with the reason where "cuda" is asked for.
     """
@@ -98,7 +101,8 @@ def resolve_device(
         return "cuda"
     if device == "cuda":
         raise UserError(f"--device cuda is not possible: {reason}.")
-    warn(f"the classifier runs on the CPU, for {reason}")
+    if missing_gpu() is None and _NO_DEVICE not in reason:
+        warn(f"the classifier runs on the CPU, for {reason}")
     return "cpu"
 
 
@@ -107,13 +111,22 @@ def cuda_refusal(models: Iterable[bytes]) -> str | None:
 
     They are tried in a process of its own: CUDA does not survive the fork by which workers start.
     """
+    missing = missing_gpu()
+    if missing is not None:
+        return missing
+    return next((reason for data in models if (reason := probe(data)) is not None), None)
+
+
+def missing_gpu() -> str | None:
+    """Why no model whatever can run on CUDA here, or None: nobody has to be told of that who did
+    not ask for it."""
     if _CUDA not in ort.get_available_providers():
         return f"this ONNX Runtime ({ort.__version__}) was built without CUDA"
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
+        return "CUDA_VISIBLE_DEVICES names no GPU"
     driver = {"linux": "libcuda.so.1", "win32": "nvcuda.dll"}.get(sys.platform)
     error = None if driver is None else _loading_error([driver])
-    if error is not None:
-        return f"there is no NVIDIA driver ({error})"
-    return next((reason for data in models if (reason := probe(data)) is not None), None)
+    return None if error is None else f"there is no NVIDIA driver ({error})"
 
 
 def library_error() -> str | None:

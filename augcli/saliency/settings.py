@@ -22,10 +22,11 @@ from pydantic import (
     ValidationError,
 )
 
+from augcli.declared import declared_spellings, what_is_wrong
 from augcli.errors import UserError
 from augcli.files import parse_json
 from augcli.saliency.preprocess import Preprocessing, Size
-from augcli.text import shorten
+from augcli.text import did_you_mean, listed, shorten
 from augcli.text_files import LARGEST_TOML, parse_toml, read_text
 
 METADATA = "augcli"
@@ -89,19 +90,20 @@ class ModelSettings(BaseModel):
 
 def parse_settings(values: Mapping[str, Any], where: str) -> ModelSettings:
     """Settings from a table; raises UserError that names the field and `where` it stands."""
+    values = declared_spellings(ModelSettings, values, where)
+    for field in values:
+        if field not in ModelSettings.model_fields:
+            hint = did_you_mean(field, ModelSettings.model_fields)
+            known = listed(ModelSettings.model_fields, "and")
+            raise UserError(
+                f"{where} has an unknown field '{shorten(field)}'{hint}; known are {known}."
+            )
     try:
         return ModelSettings.model_validate(values)
     except ValidationError as error:
-        wrong = error.errors()[-1]  # of a choice between types, the last is the one to explain
-        field = str(wrong["loc"][0]) if wrong["loc"] else "it"
+        field, _, remedy = what_is_wrong(error, ModelSettings)
         value = shorten(str(values.get(field)))
-        if wrong["type"] == "extra_forbidden":
-            known = ", ".join(ModelSettings.model_fields)
-            raise UserError(
-                f"{where} has an unknown field '{shorten(field)}'; known are {known}."
-            ) from error
-        reason = wrong["msg"].removeprefix("Value error, ")
-        raise UserError(f"{where}: {field}={value} is wrong: {shorten(reason)}.") from error
+        raise UserError(f"{where}: {field}={value} is wrong: {remedy}.") from error
 
 
 def preprocessing_of(
@@ -159,7 +161,10 @@ def _beside(model: Path) -> ModelSettings:
     try:
         text = read_text(files[0], LARGEST_TOML)
         values = parse_toml(text) if files[0].suffix == ".toml" else parse_json(text)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        reason = error.strerror or "the system refuses it"
+        raise UserError(f"{files[0]}, beside the model, cannot be read: {reason}.") from error
+    except ValueError as error:
         raise UserError(f"{files[0]}, beside the model, cannot be read: {error}.") from error
     if not isinstance(values, dict):
         raise UserError(f"{files[0]}, beside the model, is no table of settings.")

@@ -92,9 +92,13 @@ def test_an_operator_behind_the_tensor_or_the_head_does_no_harm() -> None:
 
 
 def test_unknown_names_get_the_closest_one() -> None:
-    assert refusal(two_heads(), output="score").endswith("named 'score'; did you mean 'scores'?")
+    assert refusal(two_heads(), output="score").endswith(
+        "no tensor named 'score' (did you mean 'scores'?); `augcli model inspect MODEL` lists them."
+    )
     assert "did you mean 'features'?" in refusal(two_heads(), wrt="featurs")
-    assert refusal(two_heads(), wrt="zzzzzz") == "The model has no tensor named 'zzzzzz'."
+    assert refusal(two_heads(), wrt="zzzzzz").startswith(
+        "The model has no tensor named 'zzzzzz'; `augcli model inspect"
+    )
 
 
 def test_a_tensor_that_the_head_does_not_use() -> None:

@@ -66,7 +66,7 @@ def test_preview_shows_the_map_and_the_region(augcli: Augcli, tmp_path: Path) ->
             "--saliency has no effect with recipe cutout, which looks for",
         ),
         (("--keep", "--saliency", "gradient"), "--saliency gradient needs a classifier"),
-        (("--keep", "--saliency", "finegrained"), "did you mean 'fine-grained'?"),
+        (("--keep", "--saliency", "finegraind"), "did you mean 'fine-grained'?"),
         (
             ("--keep", "--saliency", "gradient", "--model", "none.onnx"),
             "none.onnx",

@@ -288,7 +288,14 @@ def options_of_all() -> dict[tuple[str, ...], dict[str, Any]]:
     }
 
 
-SAMPLE = {"recipe": "cutmix", "size": "8x8", "pair": "any", "scale": "2", "channel-order": "bgr"}
+SAMPLE = {
+    "saliency": "fine-grained",
+    "recipe": "cutmix",
+    "size": "8x8",
+    "pair": "any",
+    "scale": "2",
+    "channel-order": "bgr",
+}
 
 
 @pytest.mark.parametrize("words", options_of_all(), ids=" ".join)
@@ -360,9 +367,9 @@ def test_a_value_and_its_undoing_are_refused(refuse: Refuse) -> None:
     ("line", "arguments", "sentence"),
     [
         ("copies = 0", "", "copies{=}0 is less than 1; give a number from 1 to 1000000."),
-        ("copies = 'many'", "", "copies{=}many: "),
-        ("format = 'gif'", "", "format{=}gif: "),
-        ("keep = 'perhaps'", "", "keep{=}perhaps: "),
+        ("copies = 'many'", "", "copies{=}many is not a whole number; "),
+        ("format = 'gif'", "", "format{=}gif is unknown; "),
+        ("keep = 'perhaps'", "", "keep is a switch; "),
         ("size = '0x5'", "", "size{=}0x5 is not a size; "),
         ("background = 'red'", "", "background{=}red is not a colour; write it like #ffffff."),
         ("recipe = 'cutmixx'", "", "recipe{=}cutmixx: There is no recipe 'cutmixx'"),

@@ -128,8 +128,8 @@ def test_a_recipe_file_in_the_place_of_a_name(name: str, augcli: Augcli) -> None
     done = augcli("recipes", name)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"augcli: {name} is no recipe but a recipe file; `augcli recipes show {name}` shows it,"
-        f" and `augcli generate ... --recipe-file {name}` uses it.\n"
+        f"augcli: {name} is a file, not the name of a recipe; give --recipe-file {name}, and look"
+        f" at it with `augcli recipes show {name}`.\n"
     )
 
 
@@ -139,7 +139,7 @@ def test_show_of_neither_name_nor_file(augcli: Augcli) -> None:
     assert "There is no recipe 'cutmixx' (did you mean 'cutmix'?)" in done.stderr
     done = augcli("recipes", "show", "missing.toml")
     assert done.returncode == 2
-    assert "Recipe file missing.toml cannot be read" in done.stderr
+    assert "Recipe file missing.toml does not exist" in done.stderr
     assert "needs a recipe file or a recipe's name" in augcli("recipes", "show").stderr
     assert "`augcli recipes cutmix` takes no file" in augcli("recipes", "cutmix", "x").stderr
 

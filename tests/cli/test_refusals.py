@@ -25,7 +25,7 @@ CASES = {
     ),
     "value out of bounds": (
         ["generate", "S", "O", "-r", "cutmix", "--set", "alpha=-1"],
-        "Option alpha=-1 of recipe cutmix is wrong: Input should be greater than or equal",
+        "Option alpha=-1 of recipe cutmix is wrong: give a number >= 1e-06 and <=",
     ),
     "set without a value": (
         ["generate", "S", "O", "-r", "cutmix", "--set", "alpha"],

@@ -118,10 +118,16 @@ def test_a_list_that_cannot_be_read(shell: Shell) -> None:
 
 
 USAGE = {
-    "unknown option": ("recipes --jsn", "No such option: --jsn"),
-    "missing argument": ("generate --recipe flip", "Missing argument 'SOURCE'"),
-    "wrong value": ("preview S -r flip --fit x", "Invalid value for '--fit'"),
-    "unknown command": ("recipies", "No such command 'recipies'"),
+    "unknown option": (
+        "recipes --jsn",
+        "There is no option --jsn (did you mean '--json'?); `augcli recipes --help`",
+    ),
+    "missing argument": ("generate --recipe flip", "SOURCE is missing; `augcli generate --help`"),
+    "wrong value": (
+        "preview S -r flip --fit x",
+        "--fit x is unknown; give cover, contain or stretch.",
+    ),
+    "unknown command": ("recipies", "There is no command 'recipies' (did you mean 'recipes'?)"),
     "refused": ("generate nowhere out -r flip", "SOURCE nowhere does not exist; give a folder"),
     "show": ("preview S -r flip --show", "--show and --json exclude each other"),
 }
@@ -160,7 +166,9 @@ def test_what_fails_with_a_result_prints_that_alone(
         done = augcli(command[0], photos, out, *command[1:], "--json")
         assert done.returncode == 1
         assert json.loads(done.stdout)["skipped"] == 1
-        assert done.stderr == f"augcli: warning: 1 input skipped, see {out / 'errors.jsonl'}\n"
+        sentence = "1 input skipped, --max-errors is 0"
+        assert json.loads(done.stdout)["error"] == {"message": sentence, "exit_code": 1}
+        assert done.stderr == f"augcli: exit 1: {sentence}; see {out / 'errors.jsonl'}.\n"
 
 
 def test_a_fault_of_the_program_is_one_sentence(shell: Shell, tmp_path: Path) -> None:

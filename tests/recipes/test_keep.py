@@ -273,7 +273,7 @@ def test_the_region_put_back_is_rounded_half_to_even(
     ("options", "message"),
     [
         ({"tua": 1}, r"Keep has no option 'tua' \(did you mean 'tau'\?\)"),
-        ({"tau": 2}, "Keep's tau=2 is wrong: Input should be less than or equal to 1"),
+        ({"tau": 2}, "Keep's tau=2 is wrong: give a number >= 0 and <= 1"),
     ],
 )
 def test_wrong_options(options: dict[str, Any], message: str) -> None:

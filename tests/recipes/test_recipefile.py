@@ -95,7 +95,7 @@ def test_name_and_single_step(tmp_path: Path) -> None:
         ),
         (
             "[[steps]]\nrecipe = 'cutmix'\nalpha = -1\n",
-            "line 3: option alpha=-1 of recipe cutmix is wrong: Input should be greater than",
+            "line 3: option alpha=-1 of recipe cutmix is wrong: give a number >= 1e-06 and",
         ),
         (
             "[[steps]]\nrecipe = 'cutmix'\nprobability = 2\n",
@@ -169,7 +169,7 @@ def test_name_and_single_step(tmp_path: Path) -> None:
             + "".join(f"[classes.c{n}.cutmix]\nalpha = 1\n" for n in range(1000)),
             "steps and classes come to 100100 recipes, and may to 100000",
         ),
-        ("[[steps]]\nrecipe = '" + "x" * 9999 + "'\n", r"there is no recipe 'xxx.*xxx\.\.\.\."),
+        ("[[steps]]\nrecipe = '" + "x" * 9999 + "'\n", r"there is no recipe 'xxx.*xxx\.\.\.'\.$"),
         (
             "[[steps]]\nrecipe = 'cutmix'\n" + "y" * 9999 + " = 1\n",
             "recipe cutmix has no option 'y",
@@ -219,7 +219,7 @@ def test_a_mark_at_the_beginning_other_encodings_and_other_names(tmp_path: Path)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be read: No such file"):
+    with pytest.raises(UserError, match=r"none\.toml does not exist; give the path of one\.$"):
         read_recipe_file(tmp_path / "none.toml")
 
 

@@ -52,13 +52,13 @@ def test_the_two_fine_grained_detectors_agree() -> None:
     [("fine-grain", "fine-grained"), ("spectral_residual", "spectral-residual")],
 )
 def test_unknown_detector_names_the_closest(name: str, near: str) -> None:
-    with pytest.raises(UserError, match=rf"'{name}' \(did you mean '{near}'\?\); choose one of"):
+    with pytest.raises(UserError, match=rf"'{name}' \(did you mean '{near}'\?\); give one of"):
         detect(name, [noise(8, 8)])
 
 
 def test_unknown_detector_far_from_all_lists_them() -> None:
     with pytest.raises(
-        UserError, match=r"'x'; choose one of fine-grained, .*spectral-residual, .*feature-map\."
+        UserError, match=r"'x'; give one of fine-grained, .*spectral-residual, .*feature-map\."
     ):
         detect("x", [])
 

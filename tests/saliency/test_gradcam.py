@@ -127,7 +127,7 @@ def test_a_layer_without_cells() -> None:
 
 
 def test_an_unknown_layer(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no tensor named 'meen'; did you mean 'mean'"):
+    with pytest.raises(UserError, match=r"no tensor named 'meen' .did you mean 'mean'"):
         saliency_graph(
             saved(channel_means(), tmp_path), "gradcam", (4, 4), target="weights", layer="meen"
         )

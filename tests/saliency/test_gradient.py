@@ -199,7 +199,7 @@ def test_a_graph_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_unknown_head_is_named(tmp_path: Path) -> None:
     path = saved(channel_means(), tmp_path)
-    with pytest.raises(UserError, match="no tensor named 'logit'; did you mean 'logits'"):
+    with pytest.raises(UserError, match=r"no tensor named 'logit' .did you mean 'logits'"):
         saliency_graph(path, "gradient", (4, 6), target="weights", head="logit")
 
 

@@ -164,7 +164,10 @@ def test_class_names_belong_to_their_head() -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"maen": 1}, "here has an unknown field 'maen'; known are size, mean, "),
+        (
+            {"maen": 1},
+            "here has an unknown field 'maen' .did you mean 'mean'.+; known are size, mean, ",
+        ),
         ({"mean": [1, 2]}, r"mean=\[1, 2\] is wrong: .*three channels"),
         ({"order": "gbr"}, "order=gbr is wrong"),
         ({"size": 0}, "size=0 is wrong"),

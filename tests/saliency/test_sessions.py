@@ -208,3 +208,12 @@ def test_refusals_are_one_line() -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="cannot run it"), sessions.refusals("run it"):
         open_session(DATA, "cpu").run(None, {"image": np.zeros((1, 5), np.float32)})
+
+
+def test_auto_is_silent_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_cuda(monkeypatch, "CUDA error 100: no CUDA-capable device is detected")
+    assert resolve_device("auto", [b"a"], pytest.fail) == "cpu"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert resolve_device("auto", [b"a"], pytest.fail) == "cpu"
+    with pytest.raises(UserError, match="not possible: CUDA_VISIBLE_DEVICES names no GPU"):
+        resolve_device("cuda", [b"a"], pytest.fail)

@@ -1,0 +1,92 @@
+"""What a command says of inputs that it could not use, and when that makes it fail."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from augcli.cli.output import Output
+from augcli.errors import UserError
+from augcli.text import count_text, first_reasons, shorten
+
+if TYPE_CHECKING:
+    from augcli.dataset.listing import Listing
+
+_LONGEST_LINE = 1 << 26
+
+
+def skipped_text(skipped: int, errors: Path) -> str:
+    """`2 inputs skipped, see OUT/errors.jsonl`."""
+    return f"{count_text(skipped, 'input')} skipped, see {errors}"
+
+
+def failure(skipped: int, max_errors: int) -> dict[str, Any]:
+    """What the JSON object of a command says beside its result where skipped inputs make it fail,
+    as that of any failure does; else nothing."""
+    if skipped <= max_errors:
+        return {}
+    message = f"{count_text(skipped, 'input')} skipped, --max-errors is {max_errors}"
+    return {"error": {"message": message, "exit_code": 1}}
+
+
+def end_with_skipped(
+    shown: Output, listing: Listing, skipped: int, max_errors: int, errors: Path
+) -> None:
+    """Say which classes lost all of their images, and what skipped inputs come to; raises
+    typer.Exit where they are too many."""
+    if not skipped:
+        return
+    lost = _lost_classes(listing, skipped, errors)
+    if lost:
+        shown.warn(lost)
+    failed = failure(skipped, max_errors)
+    if failed:
+        shown.fail(f"exit 1: {failed['error']['message']}; see {errors}.")
+        raise typer.Exit(1)
+    if shown.as_json or shown.quiet:
+        shown.warn(skipped_text(skipped, errors))
+
+
+def _lost_classes(listing: Listing, skipped: int, errors: Path) -> str:
+    """What to warn of where no image of a class, or of all, could be used; else nothing."""
+    from augcli.dataset.labels import printable
+
+    sizes = Counter(listing.class_of.tolist())
+    if skipped < min(sizes.values()):
+        return ""
+    reasons = _reasons(errors)
+    of_class: dict[int, list[tuple[str, str]]] = {}
+    for index, class_id in enumerate(listing.class_of.tolist()):
+        path = printable(listing.relative_path(index))
+        if path in reasons:
+            of_class.setdefault(class_id, []).append((path, reasons[path]))
+    lost = [class_id for class_id in of_class if len(of_class[class_id]) == sizes[class_id]]
+    if not lost:
+        return ""
+    first = [reason for class_id in lost for reason in of_class[class_id]]
+    if len(lost) == len(sizes):
+        return f"no image of SOURCE can be used: {first_reasons(first)}"
+    count = len(of_class[lost[0]])
+    images = "the only image" if count == 1 else f"none of the {count} images"
+    others = f" (and {count_text(len(lost) - 1, 'class')} more)" if len(lost) > 1 else ""
+    can = "cannot" if count == 1 else "can"
+    which = f"{images} of class {shorten(listing.classes[lost[0]])}{others} {can} be used"
+    return f"{which}: {first_reasons(first)}"
+
+
+def _reasons(errors: Path) -> dict[str, str]:
+    """Why each skipped input was skipped, by its path, from a list of them; empty where the list
+    cannot be read."""
+    from augcli.files import parse_json, read_lines
+
+    found: dict[str, str] = {}
+    try:
+        for line in read_lines(errors, _LONGEST_LINE):
+            values = parse_json(line)
+            found[values["source_path"]] = values["reason"]
+    except (OSError, UserError, ValueError, KeyError, TypeError):
+        return {}
+    return found
