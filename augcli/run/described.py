@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from augcli.choices import STDIN, Chroma, Fit, Format, LabelsFrom, Originals, Pair
 from augcli.dataset.labels import from_printable
-from augcli.dataset.listing import Listing, ListingBuilder, sample_id
+from augcli.dataset.listing import Listing, ListingBuilder, sample_ids
 from augcli.dataset.pathlist import class_name, read_path_list
 from augcli.dataset.source import list_source
 from augcli.errors import UserError, one_line
@@ -174,10 +174,7 @@ class Places(NamedTuple):
 
 def places_in(listing: Listing) -> Places:
     """The places of all images of a listing."""
-    count = len(listing)
-    ids = np.fromiter(
-        (int(sample_id(listing.relative_path(i)), 16) for i in range(count)), np.uint64, count
-    )
+    ids = sample_ids(listing)
     order = np.argsort(ids)
     return Places(ids[order], order)
 

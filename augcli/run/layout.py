@@ -17,6 +17,7 @@ IDENTITY = "identity.json"
 REMOVAL = "removal.json"  # what a run that is being replaced was
 REMOVED = "removal.jsonl"  # and its manifest
 LISTED = "listed"
+SOURCES = "sources"
 PARTS = "parts"
 ASIDE = "repair"  # a folder like STATE, of what is made again
 

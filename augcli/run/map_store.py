@@ -19,13 +19,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from augcli.dataset.listing import Listing
 from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, open_regular, parse_json, read_json, read_lines
 from augcli.manifest.row import to_line
-from augcli.run.layout import ERRORS
+from augcli.run.layout import ERRORS, SOURCES
 from augcli.run.links import is_link
 from augcli.run.map_names import OVERLAY
-from augcli.run.resume import check_place
+from augcli.run.resume import check_place, refuse_others
+from augcli.run.sources import keep_sources
 from augcli.run.storage import check_no_link, flush, write_durably, write_json
 
 STATE = ".augcli-maps"
@@ -67,10 +69,12 @@ def is_complete(out: Path) -> bool:
     return (out / INDEX).is_file()
 
 
-def begin(out: Path, identity: dict[str, Any], *, resume: bool, overwrite: bool) -> bool:
-    """Make OUT ready for maps; True where they go on with what an earlier run left.
+def begin(
+    out: Path, identity: dict[str, Any], listing: Listing, *, resume: bool, overwrite: bool
+) -> bool:
+    """Make OUT ready for maps of a listing; True where they go on with what an earlier run left.
 
-    Raises UserError where that made other maps, and names what differs.
+    Raises UserError where that made other maps, and says what differs.
     """
     state = out / STATE
     _refuse_foreign_state(out)
@@ -78,12 +82,7 @@ def begin(out: Path, identity: dict[str, Any], *, resume: bool, overwrite: bool)
     if resume and before is not None:
         _refuse_foreign(out)
         now = json.loads(json.dumps(identity))
-        different = [key for key in now if before.get(key) != now[key]]
-        if different:
-            raise UserError(
-                f"The maps in OUT {out} were begun with another {different[0]}; resume with the"
-                " same, or give --overwrite to start anew."
-            )
+        refuse_others(f"The maps in OUT {out} were", before, now, state, listing)
     elif overwrite and before is not None:
         _remove(out)
     resumed = resume and before is not None
@@ -91,6 +90,9 @@ def begin(out: Path, identity: dict[str, Any], *, resume: bool, overwrite: bool)
         if any(path.name != STATE for path in out.iterdir()):
             raise UserError(f"OUT {out} is not empty; choose an empty folder.")
         write_json(state / _IDENTITY, {"kind": _KIND, **identity})
+    is_new = not is_complete(out) and not committed(out)
+    if is_new and not (state / SOURCES).exists():
+        keep_sources(state, listing)
     if not is_complete(out):
         staged(out).mkdir(exist_ok=True)
         (state / _ROWS).mkdir(exist_ok=True)
@@ -302,7 +304,7 @@ def _refuse_foreign_state(out: Path) -> None:
         raise UserError(f"{state} is a link, and nothing is written through links; remove it.")
     if not state.is_dir():
         return
-    known = (_IDENTITY, _LOCK, _HOLDER, _STAGED, _ROWS, _REPLACED, INDEX, ERRORS)
+    known = (_IDENTITY, _LOCK, _HOLDER, _STAGED, _ROWS, _REPLACED, INDEX, ERRORS, SOURCES)
     for path in sorted(state.iterdir()):
         if is_link(path):
             raise UserError(f"{path} is a link, and nothing is written through links; remove it.")

@@ -110,7 +110,9 @@ def write_maps(
     out = maps.out
     try:
         with holding(out, STATE):
-            resumed = begin(out, maps.identity(), resume=resume, overwrite=overwrite)
+            resumed = begin(
+                out, maps.identity(), maps.run.listing, resume=resume, overwrite=overwrite
+            )
             if is_complete(out):
                 check_complete(out)
                 return Written(*counted(out), resumed)

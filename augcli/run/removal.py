@@ -28,13 +28,14 @@ from augcli.run.layout import (
     REMOVAL,
     REMOVED,
     RUN,
+    SOURCES,
     STATE,
     TRAIN,
 )
 from augcli.run.records import is_half_removed, manifest_is, read_identity, read_run_record
 from augcli.run.storage import flush, name_digest
 
-_STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, MANIFEST)
+_STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, SOURCES, MANIFEST)
 _UNFINISHED = re.compile(
     rf"({'|'.join(map(re.escape, (*_STATE_FILES, REMOVAL, *KEPT)))})(\.[0-9]+)?\.tmp"
 )
