@@ -61,8 +61,9 @@ def verify(
         raise UserError("--source is what --replay and --repair read; add one of them.")
     from augcli.manifest.faults import Faults
     from augcli.manifest.verify import verify as verify_all
+    from augcli.run.folders import refuse_unverifiable
 
-    _require_finished(out)
+    refuse_unverifiable(out)
     before = None
     if repair:
         from augcli.run.resume import stamp
@@ -130,34 +131,3 @@ def verify(
         done=done,
     )
     raise typer.Exit(1)
-
-
-def _require_finished(out: Path) -> None:
-    """Refuse what is no finished run; raises UserError that says what it is."""
-    from augcli.manifest.row import MANIFEST
-    from augcli.run.layout import IDENTITY, RUN, STATE, TRAIN, staged_train
-
-    if not out.is_dir():
-        amiss = "is a file" if out.exists() else "does not exist"
-        raise UserError(f"OUT {out} {amiss}; give the folder of a finished run.")
-    begun = _is_there(out / STATE / IDENTITY)
-    finished = _is_there(out / RUN) or _is_there(out / TRAIN / MANIFEST)
-    if not _is_there(out / TRAIN) and (
-        (begun and not finished) or _is_there(staged_train(out / STATE))
-    ):
-        raise UserError(
-            f"OUT {out} holds a run that is not finished; finish it by the same `augcli generate"
-            " ...` with --resume."
-        )
-    if not begun and not finished:
-        raise UserError(f"OUT {out} is no run of augcli; give the OUT of `augcli generate`.")
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    return True

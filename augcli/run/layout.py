@@ -12,6 +12,10 @@ RUN = "run.json"
 ERRORS = "errors.jsonl"
 OURS = (TRAIN, CLASSES, RUN, ERRORS, STATE)
 
+# Of a folder of saliency maps.
+MAPS_STATE = ".augcli-maps"
+MAPS_INDEX = "maps.jsonl"
+
 # Below STATE.
 IDENTITY = "identity.json"
 REMOVAL = "removal.json"  # what a run that is being replaced was

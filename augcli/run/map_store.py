@@ -23,20 +23,19 @@ from augcli.dataset.listing import Listing
 from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, open_regular, parse_json, read_json, read_lines
 from augcli.manifest.row import to_line
-from augcli.run.layout import ERRORS, SOURCES
+from augcli.run.folders import MAPS_KIND, describe, holds_maps
+from augcli.run.layout import ERRORS, MAPS_INDEX, MAPS_STATE, SOURCES
 from augcli.run.links import is_link
 from augcli.run.map_names import OVERLAY
 from augcli.run.resume import check_place, refuse_others
 from augcli.run.sources import keep_sources
 from augcli.run.storage import check_no_link, flush, write_durably, write_json
 
-STATE = ".augcli-maps"
-INDEX = "maps.jsonl"
+STATE, INDEX = MAPS_STATE, MAPS_INDEX
 RESERVED = (INDEX, ERRORS, STATE)
 
 _IDENTITY, _LOCK, _HOLDER = "identity.json", "lock", "holder.json"
 _STAGED, _ROWS, _REPLACED = "maps", "rows", "replaced.jsonl"
-_KIND = "saliency maps of augcli"
 _ANY_CHUNK = f"{'[0-9]' * 10}-{'[0-9]' * 10}.jsonl"
 _CHUNK_ROWS = re.compile(r"[0-9]{10}-[0-9]{10}\.jsonl(\.[0-9]+\.tmp)?")
 _PIECE = 1 << 20
@@ -52,16 +51,19 @@ def check_maps_out(out: Path, source: Path | None, *, resume: bool, overwrite: b
     _refuse_foreign_state(out)
     if not out.exists() or not any(out.iterdir()) or _is_unbegun(out):
         return
-    ours = _identity_of(out) is not None
+    ours = holds_maps(out)
     if overwrite or resume:
         if not ours:
             flag = "--overwrite only replaces" if overwrite else "--resume only goes on with"
-            first = min(path.name for path in out.iterdir())
-            raise UserError(f"OUT {out} holds {first}, and no saliency maps; {flag} these.")
+            raise UserError(f"OUT {out} {describe(out)}, and no saliency maps; {flag} these.")
         _refuse_foreign(out)
         return
-    extra = " Give --resume to go on with its maps or --overwrite to replace them." if ours else ""
-    raise UserError(f"OUT {out} is not empty; choose an empty folder.{extra}")
+    if not ours:
+        raise UserError(f"OUT {out} is not empty: it {describe(out)}; choose an empty folder.")
+    raise UserError(
+        f"OUT {out} is not empty; choose an empty folder. Give --resume to go on with its maps or"
+        " --overwrite to replace them."
+    )
 
 
 def is_complete(out: Path) -> bool:
@@ -89,7 +91,7 @@ def begin(
     if not resumed:
         if any(path.name != STATE for path in out.iterdir()):
             raise UserError(f"OUT {out} is not empty; choose an empty folder.")
-        write_json(state / _IDENTITY, {"kind": _KIND, **identity})
+        write_json(state / _IDENTITY, {"kind": MAPS_KIND, **identity})
     is_new = not is_complete(out) and not committed(out)
     if is_new and not (state / SOURCES).exists():
         keep_sources(state, listing)
@@ -230,7 +232,7 @@ def _identity_of(out: Path) -> dict[str, Any] | None:
         identity = read_json(out / STATE / _IDENTITY, MIB)
     except (OSError, ValueError, UserError):
         return None
-    return identity if isinstance(identity, dict) and identity.get("kind") == _KIND else None
+    return identity if isinstance(identity, dict) and identity.get("kind") == MAPS_KIND else None
 
 
 def _rows(path: Path) -> Iterator[Row]:

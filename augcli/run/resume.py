@@ -16,6 +16,7 @@ from augcli.errors import RunFailed, UserError
 from augcli.files import read_bytes
 from augcli.manifest.row import MANIFEST
 from augcli.run.differences import begun_with
+from augcli.run.folders import describe
 from augcli.run.layout import IDENTITY, KEPT, OURS, RUN, SOURCES, STATE, TRAIN
 from augcli.run.links import is_link, refuse_links
 from augcli.run.parts import proven_parts, remove_unproven
@@ -153,15 +154,19 @@ def _check_what_it_holds(out: Path, *, resume: bool, overwrite: bool) -> None:
     if resume and os.path.lexists(file):
         _read_own(file, out)
     elif resume and not is_half_removed(out):
-        raise UserError(f"OUT {out} holds no run to resume; give an empty folder or its run's OUT.")
-    if overwrite and not ours:
-        foreign = next(iter(sorted(path.name for path in out.iterdir())))
         raise UserError(
-            f"OUT {out} holds {foreign}, which is no augcli run; --overwrite only replaces runs."
+            f"OUT {out} {describe(out)}, and no run to resume; give an empty folder or its run's"
+            " OUT."
         )
+    if overwrite and not ours:
+        raise UserError(f"OUT {out} {describe(out)}, and no run; --overwrite only replaces runs.")
     if not resume and not overwrite:
-        extra = " Give --resume to go on with its run or --overwrite to replace it." if ours else ""
-        raise UserError(f"OUT {out} is not empty; choose an empty folder.{extra}")
+        if not ours:
+            raise UserError(f"OUT {out} is not empty: it {describe(out)}; choose an empty folder.")
+        raise UserError(
+            f"OUT {out} is not empty; choose an empty folder. Give --resume to go on with its run"
+            " or --overwrite to replace it."
+        )
 
 
 def check_apart(out: Path, listing: Listing) -> None:

@@ -89,8 +89,8 @@ def sources_changed(state: Path, listing: Listing) -> str | None:
         return None if before is None else _compare(before, _Sources(listing, _sizes_of(listing)))
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise UserError(
-            f"{state / SOURCES}, the list of the files that OUT was begun with, is damaged; give"
-            " --overwrite to start anew."
+            f"{state / SOURCES}, the list of the files that OUT was begun with, is damaged;"
+            " remove it to go on without comparing them."
         ) from error
 
 
