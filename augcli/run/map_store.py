@@ -142,7 +142,7 @@ def keep_proven(out: Path) -> None:
     for path in sorted((out / STATE / _ROWS).glob(_ANY_CHUNK)):
         try:
             rows = list(_rows(path))
-            whole = all(_is_proven(staged(out), row) for row in rows)
+            whole = not any(name for row in rows for name in _unproven(staged(out), row))
         except (ValueError, KeyError, TypeError, UserError):
             whole = False
         if whole:
@@ -157,13 +157,12 @@ def keep_proven(out: Path) -> None:
 
 
 def check_complete(out: Path) -> None:
-    """Raise UserError where a map of a complete OUT is missing or damaged."""
+    """Raise UserError where a map of a complete OUT, or a picture, is missing or damaged."""
     try:
         for row in _rows(out / INDEX):
-            if not _is_proven(out, row):
-                raise UserError(
-                    f"{out / row['file_name']} is missing; give --overwrite to make the maps anew."
-                )
+            for name in _unproven(out, row):
+                amiss = "is not as it was written" if os.path.lexists(out / name) else "is missing"
+                raise UserError(f"{out / name} {amiss}; give --overwrite to make the maps anew.")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{out / INDEX} is damaged; give --overwrite to start anew.") from error
 
@@ -252,11 +251,12 @@ def _files(row: Row) -> list[str]:
     return [name, stem + OVERLAY] if row.get("overlay_sha256") else [name]
 
 
-def _is_proven(folder: Path, row: Row) -> bool:
+def _unproven(folder: Path, row: Row) -> Iterator[str]:
+    """The files that a row is about which are not there with the bytes that it names."""
     digests = [row.get("sha256"), row.get("overlay_sha256")]
-    return all(
-        _digest(folder / name) == digest for name, digest in zip(_files(row), digests, strict=False)
-    )
+    for name, digest in zip(_files(row), digests, strict=False):
+        if _digest(folder / name) != digest:
+            yield name
 
 
 def _digest(path: Path) -> str | None:
