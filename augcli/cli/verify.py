@@ -13,7 +13,6 @@ from augcli.errors import UserError
 from augcli.text import count_text
 
 REPLAY_ALL = 0
-_SHOWN = 20
 
 
 def verify(
@@ -90,7 +89,7 @@ def verify(
             repaired = result.replaced
             for fault in result.faults:
                 further.add(*fault)
-            further.count += result.total - len(result.faults)
+            further.add_unseen("cannot be made again", result.total - len(result.faults))
             shown.note(f"{count_text(repaired, 'row')} made again.")
             verified = verify_all(out)
         if replay is not None and verified.rows:
@@ -120,14 +119,12 @@ def verify(
             done=done,
         )
         return
-    listed = [f"{fault.where}: {fault.what}" for fault in faults[:_SHOWN]]
-    if total > _SHOWN:
-        listed.append(f"... and {total - _SHOWN} more (--json lists up to {len(faults)})")
-    shown.result(
-        values,
-        "\n".join(
-            [*listed, f"{count_text(total, 'fault')} in {count_text(verified.rows, 'row')}{again}."]
-        ),
-        done=done,
-    )
+    kinds = verified.kinds, further.kinds
+    summary = f"{count_text(total, 'fault')} in {count_text(verified.rows, 'row')}{again}"
+    if not all(each.are_all_shown for each in kinds):
+        summary += "; --json lists " + (
+            "each" if len(faults) == total else f"{len(faults)} of them"
+        )
+    lines = [line for each in kinds for line in each.lines()]
+    shown.result(values, "\n".join([*lines, f"{summary}."]), done=done)
     raise typer.Exit(1)
