@@ -374,8 +374,9 @@ def test_a_source_that_is_gone_or_has_moved(augcli: Augcli, out: Path, photos: P
         done = augcli("verify", out, option, "--source", moved)
         assert done.returncode == 2
         assert done.stderr == (
-            f"augcli: --source {moved} does not hold the files that OUT {out} was made from; give"
-            f" the place to which {photos} has moved.\n"
+            f"augcli: --source {moved} does not hold the files that OUT {out} was made from:"
+            " 1 file removed (ant/ant 0.jpg); give the place to which"
+            f" {photos} has moved.\n"
         )
     done = augcli("verify", out, "--source", moved)
     assert done.returncode == 2
