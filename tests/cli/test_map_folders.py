@@ -218,7 +218,7 @@ def test_overwrite_replaces_maps_and_nothing_else(
     assert augcli_saliency(data, out, "--overwrite").exit_code == 0
     assert tree(data) == before
     done = augcli("generate", data, out, "-r", "flip", "--overwrite")
-    assert (done.returncode, "is no augcli run" in done.stderr) == (2, True)
+    assert (done.returncode, "holds saliency maps, and no run" in done.stderr) == (2, True)
 
 
 def test_an_overwrite_that_is_stopped_can_be_done_again(

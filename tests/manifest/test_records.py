@@ -458,7 +458,7 @@ def test_any_number_of_faults_is_counted_in_little_memory(augcli: Augcli, tmp_pa
         f"the class name is not that of the label ({count}): {first}, ...",
         f"the file is missing ({count}): {first}, ...",
         "two rows have the same sample_id (5000): b/1.png, b/3.png, b/5.png, ...",
-        "no row names this file (1501): a/n1.png, b/stray 0, b/stray 1, ...",
+        "no row names this file (1501): b/n1.png, b/stray 0, b/stray 1, ...",
         f"{total} faults in {count} rows; --json lists 1000 of them.",
     ]
     found = json.loads(augcli("verify", tmp_path, "--json").stdout)
