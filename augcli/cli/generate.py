@@ -265,22 +265,21 @@ def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome) -> None:
         "seconds": round(outcome.seconds, 3),
         "resumed": outcome.resumed,
     }
-    if outcome.was_complete:
-        text = f"Already complete: {count_text(outcome.outputs, 'image')} in {out / 'train'}."
-        shown.result({**values, "was_complete": True}, text)
-        return
     mass = ""
-    if outcome.label_mass is not None:
+    if outcome.was_complete:
+        values["was_complete"] = True
+    elif outcome.label_mass is not None:
         (least, rare), (most, common) = _least_and_most(outcome.label_mass, run.listing.classes)
         values["label_mass"] = {"min": least, "max": most}
         mass = f" Label mass of a class: {least:.2f} ({rare}) to {most:.2f} ({common})."
-    shown.result(
-        values,
-        f"{count_text(outcome.outputs, 'image')} in {out / 'train'}, labels in"
-        f" {out / 'train/metadata.jsonl'}"
-        f" ({outcome.seconds:.1f} s{f'; {skipped}' if outcome.skipped else ''}).{mass}",
-        done=f"OUT {out} is complete",
-    )
+    text = f"{count_text(outcome.outputs, 'image')} in {out / 'train'}"
+    of_skipped = f"; {skipped}" if outcome.skipped else ""
+    if outcome.was_complete:
+        text = f"Already complete: {text}{of_skipped}."
+    else:
+        labels = out / "train/metadata.jsonl"
+        text += f", labels in {labels} ({outcome.seconds:.1f} s{of_skipped}).{mass}"
+    shown.result(values, text, done=f"OUT {out} is complete")
     if outcome.skipped and (shown.as_json or shown.quiet):
         shown.warn(skipped)
 

@@ -323,7 +323,9 @@ def read_source(source: str, labels_from: LabelsFrom) -> Listing:
             raise UserError("SOURCE - reads paths from standard input; pipe a list into it.")
         return read_path_list(sys.stdin.buffer, labels_from)
     from augcli.dataset.source import list_source
+    from augcli.run.folders import refuse_as_source
 
+    refuse_as_source(Path(source))
     return list_source(Path(source))
 
 

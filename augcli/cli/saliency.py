@@ -114,11 +114,14 @@ def saliency(
         "resumed": written.resumed,
     }
     skipped = f"{count_text(written.skipped, 'input')} skipped, see {out / ERRORS}"
+    text = f"{count_text(written.maps, 'map')} in {out}, listed in {out / INDEX}"
+    if written.was_complete:
+        values["was_complete"] = True
+        text = f"Already complete: {text}"
+    flat = f", {written.flat} of them flat" if written.flat else ""
     shown.result(
         values,
-        f"{count_text(written.maps, 'map')} in {out}, listed in {out / INDEX}"
-        f"{f', {written.flat} of them flat' if written.flat else ''}"
-        f"{f'; {skipped}' if written.skipped else ''}.",
+        f"{text}{flat}{f'; {skipped}' if written.skipped else ''}.",
         done=f"OUT {out} is complete",
     )
     if written.skipped and (json or quiet):

@@ -80,7 +80,8 @@ def _nothing(source: Path, folders: list[bytes], loose: list[bytes]) -> str:
             f"SOURCE {source} holds {count_text(len(loose), 'image file')} but no class folders;"
             " move them to a folder a class, or pipe in a list of paths."
         )
-    return f"SOURCE {source} is empty; give a folder with one folder a class."
+    what = "holds no images" if any(source.iterdir()) else "is empty"
+    return f"SOURCE {source} {what}; give a folder with one folder a class."
 
 
 def _scan(folder: bytes) -> tuple[list[bytes], list[bytes], list[bytes]]:

@@ -99,6 +99,13 @@ def sample_id(relative: bytes) -> str:
     return hashlib.blake2b(relative, digest_size=8).hexdigest()
 
 
+def sample_ids(listing: Listing) -> npt.NDArray[np.uint64]:
+    """The ids of all images of a listing, as numbers, in its order."""
+    count = len(listing)
+    paths = map(listing.relative_path, range(count))
+    return np.fromiter((int(sample_id(path), 16) for path in paths), np.uint64, count)
+
+
 def first_repeated(listing: Listing) -> int | None:
     """The first index at which a file stands for the second time, if any does; some 30 bytes a file
     meanwhile."""
