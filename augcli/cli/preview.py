@@ -80,7 +80,7 @@ def preview(
 
     check_destination(to, "--to", _is_picture)
     pipelines = every_pipeline(chosen) if all_recipes else [read_pipeline(chosen)]
-    listing = read_source(source, reading.labels_from)
+    listing = read_source(source, reading.labels_from, shown.warn)
     check_outside(to, "--to", listing, None if source == STDIN else Path(source))
     for pipeline in pipelines:
         check_sources(listing, pipeline, source, pair)

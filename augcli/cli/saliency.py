@@ -74,7 +74,7 @@ def saliency(
     detection = Detection(saliency or "fine-grained", saliency_size)
     if not is_of_classifier(detection.detector):
         detect(detection.detector, [])  # refuses an unknown name
-    listing = read_source(source, reading.labels_from)
+    listing = read_source(source, reading.labels_from, shown.warn)
     folder = None if source == STDIN else Path(source)
     check_maps_out(out, folder, resume=resume, overwrite=overwrite)
     check_apart(out, listing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike, fsencode
 
@@ -35,8 +35,7 @@ class Listing:
     `folders[folder_of[i]]`. About 10 bytes a file beside its name. Labels are one class a file, or
     soft labels in compressed sparse rows (`soft_ids`, `soft_weights`, `soft_ends`). Where `root` is
     an archive, `spans` (n, 2) says at which byte of it each file begins, and how long it is.
-    `left_out` are entries with the name of an image that are no files, such as dead links and
-    pipes: how many, and the first.
+    `warnings` are sentences about what of the source is not read.
     """
 
     root: bytes
@@ -50,7 +49,7 @@ class Listing:
     soft_weights: npt.NDArray[np.float64] | None = None
     soft_ends: npt.NDArray[np.int64] | None = None
     spans: npt.NDArray[np.uint64] | None = None
-    left_out: tuple[int, bytes] = (0, b"")
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -123,13 +122,11 @@ class ListingBuilder:
         self._names = bytearray()
         self._ends = array("Q")
         self._class_of = array("i")
-        self._left_out = (0, b"")
 
-    def leave_out(self, paths: Sequence[bytes]) -> None:
-        """Note entries that are not listed."""
-        count, first = self._left_out
-        if paths:
-            self._left_out = count + len(paths), first or paths[0]
+    @property
+    def folders(self) -> tuple[bytes, ...]:
+        """All folders so far."""
+        return tuple(self._folders)
 
     def folder(self, folder: bytes) -> int:
         """The number of a folder, to pass to `add`."""
@@ -148,6 +145,7 @@ class ListingBuilder:
         classes: Sequence[str],
         soft: tuple[Sequence[int], Sequence[float], Sequence[int]] | None = None,
         spans: npt.NDArray[np.uint64] | None = None,
+        warnings: Iterable[str] = (),
     ) -> Listing:
         """The listing; `soft` holds soft labels as (ids, weights, ends)."""
         return Listing(
@@ -162,5 +160,5 @@ class ListingBuilder:
             soft_weights=None if soft is None else np.array(soft[1], np.float64),
             soft_ends=None if soft is None else np.array(soft[2], np.int64),
             spans=spans,
-            left_out=self._left_out,
+            warnings=tuple(warnings),
         )
