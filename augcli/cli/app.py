@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import augcli
+from augcli.cli.cache import cache
 from augcli.cli.config import Commands, file_defaults
 from augcli.cli.generate import generate
 from augcli.cli.model import model_app
@@ -65,7 +66,7 @@ def _parameters(group: Any) -> Commands:
     }
 
 
-for command in (generate, preview, recipes, verify, saliency):
+for command in (generate, preview, recipes, verify, saliency, cache):
     app.command()(command)
 app.add_typer(model_app)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike, fsencode
 
 import numpy as np
@@ -91,6 +91,18 @@ class Listing:
         for column in (*columns, *(c for c in more if c is not None)):
             digest.update(np.ascontiguousarray(column).data)
         return digest.hexdigest()
+
+
+def with_classes(listing: Listing, classes: Sequence[str]) -> Listing:
+    """The listing with ids in the order of `classes`, which have the same names; where they have
+    others, the listing as it is."""
+    if tuple(classes) == listing.classes or sorted(classes) != sorted(listing.classes):
+        return listing
+    places = {name: class_id for class_id, name in enumerate(classes)}
+    ids = np.array([places[name] for name in listing.classes], np.int32)
+    soft = None if listing.soft_ids is None else ids[listing.soft_ids]
+    class_of = ids[listing.class_of]
+    return replace(listing, classes=tuple(classes), class_of=class_of, soft_ids=soft)
 
 
 def sample_id(relative: bytes) -> str:
