@@ -38,7 +38,7 @@ class UnreadColumns:
                 return
             values = self._values[name] = {}
         if value is not None and len(values) <= _NAMED_VALUES and divides(name):
-            values[_text(value)] = None
+            values[shorten(str(value).strip(), _LONGEST_NAME)] = None
 
     def warnings(self, source: str) -> Iterator[str]:
         """One sentence for each column that divides the source, and one that names the others."""
@@ -56,13 +56,6 @@ class UnreadColumns:
             more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
             are = "is" if len(others) == 1 else "are"
             yield f"{source}: {count_text(len(others), self.noun)} {are} not read ({some}{more})."
-
-
-def _text(value: Any) -> str:
-    try:
-        return shorten(str(value).strip(), _LONGEST_NAME)
-    except ValueError:  # Python's limit on digits
-        return "a long number"
 
 
 def _shown(name: str) -> str:
