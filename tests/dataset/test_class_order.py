@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -178,20 +179,45 @@ def test_labels_of_archives_are_ordered_as_those_of_tables(tmp_path: Path) -> No
     assert [class_folder(name) for name in listing.classes] == ["a%2Fb", "a-", "a0"]
 
 
-def test_an_output_of_an_older_order_is_made_again_with_its_own_ids(
-    augcli: Augcli, tmp_path: Path
-) -> None:
-    """0.1.0 sorted classes by their names."""
-    source = table_of(tmp_path / "in", ["a0", "a/b", "a-"])
-    out = tmp_path / "out"
-    assert augcli("generate", source, out, "-r", "flip").returncode == 0
-    assert (out / "classes.txt").read_text() == "a/b\na-\na0\n"
+def test_ids_in_another_order() -> None:
     builder = ListingBuilder()
     for number in range(3):
         builder.add(builder.folder(b""), b"%d.png" % number, number)
-    listing = builder.finish("/d", ["a/b", "a-", "a0"])
+    soft = [0, 2, 1, 0], [0.25, 0.75, 1.0, 1.0], [2, 3, 4]
+    listing = builder.finish("/d", ["a/b", "a-", "a0"], soft)
     old = with_classes(listing, ["a-", "a/b", "a0"])
     assert old.classes == ("a-", "a/b", "a0")
     assert old.class_of.tolist() == [1, 0, 2]
+    assert [old.label(i).ids for i in range(3)] == [(1, 2), (0,), (1,)]
     assert with_classes(listing, ["x", "a/b", "a0"]) is listing
     assert with_classes(old, listing.classes).fingerprint() == listing.fingerprint()
+
+
+def test_an_output_of_an_older_order_is_made_again_with_its_own_ids(
+    augcli: Augcli, tmp_path: Path
+) -> None:
+    """0.1.0 sorted classes by their names: `a-`, `a/b`, `a0`."""
+    source = table_of(tmp_path / "in", ["a0", "a/b", "a-"])
+    out = tmp_path / "out"
+    assert augcli("generate", source, out, "-r", "flip", "-k", 2).returncode == 0
+    assert (out / "classes.txt").read_text() == "a/b\na-\na0\n"
+    before = {0: 1, 1: 0, 2: 2}
+    lines = []
+    for row in map(json.loads, (out / "train/metadata.jsonl").open()):
+        row["label"] = before[row["label"]]
+        row["label_ids"] = [before[i] for i in row["label_ids"]]
+        row["soft_label"] = [row["soft_label"][i] for i in (1, 0, 2)]
+        lines.append(json.dumps(row) + "\n")
+    (out / "train/metadata.jsonl").write_text("".join(lines))
+    (out / "classes.txt").write_text("a-\na/b\na0\n")
+    summary = json.loads((out / "run.json").read_text())
+    listing = with_classes(list_source(source), ["a-", "a/b", "a0"])
+    summary["fingerprint"] = listing.fingerprint()
+    summary["manifest"]["sha256"] = hashlib.sha256("".join(lines).encode()).hexdigest()
+    (out / "run.json").write_text(json.dumps(summary))
+    for options in ((), ("--source", source)):
+        done = augcli("verify", out, "--replay", *options)
+        assert (done.returncode, done.stdout) == (
+            0,
+            "6 rows and their files agree, 6 made again.\n",
+        )
