@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from augcli.choices import STDIN, Chroma, Fit, Format, Originals, Pair
+from augcli.cli.class_order import order_warning, warn_of_missing
 from augcli.cli.command import command_line
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import InputOptions, ModelOptions, read_classifier
@@ -42,7 +43,6 @@ from augcli.errors import UserError
 from augcli.text import count_text
 
 if TYPE_CHECKING:
-    from augcli.dataset.listing import Listing
     from augcli.run.generate import Outcome
     from augcli.run.plan import Run
 
@@ -141,14 +141,15 @@ def generate(
     from augcli.run.resume import check_apart, check_linkable, check_out
 
     folder = None if source == STDIN else Path(source)
-    listing = read_source(source, reading.labels_from)
+    listing = read_source(source, reading.labels_from, shown.warn)
     check_out(out, folder, resume=resume, overwrite=overwrite)
     check_apart(out, listing)
     if pair is None:
         pair = Pair.any if per_class is None else Pair.balanced
     check_sources(listing, pipeline, source, pair)
-    _warn_of_left_out(shown, listing)
     _warn_of_alike(shown, listing.classes)
+    if warning := order_warning(listing):
+        shown.warn(warning)
     if include_originals is Originals.link and listing.spans is not None:
         raise UserError(
             f"--include-originals link cannot link to what lies in the archive {source}; copy it."
@@ -157,7 +158,7 @@ def generate(
         check_linkable(out, listing)
     classifier = read_classifier(pipeline.detections, listing.classes, model, pixels, shown.warn)
     from augcli.image.codec import Encoding
-    from augcli.run.layout import STATE
+    from augcli.run.layout import STATE, TRAIN
     from augcli.run.plan import Run
 
     run = Run(
@@ -204,21 +205,9 @@ def generate(
             on_report=lambda report: bar.update(report.made),
         )
     _show_outcome(shown, run, out, outcome)
+    warn_of_missing(shown.warn, out / TRAIN, listing.classes)
     if outcome.skipped > max_errors:
         raise typer.Exit(1)
-
-
-def _warn_of_left_out(shown: Output, listing: Listing) -> None:
-    """Say how many entries of SOURCE are called like images and are no files."""
-    from augcli.dataset.labels import shown as as_shown
-
-    count, first = listing.left_out
-    if count:
-        which = as_shown(first) if count == 1 else f"the first is {as_shown(first)}"
-        shown.warn(
-            f"{count_text(count, 'entry', 'entries')} of SOURCE with the name of an image left out,"
-            f" as a dead link or a pipe is no file ({which})."
-        )
 
 
 def _warn_of_alike(shown: Output, classes: Sequence[str]) -> None:

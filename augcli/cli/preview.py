@@ -89,7 +89,7 @@ def preview(
     pipelines = every_pipeline(chosen) if all_recipes else [read_pipeline(chosen)]
     detections = [d for pipeline in pipelines for d in pipeline.detections]
     refuse_unused(context, pipelines, detections)
-    listing = read_source(source, reading.labels_from)
+    listing = read_source(source, reading.labels_from, shown.warn)
     check_outside(to, "--to", listing, None if source == STDIN else Path(source))
     for pipeline in pipelines:
         check_sources(listing, pipeline, source, pair)

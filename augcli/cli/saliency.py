@@ -84,7 +84,7 @@ def saliency(
     if not is_of_classifier(detection.detector):
         detect(detection.detector, [])  # refuses an unknown name
     refuse_unused(context, detections=[detection])
-    listing = read_source(source, reading.labels_from)
+    listing = read_source(source, reading.labels_from, shown.warn)
     folder = None if source == STDIN else Path(source)
     check_maps_out(out, folder, resume=resume, overwrite=overwrite)
     check_apart(out, listing)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from augcli.dataset.columns import UnreadColumns, divides
 from augcli.dataset.labels import label_index, printable, shown
 from augcli.dataset.listing import Listing, ListingBuilder, first_repeated
 from augcli.errors import UserError
@@ -35,14 +36,15 @@ def read_table(source: Path) -> Listing:
     """List the images that a table names, in its order.
 
     The first line names the columns: `path`, `file_name`, `filename` or `image`, and `label`,
-    `class` or `class_name`; others are passed over. Paths are relative to the table's folder.
-    Labels are names; where all are numbers, ids follow their values. No image is opened. Raises
-    UserError, with the line, for what is no such table.
+    `class` or `class_name`; others are not read, and named in the listing's warnings. Paths are
+    relative to the table's folder. Labels are names; where all are numbers, ids follow their
+    values. No image is opened. Raises UserError, with the line, for what is no such table.
     """
     builder = ListingBuilder()
     numbers: dict[str, int] = {}
     labels = array("i")
-    for where, path, label in _rows(source):
+    unread = UnreadColumns()
+    for where, path, label in _rows(source, unread):
         folder, _, name = os.path.normpath(path).rpartition(b"/")
         if name in (b"", b".", b"..") or b"\0" in path:
             raise UserError(f"{where}: {shown(path)} is no path of an image; fix it.")
@@ -56,7 +58,8 @@ def read_table(source: Path) -> Listing:
     places = {name: class_id for class_id, name in enumerate(classes)}
     ids = np.array([places[name] for name in numbers], np.int32)
     listing = builder.finish(source.parent, classes)
-    listing = replace(listing, class_of=ids[np.frombuffer(labels, np.int32)])
+    class_of = ids[np.frombuffer(labels, np.int32)]
+    listing = replace(listing, class_of=class_of, warnings=tuple(unread.warnings(str(source))))
     again = first_repeated(listing)
     if again is not None:
         twice = shown(listing.relative_path(again))
@@ -64,8 +67,9 @@ def read_table(source: Path) -> Listing:
     return listing
 
 
-def _rows(source: Path) -> Iterator[tuple[str, bytes, bytes]]:
-    """(where, path, label) of each row below the header; empty lines are passed over."""
+def _rows(source: Path, unread: UnreadColumns) -> Iterator[tuple[str, bytes, bytes]]:
+    """(where, path, label) of each row below the header; empty lines are passed over. The other
+    columns are noted in `unread`."""
     number = length = 0
 
     def lines() -> Iterator[str]:
@@ -88,6 +92,10 @@ def _rows(source: Path) -> Iterator[tuple[str, bytes, bytes]]:
             header = next(reader, [])
             path_at = _column(header, _PATH_COLUMNS, source)
             label_at = _column(header, _LABEL_COLUMNS, source)
+            others = {at: name for at, name in enumerate(header) if at not in (path_at, label_at)}
+            for name in others.values():
+                unread.add(_printable(name))
+            dividing = {at: _printable(name) for at, name in others.items() if divides(name)}
             number, length = reader.line_num, 0
             for row in reader:
                 number, length = reader.line_num, 0
@@ -99,6 +107,8 @@ def _rows(source: Path) -> Iterator[tuple[str, bytes, bytes]]:
                         f"{where}: it has {count_text(len(row), 'column')}, and the first line"
                         f" {len(header)}; fix it."
                     )
+                for at, name in dividing.items():
+                    unread.add(name, _printable(row[at]))
                 path, label = (row[at].encode("utf-8", "surrogateescape")
                                for at in (path_at, label_at))  # fmt: skip
                 yield where, path, label.strip()
@@ -110,11 +120,15 @@ def _rows(source: Path) -> Iterator[tuple[str, bytes, bytes]]:
         raise UserError(f"{source} cannot be read: {error.strerror}.") from error
 
 
+def _printable(text: str) -> str:
+    return printable(text.encode("utf-8", "surrogateescape"))
+
+
 def _column(header: list[str], names: tuple[str, ...], source: Path) -> int:
     found = [at for at, name in enumerate(header) if name.strip().lower() in names]
     if len(found) == 1:
         return found[0]
-    told = ", ".join(printable(name.encode("utf-8", "surrogateescape")) for name in header[:20])
+    told = ", ".join(map(_printable, header[:20]))
     wanted = f"{', '.join(names[:-1])} or {names[-1]}"
     raise UserError(
         f"The first line of {source} has {count_text(len(found), 'column')} named {wanted} (it has:"

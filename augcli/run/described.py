@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from augcli.choices import STDIN, Chroma, Fit, Format, LabelsFrom, Originals, Pair
 from augcli.dataset.labels import from_printable
-from augcli.dataset.listing import Listing, ListingBuilder, sample_ids
+from augcli.dataset.listing import Listing, ListingBuilder, sample_ids, with_classes
 from augcli.dataset.pathlist import class_name, read_path_list
 from augcli.dataset.source import list_source
 from augcli.errors import UserError, one_line
@@ -119,7 +119,7 @@ def read_sources(
                     f"SOURCE {place} does not exist; say with --source where OUT's source is now."
                 )
             refuse_as_source(place)
-            listing = list_source(place)
+            listing = _in_order_of(out, list_source(place), fingerprint)
         else:
             listing = _listed_sources(out, summary, rows, moved)
     except _UNLIKE as error:
@@ -134,6 +134,17 @@ def read_sources(
             f" from{_changed(out, listing)}; give the place to which {source} has moved."
         )
     return listing
+
+
+def _in_order_of(out: Path, listing: Listing, fingerprint: object) -> Listing:
+    """The listing with the ids of OUT/classes.txt where it is not that of the run, as it is not for
+    one of 0.1.0, which sorted classes by their names and not by their folders."""
+    if listing.fingerprint() == fingerprint:
+        return listing
+    try:
+        return with_classes(listing, read_classes(out / CLASSES))
+    except (OSError, UserError, ValueError):
+        return listing
 
 
 def _changed(out: Path, listing: Listing) -> str:
