@@ -130,9 +130,9 @@ def preview(
         else:
             made = draw_preview(runs[0], examples, name)
     if made.unreadable:
-        count = count_text(len(made.unreadable), "image")
-        path, reason = next(iter(made.unreadable.items()))
-        shown.warn(f"{count} of SOURCE cannot be used and stand on no sheet: {path}: {reason}")
+        (path, reason), *others = made.unreadable.items()
+        more = f" (and {count_text(len(others), 'more image')})" if others else ""
+        shown.warn(f"{path}{more} of SOURCE cannot be read and has no place on the sheet: {reason}")
     pixels_drawn = draw_sheet(made.sheet)
     height, width = pixels_drawn.shape[:2]
     _write_sheet(to, pixels_drawn)

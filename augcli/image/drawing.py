@@ -13,6 +13,7 @@ from augcli.image.sheet import Panel, Sheet
 
 _PAPER, _BOX = (255, 255, 255), (255, 255, 255)
 _ARM = 7  # pixels of a cross
+_THIN = 6
 
 
 def draw_sheet(sheet: Sheet) -> Pixels:
@@ -52,7 +53,8 @@ def draw_marks(panel: Panel, shape: tuple[int, int]) -> Pixels:
         right = max(left, min(shape[1], round(box.right * across)) - 1)
         bottom = max(top, min(shape[0], round(box.bottom * down)) - 1)
         pen.rectangle((left, top, right, bottom), outline=INK, width=3)
-        pen.rectangle((left, top, right, bottom), outline=_BOX, width=1)
+        if min(right - left, bottom - top) >= _THIN:  # else nothing else would be seen
+            pen.rectangle((left, top, right, bottom), outline=_BOX, width=1)
     if panel.mark is not None:
         y, x = int((panel.mark[0] + 0.5) * down), int((panel.mark[1] + 0.5) * across)
         for thick, colour in ((4, INK), (2, _BOX)):

@@ -17,7 +17,7 @@ _COLOURS = ((38, 109, 211), (230, 126, 34), (46, 160, 103), (149, 82, 176), (200
 # Sides of the cells for pictures, the largest with which a sheet is no larger than this a side.
 _CELLS = (208, 160, 120)
 _VIEWABLE = 4000
-_GAP = 12
+_GAP, _BETWEEN_STACKS = 12, 36
 _CAPTION = 280
 _ACROSS = 6  # pictures in a row
 _BAR = 9
@@ -83,7 +83,8 @@ def most_lines(panels: int, side: int, *, captions: bool) -> int:
     row = _TITLE_LINE + grid.cell + _NOTE_LINES * _NOTE_LINE + _GAP
     height = max(rows * row, _TEXT_LINES * _NOTE_LINE * 3 if captions else 0) + _GAP
     free = side - _HEADING_LINES * _HEADING_LINE - 3 * _GAP
-    return max(0, free // height) * max(0, (side - _GAP) // grid.width)
+    across = (side - _GAP + _BETWEEN_STACKS) // (grid.width + _BETWEEN_STACKS)
+    return max(0, free // height) * max(0, across)
 
 
 def lay_out(sheet: Sheet) -> Layout:
@@ -95,9 +96,10 @@ def lay_out(sheet: Sheet) -> Layout:
         blocks = [_block(line, grid) for line in sheet.lines]
         stacked = _in_a_stack([block.height for block in blocks], grid.width)
         stacks = [blocks[i : i + stacked] for i in range(0, len(blocks), stacked)]
-        if max(_sides(stacks, grid)) <= _VIEWABLE:
+        layout = _assemble(sheet.heading, stacks, grid)
+        if max(layout.width, layout.height) <= _VIEWABLE:
             break
-    return _assemble(sheet.heading, stacks, grid)
+    return layout
 
 
 def _across(panels: int) -> int:
@@ -108,7 +110,12 @@ def _across(panels: int) -> int:
 def _sides(stacks: Sequence[Sequence[Layout]], grid: _Grid) -> tuple[int, int]:
     """Width and height without a heading."""
     tallest = max(sum(block.height for block in stack) for stack in stacks)
-    return _GAP + len(stacks) * grid.width, tallest
+    return _GAP + _width(len(stacks), grid.width), tallest
+
+
+def _width(stacks: int, width: int) -> int:
+    """How wide so many stacks are beside each other."""
+    return stacks * (width + _BETWEEN_STACKS) - _BETWEEN_STACKS
 
 
 def _in_a_stack(heights: Sequence[int], width: int) -> int:
@@ -116,7 +123,7 @@ def _in_a_stack(heights: Sequence[int], width: int) -> int:
 
     def longer_side(stacked: int) -> int:
         parts = [heights[i : i + stacked] for i in range(0, len(heights), stacked)]
-        return max(len(parts) * width, max(map(sum, parts)))
+        return max(_width(len(parts), width), max(map(sum, parts)))
 
     return min(range(1, len(heights) + 1), key=longer_side)
 
@@ -135,7 +142,7 @@ def _assemble(heading: Sequence[str], stacks: Sequence[Sequence[Layout]], grid: 
     for number, stack in enumerate(stacks):
         top = begin
         for block in stack:
-            _add(whole, block, _GAP + number * grid.width, top)
+            _add(whole, block, _GAP + number * (grid.width + _BETWEEN_STACKS), top)
             top += block.height
     return whole._replace(height=begin + tallest)
 

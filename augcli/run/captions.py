@@ -166,11 +166,11 @@ def _explain(
     if name == "operations":
         yield _operations(recipe, value) or "no operation was drawn"
     elif name == "chains":
-        yield f"{percent(params['m'])} is the mix of {count_text(len(value), 'chain')}:"
+        yield f"the mix of {count_text(len(value), 'chain')} weighs {percent(params['m'])}:"
         for weight, chain in zip(params["weights"], value, strict=True):
-            yield f"{percent(weight)} {_operations(recipe, chain)}"
+            yield f"{percent(weight)}: {_operations(recipe, chain)}"
     elif name == "adjustments":
-        yield ", ".join(f"{adjustment} {factor:.3g}" for adjustment, factor in value)
+        yield ", ".join(f"{adjustment} {_number(factor)}" for adjustment, factor in value)
     elif name == "box":
         yield _box(value, shape)
     elif name == "hidden" and value is not None:
@@ -182,7 +182,7 @@ def _explain(
     elif name == "boundary":
         yield f"the quadrants meet at row {value[0]}, column {value[1]}"
     elif name in ("lam", "rate", "alpha", "sigma") and value is not None:
-        yield f"{name} {value:.3g}"
+        yield f"{name} {_number(value)}"
 
 
 def _box(box: Any, shape: tuple[int, int]) -> str:
@@ -191,6 +191,12 @@ def _box(box: Any, shape: tuple[int, int]) -> str:
     top, left, bottom, right = box
     share = (bottom - top) * (right - left) / (shape[0] * shape[1])
     return f"box {right - left} x {bottom - top}, {percent(share)} of the area"
+
+
+def _number(value: float) -> str:
+    """Three digits, or all before the point."""
+    value += 0.0  # of -0.0 that makes 0.0
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _operations(recipe: str, operations: Sequence[Operation]) -> str:
@@ -208,16 +214,16 @@ def describe_operation(recipe: str, operation: Operation) -> str:
             return f"Cutout {2 * int(argument)} px"
         return f"Cutout {percent(argument)} of the width"
     if name == "Rotate":
-        return f"Rotate {argument:.3g}°"
+        return f"Rotate {_number(argument)}°"
     if name in TRANSLATIONS:
-        return f"{name} {argument:.3g} px"
+        return f"{name} {_number(argument)} px"
     if name == "Posterize":
         return f"Posterize to {count_text(int(argument), 'bit')}"
     if name == "Solarize":
         return f"Solarize from {argument:.0f}"
     if name in ENHANCEMENTS:
-        return f"{name} × {argument:.3g}"
-    return f"{name} {argument:.3g}"
+        return f"{name} × {_number(argument)}"
+    return f"{name} {_number(argument)}"
 
 
 def explain_skipped(pipeline: Pipeline, class_name: str, applied: set[int]) -> list[str]:
