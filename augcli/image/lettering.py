@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from io import BytesIO
 
@@ -13,6 +13,8 @@ from PIL import ImageFont
 
 # Characters of a text that are looked at; of a longer one the middle is left out.
 _LONGEST = 2000
+# Texts whose lines are remembered: most stand on a sheet many times.
+_REMEMBERED = 4096
 _ELLIPSIS = "…"
 _MISSING = "\uffff"  # no character, so that no font has a letter for it
 
@@ -62,6 +64,7 @@ def width_of(drawn: str, size: int) -> float:
     return font(size).getlength(drawn)
 
 
+@lru_cache(_REMEMBERED)
 def cut_middle(text: str, size: int, width: float) -> str:
     """A text as `escape_missing` gives it, its middle left out where it is wider than `width`
     pixels."""
@@ -84,7 +87,8 @@ def cut_middle(text: str, size: int, width: float) -> str:
     return with_ends(fits)
 
 
-def wrap(text: str, size: int, width: float, most: int) -> list[str]:
+@lru_cache(_REMEMBERED)
+def wrap(text: str, size: int, width: float, most: int) -> tuple[str, ...]:
     """A text as `escape_missing` gives it, in at most `most` lines of at most `width` pixels.
 
     Lines end at spaces, or within a word that is wider. What does not fit is left out, and an
@@ -102,19 +106,26 @@ def wrap(text: str, size: int, width: float, most: int) -> list[str]:
         left = left[count:]
         while left and left[0] == " ":
             left.pop(0)
-    return lines
+    return tuple(lines)
 
 
 def _fitting(units: Sequence[str], size: int, width: float) -> int:
     """How many units make a line: at least one, and whole words where one fits."""
-    count = at = 0
-    line = ""
-    for at, unit in enumerate(units, 1):
-        line += unit
-        if unit != " " and width_of(line, size) > width:
-            break
-        count = at
-    if count == len(units):
-        return count
-    words = next((n for n in range(count, 0, -1) if units[n - 1] == " " or units[n] == " "), 0)
-    return words or max(1, count)
+    fits, too_many = 0, 1
+    while too_many <= len(units) and _fits(units[:too_many], size, width):
+        fits, too_many = too_many, 2 * too_many
+    too_many = min(too_many, len(units) + 1)
+    while too_many - fits > 1:
+        middle = (fits + too_many) // 2
+        if _fits(units[:middle], size, width):
+            fits = middle
+        else:
+            too_many = middle
+    if fits == len(units):
+        return fits
+    words = next((n for n in range(fits, 0, -1) if units[n - 1] == " " or units[n] == " "), 0)
+    return words or max(1, fits)
+
+
+def _fits(units: Sequence[str], size: int, width: float) -> bool:
+    return width_of("".join(units).rstrip(), size) <= width

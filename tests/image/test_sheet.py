@@ -57,7 +57,7 @@ def test_nothing_overlaps_or_leaves_the_sheet(lines: int, panels: int, labels: i
     texts = [place_of(text) for text in layout.texts]
     for text, place in zip(layout.texts, texts, strict=True):
         assert place.width <= text.width, text.words
-    bars = [bar.box for bar in layout.bars[1::1] if bar.box.height > 1]
+    bars = [bar.box for bar in layout.bars if bar.box.height > 1]
     cells = [picture.cell for picture in layout.pictures]
     for box in (*texts, *cells, *bars):
         assert box.left >= 0 and box.right <= layout.width

@@ -168,8 +168,9 @@ def test_two_sheets_can_be_told_apart() -> None:
     runs = [
         run_of(step), run_of(Step(CutMix(alpha=2.0))), run_of(Step(CutMix(), 0.9)),
         run_of(Step(CutMix(), keep=Keep())), run_of(Step(CutMix(), keep=Keep(tau=0.5))),
-        run_of(Step(CutMix(), keep=Keep(size=0.4))), run_of(Step(CutMix(), keep=Keep(saliency_size=9))),
-        run_of(Step(AugMix())), run_of(step, seed=1), run_of(step, size=(8, 8)),
+        run_of(Step(CutMix(), keep=Keep(size=0.4))),
+        run_of(Step(CutMix(), keep=Keep(saliency_size=9))), run_of(Step(AugMix())),
+        run_of(step, seed=1), run_of(step, size=(8, 8)),
         run_of(step, fit=Fit.stretch), run_of(step, pair=Pair.same_class),
         run_of(step, background=(0, 0, 0)),
     ]  # fmt: skip
