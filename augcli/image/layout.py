@@ -23,7 +23,7 @@ _ACROSS = 6  # pictures in a row
 _BAR = 9
 _HEADING, _TITLE, _NOTE = 16, 14, 12  # sizes of letters
 _HEADING_LINE, _TITLE_LINE, _NOTE_LINE = 23, 20, 16
-_HEADING_LINES, _NOTE_LINES, _TEXT_LINES = 6, 10, 8  # at most
+_HEADING_LINES, _NOTE_LINES, _TEXT_LINES = 6, 14, 8  # at most
 
 
 class Text(NamedTuple):

@@ -190,6 +190,8 @@ def _box(box: Any, shape: tuple[int, int]) -> str:
         return "no box was drawn"
     top, left, bottom, right = box
     share = (bottom - top) * (right - left) / (shape[0] * shape[1])
+    if share == 0:
+        return "the box has no pixels"
     return f"box {right - left} x {bottom - top}, {percent(share)} of the area"
 
 

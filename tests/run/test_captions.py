@@ -108,6 +108,7 @@ def test_cutout_of_randaugment_is_counted_in_pixels() -> None:
         ({"adjustments": (("hue", 0.05), ("contrast", 1.25))}, ["hue 0.05, contrast 1.25"]),
         ({"box": Box(10, 10, 30, 50), "fill": 3}, ["box 40 x 20, 8 % of the area"]),
         ({"box": None, "fill": 3}, ["no box was drawn"]),
+        ({"box": Box(4, 4, 4, 60)}, ["the box has no pixels"]),
         ({"box": Box(0, 0, 50, 100), "hidden": 0.4, "protected": False, "taken": None},
          ["box 100 x 50, 50 % of the area",
           "the box hides 40 % of the target's salient region, more than allowed"]),
