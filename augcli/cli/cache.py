@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from augcli.cli.amounts import bytes_text, parse_age, parse_bytes
+from augcli.cli.groups import grouped
 from augcli.cli.model_options import (
     DEFAULT_CACHE_SIZE,
     SaliencyCache,
@@ -19,6 +20,7 @@ from augcli.cli.model_options import (
 )
 from augcli.cli.options import Json, Quiet, option
 from augcli.cli.output import Output
+from augcli.cli.unused import refuse_unused
 from augcli.errors import UserError
 from augcli.text import count_text
 
@@ -29,7 +31,9 @@ class CacheAction(StrEnum):
     clean = "clean"
 
 
+@grouped
 def cache(
+    context: typer.Context,
     action: Annotated[
         CacheAction | None,
         typer.Argument(metavar="[clean]", help="remove what is kept; else it is only shown"),
@@ -56,13 +60,12 @@ def cache(
     """Show where saliency maps are kept, how many, and how much; or remove them.
 
     Only files that the cache wrote are removed. A run that looks for one makes it again.
+
+        augcli cache --json
+        augcli cache clean --older-than 30d
     """
     shown = Output(json, quiet)
-    given = {"--older-than": older_than, "--to-size": to_size}
-    if action is None and (named := [name for name, value in given.items() if value is not None]):
-        raise UserError(
-            f"{named[0]} says what to remove; write `augcli cache clean {named[0]} ...`."
-        )
+    refuse_unused(context)
     age = None if older_than is None else parse_age(older_than, "older-than")
     size = None if to_size is None else parse_bytes(to_size, "to-size")
     limit = parse_bytes(saliency_cache_size, "saliency-cache-size")

@@ -11,7 +11,6 @@ from augcli.cli.groups import grouped
 from augcli.cli.options import MOST_OUTPUTS, Json, Quiet, Workers, flag, number
 from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
-from augcli.errors import UserError
 from augcli.text import count_text
 
 REPLAY_ALL = 0

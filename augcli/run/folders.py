@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from augcli.dataset.imagefolder import is_image_name
+from augcli.dataset.left_out import is_image_name
 from augcli.errors import UserError
 from augcli.files import MIB, read_json
 from augcli.manifest.row import MANIFEST

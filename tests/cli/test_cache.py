@@ -149,8 +149,8 @@ def test_it_says_what_was_removed(augcli: Augcli, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--older-than", "3d"), "--older-than says what to remove; write `augcli cache clean"),
-        (("--to-size", "1G"), "--to-size says what to remove; write `augcli cache clean"),
+        (("--older-than", "3d"), "--older-than has no effect unless maps are removed; write"),
+        (("--to-size", "1G"), "--to-size has no effect unless maps are removed; write"),
         (("clean", "--to-size", "much"), "--to-size much is not a size"),
         (("clean", "--older-than", "long"), "--older-than long is not an age"),
         (("--saliency-cache", "none"), "--saliency-cache none keeps nothing; give the folder"),
@@ -186,11 +186,22 @@ def test_the_limit_of_a_run(augcli: Augcli, tmp_path: Path) -> None:
     assert sizes[0] > 40_000
     assert sizes[1] <= 20 * 1024
     assert sizes[2] == 0 and not (tmp_path / "cache2").exists()
-    done = augcli(
-        "generate", SAMPLE_DATA, tmp_path / "x", "-r", "flip", "--saliency-cache-size", "big"
-    )
+    wrong = {"AUGCLI_SALIENCY_CACHE_SIZE": "big"}
+    done = augcli("generate", SAMPLE_DATA, tmp_path / "x", "-r", "flip", env=wrong)
     assert done.returncode == 2
-    assert "--saliency-cache-size big is not a size" in done.stderr
+    assert "AUGCLI_SALIENCY_CACHE_SIZE=big is not a size" in done.stderr
+
+
+def test_what_is_shared_with_runs_is_passed_over(augcli: Augcli, tmp_path: Path) -> None:
+    folder = filled(tmp_path / "kept")
+    shared = {"OLDER_THAN": "5d", "SALIENCY_CACHE_SIZE": "1G", "SALIENCY_CACHE": str(folder)}
+    env = {f"AUGCLI_{name}": value for name, value in shared.items()}
+    done = augcli("cache", "--json", env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["entries"] == 10
+    done = augcli("cache", "clean", "--json", env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["entries"] == 4
 
 
 def test_a_run_goes_on_while_its_cache_is_cleaned(augcli: Augcli, tmp_path: Path) -> None:
