@@ -29,8 +29,8 @@ PANELS = {
     "Saliency and keep": "keep saliency tau keep_size saliency_size",
     "Check": "replay repair",
     "Clean": "older_than to_size",
-    "Model": "at model device target layer head saliency_cache saliency_cache_size class_list model_size mean std scale"
-    " channel_order",
+    "Model": "at model device target layer head saliency_cache saliency_cache_size class_list"
+    " model_size mean std scale channel_order",
     "Source": "moved labels_from background max_pixels max_seconds",
     "Output": "output name copies per_class size fit format quality include_originals chroma"
     " dense_labels examples to all_recipes show map_format overlay",
