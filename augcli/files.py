@@ -126,11 +126,11 @@ def _refuse_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def replace_file(path: Path, data: bytes | memoryview) -> None:
+def replace_file(path: Path, *data: bytes | memoryview) -> None:
     """Write a file so that it is whole or as it was before, also after a loss of power.
 
-    It is written beside `path` under a name that did not exist, flushed, and renamed; a link at
-    `path` is replaced, not followed.
+    It may come in pieces. It is written beside `path` under a name that did not exist, flushed, and
+    renamed; a link at `path` is replaced, not followed.
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -139,7 +139,7 @@ def replace_file(path: Path, data: bytes | memoryview) -> None:
     descriptor = os.open(temporary, flags, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -11,6 +11,7 @@ import typer
 
 import augcli
 from augcli.cli import completion
+from augcli.cli.cache import cache
 from augcli.cli.config import Commands, default_map, read_settings
 from augcli.cli.generate import generate
 from augcli.cli.help import HELP, Command, Group, complete_command, help_of
@@ -133,7 +134,7 @@ def _options(group: Any) -> Commands:
     }
 
 
-for command in (generate, preview, recipes, verify, saliency):
+for command in (generate, preview, recipes, verify, saliency, cache):
     app.command(cls=Command)(command)
 app.add_typer(model_app)
 app.command(HELP, cls=Command)(help_)

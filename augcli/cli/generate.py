@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from augcli.choices import STDIN, Chroma, Fit, Format, Originals, Pair
+from augcli.cli.class_order import order_warning, warn_of_missing
 from augcli.cli.command import command_line
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import InputOptions, ModelOptions, read_classifier
@@ -43,7 +44,6 @@ from augcli.errors import UserError
 from augcli.text import count_text
 
 if TYPE_CHECKING:
-    from augcli.dataset.listing import Listing
     from augcli.run.generate import Outcome
     from augcli.run.plan import Run
 
@@ -146,14 +146,15 @@ def generate(
     from augcli.run.resume import check_apart, check_linkable, check_out
 
     folder = None if source == STDIN else Path(source)
-    listing = read_source(source, reading.labels_from)
+    listing = read_source(source, reading.labels_from, shown.warn)
     check_out(out, folder, resume=resume, overwrite=overwrite)
     check_apart(out, listing)
     if pair is None:
         pair = Pair.any if per_class is None else Pair.balanced
     check_sources(listing, pipeline, source, pair)
-    _warn_of_left_out(shown, listing)
     _warn_of_alike(shown, listing.classes)
+    if warning := order_warning(listing):
+        shown.warn(warning)
     if include_originals is Originals.link and listing.spans is not None:
         raise UserError(
             f"--include-originals link cannot link to what lies in the archive {source}; copy it."
@@ -162,7 +163,7 @@ def generate(
         check_linkable(out, listing)
     classifier = read_classifier(pipeline.detections, listing.classes, model, pixels, shown.warn)
     from augcli.image.codec import Encoding
-    from augcli.run.layout import ERRORS, STATE
+    from augcli.run.layout import ERRORS, STATE, TRAIN
     from augcli.run.plan import Run
 
     run = Run(
@@ -209,20 +210,8 @@ def generate(
             on_report=lambda report: bar.update(report.made),
         )
     _show_outcome(shown, run, out, outcome, max_errors)
+    warn_of_missing(shown.warn, out / TRAIN, listing.classes)
     end_with_skipped(shown, listing, outcome.skipped, max_errors, out / ERRORS)
-
-
-def _warn_of_left_out(shown: Output, listing: Listing) -> None:
-    """Say how many entries of SOURCE are called like images and are no files."""
-    from augcli.dataset.labels import shown as as_shown
-
-    count, first = listing.left_out
-    if count:
-        which = as_shown(first) if count == 1 else f"the first is {as_shown(first)}"
-        shown.warn(
-            f"{count_text(count, 'entry', 'entries')} of SOURCE with the name of an image left out,"
-            f" as a dead link or a pipe is no file ({which})."
-        )
 
 
 def _warn_of_alike(shown: Output, classes: Sequence[str]) -> None:
@@ -270,23 +259,21 @@ def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome, max_erro
         "resumed": outcome.resumed,
         **failure(outcome.skipped, max_errors),
     }
-    if outcome.was_complete:
-        text = f"Already complete: {count_text(outcome.outputs, 'image')} in {out / 'train'}"
-        text += f"; {skipped}." if skipped else "."
-        shown.result({**values, "was_complete": True}, text)
-        return
     mass = ""
-    if outcome.label_mass is not None:
+    if outcome.was_complete:
+        values["was_complete"] = True
+    elif outcome.label_mass is not None:
         (least, rare), (most, common) = _least_and_most(outcome.label_mass, run.listing.classes)
         values["label_mass"] = {"min": least, "max": most}
         mass = f" Label mass of a class: {least:.2f} ({rare}) to {most:.2f} ({common})."
-    shown.result(
-        values,
-        f"{count_text(outcome.outputs, 'image')} in {out / 'train'}, labels in"
-        f" {out / 'train/metadata.jsonl'}"
-        f" ({outcome.seconds:.1f} s{f'; {skipped}' if skipped else ''}).{mass}",
-        done=f"OUT {out} is complete",
-    )
+    text = f"{count_text(outcome.outputs, 'image')} in {out / 'train'}"
+    of_skipped = f"; {skipped}" if skipped else ""
+    if outcome.was_complete:
+        text = f"Already complete: {text}{of_skipped}."
+    else:
+        labels = out / "train/metadata.jsonl"
+        text += f", labels in {labels} ({outcome.seconds:.1f} s{of_skipped}).{mass}"
+    shown.result(values, text, done=f"OUT {out} is complete")
 
 
 def _least_and_most(

@@ -27,8 +27,9 @@ PANELS = {
     "Recipe": "recipe set recipe_file pair label_smoothing",
     "Saliency and keep": "keep saliency tau keep_size saliency_size",
     "Check": "replay repair",
-    "Model": "at model device target layer head saliency_cache class_list model_size mean std scale"
-    " channel_order",
+    "Clean": "older_than to_size",
+    "Model": "at model device target layer head saliency_cache saliency_cache_size class_list"
+    " model_size mean std scale channel_order",
     "Source": "moved labels_from background max_pixels max_seconds",
     "Output": "output name copies per_class size fit format quality include_originals chroma"
     " dense_labels examples to all_recipes show map_format overlay",
@@ -38,8 +39,17 @@ PANELS = {
 RARE = frozenset(
     (
         *("tau", "keep_size", "saliency_size", "head", "layer", "target", "class_list"),
-        *("saliency_cache", "model_size", "mean", "std", "scale", "channel_order", "background"),
-        *("max_pixels", "max_seconds", "chroma", "dense_labels", "memory", "progress"),
+        *("saliency_cache", "saliency_cache_size", "model_size", "mean", "std", "scale"),
+        *(
+            "channel_order",
+            "background",
+            "max_pixels",
+            "max_seconds",
+            "chroma",
+            "dense_labels",
+            "memory",
+            "progress",
+        ),
     )
 )
 _ORDER = {

@@ -256,7 +256,7 @@ def fit_head(
 
     for file in in_child(files_of, model):  # weights beside the model
         check_other(output, "--output", {f"{file}, which MODEL reads,": file})
-    listing = read_source(source, reading.labels_from)
+    listing = read_source(source, reading.labels_from, shown.warn)
     check_outside(output, "--output", listing, None if source == STDIN else Path(source))
     options = read_settings(pixels, layer=at)
     with decoders_silent(), progress_bar(progress, quiet=quiet) as bar:

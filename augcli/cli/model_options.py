@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from augcli.choices import OF_A_CLASSIFIER
+from augcli.cli.amounts import parse_bytes
 from augcli.cli.completion import complete_model
 from augcli.cli.options import choice, file_option, number, option, parse_size
 from augcli.cli.values import text_of_path
@@ -108,6 +109,15 @@ SaliencyCache = Annotated[
         parser=text_of_path("--saliency-cache"),
     ),
 ]
+SaliencyCacheSize = Annotated[
+    str,
+    option(
+        "saliency-cache-size",
+        "what the cache holds at most, as 500M or 10G; 0 for no cache",
+        metavar="SIZE",
+    ),
+]
+DEFAULT_CACHE_SIZE = "10G"
 
 
 @dataclass(frozen=True)
@@ -132,6 +142,7 @@ class ModelOptions:
     class_list: ClassList = None
     target: TargetOption = TargetChoice.label
     saliency_cache: SaliencyCache = None
+    saliency_cache_size: SaliencyCacheSize = DEFAULT_CACHE_SIZE
 
 
 def is_of_classifier(saliency: str) -> bool:
@@ -151,12 +162,12 @@ def read_classifier(
 
     Raises UserError for whatever does not fit. `warn` is told where the CPU takes CUDA's place.
     """
+    cache_size = parse_bytes(asked.saliency_cache_size, "saliency-cache-size")
     wanted = list(dict.fromkeys((d[0], d[1]) for d in detections if is_of_classifier(d[0])))
     if not wanted:
         return None
     if asked.model is None:
         raise UserError(f"--saliency {wanted[0][0]} needs a classifier; give --model FILE.onnx.")
-    from augcli.saliency.cache import default_folder
     from augcli.saliency.classifier import build_spec
 
     folder = asked.saliency_cache
@@ -169,9 +180,19 @@ def read_classifier(
         class_list=asked.class_list,
         predicted=asked.target is TargetChoice.predicted,
         device=asked.device.value,
-        cache=None if no_cache else Path(folder) if folder else default_folder(),
+        cache=None if no_cache else cache_folder(folder),
+        cache_size=cache_size,
         warn=warn,
     )
+
+
+def cache_folder(given: str | None) -> Path | None:
+    """The folder that --saliency-cache says, or the user's own without it; None for none."""
+    from augcli.saliency.cache import default_folder
+
+    if given == NO_CACHE:
+        return None
+    return Path(given) if given else default_folder()
 
 
 def read_settings(

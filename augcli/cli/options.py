@@ -345,8 +345,11 @@ def parse_colour(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
-def read_source(source: str, labels_from: LabelsFrom) -> Listing:
-    """List the images of SOURCE; raises UserError."""
+def read_source(source: str, labels_from: LabelsFrom, warn: Callable[[str], None]) -> Listing:
+    """List the images of SOURCE; `warn` is called with each sentence about what of it is not read.
+
+    Raises UserError.
+    """
     if source == STDIN:
         import sys
 
@@ -356,8 +359,13 @@ def read_source(source: str, labels_from: LabelsFrom) -> Listing:
             raise UserError("SOURCE - reads paths from standard input; pipe a list into it.")
         return read_path_list(sys.stdin.buffer, labels_from)
     from augcli.dataset.source import list_source
+    from augcli.run.folders import refuse_as_source
 
-    return list_source(Path(source))
+    refuse_as_source(Path(source))
+    listing = list_source(Path(source))
+    for sentence in listing.warnings:
+        warn(sentence)
+    return listing
 
 
 def read_pipeline(chosen: RecipeOptions) -> Pipeline:

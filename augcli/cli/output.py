@@ -13,8 +13,6 @@ from augcli.streams import StdoutLost
 PIPE_CLOSED = 141  # as for a program that SIGPIPE ends
 CONTINUE = "an interrupted generate or saliency goes on with the same command and --resume."
 
-_UPPER_HALF = "▀"
-
 # Whether a JSON object is still to be printed on stdout: with --json there is one, also of failure.
 _json_is_due = False
 
@@ -84,46 +82,6 @@ def draw(text: str) -> None:
     text = text.encode("utf-8", "backslashreplace").decode()  # names of bytes that are no UTF-8
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
-
-
-def draw_picture(image: Any) -> bool:
-    """Draw a uint8 RGB picture (H, W, 3) in the terminal's own colours, two pixels a character, or
-    one where the encoding has no half blocks; False where stdout takes no colours.
-
-    Raises StdoutLost.
-    """
-    import cv2
-    from rich.color import Color
-    from rich.console import Console
-    from rich.segment import Segment, Segments
-    from rich.style import Style
-
-    console = Console(highlight=False)
-    if console.color_system is None:
-        return False
-    character, pixels = (_UPPER_HALF, 2) if _can_encode(_UPPER_HALF) else (" ", 1)
-    height, width = image.shape[:2]
-    columns = min(console.width, width)
-    rows = max(2, round(height * columns / width) // 2 * 2)
-    lines = rows * pixels // 2
-    small = cv2.resize(image, (columns, lines), interpolation=cv2.INTER_AREA).tolist()
-    segments = []
-    for upper, lower in zip(small[::pixels], small[pixels - 1 :: pixels], strict=True):
-        for above, below in zip(upper, lower, strict=True):
-            style = Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below))
-            segments.append(Segment(character, style))
-        segments.append(Segment.line())
-    console.print(Segments(segments))
-    sys.stdout.flush()
-    return True
-
-
-def _can_encode(text: str) -> bool:
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _one_line(text: str) -> str:

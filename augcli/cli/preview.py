@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,10 +30,14 @@ from augcli.cli.options import (
     read_pipeline,
     read_source,
 )
-from augcli.cli.output import Output, draw_picture
+from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.errors import RunFailed, UserError, one_line
 from augcli.streams import StdoutLost
+from augcli.text import count_text
+
+if TYPE_CHECKING:
+    from augcli.image.sheet import Sheet
 
 _FORMATS = {
     ".png": Format.png,
@@ -61,7 +65,7 @@ def preview(
     all_recipes: Annotated[
         bool, flag("all-recipes", "one picture of every recipe instead, on the same targets")
     ] = False,
-    show: Annotated[bool, flag("show", "draw it in the terminal too")] = False,
+    show: Annotated[bool, flag("show", "draw targets and results in the terminal too")] = False,
     seed: Seed = 0,
     size: Size = None,
     fit: FitOption = Fit.cover,
@@ -77,6 +81,10 @@ def preview(
         augcli preview sample_data --all-recipes -n 1 --to recipes.jpg
     """
     shown = Output(json, quiet)
+    if show:
+        from augcli.cli.pictures import require_colours
+
+        require_colours()
     if to.suffix.lower() not in _FORMATS:
         raise UserError(f"--to {to} is no PNG, JPEG or WebP file; name it like preview.png.")
     from augcli.dataset.destination import check_destination, check_outside
@@ -85,12 +93,13 @@ def preview(
     pipelines = every_pipeline(chosen) if all_recipes else [read_pipeline(chosen)]
     detections = [d for pipeline in pipelines for d in pipeline.detections]
     refuse_unused(context, pipelines, detections)
-    listing = read_source(source, reading.labels_from)
+    listing = read_source(source, reading.labels_from, shown.warn)
     check_outside(to, "--to", listing, None if source == STDIN else Path(source))
     for pipeline in pipelines:
         check_sources(listing, pipeline, source, pair)
     classifier = read_classifier(detections, listing.classes, model, pixels, shown.warn)
     from augcli.image.codec import largest_side
+    from augcli.image.drawing import draw_sheet
     from augcli.image.remarks import decoders_silent
     from augcli.run.plan import Run
     from augcli.run.preview import most_examples, preview_recipes
@@ -111,6 +120,7 @@ def preview(
         )
         for pipeline in pipelines
     ]
+    name = "paths from stdin" if source == STDIN else source
     file_format = _FORMATS[to.suffix.lower()]
     side = largest_side(file_format)
     if examples > (most := most_examples(runs, side)):
@@ -120,15 +130,21 @@ def preview(
         )
     with decoders_silent():
         if all_recipes:
-            sheet = preview_recipes(runs, examples, side)
+            made = preview_recipes(runs, examples, name)
         else:
-            sheet = draw_preview(runs[0], examples, side)
-    _write_sheet(to, sheet)
-    values = {"file": str(to), "width": sheet.shape[1], "height": sheet.shape[0]}
+            made = draw_preview(runs[0], examples, name)
+    if made.unreadable:
+        (path, reason), *others = made.unreadable.items()
+        more = f" (and {count_text(len(others), 'more image')})" if others else ""
+        shown.warn(f"{path}{more} of SOURCE cannot be read and has no place on the sheet: {reason}")
+    pixels_drawn = draw_sheet(made.sheet)
+    height, width = pixels_drawn.shape[:2]
+    _write_sheet(to, pixels_drawn)
     done = f"The sheet {to} is written"
     if show:
-        _show(shown, sheet, done)
-    shown.result(values, f"{to} ({sheet.shape[1]} x {sheet.shape[0]})", done=done)
+        _show(shown, made.sheet, done)
+    values = {"file": str(to), "width": width, "height": height}
+    shown.result(values, f"{to} ({width} x {height})", done=done)
 
 
 def _is_picture(start: bytes) -> bool:
@@ -154,9 +170,10 @@ def _write_sheet(to: Path, sheet: Any) -> None:
         raise RunFailed(f"--to {to} cannot be written: {error.strerror or error}.") from error
 
 
-def _show(shown: Output, sheet: Any, done: str) -> None:
+def _show(shown: Output, sheet: Sheet, done: str) -> None:
+    from augcli.cli.pictures import show
+
     try:
-        if not draw_picture(sheet):
-            shown.warn("--show draws in colours, and standard output takes none")
+        show(sheet)
     except StdoutLost as lost:
         shown.warn(f"{done}, but cannot be drawn on {lost}.")

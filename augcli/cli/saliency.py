@@ -85,7 +85,7 @@ def saliency(
     if not is_of_classifier(detection.detector):
         detect(detection.detector, [])  # refuses an unknown name
     refuse_unused(context, detections=[detection])
-    listing = read_source(source, reading.labels_from)
+    listing = read_source(source, reading.labels_from, shown.warn)
     folder = None if source == STDIN else Path(source)
     check_maps_out(out, folder, resume=resume, overwrite=overwrite)
     check_apart(out, listing)
@@ -116,11 +116,14 @@ def saliency(
         **failure(written.skipped, max_errors),
     }
     skipped = skipped_text(written.skipped, out / ERRORS)
+    text = f"{count_text(written.maps, 'map')} in {out}, listed in {out / INDEX}"
+    if written.was_complete:
+        values["was_complete"] = True
+        text = f"Already complete: {text}"
+    flat = f", {written.flat} of them flat" if written.flat else ""
     shown.result(
         values,
-        f"{count_text(written.maps, 'map')} in {out}, listed in {out / INDEX}"
-        f"{f', {written.flat} of them flat' if written.flat else ''}"
-        f"{f'; {skipped}' if written.skipped else ''}.",
+        f"{text}{flat}{f'; {skipped}' if written.skipped else ''}.",
         done=f"OUT {out} is complete",
     )
     end_with_skipped(shown, listing, written.skipped, max_errors, out / ERRORS)

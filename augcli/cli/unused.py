@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augcli.choices import STDIN, Format
-from augcli.cli.model_options import TargetChoice, is_of_classifier
+from augcli.cli.model_options import NO_CACHE, TargetChoice, is_of_classifier
 from augcli.cli.origins import COMMAND_LINE, nearness, spelled
 from augcli.errors import UserError
 
@@ -105,6 +105,7 @@ _OF_A_CLASSIFIER = (
     "class_list",
     "target",
     "saliency_cache",
+    "saliency_cache_size",
     "model_size",
     "mean",
     "std",
@@ -160,6 +161,21 @@ RULES = (
         ("class_list",),
         lambda c: c.options.get("target") is not TargetChoice.predicted,
         "beside --target predicted, which asks for no class by name; give one of them.",
+    ),
+    Rule(
+        ("saliency_cache_size",),
+        lambda c: c.options.get("saliency_cache") != NO_CACHE,
+        "beside --saliency-cache none, which keeps nothing; leave it out.",
+    ),
+    Rule(
+        ("saliency_cache_size",),
+        lambda c: not c.has("action"),
+        "beside clean, which removes down to --to-size; give that, or leave it out.",
+    ),
+    Rule(
+        ("older_than", "to_size"),
+        lambda c: c.has("action"),
+        "unless maps are removed; write `augcli cache clean` before it.",
     ),
     Rule(
         ("labels_from",),

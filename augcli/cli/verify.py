@@ -12,11 +12,9 @@ from augcli.cli.options import MOST_OUTPUTS, Json, Quiet, Workers, flag, number
 from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
-from augcli.errors import UserError
 from augcli.text import count_text
 
 REPLAY_ALL = 0
-_SHOWN = 20
 
 
 @grouped
@@ -84,8 +82,9 @@ def verify(
         require_opencv()
     from augcli.manifest.faults import Faults
     from augcli.manifest.verify import verify as verify_all
+    from augcli.run.folders import refuse_unverifiable
 
-    _require_finished(out)
+    refuse_unverifiable(out)
     before = None
     if repair:
         from augcli.run.resume import stamp
@@ -112,7 +111,7 @@ def verify(
             repaired = result.replaced
             for fault in result.faults:
                 further.add(*fault)
-            further.count += result.total - len(result.faults)
+            further.add_unseen("cannot be made again", result.total - len(result.faults))
             shown.note(f"{count_text(repaired, 'row')} made again.")
             verified = verify_all(out)
         if replay is not None and verified.rows:
@@ -142,45 +141,12 @@ def verify(
             done=done,
         )
         return
-    listed = [f"{fault.where}: {fault.what}" for fault in faults[:_SHOWN]]
-    if total > _SHOWN:
-        listed.append(f"... and {total - _SHOWN} more (--json lists up to {len(faults)})")
-    shown.result(
-        values,
-        "\n".join(
-            [*listed, f"{count_text(total, 'fault')} in {count_text(verified.rows, 'row')}{again}."]
-        ),
-        done=done,
-    )
-    raise typer.Exit(1)
-
-
-def _require_finished(out: Path) -> None:
-    """Refuse what is no finished run; raises UserError that says what it is."""
-    from augcli.manifest.row import MANIFEST
-    from augcli.run.layout import IDENTITY, RUN, STATE, TRAIN, staged_train
-
-    if not out.is_dir():
-        amiss = "is a file" if out.exists() else "does not exist"
-        raise UserError(f"OUT {out} {amiss}; give the folder of a finished run.")
-    begun = _is_there(out / STATE / IDENTITY)
-    finished = _is_there(out / RUN) or _is_there(out / TRAIN / MANIFEST)
-    if not _is_there(out / TRAIN) and (
-        (begun and not finished) or _is_there(staged_train(out / STATE))
-    ):
-        raise UserError(
-            f"OUT {out} holds a run that is not finished; finish it by the same `augcli generate"
-            " ...` with --resume."
+    kinds = verified.kinds, further.kinds
+    summary = f"{count_text(total, 'fault')} in {count_text(verified.rows, 'row')}{again}"
+    if not all(each.are_all_shown for each in kinds):
+        summary += "; --json lists " + (
+            "each" if len(faults) == total else f"{len(faults)} of them"
         )
-    if not begun and not finished:
-        raise UserError(f"OUT {out} is no run of augcli; give the OUT of `augcli generate`.")
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    return True
+    lines = [line for each in kinds for line in each.lines()]
+    shown.result(values, "\n".join([*lines, f"{summary}."]), done=done)
+    raise typer.Exit(1)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from augcli.dataset.columns import UnreadColumns
 from augcli.dataset.labels import (
     SoftLabel,
     class_index,
@@ -32,10 +33,17 @@ _TOLERANCE = 1e-6
 _LONGEST_ROW = 16 * MIB
 
 
-class _Row(BaseModel):
-    """What is read of a row; the rest of it is not looked at. Neither true nor "1" is 1."""
+# What else a run writes into a row.
+OF_A_RUN = frozenset(
+    ("sample_id", "group_id", "view", "source_ids", "source_paths", "lam", "boxes", "recipe",
+     "params", "saliency_method", "width", "height", "sha256", "seed", "schema_version")
+)  # fmt: skip
 
-    model_config = ConfigDict(extra="ignore", strict=True, defer_build=True)
+
+class _Row(BaseModel):
+    """What is read of a row; the rest of it is only named. Neither true nor "1" is 1."""
+
+    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
 
     file_name: str
     label: int | None = None
@@ -65,7 +73,8 @@ def read_labelled(manifest: Path) -> Listing:
     `label_weights`, `soft_label`, `label`, or `class_name`. Class names come from `classes.txt`
     beside the manifest or above it, else from `class_name`. Raises UserError, with the line, for a
     row that is none, leaves the folder, or has a label outside the classes, and for a class that
-    has no name of its own.
+    has no name of its own. What else rows have, but for the columns of a run, is named in the
+    listing's warnings.
     """
     classes = _classes(manifest)
     ids: dict[str, int] = {}
@@ -80,12 +89,16 @@ def read_labelled(manifest: Path) -> Listing:
             )
     builder = ListingBuilder()
     soft_ids, soft_weights, soft_ends = array("i"), array("d"), array("q")
+    unread = UnreadColumns()
     for number, row in enumerate(_rows(manifest), 1):
         where = f"{manifest}, line {number}"
         path = _below(row.file_name)
         if path is None:
             given = shorten(repr(row.file_name))
             raise UserError(f"{where}: the file name {given} leaves its folder; fix it.")
+        for column, value in (row.model_extra or {}).items():
+            if column not in OF_A_RUN:
+                unread.add(column, value)
         label = _label(row, ids, len(classes), where)
         folder, _, name = path.rpartition(b"/")
         builder.add(builder.folder(folder), name, label.dominant)
@@ -94,7 +107,9 @@ def read_labelled(manifest: Path) -> Listing:
         soft_ends.append(len(soft_ids))
     if not soft_ends:
         raise UserError(_no_rows(manifest))
-    listing = builder.finish(manifest.parent, classes, (soft_ids, soft_weights, soft_ends))
+    soft = soft_ids, soft_weights, soft_ends
+    warnings = unread.warnings(str(manifest))
+    listing = builder.finish(manifest.parent, classes, soft, warnings=warnings)
     again = first_repeated(listing)
     if again is not None:
         twice = shown(listing.relative_path(again))

@@ -131,9 +131,25 @@ def _is_safe(character: str) -> bool:
     return character not in '%/\\:*?"<>|' and character.isprintable()
 
 
+def class_order(name: str) -> tuple[str, str]:
+    """What classes are sorted by where names decide: their folders by code point, which is the
+    order in which torchvision's ImageFolder, Keras, fastai and `datasets` list these."""
+    return class_folder(name), name
+
+
 def class_index(names: Iterable[str]) -> tuple[str, ...]:
-    """Class names in the order that label ids refer to: by code point, as ImageFolder has them."""
-    return tuple(sorted(set(names)))
+    """Class names in the order that label ids refer to, which is that of their folders."""
+    return tuple(sorted(set(names), key=class_order))
+
+
+def first_out_of_order(classes: Sequence[str]) -> tuple[int, int] | None:
+    """The first class id that ImageFolder's sorting of the folders does not give to its class, and
+    the id that it gives; None where all agree. Classes are given in the order of their ids."""
+    order = sorted(range(len(classes)), key=lambda class_id: class_order(classes[class_id]))
+    for place, class_id in enumerate(order):
+        if place != class_id:
+            return place, order.index(place)
+    return None
 
 
 def split_lines(text: str) -> list[str]:
@@ -144,7 +160,7 @@ def split_lines(text: str) -> list[str]:
 
 def label_index(names: Iterable[str]) -> tuple[str, ...]:
     """Class names in id order where somebody wrote labels down: numbers by their value (`01` is
-    another name than `1`, and stands before it), else names by code point."""
+    another name than `1`, and stands before it), else names as `class_index` has them."""
     found = set(names)
     if all(name.isascii() and name.isdecimal() and len(name) < 19 for name in found):
         return tuple(sorted(found, key=lambda name: (int(name), name)))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike, fsencode
 
 import numpy as np
@@ -35,8 +35,7 @@ class Listing:
     `folders[folder_of[i]]`. About 10 bytes a file beside its name. Labels are one class a file, or
     soft labels in compressed sparse rows (`soft_ids`, `soft_weights`, `soft_ends`). Where `root` is
     an archive, `spans` (n, 2) says at which byte of it each file begins, and how long it is.
-    `left_out` are entries with the name of an image that are no files, such as dead links and
-    pipes: how many, and the first.
+    `warnings` are sentences about what of the source is not read.
     """
 
     root: bytes
@@ -50,7 +49,7 @@ class Listing:
     soft_weights: npt.NDArray[np.float64] | None = None
     soft_ends: npt.NDArray[np.int64] | None = None
     spans: npt.NDArray[np.uint64] | None = None
-    left_out: tuple[int, bytes] = (0, b"")
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -94,9 +93,28 @@ class Listing:
         return digest.hexdigest()
 
 
+def with_classes(listing: Listing, classes: Sequence[str]) -> Listing:
+    """The listing with ids in the order of `classes`, which have the same names; where they have
+    others, the listing as it is."""
+    if tuple(classes) == listing.classes or sorted(classes) != sorted(listing.classes):
+        return listing
+    places = {name: class_id for class_id, name in enumerate(classes)}
+    ids = np.array([places[name] for name in listing.classes], np.int32)
+    soft = None if listing.soft_ids is None else ids[listing.soft_ids]
+    class_of = ids[listing.class_of]
+    return replace(listing, classes=tuple(classes), class_of=class_of, soft_ids=soft)
+
+
 def sample_id(relative: bytes) -> str:
     """16 hex digits that stand for a source image, by its path below the source."""
     return hashlib.blake2b(relative, digest_size=8).hexdigest()
+
+
+def sample_ids(listing: Listing) -> npt.NDArray[np.uint64]:
+    """The ids of all images of a listing, as numbers, in its order."""
+    count = len(listing)
+    paths = map(listing.relative_path, range(count))
+    return np.fromiter((int(sample_id(path), 16) for path in paths), np.uint64, count)
 
 
 def first_repeated(listing: Listing) -> int | None:
@@ -123,13 +141,11 @@ class ListingBuilder:
         self._names = bytearray()
         self._ends = array("Q")
         self._class_of = array("i")
-        self._left_out = (0, b"")
 
-    def leave_out(self, paths: Sequence[bytes]) -> None:
-        """Note entries that are not listed."""
-        count, first = self._left_out
-        if paths:
-            self._left_out = count + len(paths), first or paths[0]
+    @property
+    def folders(self) -> tuple[bytes, ...]:
+        """All folders so far."""
+        return tuple(self._folders)
 
     def folder(self, folder: bytes) -> int:
         """The number of a folder, to pass to `add`."""
@@ -148,6 +164,7 @@ class ListingBuilder:
         classes: Sequence[str],
         soft: tuple[Sequence[int], Sequence[float], Sequence[int]] | None = None,
         spans: npt.NDArray[np.uint64] | None = None,
+        warnings: Iterable[str] = (),
     ) -> Listing:
         """The listing; `soft` holds soft labels as (ids, weights, ends)."""
         return Listing(
@@ -162,5 +179,5 @@ class ListingBuilder:
             soft_weights=None if soft is None else np.array(soft[1], np.float64),
             soft_ends=None if soft is None else np.array(soft[2], np.int64),
             spans=spans,
-            left_out=self._left_out,
+            warnings=tuple(warnings),
         )

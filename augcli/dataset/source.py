@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from augcli.dataset.imagefolder import read_image_folder
 from augcli.dataset.labelled import find_manifest, read_labelled
 from augcli.dataset.listing import Listing
+from augcli.dataset.splits import other_splits
 from augcli.errors import UserError
 
 
@@ -32,4 +34,12 @@ def list_source(source: Path) -> Listing:
         manifest = find_manifest(source)
     except OSError as error:
         raise UserError(f"SOURCE {source} cannot be read: {error.strerror}.") from error
-    return read_image_folder(source) if manifest is None else read_labelled(manifest)
+    if manifest is None:
+        return read_image_folder(source)
+    listing = read_labelled(manifest)
+    beside = other_splits(source) if manifest.parent != source else []
+    if not beside:
+        return listing
+    are = "is" if len(beside) == 1 else "are"
+    warning = f"only {manifest.parent} is read; {', '.join(beside)} beside it {are} not."
+    return replace(listing, warnings=(*listing.warnings, warning))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from augcli.dataset.columns import UnreadColumns, divides
 from augcli.dataset.header import find_column
 from augcli.dataset.labels import label_index, printable, shown
 from augcli.dataset.listing import Listing, ListingBuilder, first_repeated
@@ -36,14 +37,15 @@ def read_table(source: Path) -> Listing:
     """List the images that a table names, in its order.
 
     The first line names the columns: `path`, `file_name`, `filename` or `image`, and `label`,
-    `class` or `class_name`; others are passed over. Paths are relative to the table's folder.
-    Labels are names; where all are numbers, ids follow their values. No image is opened. Raises
-    UserError, with the line, for what is no such table.
+    `class` or `class_name`; others are not read, and named in the listing's warnings. Paths are
+    relative to the table's folder. Labels are names; where all are numbers, ids follow their
+    values. No image is opened. Raises UserError, with the line, for what is no such table.
     """
     builder = ListingBuilder()
     numbers: dict[str, int] = {}
     labels = array("i")
-    for where, path, label in _rows(source):
+    unread = UnreadColumns()
+    for where, path, label in _rows(source, unread):
         if is_url(os.fsdecode(path)):
             raise UserError(f"{where}: {shown(path)} is a URL; give paths on this machine.")
         folder, _, name = os.path.normpath(path).rpartition(b"/")
@@ -59,7 +61,8 @@ def read_table(source: Path) -> Listing:
     places = {name: class_id for class_id, name in enumerate(classes)}
     ids = np.array([places[name] for name in numbers], np.int32)
     listing = builder.finish(source.parent, classes)
-    listing = replace(listing, class_of=ids[np.frombuffer(labels, np.int32)])
+    class_of = ids[np.frombuffer(labels, np.int32)]
+    listing = replace(listing, class_of=class_of, warnings=tuple(unread.warnings(str(source))))
     again = first_repeated(listing)
     if again is not None:
         twice = shown(listing.relative_path(again))
@@ -67,8 +70,9 @@ def read_table(source: Path) -> Listing:
     return listing
 
 
-def _rows(source: Path) -> Iterator[tuple[str, bytes, bytes]]:
-    """(where, path, label) of each row below the header; empty lines are passed over."""
+def _rows(source: Path, unread: UnreadColumns) -> Iterator[tuple[str, bytes, bytes]]:
+    """(where, path, label) of each row below the header; empty lines are passed over. The other
+    columns are noted in `unread`."""
     number = length = 0
 
     def lines() -> Iterator[str]:
@@ -92,6 +96,10 @@ def _rows(source: Path) -> Iterator[tuple[str, bytes, bytes]]:
             divider = _DELIMITERS[source.suffix.lower()]
             path_at = find_column(header, "paths", _PATH_COLUMNS, source, divider)
             label_at = find_column(header, "labels", _LABEL_COLUMNS, source, divider)
+            others = {at: name for at, name in enumerate(header) if at not in (path_at, label_at)}
+            for name in others.values():
+                unread.add(_printable(name))
+            dividing = {at: _printable(name) for at, name in others.items() if divides(name)}
             number, length = reader.line_num, 0
             for row in reader:
                 number, length = reader.line_num, 0
@@ -103,6 +111,8 @@ def _rows(source: Path) -> Iterator[tuple[str, bytes, bytes]]:
                         f"{where}: it has {count_text(len(row), 'column')}, and the first line"
                         f" {len(header)}; fix it."
                     )
+                for at, name in dividing.items():
+                    unread.add(name, _printable(row[at]))
                 path, label = (row[at].encode("utf-8", "surrogateescape")
                                for at in (path_at, label_at))  # fmt: skip
                 yield where, path, label.strip()
@@ -115,3 +125,7 @@ def _rows(source: Path) -> Iterator[tuple[str, bytes, bytes]]:
         raise UserError(f"{source} cannot be read: {error}.") from error
     except OSError as error:
         raise UserError(f"{source} cannot be read: {error.strerror}.") from error
+
+
+def _printable(text: str) -> str:
+    return printable(text.encode("utf-8", "surrogateescape"))

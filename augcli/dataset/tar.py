@@ -17,9 +17,17 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from augcli.dataset.imagefolder import SUFFIXES, is_image_name
-from augcli.dataset.labels import label_index, printable, shown
+from augcli.dataset.columns import UnreadColumns
+from augcli.dataset.labels import class_index, label_index, printable, shown
+from augcli.dataset.left_out import (
+    SUFFIXES,
+    LeftOut,
+    has_suffix,
+    is_image_name,
+    is_of_other_format,
+)
 from augcli.dataset.listing import Listing, ListingBuilder, first_repeated
+from augcli.dataset.splits import check_classes
 from augcli.errors import UnreadableImage, UserError
 from augcli.files import open_regular, size_text
 
@@ -63,6 +71,7 @@ class _Member(NamedTuple):
     name: bytes
     span: tuple[int, int]
     is_file: bool
+    is_hidden: bool = False
 
 
 def is_tar(source: Path) -> bool:
@@ -138,11 +147,17 @@ class _Gathered:
     labels: array[int] = field(default_factory=lambda: array("i"))
     texts: dict[str, int] = field(default_factory=dict)
     is_webdataset: bool = False
+    left_out: LeftOut = field(default_factory=LeftOut)
+    unread: UnreadColumns = field(default_factory=lambda: UnreadColumns("key"))
     _key: bytes = b""
     _label: str | None = None
 
     def add(self, member: _Member, file: BinaryIO) -> None:
         folder, _, name = member.name.rpartition(b"/")
+        if member.is_hidden:
+            if has_suffix(name):
+                self.left_out.add("hidden", [member.name])
+            return
         stem, _, ending = name.partition(b".")
         key = folder + b"/" + stem
         if key != self._key:
@@ -156,9 +171,33 @@ class _Gathered:
             is_class = ending.lower() == b"cls"
             self.is_webdataset |= is_class
             offset, size = member.span
-            text = _label(_read(file, offset, min(size, _LARGEST_RECORD)), is_class)
+            text = self._label_in(_read(file, offset, min(size, _LARGEST_RECORD)), is_class)
             if text is not None and (is_class or self._label is None):
                 self._label = text
+        elif is_of_other_format(name):
+            self.left_out.add("format", [member.name])
+
+    def _label_in(self, data: bytes, is_class: bool) -> str | None:
+        """The label in a .cls or .json member, if there is one; other keys are noted."""
+        if is_class:
+            return _label(data.strip())
+        try:
+            values = json.loads(data)
+        except (ValueError, RecursionError):  # also of a million digits
+            return None
+        if not isinstance(values, dict):
+            return None
+        for key, value in values.items():
+            if key not in _LABEL_KEYS:
+                self.unread.add(key, value)
+        known = [key for key in _LABEL_KEYS if key in values]
+        value = values[known[0]] if known else None
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            return None
+        try:
+            return _label(str(value).strip().encode("utf-8", "surrogateescape"))
+        except ValueError:  # half a character
+            return None
 
     def close_group(self) -> None:
         count = len(self.spans) // 2 - len(self.labels)
@@ -172,10 +211,14 @@ class _Gathered:
         inner = [folder.split(b"/") for folder in listing.folders]
         below = all(len(path) > 1 and path[0] == inner[0][0] for path in inner)
         names = [printable(path[1 if below else 0]) for path in inner]
-        classes = sorted(set(names))
+        classes = class_index(names)
+        below_top = [b"/".join(path[1:] if below else path) for path in inner]
+        doubt = check_classes(str(source), below_top, "give an archive of {name} alone")
+        warnings = (*([doubt] if doubt else []), *self.left_out.warnings())
         ids = {name: number for number, name in enumerate(classes)}
         of_folder = np.array([ids[name] for name in names], np.int32)
-        return replace(listing, classes=tuple(classes), class_of=of_folder[listing.folder_of])
+        class_of = of_folder[listing.folder_of]
+        return replace(listing, classes=classes, class_of=class_of, warnings=warnings)
 
     def samples(self, source: Path) -> Listing:
         """The listing with the labels that stand beside the images. `key.seg.png` is no image of
@@ -204,7 +247,8 @@ class _Gathered:
             spans.extend(self.spans[2 * index : 2 * index + 2])
         if not spans:
             raise UserError(f"SOURCE {source} has no image named like key.jpg; rename them.")
-        return builder.finish(source, classes, spans=_pairs(spans))
+        warnings = [*self.unread.warnings(str(source)), *self.left_out.warnings()]
+        return builder.finish(source, classes, spans=_pairs(spans), warnings=warnings)
 
     def _listing(self, source: Path, classes: tuple[str, ...]) -> Listing:
         return self.builder.finish(source, classes, spans=_pairs(self.spans))
@@ -214,26 +258,13 @@ def _pairs(spans: array[int]) -> npt.NDArray[np.uint64]:
     return np.frombuffer(spans, np.uint64).reshape(-1, 2)
 
 
-def _label(data: bytes, is_class: bool) -> str | None:
-    """The label in a .cls or .json member, if there is one."""
-    if is_class:
-        text = data.strip()
-    else:
-        try:
-            values = json.loads(data)
-            keys = [key for key in _LABEL_KEYS if key in values] if isinstance(values, dict) else []
-            value = values[keys[0]] if keys else None
-            if isinstance(value, bool) or not isinstance(value, int | str):
-                return None
-            text = str(value).strip().encode("utf-8", "surrogateescape")
-        except (ValueError, RecursionError):  # also of half a character, and of a million digits
-            return None
+def _label(text: bytes) -> str | None:
     return printable(text) if 0 < len(text) <= _LARGEST_LABEL else None
 
 
 def _members(file: BinaryIO, source: Path) -> Iterator[_Member]:
-    """The members of an archive but folders and hidden files, by their headers (POSIX.1-2001 and
-    GNU), up to its end mark."""
+    """The members of an archive but folders, by their headers (POSIX.1-2001 and GNU), up to its end
+    mark."""
     end = os.fstat(file.fileno()).st_size
     at, long_name, extended = 0, b"", dict[bytes, bytes]()
     while True:
@@ -273,7 +304,9 @@ def _members(file: BinaryIO, source: Path) -> Iterator[_Member]:
         long_name, extended = b"", {}
         if info.type == tarfile.DIRTYPE or not name:
             continue
-        if is_sparse or info.type == tarfile.GNUTYPE_SPARSE:
+        if any(part.startswith(b".") for part in name.split(b"/")):
+            yield _Member(name, (0, 0), is_file=False, is_hidden=True)
+        elif is_sparse or info.type == tarfile.GNUTYPE_SPARSE:
             yield _Member(name, (_NO_FILE, _SPARSE), is_file=False)
         elif info.type in _LINKS:
             yield _Member(name, (_NO_FILE, _LINK), is_file=False)
@@ -308,8 +341,8 @@ def _refuse_for_all(record: dict[bytes, bytes]) -> None:
 
 
 def _checked(name: bytes, source: Path) -> bytes:
-    """A member's path without `.` and doubled slashes; empty for hidden ones. Raises UserError for
-    one that leaves the archive."""
+    """A member's path without `.` and doubled slashes. Raises UserError for one that leaves the
+    archive."""
     if len(name) > _LONGEST_NAME:
         raise UserError(
             f"SOURCE {source}: the name of the member {shown(name)} is longer than"
@@ -321,7 +354,7 @@ def _checked(name: bytes, source: Path) -> bytes:
             f"SOURCE {source}: the member {shown(name)} leaves the archive; make it anew with names"
             " below one folder."
         )
-    return b"" if any(part.startswith(b".") for part in parts) else b"/".join(parts)
+    return b"/".join(parts)
 
 
 def _behind_map(file: BinaryIO, header: bytes, at: int) -> int:

@@ -15,6 +15,7 @@ from augcli.dataset.labels import class_folder
 from augcli.errors import UnreadableImage, UserError
 from augcli.files import MIB, open_regular, read_beyond
 from augcli.image.header import upright_size
+from augcli.manifest.kinds import Kinds
 from augcli.manifest.row import SCHEMA_VERSION, Row
 
 # Faults that are held; others are counted.
@@ -37,20 +38,28 @@ class Fault(NamedTuple):
 
 
 class Faults:
-    """The first faults of many (`first`), how many there are in all (`count`), and the ids of the
-    outputs that they are about (`outputs`: 8 bytes each)."""
+    """The first faults of many (`first`), how many there are in all (`count`), their kinds, and the
+    ids of the outputs that they are about (`outputs`: 8 bytes each)."""
 
     def __init__(self) -> None:
         self.first: list[Fault] = []
         self.count = 0
         self.outputs = array("Q")
+        self.kinds = Kinds()
 
     def add(self, where: str, what: str) -> None:
         """Note a fault."""
         self.count += 1
+        fault = Fault(_shortened(where), _shortened(what))
+        self.kinds.add(*fault)
         if len(self.first) < MOST_FAULTS:
-            self.first.append(Fault(_shortened(where), _shortened(what)))
+            self.first.append(fault)
         self.note_output(PurePosixPath(where).stem)
+
+    def add_unseen(self, what: str, count: int) -> None:
+        """Count more faults, of which is known what but not where."""
+        self.count += count
+        self.kinds.count(what, count)
 
     def note_output(self, name: str) -> None:
         """Note that an output is not as it should be, where `name` is the id of one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from augcli.manifest.faults import (
     file_faults,
     label_faults,
 )
+from augcli.manifest.kinds import Kinds
 from augcli.manifest.reader import BadLine, read_classes, read_rows
 from augcli.manifest.record import (
     CLASSES,
@@ -40,13 +42,14 @@ _NO_ROW = "no row names this file"
 
 
 class Verified(NamedTuple):
-    """How many rows were checked, the first faults (1000 at most), how many there are in all, and
-    the ids of the outputs that they are about, in order."""
+    """How many rows were checked, the first faults (1000 at most), how many there are in all, the
+    ids of the outputs that they are about, in order, and the kinds of faults."""
 
     rows: int
     faults: list[Fault]
     total: int
     wrong: Hashes
+    kinds: Kinds
 
 
 class _Records(NamedTuple):
@@ -81,7 +84,7 @@ def verify(out: Path) -> Verified:
         _check_strays(train, columns.files(), faults)
     _check_counts(records, len(columns), faults)
     wrong = np.unique(np.frombuffer(faults.outputs, np.uint64))
-    return Verified(len(columns), faults.first, faults.count, wrong)
+    return Verified(len(columns), faults.first, faults.count, wrong, faults.kinds)
 
 
 def _read_records(out: Path, faults: Faults) -> _Records:
@@ -189,19 +192,21 @@ def _check_strays(train: Path, known: Hashes, faults: Faults) -> None:
     strays = _Counting(_strays(os.fsencode(train), known))
     for where, what in heapq.nsmallest(MOST_FAULTS, strays):
         faults.add(where, what)
-    faults.count += max(0, strays.count - MOST_FAULTS)
+        strays.counts[what] -= 1
+    for what, count in strays.counts.items():
+        faults.add_unseen(what, count)
 
 
 class _Counting:
-    """An iterator that counts what comes from another."""
+    """An iterator over faults of another that counts them by what is wrong."""
 
     def __init__(self, inner: Iterator[Fault]) -> None:
         self._inner = inner
-        self.count = 0
+        self.counts = Counter[str]()
 
     def __iter__(self) -> Iterator[Fault]:
         for each in self._inner:
-            self.count += 1
+            self.counts[each.what] += 1
             yield each
 
 

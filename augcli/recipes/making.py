@@ -61,6 +61,8 @@ class Picture(NamedTuple):
 
 Sources = Callable[[int], Picture]
 Detect = Callable[[Pixels, Mapping[int, float], Detection], SaliencyMap]
+# Is told of each step that is applied: its record, itself, its inputs, and what it made of them.
+Observe = Callable[[Record, Step, Sequence[Picture], Picture], None]
 
 
 class Batch(NamedTuple):
@@ -151,11 +153,17 @@ class Maker(NamedTuple):
         return sum(self.sources_of(inner) for inner in record.get("inputs") or [None] * count)
 
     def remake(
-        self, record: Record | None, sources: Iterator[Picture], *, every: bool = False
+        self,
+        record: Record | None,
+        sources: Iterator[Picture],
+        *,
+        every: bool = False,
+        observe: Observe = lambda *_: None,
     ) -> Picture:
         """Apply again what `record` says was drawn, to `sources` in the order of the manifest row.
 
         With `every`, all that `sources_of` counts are in the row, as the first version wrote it.
+        Each step that is applied is shown to `observe`, the last one last.
         Raises ValueError, KeyError, IndexError or TypeError where the record does not belong to
         this pipeline, StopIteration where sources are missing.
         """
@@ -164,7 +172,7 @@ class Maker(NamedTuple):
         number, choice = record.get("step", 0), record.get("choice", 0)
         count = self.pipeline.steps[number].recipes[choice].sources
         records = record.get("inputs") or [None] * count
-        target = self.remake(records[0], sources, every=every)
+        target = self.remake(records[0], sources, every=every, observe=observe)
         step = self.pipeline.steps_for(target.class_name)[number]
         recipe = step.recipes[choice]
         if recipe.name != record["recipe"]:
@@ -175,13 +183,17 @@ class Maker(NamedTuple):
         inputs = [target]
         for inner, used in zip(records[1:], uses[1:], strict=True):
             # Of one that does not go in no pixel is needed: the target stands in its place.
-            inputs.append(self.remake(inner, sources, every=every) if used else target)
+            inputs.append(
+                self.remake(inner, sources, every=every, observe=observe) if used else target
+            )
         augmented = recipe.apply(self._fitted(inputs), params)
         kept = None
         if "keep" in record:
             kept = _validator(Kept).validate_python(record["keep"])
             augmented = _put_back(inputs[0], augmented, kept)
-        return self._combined(step, recipe, params, kept, augmented, inputs, uses, record)
+        made = self._combined(step, recipe, params, kept, augmented, inputs, uses, record)
+        observe(record, step, inputs, made)
+        return made
 
     def _fitted(self, inputs: Sequence[Picture]) -> list[Fitted]:
         height, width = inputs[0].image.shape[:2]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from augcli.choices import STDIN, Chroma, Fit, Format, LabelsFrom, Originals, Pair
 from augcli.dataset.labels import from_printable
-from augcli.dataset.listing import Listing, ListingBuilder, sample_id
+from augcli.dataset.listing import Listing, ListingBuilder, sample_ids, with_classes
 from augcli.dataset.pathlist import class_name, read_path_list
 from augcli.dataset.source import list_source
 from augcli.errors import UserError, one_line
@@ -24,9 +24,11 @@ from augcli.manifest.reader import read_classes
 from augcli.manifest.record import BadRecord, read_summary
 from augcli.manifest.row import Row
 from augcli.recipes.pipeline import pipeline_of
+from augcli.run.folders import refuse_as_source
 from augcli.run.layout import CLASSES, LISTED, RUN, STATE
 from augcli.run.plan import Run
 from augcli.run.resume import versions
+from augcli.run.sources import sources_changed
 from augcli.run.storage import read_listed
 
 if TYPE_CHECKING:
@@ -116,7 +118,8 @@ def read_sources(
                 raise UserError(
                     f"SOURCE {place} does not exist; say with --source where OUT's source is now."
                 )
-            listing = list_source(place)
+            refuse_as_source(place)
+            listing = _in_order_of(out, list_source(place), fingerprint)
         else:
             listing = _listed_sources(out, summary, rows, moved)
     except _UNLIKE as error:
@@ -127,10 +130,27 @@ def read_sources(
         ) from error
     if moved is not None and listing.fingerprint() != fingerprint:
         raise UserError(
-            f"--source {moved} does not hold the files that OUT {out} was made from; give the place"
-            f" to which {source} has moved."
+            f"--source {moved} does not hold the files that OUT {out} was made"
+            f" from{_changed(out, listing)}; give the place to which {source} has moved."
         )
     return listing
+
+
+def _in_order_of(out: Path, listing: Listing, fingerprint: object) -> Listing:
+    """The listing with the ids of OUT/classes.txt where it is not that of the run, as it is not for
+    one of 0.1.0, which sorted classes by their names and not by their folders."""
+    if listing.fingerprint() == fingerprint:
+        return listing
+    try:
+        return with_classes(listing, read_classes(out / CLASSES))
+    except (OSError, UserError, ValueError):
+        return listing
+
+
+def _changed(out: Path, listing: Listing) -> str:
+    """What has changed in the source since OUT was begun, as far as OUT has a record of it."""
+    words = sources_changed(out / STATE, listing)
+    return f": {words}" if words else ""
 
 
 def _listed_sources(
@@ -174,10 +194,7 @@ class Places(NamedTuple):
 
 def places_in(listing: Listing) -> Places:
     """The places of all images of a listing."""
-    count = len(listing)
-    ids = np.fromiter(
-        (int(sample_id(listing.relative_path(i)), 16) for i in range(count)), np.uint64, count
-    )
+    ids = sample_ids(listing)
     order = np.argsort(ids)
     return Places(ids[order], order)
 
@@ -197,7 +214,10 @@ def read_run_to_repeat(out: Path, summary: dict[str, Any], moved: Path | None = 
         )
     listing = read_sources(out, summary, lambda: (), moved)
     if listing.fingerprint() != fingerprint:
-        raise UserError(f"The files of SOURCE {source} are no longer those that OUT was made from.")
+        raise UserError(
+            f"The files of SOURCE {source} are no longer those that OUT was made"
+            f" from{_changed(out, listing)}; restore them, or make OUT anew."
+        )
     run = read_run(out, summary, listing)
     run = replace(run, classifier=classifier and _classifier(summary))
     for name, version in versions(run).items():

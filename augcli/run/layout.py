@@ -13,11 +13,16 @@ ERRORS = "errors.jsonl"
 LISTS = (CLASSES, ERRORS)
 OURS = (TRAIN, CLASSES, RUN, ERRORS, STATE)
 
+# Of a folder of saliency maps.
+MAPS_STATE = ".augcli-maps"
+MAPS_INDEX = "maps.jsonl"
+
 # Below STATE.
 IDENTITY = "identity.json"
 REMOVAL = "removal.json"  # what a run that is being replaced was
 REMOVED = "removal.jsonl"  # and its manifest
 LISTED = "listed"
+SOURCES = "sources"
 PARTS = "parts"
 ASIDE = "repair"  # a folder like STATE, of what is made again
 REMADE = "made"  # in it, the rows of that, in the order in which they are made

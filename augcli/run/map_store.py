@@ -19,22 +19,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from augcli.dataset.listing import Listing
 from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, open_regular, parse_json, read_json, read_lines
 from augcli.manifest.row import to_line
-from augcli.run.layout import ERRORS
+from augcli.run.folders import MAPS_KIND, describe, holds_maps
+from augcli.run.layout import ERRORS, MAPS_INDEX, MAPS_STATE, SOURCES
 from augcli.run.links import is_link
 from augcli.run.map_names import OVERLAY
-from augcli.run.resume import check_place
+from augcli.run.resume import check_place, refuse_others
+from augcli.run.sources import keep_sources
 from augcli.run.storage import check_no_link, flush, write_durably, write_json
 
-STATE = ".augcli-maps"
-INDEX = "maps.jsonl"
+STATE, INDEX = MAPS_STATE, MAPS_INDEX
 RESERVED = (INDEX, ERRORS, STATE)
 
 _IDENTITY, _LOCK, _HOLDER = "identity.json", "lock", "holder.json"
 _STAGED, _ROWS, _REPLACED = "maps", "rows", "replaced.jsonl"
-_KIND = "saliency maps of augcli"
 _ANY_CHUNK = f"{'[0-9]' * 10}-{'[0-9]' * 10}.jsonl"
 _CHUNK_ROWS = re.compile(r"[0-9]{10}-[0-9]{10}\.jsonl(\.[0-9]+\.tmp)?")
 _PIECE = 1 << 20
@@ -50,16 +51,19 @@ def check_maps_out(out: Path, source: Path | None, *, resume: bool, overwrite: b
     _refuse_foreign_state(out)
     if not out.exists() or not any(out.iterdir()) or _is_unbegun(out):
         return
-    ours = _identity_of(out) is not None
+    ours = holds_maps(out)
     if overwrite or resume:
         if not ours:
             flag = "--overwrite only replaces" if overwrite else "--resume only goes on with"
-            first = min(path.name for path in out.iterdir())
-            raise UserError(f"OUT {out} holds {first}, and no saliency maps; {flag} these.")
+            raise UserError(f"OUT {out} {describe(out)}, and no saliency maps; {flag} these.")
         _refuse_foreign(out)
         return
-    extra = " Give --resume to go on with its maps or --overwrite to replace them." if ours else ""
-    raise UserError(f"OUT {out} is not empty; choose an empty folder.{extra}")
+    if not ours:
+        raise UserError(f"OUT {out} is not empty: it {describe(out)}; choose an empty folder.")
+    raise UserError(
+        f"OUT {out} is not empty; choose an empty folder. Give --resume to go on with its maps or"
+        " --overwrite to replace them."
+    )
 
 
 def is_complete(out: Path) -> bool:
@@ -67,10 +71,12 @@ def is_complete(out: Path) -> bool:
     return (out / INDEX).is_file()
 
 
-def begin(out: Path, identity: dict[str, Any], *, resume: bool, overwrite: bool) -> bool:
-    """Make OUT ready for maps; True where they go on with what an earlier run left.
+def begin(
+    out: Path, identity: dict[str, Any], listing: Listing, *, resume: bool, overwrite: bool
+) -> bool:
+    """Make OUT ready for maps of a listing; True where they go on with what an earlier run left.
 
-    Raises UserError where that made other maps, and names what differs.
+    Raises UserError where that made other maps, and says what differs.
     """
     state = out / STATE
     _refuse_foreign_state(out)
@@ -78,19 +84,17 @@ def begin(out: Path, identity: dict[str, Any], *, resume: bool, overwrite: bool)
     if resume and before is not None:
         _refuse_foreign(out)
         now = json.loads(json.dumps(identity))
-        different = [key for key in now if before.get(key) != now[key]]
-        if different:
-            raise UserError(
-                f"The maps in OUT {out} were begun with another {different[0]}; resume with the"
-                " same, or give --overwrite to start anew."
-            )
+        refuse_others(f"The maps in OUT {out} were", before, now, state, listing)
     elif overwrite and before is not None:
         _remove(out)
     resumed = resume and before is not None
     if not resumed:
         if any(path.name != STATE for path in out.iterdir()):
             raise UserError(f"OUT {out} is not empty; choose an empty folder.")
-        write_json(state / _IDENTITY, {"kind": _KIND, **identity})
+        write_json(state / _IDENTITY, {"kind": MAPS_KIND, **identity})
+    is_new = not is_complete(out) and not committed(out)
+    if is_new and not (state / SOURCES).exists():
+        keep_sources(state, listing)
     if not is_complete(out):
         staged(out).mkdir(exist_ok=True)
         (state / _ROWS).mkdir(exist_ok=True)
@@ -138,7 +142,7 @@ def keep_proven(out: Path) -> None:
     for path in sorted((out / STATE / _ROWS).glob(_ANY_CHUNK)):
         try:
             rows = list(_rows(path))
-            whole = all(_is_proven(staged(out), row) for row in rows)
+            whole = not any(name for row in rows for name in _unproven(staged(out), row))
         except (ValueError, KeyError, TypeError, UserError):
             whole = False
         if whole:
@@ -153,13 +157,12 @@ def keep_proven(out: Path) -> None:
 
 
 def check_complete(out: Path) -> None:
-    """Raise UserError where a map of a complete OUT is missing or damaged."""
+    """Raise UserError where a map of a complete OUT, or a picture, is missing or damaged."""
     try:
         for row in _rows(out / INDEX):
-            if not _is_proven(out, row):
-                raise UserError(
-                    f"{out / row['file_name']} is missing; give --overwrite to make the maps anew."
-                )
+            for name in _unproven(out, row):
+                amiss = "is not as it was written" if os.path.lexists(out / name) else "is missing"
+                raise UserError(f"{out / name} {amiss}; give --overwrite to make the maps anew.")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{out / INDEX} is damaged; give --overwrite to start anew.") from error
 
@@ -228,7 +231,7 @@ def _identity_of(out: Path) -> dict[str, Any] | None:
         identity = read_json(out / STATE / _IDENTITY, MIB)
     except (OSError, ValueError, UserError):
         return None
-    return identity if isinstance(identity, dict) and identity.get("kind") == _KIND else None
+    return identity if isinstance(identity, dict) and identity.get("kind") == MAPS_KIND else None
 
 
 def _rows(path: Path) -> Iterator[Row]:
@@ -248,11 +251,12 @@ def _files(row: Row) -> list[str]:
     return [name, stem + OVERLAY] if row.get("overlay_sha256") else [name]
 
 
-def _is_proven(folder: Path, row: Row) -> bool:
+def _unproven(folder: Path, row: Row) -> Iterator[str]:
+    """The files that a row is about which are not there with the bytes that it names."""
     digests = [row.get("sha256"), row.get("overlay_sha256")]
-    return all(
-        _digest(folder / name) == digest for name, digest in zip(_files(row), digests, strict=False)
-    )
+    for name, digest in zip(_files(row), digests, strict=False):
+        if _digest(folder / name) != digest:
+            yield name
 
 
 def _digest(path: Path) -> str | None:
@@ -303,7 +307,7 @@ def _refuse_foreign_state(out: Path) -> None:
         raise UserError(f"{state} is a link, and nothing is written through links; remove it.")
     if not state.is_dir():
         return
-    known = (_IDENTITY, _LOCK, _HOLDER, _STAGED, _ROWS, _REPLACED, INDEX, ERRORS)
+    known = (_IDENTITY, _LOCK, _HOLDER, _STAGED, _ROWS, _REPLACED, INDEX, ERRORS, SOURCES)
     for path in sorted(state.iterdir()):
         if is_link(path):
             raise UserError(f"{path} is a link, and nothing is written through links; remove it.")

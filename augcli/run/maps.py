@@ -82,13 +82,14 @@ class Maps:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How many maps there are, how many of them are flat, how many inputs were skipped, and whether
-    an earlier run had begun."""
+    """How many maps there are, how many of them are flat, how many inputs were skipped, whether an
+    earlier run had begun, and whether that was complete already."""
 
     maps: int
     flat: int
     skipped: int
     resumed: bool
+    was_complete: bool = False
 
 
 def write_maps(
@@ -110,10 +111,12 @@ def write_maps(
     out = maps.out
     try:
         with holding(out, STATE):
-            resumed = begin(out, maps.identity(), resume=resume, overwrite=overwrite)
+            resumed = begin(
+                out, maps.identity(), maps.run.listing, resume=resume, overwrite=overwrite
+            )
             if is_complete(out):
                 check_complete(out)
-                return Written(*counted(out), resumed)
+                return Written(*counted(out), resumed, was_complete=True)
             if resumed:
                 keep_proven(out)
             left = list(_remaining(out, len(maps.run.listing)))

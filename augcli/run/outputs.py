@@ -9,7 +9,7 @@ from augcli.dataset.labels import SoftLabel, mix, smooth
 from augcli.dataset.listing import Sample
 from augcli.errors import UnreadableImage
 from augcli.image.codec import Pixels
-from augcli.recipes.making import Batch, Maker, Picture
+from augcli.recipes.making import Batch, Maker, Observe, Picture
 from augcli.recipes.pipeline import Pipeline
 from augcli.recipes.recipe import Detection, SaliencyMap
 from augcli.run.images import Decoded, Images
@@ -65,11 +65,7 @@ class Outputs:
                 used[slot] = images.get(found)
             return images.picture(used[slot], slot)
 
-        def detect(image: Pixels, shares: Mapping[int, float], detection: Detection) -> SaliencyMap:
-            label = mix([used[slot].sample.label for slot in shares], list(shares.values()))
-            return find_maps(self._uncached, [image], [label], detection)[0]
-
-        maker = Maker(run.pipeline, run.fit, detect)
+        maker = self._maker(used)
         target_id = target.sample.sample_id
         views = run.pipeline.views
         ids = [output_id(run.seed, run.digest, target_id, copy, view) for view in views]
@@ -84,6 +80,23 @@ class Outputs:
             label = output_label(run, picture, [decoded.sample.label for decoded in taken], view)
             outputs.append(Output(picture, taken, label, name, ids[0], view))
         return outputs
+
+    def remake(self, output: Output, observe: Observe) -> None:
+        """Make an output again, and show each of its steps to `observe`."""
+        used = dict(enumerate(output.used))
+        maker, record = self._maker(used), output.picture.record
+        sources = (self._images.picture(decoded, number) for number, decoded in used.items())
+        every = len(used) == maker.sources_of(record)
+        maker.remake(record, sources, every=every, observe=observe)
+
+    def _maker(self, used: Mapping[int, Decoded]) -> Maker:
+        """Makes pictures from these sources, of which it knows the labels."""
+
+        def detect(image: Pixels, shares: Mapping[int, float], detection: Detection) -> SaliencyMap:
+            label = mix([used[slot].sample.label for slot in shares], list(shares.values()))
+            return find_maps(self._uncached, [image], [label], detection)[0]
+
+        return Maker(self._run.pipeline, self._run.fit, detect)
 
     def _batch(self, copy: int) -> Batch:
         """What the outputs of a block share, for recipes that draw once a batch."""

@@ -2,74 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import NamedTuple
 
-from augcli.choices import Format
+import numpy as np
+
 from augcli.errors import UnreadableImage, UserError
-from augcli.image.box import Box
-from augcli.image.codec import largest_side
-from augcli.image.fit import Fitted, Pixels
-from augcli.image.sheet import Line, Panel, draw_grid, draw_sheet, most_lines, most_sections
+from augcli.image.fit import Fitted
+from augcli.image.layout import most_lines
+from augcli.image.sheet import Line, Panel, Sheet
+from augcli.recipes.making import Picture
+from augcli.recipes.pipeline import Record, Step
 from augcli.recipes.recipe import Detection
+from augcli.run.captions import (
+    describe_keep,
+    describe_options,
+    describe_run,
+    describe_source,
+    explain_draw,
+    explain_keep,
+    explain_skipped,
+    label_line,
+    percent,
+    ranked,
+)
 from augcli.run.images import Images
 from augcli.run.outputs import Output, Outputs
 from augcli.run.plan import Run
 from augcli.saliency.overlay import overlay
 from augcli.text import count_text, first_reasons
 
-_NAMED_CLASSES = 5
-_PANELS_A_VIEW = 3  # at most: the maps of what is kept and of what is moved, and the result
+_PANELS_A_STEP = 3  # at most: the maps of what is kept and of what is moved, and what it made
+_MOST_PANELS = 60  # in a line
+
+
+class Preview(NamedTuple):
+    """A sheet, and the sources that had no place on it since they cannot be read: their paths and
+    the reasons."""
+
+    sheet: Sheet
+    unreadable: dict[str, str]
 
 
 def most_examples(runs: Sequence[Run], side: int) -> int:
-    """How many examples fit into a sheet of `side` pixels for certain: of one run as `preview`
+    """How many examples fit for certain into a sheet of `side` pixels: of one run as `preview`
     draws it, of several as `preview_recipes` does."""
     if len(runs) > 1:
-        return most_sections(1 + len(runs), side)
+        return most_lines(1 + len(runs), side, captions=False)
     pipeline = runs[0].pipeline
-    return most_lines(pipeline.sources + _PANELS_A_VIEW * len(pipeline.views), side)
+    applied = sum(pipeline.sources // span for span in pipeline.spans[1:])
+    panels = pipeline.sources + _PANELS_A_STEP * applied * len(pipeline.views)
+    return most_lines(min(panels, _MOST_PANELS), side, captions=True)
 
 
-def preview(run: Run, examples: int, side: int = largest_side(Format.png)) -> Pixels:
-    """The sheet (uint8 RGB, at most `side` pixels a side) of the first `examples` targets in plan
-    order, one line each.
+def preview(run: Run, examples: int, source: str = "SOURCE") -> Preview:
+    """The sheet of `examples` targets, one line each. `source` is what SOURCE is called there.
 
-    Raises UserError where no image can be read.
+    They are the first ones in plan order that are not shown already as partners of others; where
+    these do not suffice, the other ones follow. Raises UserError where no image can be read.
     """
     images = Images(run)
-    lines = [_line(run, images, outputs) for outputs in _first(run, images, examples)]
+    lines: list[Line] = []
+    shown: set[int] = set()
+    for block, place in _targets(run, shown):
+        if len(lines) == examples:
+            break
+        made = Outputs(run, images, block)
+        try:
+            outputs = made.of(place, 0)
+        except UnreadableImage:
+            continue
+        lines.append(_line(run, made, outputs))
+        shown.update(sample.index for output in outputs for sample in output.samples)
     if not lines:
         raise _unreadable(run, images)
-    size = "" if run.size is None else f", {run.size[0]} x {run.size[1]}"
-    heading = f"{run.pipeline.name}, seed {run.seed}{size}: {count_text(len(run.listing), 'image')}"
-    return draw_sheet(heading, lines, side)
+    return Preview(Sheet(describe_run(run, source, len(lines)), lines), _reasons(run, images))
 
 
-def preview_recipes(
-    runs: Sequence[Run], examples: int, side: int = largest_side(Format.png)
-) -> Pixels:
-    """A sheet, of at most `side` pixels a side, of what several runs over one source make of the
-    same targets.
-
-    Each section begins with the target, and shows one output a run. Raises UserError where no image
-    can be read.
-    """
-    images = Images(runs[0])
-    by_run = [list(_first(runs[0], images, examples))]
-    by_run += [list(_first(run, Images(run), examples)) for run in runs[1:]]
-    sections = []
-    for of_target in zip(*by_run, strict=True):
-        target = of_target[0][0].used[0]
-        panels = [Panel(target.class_name, target.sample.relative, target.image)]
-        for run, outputs in zip(runs, of_target, strict=True):
-            output = outputs[-1]
-            panels.append(Panel(run.pipeline.name, _label_line(run, output), output.picture.image))
-        sections.append(panels)
-    if not sections:
-        raise _unreadable(runs[0], images)
-    return draw_grid(f"all recipes, seed {runs[0].seed}", sections, side)
+def _targets(run: Run, shown: Collection[int] = ()) -> Iterator[tuple[list[int], int]]:
+    """Blocks and places in them of all targets in plan order, those at the end that are in `shown`
+    when it is their turn."""
+    later = []
+    for number in range(run.plan.blocks):
+        block = run.plan.block(number)
+        for place, index in enumerate(block):
+            if index in shown:
+                later.append((block, place))
+            else:
+                yield block, place
+    yield from later
 
 
 def _unreadable(run: Run, images: Images) -> UserError:
@@ -82,114 +104,183 @@ def _unreadable(run: Run, images: Images) -> UserError:
     return UserError(f"Too few images of SOURCE can be read; {count} cannot: {first}.")
 
 
-def _label_line(run: Run, output: Output) -> str:
-    ranked = sorted(
-        zip(output.label.ids, output.label.weights, strict=True), key=lambda pair: -pair[1]
-    )
-    return ", ".join(f"{run.listing.classes[i]} {weight:.2f}" for i, weight in ranked)
+def _reasons(run: Run, images: Images) -> dict[str, str]:
+    return {run.listing.sample(i).relative: why for i, why in images.unreadable.items()}
 
 
-def _first(run: Run, images: Images, examples: int) -> Iterator[list[Output]]:
-    found = 0
-    for shard in run.plan.shards():
-        block = run.plan.block(shard.block)
-        made = Outputs(run, images, block)
-        for place in range(shard.start, shard.stop):
-            if found == examples:
-                return
-            if 0 not in run.plan.numbers(shard.block, block[place]):
-                continue
+def preview_recipes(runs: Sequence[Run], examples: int, source: str = "SOURCE") -> Preview:
+    """A sheet of what several runs over one source make of the same targets, the first in plan
+    order.
+
+    Each line begins with the target, and shows one output a run. Raises UserError where no image
+    can be read.
+    """
+    images = Images(runs[0])
+    lines: list[Line] = []
+    for block, place in _targets(runs[0]):
+        if len(lines) == examples:
+            break
+        if not images.readable(block[place]):
+            continue
+        target = images.get(block[place])
+        panels = [Panel(target.class_name, target.image, (target.sample.relative,), main=True)]
+        for run in runs:
             try:
-                outputs = made.of(place, 0)
-            except UnreadableImage:
+                output = Outputs(run, images, block).of(place, 0)[-1]
+            except UnreadableImage as error:
+                blank = np.full_like(target.image, 255)
+                panels.append(Panel(run.pipeline.name, blank, (str(error),)))
                 continue
-            found += 1
-            yield outputs
+            notes = (label_line(run.listing.classes, output.label), *_drawn(run, output))
+            image = output.picture.image
+            panels.append(Panel(run.pipeline.name, image, notes, main=True))
+        lines.append(Line(panels))
+    if not lines:
+        raise _unreadable(runs[0], images)
+    keep = runs[0].pipeline.steps[0].keep
+    heading = [
+        "all recipes" if keep is None else f"all recipes, {describe_keep(keep)}",
+        f"{describe_source(runs[0], source, len(lines))}; {describe_options(runs[0])}",
+    ]
+    return Preview(Sheet(heading, lines), _reasons(runs[0], images))
 
 
-def _line(run: Run, images: Images, outputs: list[Output]) -> Line:
+def _line(run: Run, made: Outputs, outputs: list[Output]) -> Line:
     widest = max(outputs, key=lambda output: len(output.used))
+    results = [_result_panel(run, output, len(outputs) > 1) for output in outputs]
     panels = [*_source_panels(run, widest)]
     for output in outputs:
-        for panel in _saliency_panels(run, images, output):
-            title = panel.title if len(outputs) == 1 else f"{output.view}: {panel.title}"
-            panels.append(replace(panel, title=title))
-    for output in outputs:
-        image = output.picture.image
-        size = f"{image.shape[1]} x {image.shape[0]}"
-        title = "result" if len(outputs) == 1 else output.view
-        panels.append(Panel(title, size, image, output.picture.boxes))
-    ranked = sorted(
-        zip(widest.label.ids, widest.label.weights, strict=True), key=lambda pair: -pair[1]
-    )
-    label = [(run.listing.classes[i], weight) for i, weight in ranked[:_NAMED_CLASSES]]
+        prefix = f"{output.view}: " if len(outputs) > 1 else ""
+        steps = _step_panels(run, made, output)
+        panels += (replace(panel, title=prefix + panel.title) for panel in steps)
+    room = _MOST_PANELS - len(results)
+    named, others, rest = ranked(run.listing.classes, widest.label)
     text = [f"lam {widest.picture.shares[0]:.4f}", widest.output_id]
-    if len(ranked) > _NAMED_CLASSES:
-        rest = sum(weight for _, weight in ranked[_NAMED_CLASSES:])
-        text.insert(0, f"{count_text(len(ranked) - _NAMED_CLASSES, 'more class')}: {rest:.3f}")
-    return Line(panels, label, text)
+    if len(panels) > room:
+        text.insert(0, "more pictures of sources and steps are not shown")
+    if others:
+        text.insert(0, f"{count_text(others, 'more class')}: {percent(rest)}")
+    return Line([*panels[:room], *results], named, text)
 
 
 def _source_panels(run: Run, output: Output) -> Iterator[Panel]:
     for number, decoded in enumerate(output.used):
-        title = "target" if number == 0 else "partner"
         class_name = run.listing.classes[decoded.sample.label.dominant]
-        yield Panel(f"{title}: {class_name}", decoded.sample.relative, decoded.image)
+        title = f"{_who(output, number)}: {class_name}"
+        yield Panel(title, decoded.image, (decoded.sample.relative,), main=number == 0)
 
 
-def _saliency_panels(run: Run, images: Images, output: Output) -> Iterator[Panel]:
+def _who(output: Output, number: int) -> str:
+    """What a source image is to an output."""
+    if number == 0:
+        return "target"
+    return "partner" if len(output.used) == 2 else f"partner {number}"
+
+
+def _result_panel(run: Run, output: Output, several: bool) -> Panel:
+    image = output.picture.image
+    notes = (f"{image.shape[1]} x {image.shape[0]}", *_drawn(run, output))
+    title = output.view if several else "result"
+    return Panel(
+        title, image, notes, output.picture.boxes, main=not several or output.view != "orig"
+    )
+
+
+def _drawn(run: Run, output: Output) -> list[str]:
+    """What the last step of an output drew, and which steps were left out of it."""
+    record = output.picture.record
+    class_name = output.used[0].class_name
+    if record is None:
+        if output.view == "orig":
+            return []
+        return explain_skipped(run.pipeline, class_name, set())
+    applied = set()
+    step: Record | None = record
+    while step is not None:
+        applied.add(step.get("step", 0))
+        step = (step.get("inputs") or [None])[0]
+    drawn = _explain(run, record, output.used[0].image.shape)
+    if len(run.pipeline.steps) > 1:
+        drawn[0] = f"step {record['step'] + 1}, {drawn[0]}"
+    return [*drawn, *explain_skipped(run.pipeline, class_name, applied)]
+
+
+def _explain(run: Run, record: Record, shape: tuple[int, ...]) -> list[str]:
+    """What the last step in `record` drew for an image of `shape`; its name where there are others
+    that it might be."""
+    sentences = explain_draw(record["recipe"], record["params"], (shape[0], shape[1]))
+    steps = run.pipeline.steps
+    if len(steps) == 1 and not steps[0].alternatives:
+        return sentences
+    first, *more = sentences or [""]
+    return [f"{record['recipe']}: {first}" if first else record["recipe"], *more]
+
+
+def _step_panels(run: Run, made: Outputs, output: Output) -> Iterator[Panel]:
+    """For each step of an output, in the order in which they were applied: the maps that it looked
+    at, and what it made, unless that is the output itself."""
+    last = output.picture.record
+    if last is None:
+        return
+    seen: list[Panel] = []
+
+    def observe(record: Record, step: Step, inputs: Sequence[Picture], picture: Picture) -> None:
+        if len(seen) > _MOST_PANELS:  # no more than these are shown
+            return
+        whose = _who(output, inputs[0].sources[0])
+        seen.extend(_map_panels(run, output, record, step, inputs))
+        if record is not last:
+            title = f"step {record['step'] + 1} of {whose}"
+            notes = _explain(run, record, picture.image.shape)
+            seen.append(Panel(title, picture.image, tuple(notes), picture.boxes))
+
+    made.remake(output, observe)
+    yield from seen
+
+
+def _map_panels(
+    run: Run, output: Output, record: Record, step: Step, inputs: Sequence[Picture]
+) -> Iterator[Panel]:
     """Maps over the images that they belong to, as these lie on the target's canvas, with the boxes
     that were chosen by them."""
-    record = output.picture.record
-    if record is None or "inputs" in record:  # then the maps are those of images made on the way
-        return
-    step = run.pipeline.steps_for(output.used[0].class_name)[record.get("step", 0)]
     recipe = step.recipes[record.get("choice", 0)]
+    prefix = f"step {record['step'] + 1}: " if len(run.pipeline.steps) > 1 else ""
     if step.keep is not None:
         kept = record["keep"]
+        total = float(inputs[0].detect(step.keep.detection).sum(dtype=np.float64))
+        notes = [explain_keep(kept, total), str(step.keep.detection)]
+        panel = _map_panel(run, output, inputs, 0, step.keep.detection, notes)
         boxes = () if kept["box"] is None else (kept["box"],)
-        yield _map_panel(
-            run, images, output, 0, step.keep.detection, "target's saliency", _told(kept), boxes
-        )
+        yield replace(panel, title=prefix + panel.title, boxes=boxes)
     detection = recipe.detection()
-    if detection is not None and not (step.keep is not None and recipe.looks_at == 0):
-        params = record["params"]
-        box = params.get("taken") or params.get("box")
-        boxes = () if box is None else (box,)
-        title = "partner's saliency" if recipe.looks_at else "saliency"
-        note = f"{detection}: flat, drawn at random" if params.get("flat") else str(detection)
-        if recipe.looks_at < len(output.used):
-            panel = _map_panel(run, images, output, recipe.looks_at, detection, title, note, boxes)
-            yield replace(panel, mark=params.get("centre"))
-
-
-def _told(kept: Mapping[str, Any]) -> str:
-    """What KeepAugment made of a map: the region's importance beside the threshold."""
-    mode = kept["mode"]
-    if kept["flat"]:
-        return f"{mode}: the map is flat"
-    if not kept["admissible"]:
-        return f"{mode}: no region qualified"
-    if kept["box"] is None:
-        return f"{mode}: nothing to cover"
-    sign = "<" if kept["score"] < kept["threshold"] else ">"
-    return f"{mode}: {kept['score']:.4g} {sign} {kept['threshold']:.4g}"
+    if detection is None or (step.keep is not None and recipe.looks_at == 0):
+        return
+    if recipe.looks_at and inputs[recipe.looks_at] is inputs[0]:
+        return  # nothing of the partner went in, and the target stands in its place
+    params = record["params"]
+    notes = [f"{detection}: flat, drawn at random" if params.get("flat") else str(detection)]
+    if recipe.drawn_per_batch():
+        notes.append("the peak is that of the batch's first image")
+    panel = _map_panel(run, output, inputs, recipe.looks_at, detection, notes)
+    box = params.get("taken") or params.get("box")
+    boxes = () if box is None else (box,)
+    yield replace(panel, title=prefix + panel.title, boxes=boxes, mark=params.get("centre"))
 
 
 def _map_panel(
     run: Run,
-    images: Images,
     output: Output,
-    source: int,
+    inputs: Sequence[Picture],
+    number: int,
     detection: Detection,
-    title: str,
-    note: str,
-    boxes: tuple[Box, ...],
+    notes: Sequence[str],
 ) -> Panel:
-    decoded = output.used[source]
-    height, width = output.used[0].image.shape[:2]
+    """The saliency of one of the inputs of a step."""
+    height, width = inputs[0].image.shape[:2]
+    picture = inputs[number]
     image, saliency_map = (
         Fitted(array, (height, width), run.fit).pixels()
-        for array in (decoded.image, images.saliency(decoded, detection))
+        for array in (picture.image, picture.detect(detection))
     )
-    return Panel(title, note, overlay(image, saliency_map), boxes)
+    title = f"{_who(output, picture.sources[0])}'s saliency"
+    return Panel(title, overlay(image, saliency_map), tuple(notes))

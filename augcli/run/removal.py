@@ -32,6 +32,7 @@ from augcli.run.layout import (
     REMOVAL,
     REMOVED,
     RUN,
+    SOURCES,
     STATE,
     TRAIN,
 )
@@ -44,7 +45,7 @@ from augcli.run.records import (
 )
 from augcli.run.storage import flush, name_digest
 
-_STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, MANIFEST)
+_STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, SOURCES, MANIFEST)
 _UNFINISHED = re.compile(
     rf"({'|'.join(map(re.escape, (*_STATE_FILES, REMOVAL, *KEPT)))})(\.[0-9]+)?\.tmp"
 )

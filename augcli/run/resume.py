@@ -15,7 +15,9 @@ from augcli.dataset.listing import Listing
 from augcli.errors import RunFailed, UserError
 from augcli.files import read_bytes
 from augcli.manifest.row import MANIFEST
-from augcli.run.layout import IDENTITY, KEPT, OURS, RUN, STATE, TRAIN
+from augcli.run.differences import begun_with
+from augcli.run.folders import describe
+from augcli.run.layout import IDENTITY, KEPT, OURS, RUN, SOURCES, STATE, TRAIN
 from augcli.run.links import is_link, refuse_links
 from augcli.run.parts import proven_parts, remove_unproven
 from augcli.run.plan import Run, Shard
@@ -28,6 +30,7 @@ from augcli.run.records import (
     read_run_record,
 )
 from augcli.run.removal import forget_removal, remove_run
+from augcli.run.sources import keep_sources, sources_changed
 from augcli.run.storage import check_images, finish_publishing, flush, write_json
 
 _LOCK, _HOLDER = KEPT
@@ -151,15 +154,19 @@ def _check_what_it_holds(out: Path, *, resume: bool, overwrite: bool) -> None:
     if resume and os.path.lexists(file):
         _read_own(file, out)
     elif resume and not is_half_removed(out):
-        raise UserError(f"OUT {out} holds no run to resume; give an empty folder or its run's OUT.")
-    if overwrite and not ours:
-        foreign = next(iter(sorted(path.name for path in out.iterdir())))
         raise UserError(
-            f"OUT {out} holds {foreign}, which is no augcli run; --overwrite only replaces runs."
+            f"OUT {out} {describe(out)}, and no run to resume; give an empty folder or its run's"
+            " OUT."
         )
+    if overwrite and not ours:
+        raise UserError(f"OUT {out} {describe(out)}, and no run; --overwrite only replaces runs.")
     if not resume and not overwrite:
-        extra = " Give --resume to go on with its run or --overwrite to replace it." if ours else ""
-        raise UserError(f"OUT {out} is not empty; choose an empty folder.{extra}")
+        if not ours:
+            raise UserError(f"OUT {out} is not empty: it {describe(out)}; choose an empty folder.")
+        raise UserError(
+            f"OUT {out} is not empty; choose an empty folder. Give --resume to go on with its run"
+            " or --overwrite to replace it."
+        )
 
 
 def check_apart(out: Path, listing: Listing) -> None:
@@ -247,6 +254,7 @@ def begin(run: Run, out: Path, *, resume: bool, overwrite: bool) -> bool:
     if leftovers:
         raise UserError(f"OUT {out} holds {leftovers[0]}, which is no run's; move it away.")
     write_json(file, identity(run))
+    keep_sources(out / STATE, run.listing)
     flush(out / STATE)
     forget_removal(out)
     return False
@@ -271,20 +279,30 @@ def counted(out: Path) -> tuple[int, int]:
 
 
 def _same(before: dict[str, Any], run: Run, out: Path) -> None:
+    """Raise UserError, which says what differs, where the run in OUT is another than this."""
     now = json.loads(json.dumps(identity(run)))
     usual = json.loads(json.dumps(identity(Run(run.listing, run.pipeline, run.state))))
     before = {key: usual[key] for key in usual if key not in _FIRST_KEYS} | before
-    different = [key for key in now if before.get(key) != now[key]]
-    if different:
-        key = different[0]
-        words = {"source": "the source's files", "versions": "installed versions"}
-        if key in ("recipe", "source"):
-            detail = ""
-        else:
-            detail = f" ({before.get(key)} then, {now[key]} now)"
+    refuse_others(f"OUT {out} was", before, now, run.state, run.listing)
+    published = any(map(os.path.lexists, (out / TRAIN, out / RUN)))
+    is_new = not published and next(proven_parts(run.state), None) is None
+    if is_new and not (run.state / SOURCES).exists():
+        keep_sources(run.state, run.listing)  # a run was stopped before it did
+
+
+def refuse_others(
+    what: str, before: dict[str, Any], now: dict[str, Any], state: Path, listing: Listing
+) -> None:
+    """Raise UserError where an identity from OUT is not that of now, or the files of the source, of
+    which `state` may have a record, are others; it begins with `what` and says what differs."""
+    words = begun_with(before, now)
+    files = sources_changed(state, listing)
+    if files or before.get("source") != now["source"]:
+        others = "other files in SOURCE" + (f": {files}" if files else "")
+        words = f"{words}, and with {others}" if words else others
+    if words:
         raise UserError(
-            f"OUT {out} was begun with other {words.get(key, key)}{detail};"
-            " resume with the same, or give --overwrite to start anew."
+            f"{what} begun with {words}; resume with the same, or give --overwrite to start anew."
         )
 
 

@@ -2,7 +2,8 @@
 
 An entry is one file, named after everything that it depends on. It is written aside and renamed,
 so a reader sees it whole or not at all; a checksum at its end tells what a crash of the machine has
-torn. When the folder has grown over its bound, the entries that were used least recently go.
+torn. When the folder has grown over its bound, the entries that were used least recently go: who
+looks for one of these makes it again.
 """
 
 from __future__ import annotations
@@ -11,31 +12,33 @@ import hashlib
 import os
 import struct
 import sys
-import time
-import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from threading import get_ident
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock, Timeout
 
 from augcli.errors import UserError
+from augcli.saliency.cache_files import (
+    FORMAT,
+    MAGIC,
+    checksum,
+    entries_of,
+    is_own_folder,
+    read_entry,
+    remove_entries,
+)
 
-BOUND = 4 << 30  # bytes of the whole folder
+BOUND = 10 << 30  # bytes of the whole folder
 
-# A process looks at the folder's size after this many bytes that it has written itself.
+# A process looks at the folder's size after this many bytes that it has written itself, or more.
 _STEP = 64 << 20
 _KEPT_SHARE = 0.9
-_LEFTOVER_SECONDS = 3600.0
-_CHECKSUM = 4
-_FORMAT = "2"  # at the end of an entry's name: those of another format are not looked at
 _HEADER = struct.Struct("<IIf")
 _LEVELS = 65535
-_LOCK = "lock"
 
 Float32 = npt.NDArray[np.float32]
 UInt16 = npt.NDArray[np.uint16]
@@ -80,77 +83,66 @@ class Levels:
 class Cache:
     """Entries of bytes by hexadecimal keys in `folder`, of `bound` bytes together.
 
-    Each process that writes may exceed the bound by 64 MB before it looks. An entry that cannot be
-    written, as on a full disk, is just not kept.
+    A process looks at the folder's size when `shrink` is called, and again after a sixteenth of
+    what was free then, or 64 MiB, that it has written itself. An entry that cannot be written, as
+    on a full disk, is just not kept; nor is one that is larger than the bound.
     """
 
     def __init__(self, folder: Path, bound: int = BOUND) -> None:
         self._folder = folder
         self._bound = bound
-        self._unseen = _STEP  # so that the first entry of a process looks at what others left
+        self._step = min(_STEP, bound // 8)
+        self._unseen = 0
 
     def get(self, key: str) -> bytes | None:
         """The entry of this key; None where there is none, or a damaged one."""
-        path = self._path(key)
-        try:
-            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a third of the time
-                data = file.read()
-        except OSError:
-            return None
-        content, checksum = data[:-_CHECKSUM], data[-_CHECKSUM:]
-        if _checksum(content) != checksum:
-            return None
-        with suppress(OSError):  # another process may have removed it since
-            os.utime(path)
-        return content
+        return read_entry(self._path(key))
 
     def put(self, key: str, content: bytes) -> None:
         """Keep an entry, and drop old ones where that is due."""
+        data = b"".join((MAGIC, content, checksum(content)))
+        if len(data) > self._bound:
+            return
         path = Path(self._path(key))
         temporary = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(content + _checksum(content))
+            if not is_own_folder(path.parent):
+                return
+            temporary.unlink(missing_ok=True)  # of a killed process that had the same number
+            with temporary.open("xb", buffering=0) as file:
+                if file.write(data) < len(data):
+                    raise OSError("the disk is full")
             temporary.replace(path)
         except OSError:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             return
-        self._unseen += len(content)
-        if self._unseen >= min(_STEP, self._bound // 8):
-            self._unseen = 0
-            self._shrink()
+        self._unseen += len(data)
+        if self._unseen >= self._step:
+            self.shrink()
+
+    def shrink(self) -> None:
+        """Where the folder is over its bound, remove the least recently used entries down to nine
+        tenths of it. Several processes may do so at a time: they remove the same ones."""
+        self._unseen = 0
+        with suppress(OSError):
+            size = sum(entry.size for entry in entries_of(self._folder))
+            if size > self._bound:
+                size = remove_entries(
+                    self._folder, to_size=int(self._bound * _KEPT_SHARE)
+                ).left_size
+            free = max(0, self._bound - size)
+            self._step = max(min(_STEP, self._bound // 8), free // 16)
 
     def _path(self, key: str) -> str:
-        return f"{self._folder}/{key[:2]}/{key[2:]}-{_FORMAT}"
+        return f"{self._folder}/{key[:2]}/{key[2:]}-{FORMAT}"
 
-    def _shrink(self) -> None:
-        """Remove the least recently used entries over the bound; one process at a time does."""
-        with suppress(Timeout, OSError), FileLock(self._folder / _LOCK, timeout=0):
-            entries = sorted(self._entries())
-            size = sum(entry[1] for entry in entries)
-            if size <= self._bound:
-                return
-            for _, length, path in entries:
-                with suppress(OSError):
-                    path.unlink()
-                size -= length
-                if size <= self._bound * _KEPT_SHARE:
-                    return
 
-    def _entries(self) -> Iterator[tuple[float, int, Path]]:
-        """(time of last use, bytes, path) of every entry; what a dead writer left is removed."""
-        with os.scandir(self._folder) as folders:
-            inner = [folder.path for folder in folders if folder.is_dir()]
-        for folder in inner:
-            with os.scandir(folder) as files:
-                for file in files:
-                    with suppress(FileNotFoundError):
-                        status = file.stat()
-                        if not file.name.endswith(".tmp"):
-                            yield status.st_mtime, status.st_size, Path(file.path)
-                        elif time.time() - status.st_mtime > _LEFTOVER_SECONDS:
-                            Path(file.path).unlink()
+@lru_cache(8)
+def open_cache(folder: str | None, bound: int) -> Cache | None:
+    """This process's cache in a folder; None where there is no folder, or no bytes are allowed."""
+    return None if folder is None or bound == 0 else Cache(Path(folder), bound)
 
 
 def default_folder() -> Path:
@@ -185,8 +177,3 @@ def content_key(*parts: bytes) -> str:
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()
-
-
-def _checksum(content: bytes) -> bytes:
-    """That of nothing is not zero, so that a file of zeros is no entry."""
-    return zlib.crc32(content, 1).to_bytes(_CHECKSUM, "little")

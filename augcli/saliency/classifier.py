@@ -25,7 +25,7 @@ import PIL
 from augcli.autodiff.child import in_child
 from augcli.errors import UserError
 from augcli.ort import onnxruntime
-from augcli.saliency.cache import Cache, Levels, content_key, require_writable
+from augcli.saliency.cache import BOUND, Levels, content_key, open_cache, require_writable
 from augcli.saliency.graphs import (
     METHODS,
     Declared,
@@ -63,6 +63,7 @@ def build_spec(
     predicted: bool = False,
     device: Literal["auto", "cuda", "cpu"] = "auto",
     cache: Path | None = None,
+    cache_size: int = BOUND,
     warn: Callable[[str], None] = lambda _: None,
 ) -> ClassifierSpec:
     """Check everything that maps need, and make the graphs for `detections`.
@@ -70,7 +71,8 @@ def build_spec(
     classes: the data set's, in the order of its ids. detections: the methods that will be asked
     for, at least one, each with the shorter side of its input or None. options beat what stands
     beside the model and in it. class_list: a file that names the model's outputs, one a line.
-    predicted: ask for the classifier's own prediction, not for the label. warn is called where
+    predicted: ask for the classifier's own prediction, not for the label. cache: a folder of at
+    most `cache_size` bytes, which is looked at once here; 0 is none. warn is called where
     `device` "auto" means the CPU, and where the maps of all images will be flat.
 
     Raises UserError for whatever does not fit.
@@ -79,8 +81,10 @@ def build_spec(
     for method, _ in wanted:
         if method not in METHODS:
             raise UserError(f"A classifier has no saliency '{method}'; choose {_listed(METHODS)}.")
-    if cache is not None:
+    kept = None if cache is None else open_cache(str(cache), cache_size)
+    if cache is not None and kept is not None:
         require_writable(cache)
+        kept.shrink()
     said, digest = in_child(_described, model)
     settings = options.over(settings_of(model, said.metadata))
     spec = ClassifierSpec(
@@ -91,7 +95,8 @@ def build_spec(
         class_map=None if predicted else (),
         head=settings.head,
         layer=settings.layer,
-        cache=None if cache is None else str(cache),
+        cache=None if kept is None else str(cache),
+        cache_size=cache_size,
     )
     graphs, flat = in_child(_graphs, model, spec, wanted)
     if flat:
@@ -176,7 +181,7 @@ def classifier_maps(
     Raises UserError where the model cannot run, OSError where the process that runs it is gone.
     """
     shape = low_resolution(spec.preprocessing.size, size)
-    cache = None if spec.cache is None else Cache(Path(spec.cache))
+    cache = open_cache(spec.cache, spec.cache_size)
     weights = [_weights(spec, detector, label) for label in labels]
     found: list[Levels | Float32 | None] = [None] * len(images)
     keys = [""] * len(images)
@@ -267,7 +272,7 @@ def _graph(model: Path, spec: ClassifierSpec, method: str, size: int | None) -> 
         target=spec.target if METHODS[method].labelled else "predicted",
         head=spec.head,
         layer=spec.layer,
-        cache=None if spec.cache is None else Cache(Path(spec.cache)),
+        cache=open_cache(spec.cache, spec.cache_size),
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augcli.errors import UserError
-from augcli.saliency.cache import Cache
+from augcli.saliency.cache import open_cache
 from augcli.saliency.graphs import METHODS, SaliencyGraph, model_digest, saliency_graph
 from augcli.saliency.preprocess import Preprocessing, low_resolution, tensor_of
 from augcli.saliency.sessions import Device, open_session, refusals
@@ -103,7 +103,7 @@ def runner_of(
                 raise UserError(f"The model {spec.model} is not what it was; begin anew with it.")
             graph = graph or saliency_graph(
                 Path(spec.model), method, shape, target=target, head=spec.head, layer=spec.layer,
-                cache=None if spec.cache is None else Cache(Path(spec.cache)),
+                cache=open_cache(spec.cache, spec.cache_size),
             )  # fmt: skip
             _runners[place] = Runner(graph, method, spec.preprocessing, spec.device, spec.batch)
         return _runners[place]

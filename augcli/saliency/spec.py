@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from augcli.autodiff.differentiate import Target
+from augcli.saliency.cache import BOUND
 from augcli.saliency.preprocess import Preprocessing
 from augcli.saliency.sessions import Device
 
@@ -30,8 +31,8 @@ class ClassifierSpec:
     of the one output of a binary classifier; None where the label is not asked for and the
     classifier's own prediction counts.
 
-    The rest says how it runs: device; images a batch on CUDA; folder of the cache, or None; the
-    process that runs the model for others.
+    The rest says how it runs: device; images a batch on CUDA; folder of the cache, or None, and
+    how many bytes it may hold; the process that runs the model for others.
     """
 
     model: str
@@ -44,6 +45,7 @@ class ClassifierSpec:
     device: Device = "cpu"
     batch: int = _BATCH
     cache: str | None = None
+    cache_size: int = BOUND
     server: Address | None = field(default=None, repr=False)
 
     @property

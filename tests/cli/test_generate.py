@@ -131,16 +131,20 @@ def test_a_resume_must_be_of_the_same_run(augcli: Augcli, photos: Path, tmp_path
     assert augcli("generate", photos, out, "-r", "cutmix").returncode == 0
     before = tree(out)
     for extra, word in [
-        (("--seed", 3), "seed (0 then, 3 now)"),
-        (("--set", "alpha=2"), "recipe"),
-        (("--quality", 90), "quality (95 then, 90 now)"),
+        (("--seed", 3), "--seed 0 (now 3)"),
+        (("--set", "alpha=2"), "cutmix alpha 1.0 (now 2.0)"),
+        (("--quality", 90), "--quality 95 (now 90)"),
     ]:
         done = augcli("generate", photos, out, "-r", "cutmix", "--resume", *extra)
         assert done.returncode == 2
-        assert f"was begun with other {word}" in done.stderr
+        assert f"was begun with {word}; resume with the same" in done.stderr
     write_photo(photos / "ant" / "new.jpg", 99, 30, 30)
     done = augcli("generate", photos, out, "-r", "cutmix", "--resume")
-    assert (done.returncode, "the source's files" in done.stderr) == (2, True)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"augcli: OUT {out} was begun with other files in SOURCE: 1 file added (ant/new.jpg);"
+        " resume with the same, or give --overwrite to start anew.\n",
+    )
     assert tree(out) == before
 
 
@@ -174,7 +178,7 @@ def test_overwrite_replaces_runs_and_nothing_else(
     (foreign / "train").mkdir(parents=True)
     done = augcli("generate", photos, foreign, "-r", "mixup", "--overwrite")
     assert done.returncode == 2
-    assert "holds train, which is no augcli run; " in done.stderr
+    assert "holds train, and no run; " in done.stderr
 
 
 def test_one_bad_file_costs_one_file(augcli: Augcli, photos: Path, tmp_path: Path) -> None:

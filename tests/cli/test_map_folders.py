@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -157,16 +158,21 @@ def test_only_the_same_maps_are_resumed(augcli_saliency: Run, tmp_path: Path) ->
     assert augcli_saliency(data, out, *options).exit_code == 0
     before = tree(out)
     for name, changed in (
-        ("method", ("--saliency", "fine-grained")),
-        ("method", (*options, "--saliency-size", 16)),
-        ("map_format", (*options, "--map-format", "npy")),
-        ("overlay", (*options, "--overlay")),
-        ("background", (*options, "--background", "#000000")),
+        ("--saliency spectral-residual (now fine-grained)", ("--saliency", "fine-grained")),
+        (
+            "--saliency spectral-residual (now spectral-residual@16)",
+            (*options, "--saliency-size", 16),
+        ),
+        ("--map-format png (now npy)", (*options, "--map-format", "npy")),
+        ("no --overlay (now with it)", (*options, "--overlay")),
+        ("--background #ffffff (now #000000)", (*options, "--background", "#000000")),
     ):
-        with pytest.raises(UserError, match=f"were begun with another {name}; resume with"):
+        with pytest.raises(UserError, match=re.escape(f"were begun with {name}; resume")):
             augcli_saliency(data, out, *changed, "--resume")
     write_photo(data / "c0/new.png", 9, 30, 20)
-    with pytest.raises(UserError, match="were begun with another source; resume with"):
+    with pytest.raises(
+        UserError, match=r"other files in SOURCE: 1 file added \(c0/new.png\); resume"
+    ):
         augcli_saliency(data, out, *options, "--resume")
     with pytest.raises(UserError, match=r"is not empty; choose an empty folder\. Give --resume"):
         augcli_saliency(data, out, *options)
@@ -212,7 +218,7 @@ def test_overwrite_replaces_maps_and_nothing_else(
     assert augcli_saliency(data, out, "--overwrite").exit_code == 0
     assert tree(data) == before
     done = augcli("generate", data, out, "-r", "flip", "--overwrite")
-    assert (done.returncode, "is no augcli run" in done.stderr) == (2, True)
+    assert (done.returncode, "holds saliency maps, and no run" in done.stderr) == (2, True)
 
 
 def test_an_overwrite_that_is_stopped_can_be_done_again(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,20 @@ import pytest
 from PIL import Image
 
 from augcli.dataset.imagefolder import read_image_folder
-from augcli.image.sheet import Line, Panel
+from augcli.image.sheet import Panel
 from augcli.recipes.augmix import AugMix
 from augcli.recipes.basic_operations import Flip
+from augcli.recipes.cutmix import CutMix
 from augcli.recipes.cutout import Cutout
 from augcli.recipes.keep import Keep
 from augcli.recipes.pipeline import Pipeline, Step
-from augcli.recipes.recipe import Recipe
+from augcli.recipes.randaugment import RandAugment
+from augcli.recipes.recipe import Detection, Recipe
 from augcli.recipes.saliencymix import SaliencyMix
 from augcli.run.images import Images
-from augcli.run.outputs import Outputs
+from augcli.run.outputs import Output, Outputs
 from augcli.run.plan import Run
-from augcli.run.preview import preview
+from augcli.run.preview import preview, preview_recipes
 from tests.conftest import ROOT, SAMPLE_DATA, Augcli, tree, write_photo
 
 
@@ -57,23 +60,23 @@ def test_sheet_has_a_row_per_example_and_shows_the_result(augcli: Augcli, tmp_pa
     rows = heights[1] - heights[0]
     assert rows >= 2 * 120
     # Four pictures stand side by side in the first row, divided by white gaps.
-    band = pixels[100:200]
+    band = pixels[110:200]
     inked = (band != 255).any(axis=(0, 2))
     runs = np.flatnonzero(np.diff(np.r_[0, inked.astype(int), 0]) == 1)
     assert len(runs) >= 4
 
 
-def panels_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[list[Panel]]:
-    """The panels of each line of a sheet, whose drawing is left out."""
-    drawn: list[Line] = []
+def panels_of(run: Run, examples: int = 4) -> list[list[Panel]]:
+    """The panels of each line of a sheet."""
+    return [list(line.panels) for line in preview(run, examples).sheet.lines]
 
-    def keep_lines(_: str, lines: list[Line], __: int) -> Any:
-        drawn.extend(lines)
-        return np.zeros((1, 1, 3), np.uint8)
 
-    monkeypatch.setattr("augcli.run.preview.draw_sheet", keep_lines)
-    preview(run, 4)
-    return [list(line.panels) for line in drawn]
+def outputs_of(run: Run, examples: int = 4) -> list[Output]:
+    """The outputs that a sheet shows, made as `generate` makes them."""
+    block = run.plan.block(0)
+    every = 2 if run.pipeline.sources == 2 else 1
+    made = Outputs(run, Images(run), block)
+    return [made.of(place, 0)[-1] for place in range(0, every * examples, every)]
 
 
 def run_of(recipe: Recipe, out: Path, source: Path = SAMPLE_DATA, **keep: Any) -> Run:
@@ -81,81 +84,212 @@ def run_of(recipe: Recipe, out: Path, source: Path = SAMPLE_DATA, **keep: Any) -
     return Run(read_image_folder(source), Pipeline(recipe.name, (step,)), out, seed=3)
 
 
-def test_maps_show_the_box_and_the_peak(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_maps_show_the_box_and_the_peak(tmp_path: Path) -> None:
     run = run_of(SaliencyMix(), tmp_path)
-    images, block = Images(run), run.plan.block(0)
-    for place, panels in enumerate(panels_of(run, monkeypatch)):
-        (made,) = Outputs(run, images, block).of(place, 0)
+    for panels, made in zip(panels_of(run), outputs_of(run), strict=True):
         target, partner, saliency, result = panels
         assert (target.title.split(":")[0], partner.title.split(":")[0]) == ("target", "partner")
         np.testing.assert_array_equal(target.image, made.used[0].image)
         np.testing.assert_array_equal(partner.image, made.used[1].image)
         np.testing.assert_array_equal(result.image, made.picture.image)
-        assert (saliency.title, saliency.note) == ("partner's saliency", "fine-grained")
+        assert (saliency.title, saliency.notes) == ("partner's saliency", ("fine-grained",))
         assert saliency.boxes == result.boxes == made.picture.boxes
         assert made.picture.record is not None
         assert saliency.mark == made.picture.record["params"]["centre"]
         assert saliency.image.shape == result.image.shape
 
 
-@pytest.mark.parametrize(
-    ("recipe", "mode", "sign"), [(Cutout(), "cut", "<"), (Flip(), "paste", ">")]
-)
-def test_maps_show_what_is_kept_and_why(
-    recipe: Recipe, mode: str, sign: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize(("recipe", "word"), [(Cutout(), "cut"), (Flip(), "put back")])
+def test_maps_say_in_words_what_is_kept_and_why(recipe: Recipe, word: str, tmp_path: Path) -> None:
+    """The shares are counted here from the map itself."""
     run = run_of(recipe, tmp_path, tau=0.7)
-    images, block = Images(run), run.plan.block(0)
-    for place, panels in enumerate(panels_of(run, monkeypatch)):
-        (made,) = Outputs(run, images, block).of(place, 0)
+    images = Images(run)
+    for panels, made in zip(panels_of(run), outputs_of(run), strict=True):
         _, saliency, result = panels
         assert made.picture.record is not None
         kept = made.picture.record["keep"]
         assert saliency.title == "target's saliency"
-        assert saliency.note == f"{mode}: {kept['score']:.4g} {sign} {kept['threshold']:.4g}"
+        found = images.saliency(images.get(made.used[0].sample.index), Detection("fine-grained"))
+        sums = found.astype(np.float64)
+        held = 100 * sums[kept["box"].slices].sum() / sums.sum()
+        sentence, detector = saliency.notes
+        told = re.fullmatch(
+            rf"{word}: the box holds ([0-9.]+) % of the saliency, limit ([0-9.]+) %", sentence
+        )
+        assert told is not None, sentence
+        assert float(told[1]) == pytest.approx(held, abs=0.5)
+        assert float(told[2]) == pytest.approx(100 * kept["threshold"] / sums.sum(), abs=0.5)
+        assert (float(told[1]) < float(told[2])) == (word == "cut")
+        assert detector == "fine-grained"
         assert saliency.boxes == (kept["box"],) == result.boxes
 
 
-def test_every_view_of_a_triplet_has_its_map(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for panels in panels_of(run_of(AugMix(views=2), tmp_path, tau=0.6), monkeypatch):
+def test_every_view_of_a_triplet_has_its_map(tmp_path: Path) -> None:
+    for panels in panels_of(run_of(AugMix(views=2), tmp_path, tau=0.6)):
         titles = [panel.title for panel in panels]
         maps = ["aug1: target's saliency", "aug2: target's saliency"]
         assert titles[1:] == [*maps, "orig", "aug1", "aug2"]
         assert [panels[1].boxes, panels[2].boxes] == [panels[4].boxes, panels[5].boxes]
+        assert [panel.main for panel in panels] == [True, False, False, False, True, True]
 
 
-def test_flat_maps_are_called_flat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_flat_maps_are_called_flat(tmp_path: Path) -> None:
     source = tmp_path / "flat"
     for number in range(3):
         (source / f"c{number}").mkdir(parents=True)
         Image.new("RGB", (30, 20), (50 * number,) * 3).save(source / f"c{number}/a.png")
     notes = {
-        panel.note
+        panel.notes[0]
         for run in (
             run_of(SaliencyMix(), tmp_path, source),
             run_of(Cutout(), tmp_path, source, tau=0.5),
             run_of(Flip(), tmp_path, source, tau=0.5),
         )
-        for panels in panels_of(run, monkeypatch)
+        for panels in panels_of(run)
         for panel in panels
         if "saliency" in panel.title
     }
     assert notes == {
-        "fine-grained: flat, drawn at random", "cut: the map is flat", "paste: the map is flat",
+        "fine-grained: flat, drawn at random", "the map is flat: nothing is cut",
+        "the map is flat: the first box is put back",
     }  # fmt: skip
 
 
-def test_show_draws_in_the_terminal(augcli: Augcli, tmp_path: Path) -> None:
+def test_an_image_is_shown_once_while_others_are_left(augcli: Augcli, tmp_path: Path) -> None:
+    """The partner of a target is the next one of its block: that one is not the next target."""
+    run = run_of(CutMix(), tmp_path)
+    images = len(run.listing)
+    shown = [panel.notes[0] for panels in panels_of(run, 6) for panel in panels[:2]]
+    assert len(set(shown)) == len(shown) == 12
+    everything = preview(run, images).sheet.lines
+    assert len({line.panels[0].notes for line in everything}) == images
+    done = augcli("generate", SAMPLE_DATA, tmp_path / "out", "-r", "cutmix", "--seed", 3,
+                  "--format", "png")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for line in everything:
+        (file,) = (tmp_path / "out/train").glob(f"*/{line.text[-1]}.png")
+        np.testing.assert_array_equal(np.asarray(Image.open(file)), line.panels[-1].image)
+
+
+CHAIN = (
+    Step(RandAugment(n=3), 0.7),
+    Step(SaliencyMix()),
+    Step(Cutout(), keep=Keep()),
+)
+
+
+def test_steps_of_a_chain_are_shown_one_by_one(tmp_path: Path) -> None:
+    """Each panel is what this step made of the one before it, and says what it drew."""
+    run = Run(read_image_folder(SAMPLE_DATA), Pipeline("strong", CHAIN), tmp_path, seed=3)
+    for line in preview(run, 4).sheet.lines:
+        panels = {panel.title: panel for panel in line.panels}
+        target = next(p for p in line.panels if p.title.startswith("target: "))
+        mixed, result = panels["step 2 of target"], panels["result"]
+        before = panels.get("step 1 of target", target)
+        box = mixed.boxes[-1]
+        outside = np.ones(before.image.shape[:2], bool)
+        outside[box.slices] = False
+        np.testing.assert_array_equal(mixed.image[outside], before.image[outside])
+        assert panels["step 2: partner's saliency"].boxes == (box,)
+        cut = panels["step 3: target's saliency"].boxes
+        assert set(cut) <= set(result.boxes)
+        changed = (result.image != mixed.image).any(axis=2)
+        for box in cut:
+            changed[box.slices] = False
+        assert not changed.any()
+        assert mixed.notes[0].startswith("saliencymix: box ")
+        skipped = "step 1, randaugment, was not drawn (probability 0.7)"
+        assert (skipped in result.notes) == (before is target)
+        assert result.notes[1].startswith("step 3, cutout: ")
+        order = [panel.title for panel in line.panels]
+        assert order[-2:] == ["step 3: target's saliency", "result"]
+        assert order.index("step 2: partner's saliency") < order.index("step 2 of target")
+
+
+def test_operations_are_those_of_the_row(augcli: Augcli, tmp_path: Path) -> None:
+    """What stands on the sheet is what the manifest of the same run says."""
+    done = augcli("generate", SAMPLE_DATA, tmp_path / "o", "-r", "randaugment", "--seed", 3)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(row) for row in (tmp_path / "o/train/metadata.jsonl").open()]
+    of = {row["sample_id"]: json.loads(row["params"])["operations"] for row in rows}
+    for line in preview(run_of(RandAugment(), tmp_path), 4).sheet.lines:
+        (told,) = line.panels[-1].notes[1:]
+        assert [part.split()[0] for part in told.split(", ")] == [
+            operation[0] for operation in of[line.text[-1]]
+        ]
+
+
+def test_a_sheet_goes_on_without_images_that_cannot_be_read(augcli: Augcli, photos: Path) -> None:
+    (photos / "ant/broken.png").write_bytes(b"no image")
+    to = photos.parent / "sheet.png"
+    for options in (("-r", "cutmix"), ("--all-recipes",)):
+        done = augcli("preview", photos, *options, "-n", 100, "--to", to)
+        assert done.returncode == 0, done.stderr
+        assert "augcli: warning: ant/broken.png of SOURCE cannot be read" in done.stderr
+
+
+def test_all_recipes_of_one_readable_image(augcli: Augcli, tmp_path: Path) -> None:
+    """Recipes that need a partner have none, and say so."""
+    source = tmp_path / "s"
+    write_photo(source / "a/a.png", 1, 30, 20)
+    for name in "bcde":
+        (source / f"a/{name}.png").write_bytes(b"no image")
+    listing = read_image_folder(source)
+    runs = [
+        Run(listing, Pipeline(recipe.name, (Step(recipe),)), tmp_path)
+        for recipe in (CutMix(), Cutout())
+    ]
+    (line,) = preview_recipes(runs, 3).sheet.lines
+    assert [panel.title for panel in line.panels] == ["a", "cutmix", "cutout"]
+    assert line.panels[1].notes == ("no readable partner was found for it (--pair any)",)
+    assert line.panels[2].notes[0] == "a 100 %"
+    done = augcli("preview", source, "--all-recipes", "--to", tmp_path / "s.png")
+    assert done.returncode == 0, done.stderr
+
+
+COLOURS = {"COLORTERM": "truecolor", "FORCE_COLOR": "1", "TERM": "xterm-256color"}
+
+
+@pytest.mark.parametrize(("columns", "across"), [(140, 2), (80, 1)])
+def test_show_draws_targets_and_results_with_text(
+    columns: int, across: int, augcli: Augcli, tmp_path: Path
+) -> None:
+    """As large as the window, side by side where it is wide; labels are no pixels."""
     done = augcli(
-        "preview", SAMPLE_DATA, "-r", "cutout", "-n", 1, "--show", "--to", tmp_path / "p.png",
-        env={"COLORTERM": "truecolor", "FORCE_COLOR": "1", "TERM": "xterm-256color"},
+        "preview", SAMPLE_DATA, "-r", "cutmix", "-n", 2, "--show", "--to", tmp_path / "p.png",
+        env={**COLOURS, "COLUMNS": str(columns), "LINES": "60"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[0].count("▀") == 100
-    assert "\x1b[38;2;" in lines[5]
+    plain = re.sub("\x1b\\[[0-9;]*m", "", done.stdout).splitlines()
+    run = Run(read_image_folder(SAMPLE_DATA), Pipeline("cutmix", (Step(CutMix()),)), tmp_path)
+    for line in preview(run, 2).sheet.lines:
+        label = ", ".join(f"{name} {100 * weight:.1f} %" for name, weight in line.label)
+        assert f"label: {label}" in plain
+        assert any(words.startswith(line.panels[0].title) for words in plain)
+    rows = [words for words in plain if "▀" in words]
+    assert max(row.count("▀") for row in rows) == (columns if across == 1 else columns - 2)
+    assert all(len(row) <= columns for row in rows)
+    assert "\x1b[38;2;" in done.stdout
+    assert (tmp_path / "p.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("env", "reason"),
+    [
+        ({**COLOURS, "NO_COLOR": "1"}, "NO_COLOR is set"),
+        ({**COLOURS, "TERM": "dumb"}, "TERM=dumb has none"),
+        ({}, "standard output is not a terminal"),
+    ],
+)
+def test_show_is_refused_where_there_are_no_colours(
+    env: dict[str, str], reason: str, augcli: Augcli, tmp_path: Path
+) -> None:
+    to = tmp_path / "p.png"
+    done = augcli("preview", SAMPLE_DATA, "-r", "cutmix", "--show", "--to", to, env=env)
+    assert refused(
+        done, f"--show draws in colours, and {reason}; leave it out and open the file that --to"
+    )
+    assert not to.exists()
 
 
 def refused(done: Any, sentence: str, code: int = 2) -> bool:
@@ -271,29 +405,32 @@ def many(tmp_path: Path) -> Path:
     return folder
 
 
-def test_tall_sheets_stand_in_stacks(augcli: Augcli, many: Path, tmp_path: Path) -> None:
-    """WebP ends at 16,383 pixels a side, where 61 rows of upright pictures fit; PNG goes on."""
-    sizes = {}
-    for name in ("x.webp", "x.png"):
-        done = augcli("preview", many, "-r", "flip", "-n", 70, "--to", tmp_path / name, "--json")
+def test_sheets_of_many_lines_are_no_towers(augcli: Augcli, many: Path, tmp_path: Path) -> None:
+    """The sides are about as long as each other, and all lines are on the sheet."""
+    sizes = []
+    for examples in (1, 70):
+        to = tmp_path / f"{examples}.png"
+        done = augcli("preview", many, "-r", "flip", "-n", examples, "--to", to, "--json")
         assert done.returncode == 0, done.stderr
         told = json.loads(done.stdout)
-        with Image.open(tmp_path / name) as sheet:
+        with Image.open(to) as sheet:
             assert sheet.size == (told["width"], told["height"])
-            sizes[name] = sheet.size
-            if name == "x.webp":
-                pixels = np.asarray(sheet.convert("L"))
-    wide = sizes["x.png"][0] - 12
-    assert sizes == {"x.png": (12 + wide, 70 * 266 + 52), "x.webp": (12 + 2 * wide, 61 * 266 + 52)}
-    inked = (pixels[:, 12 + wide : -12] < 128).any(axis=1)
-    assert inked[40 : 40 + 9 * 266].any() and not inked[60 + 9 * 266 :].any(), "the other nine"
+            sizes.append(sheet.size)
+    assert max(sizes[1]) <= 4000
+    assert max(sizes[1]) / min(sizes[1]) < 1.5
+    assert sizes[1][0] > 3 * sizes[0][0]
 
 
-def test_examples_that_no_stacks_hold_are_refused_before_work(
+def test_examples_that_no_file_holds_are_refused_before_work(
     augcli: Augcli, many: Path, tmp_path: Path
 ) -> None:
-    done = augcli(
-        "preview", many, "--all-recipes", "-n", 150, "--to", tmp_path / "x.webp",
-    )  # fmt: skip
-    assert refused(done, "--examples 150 do not fit into webp, which has at most 16383 pixels a")
-    assert "; 120 fit, or name a .png file with --to." in done.stderr
+    """Three RICAPs in a row take 64 images, and more pictures than a sheet has a place for."""
+    file = tmp_path / "ricap.toml"
+    file.write_text("[[steps]]\nrecipe = 'ricap'\n" * 3)
+    options = ("--recipe-file", file, "--to", tmp_path / "x.webp")
+    done = augcli("preview", many, *options, "-n", 200)
+    assert refused(done, "--examples 200 do not fit into webp, which has at most 16383 pixels a")
+    most = int(re.search(r"; (\d+) fit, or name a .png file", done.stderr)[1])  # type: ignore[index]
+    assert 20 < most < 200
+    done = augcli("preview", many, *options, "-n", 2)
+    assert done.returncode == 0, done.stderr

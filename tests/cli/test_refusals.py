@@ -56,7 +56,7 @@ CASES = {
     "out holds something": (["generate", "S", "N", "-r", "cutmix"], "OUT N is not empty"),
     "nothing to resume": (
         ["generate", "S", "N", "-r", "cutmix", "--resume"],
-        "OUT N holds no run to resume",
+        "OUT N holds file.txt, and no run to resume",
     ),
     "resume and overwrite": (
         ["generate", "S", "O", "-r", "cutmix", "--resume", "--overwrite"],
@@ -68,7 +68,10 @@ CASES = {
     ),
     "preview as text": (["preview", "S", "-r", "cutmix", "--to", "p.txt"], "--to p.txt is no PNG"),
     "verify nothing": (["verify", "O"], "OUT O does not exist"),
-    "verify no run": (["verify", "N"], "OUT N is no run of augcli; give the OUT of"),
+    "verify no run": (
+        ["verify", "N"],
+        "OUT N holds file.txt, and is no run of augcli; give the OUT of",
+    ),
     "recipes unknown": (["recipes", "mixupp"], "did you mean 'mixup'?"),
 }
 

@@ -132,7 +132,9 @@ def test_same_maps_for_any_number_of_workers(augcli_saliency: Run, tmp_path: Pat
         assert not list(out.rglob("*.tmp"))
         trees.append(tree(out))
     assert trees[0] == trees[1]
-    assert len(trees[0]) == 2 * 40 + 2 + 2, "maps, lists, and the state's identity and lock"
+    assert len(trees[0]) == 2 * 40 + 2 + 3, (
+        "maps, lists, and the state's identity, sources and lock"
+    )
     listed = [row["source_path"] for row in rows(out)]
     assert listed == sorted(listed) and len(listed) == 40
 

@@ -26,6 +26,7 @@ ONE_IMAGE = "with recipe flip, which makes an output of one image; leave it out.
 OWN_SIZE = "with recipe flip, which leaves an image its own size; add --size, or leave it out."
 NO_LIST = "unless SOURCE is -, a list of paths on standard input; leave it out."
 NOT_AGAIN = "unless outputs are made again; add --replay or --repair, or leave it out."
+NOT_REMOVED = "unless maps are removed; write `augcli cache clean` before it."
 PUTS_NOTHING_BACK = (
     "with recipe cutout, of which --keep only chooses what is covered, and puts nothing back;"
     " leave it out."
@@ -71,6 +72,7 @@ CASES: list[tuple[str, str, tuple[str, ...], tuple[str, ...], str]] = [
     ("generate", "class-list", ("-r", "saliencymix"), ("names.txt",), NO_CLASSIFIER),
     ("generate", "target", ("-r", "saliencymix"), ("predicted",), NO_CLASSIFIER),
     ("generate", "saliency-cache", ("-r", "saliencymix"), ("none",), NO_CLASSIFIER),
+    ("generate", "saliency-cache-size", ("-r", "saliencymix"), ("1G",), NO_CLASSIFIER),
     ("generate", "model-size", ("-r", "saliencymix"), ("32",), NO_CLASSIFIER),
     ("generate", "mean", ("-r", "saliencymix"), ("imagenet",), NO_CLASSIFIER),
     ("generate", "std", ("-r", "saliencymix"), ("imagenet",), NO_CLASSIFIER),
@@ -127,6 +129,22 @@ CASES: list[tuple[str, str, tuple[str, ...], tuple[str, ...], str]] = [
     ("saliency", "labels-from", (), ("parent",), NO_LIST),
     ("model fit-head", "labels-from", (), ("parent",), NO_LIST),
     ("model fit-head", "progress", ("--quiet",), ("always",), "beside --quiet; give one of them."),
+    (
+        "generate",
+        "saliency-cache-size",
+        (*GRADIENT, "--saliency-cache", "none"),
+        ("1G",),
+        "beside --saliency-cache none, which keeps nothing; leave it out.",
+    ),
+    (
+        "cache",
+        "saliency-cache-size",
+        ("clean",),
+        ("1G",),
+        "beside clean, which removes down to --to-size; give that, or leave it out.",
+    ),
+    ("cache", "older-than", (), ("30d",), NOT_REMOVED),
+    ("cache", "to-size", (), ("1G",), NOT_REMOVED),
     ("verify", "workers", (), ("2",), NOT_AGAIN),
     ("verify", "max-seconds", (), ("9",), NOT_AGAIN),
     ("verify", "source", (), ("S",), NOT_AGAIN),
@@ -139,6 +157,7 @@ ARGUMENTS = {
     "saliency": ("S", "O"),
     "model fit-head": (MODEL, "S", "--at", "relu2", "-o", "early.onnx"),
     "verify": ("O",),
+    "cache": (),
 }
 
 
@@ -209,7 +228,7 @@ def test_every_option_is_thought_of() -> None:
     ruled = {name for rule in RULES for name in rule.options}
     assert not ruled & ALWAYS
     new = {p.name for _, p in options()} - ruled - ALWAYS
-    further = {"command", "shown", "show_config_", "help_all"}
+    further = {"command", "action", "shown", "show_config_", "help_all"}
     further |= {"install_completion", "show_completion"}
     assert not {name for name in new if not str(name).startswith("no_")} - further
 

@@ -193,7 +193,10 @@ def test_repair_needs_the_source_as_it_was(augcli: Augcli, out: Path, photos: Pa
     write_photo(photos / "ant/new.jpg", 5, 20, 20)
     done = augcli("verify", out, "--repair")
     assert done.returncode == 2
-    assert "are no longer those that OUT was made from" in done.stderr
+    assert (
+        "are no longer those that OUT was made from: 1 file added (ant/new.jpg); restore"
+        in done.stderr
+    )
 
 
 def harmed_and_repaired(augcli: Augcli, out: Path) -> None:

@@ -332,8 +332,10 @@ def test_what_is_no_finished_run(augcli: Augcli, out: Path, photos: Path, tmp_pa
     for folder_, expected in (
         (tmp_path / "none", "does not exist; give the folder of a finished run."),
         (tmp_path / "file", "is a file; give the folder of a finished run."),
-        (tmp_path / "empty", "is no run of augcli; give the OUT of `augcli generate`."),
-        (photos, "is no run of augcli; give the OUT of `augcli generate`."),
+        (tmp_path / "empty", "is empty, and is no run of augcli; give the OUT of `augcli"
+         " generate`."),
+        (photos, "holds images in 3 class folders, and is no run of augcli; give the OUT of"
+         " `augcli generate`."),
         (begun, "holds a run that is not finished; finish it by the same `augcli generate ...` with"
          " --resume."),
         (almost, "holds a run that is not finished; finish it by the same `augcli generate ...`"
@@ -372,8 +374,9 @@ def test_a_source_that_is_gone_or_has_moved(augcli: Augcli, out: Path, photos: P
         done = augcli("verify", out, option, "--source", moved)
         assert done.returncode == 2
         assert done.stderr == (
-            f"augcli: --source {moved} does not hold the files that OUT {out} was made from; give"
-            f" the place to which {photos} has moved.\n"
+            f"augcli: --source {moved} does not hold the files that OUT {out} was made from:"
+            " 1 file removed (ant/ant 0.jpg); give the place to which"
+            f" {photos} has moved.\n"
         )
     done = augcli("verify", out, "--source", moved)
     assert done.returncode == 2
@@ -451,9 +454,13 @@ def test_any_number_of_faults_is_counted_in_little_memory(augcli: Augcli, tmp_pa
     assert max(len(fault.what) for fault in verified.faults) < 700
     done = augcli("verify", tmp_path)
     assert done.returncode == 1
-    assert done.stdout.splitlines()[20:] == [
-        f"... and {total - 20} more (--json lists up to 1000)",
-        f"{total} faults in {count} rows.",
+    first = ", ".join(f"b/{number}.png" for number in range(3))
+    assert done.stdout.splitlines() == [
+        f"the class name is not that of the label ({count}): {first}, ...",
+        f"the file is missing ({count}): {first}, ...",
+        "two rows have the same sample_id (5000): b/1.png, b/3.png, b/5.png, ...",
+        "no row names this file (1501): b/n1.png, b/stray 0, b/stray 1, ...",
+        f"{total} faults in {count} rows; --json lists 1000 of them.",
     ]
     found = json.loads(augcli("verify", tmp_path, "--json").stdout)
     assert (found["fault_count"], len(found["faults"])) == (total, 1000)

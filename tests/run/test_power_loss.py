@@ -245,6 +245,7 @@ def test_a_loss_of_power_while_an_older_run_is_replaced(
             assert sorted(path.name for path in (out / STATE).iterdir()) == [
                 "identity.json",
                 "lock",
+                "sources",
             ]
             shutil.rmtree(out)
         assert step > 5

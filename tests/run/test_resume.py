@@ -37,7 +37,7 @@ def test_an_option_that_a_record_lacks_had_its_default(
     with_more(monkeypatch)
     assert begin(begun, tmp_path / "out", resume=True, overwrite=False)
     with_more(monkeypatch, later=8)
-    with pytest.raises(UserError, match=r"begun with other later \(7 then, 8 now\)"):
+    with pytest.raises(UserError, match=r"begun with --later 7 \(now 8\);"):
         begin(begun, tmp_path / "out", resume=True, overwrite=False)
 
 

@@ -523,7 +523,7 @@ def test_a_run_that_began_meanwhile_is_left_alone(
     monkeypatch.setattr(generate_module, "holding", late)
     with pytest.raises(UserError) as refused:
         make(source, out, **option)
-    sentence = {"overwrite": "was changed by another run", "resume": "begun with other seed"}
+    sentence = {"overwrite": "was changed by another run", "resume": "begun with --seed 9 (now 0)"}
     assert sentence.get(next(iter(option), ""), "is not empty") in str(refused.value)
     assert json.loads((out / "run.json").read_text())["seed"] == 9
     assert len(tree(out / "train")) == 39 * COPIES + 1
