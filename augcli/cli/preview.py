@@ -87,9 +87,10 @@ def preview(
         require_colours()
     if to.suffix.lower() not in _FORMATS:
         raise UserError(f"--to {to} is no PNG, JPEG or WebP file; name it like preview.png.")
-    from augcli.dataset.destination import check_destination, check_outside
+    from augcli.dataset.destination import LARGEST_SHEET, check_destination, check_outside
+    from augcli.image.sheet_file import is_sheet
 
-    check_destination(to, "--to", _is_picture)
+    check_destination(to, "--to", is_sheet, LARGEST_SHEET)
     pipelines = every_pipeline(chosen) if all_recipes else [read_pipeline(chosen)]
     detections = [d for pipeline in pipelines for d in pipeline.detections]
     refuse_unused(context, pipelines, detections)
@@ -147,25 +148,17 @@ def preview(
     shown.result(values, f"{to} ({width} x {height})", done=done)
 
 
-def _is_picture(start: bytes) -> bool:
-    from augcli.image.jpeg import JPEG_MAGIC
-    from augcli.image.png import PNG_MAGIC
-
-    is_webp = start[:4] == b"RIFF" and start[8:12] == b"WEBP"
-    return is_webp or start.startswith((JPEG_MAGIC, PNG_MAGIC))
-
-
 def _write_sheet(to: Path, sheet: Any) -> None:
     """Write the sheet whole, or leave what stood there; raises RunFailed."""
-    import cv2
-
     from augcli.files import replace_file
+    from augcli.image.sheet_file import encode_sheet
 
     try:
-        data = cv2.imencode(to.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes()
-        replace_file(to, data)
-    except cv2.error as error:
+        data = encode_sheet(sheet, to.suffix)
+    except (OSError, ValueError) as error:
         raise RunFailed(f"--to {to} cannot be encoded: {one_line(error)}.") from error
+    try:
+        replace_file(to, data)
     except OSError as error:
         raise RunFailed(f"--to {to} cannot be written: {error.strerror or error}.") from error
 

@@ -10,14 +10,18 @@ from pathlib import Path
 from augcli.dataset.labels import printable
 from augcli.dataset.listing import Listing
 from augcli.errors import UserError
-from augcli.files import open_regular
+from augcli.files import open_regular, read_beyond
 
 _SIGNATURE = 16
+LARGEST_SHEET = 1 << 28
 
 
-def check_destination(path: Path, option: str, is_replaceable: Callable[[bytes], bool]) -> None:
+def check_destination(
+    path: Path, option: str, is_replaceable: Callable[[bytes], bool], longest: int = _SIGNATURE
+) -> None:
     """Refuse a place where no file can be written, or where something stands that is not to be
-    replaced: a folder, a FIFO, a device, or a file whose first 16 bytes `is_replaceable` refuses.
+    replaced: a folder, a FIFO, a device, or a file whose first bytes, `longest` at most,
+    `is_replaceable` refuses.
 
     Raises UserError, with the option's name. Nothing is changed.
     """
@@ -37,7 +41,7 @@ def check_destination(path: Path, option: str, is_replaceable: Callable[[bytes],
         raise UserError(f"{option} {path} cannot be written: no permission in {folder}.")
     try:
         with open_regular(path) as file:
-            start = file.read(_SIGNATURE)
+            start = read_beyond(file, longest)
     except FileNotFoundError:
         return
     except OSError as error:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from augcli.dataset.left_out import is_image_name
 from augcli.dataset.labels import printable
+from augcli.dataset.left_out import is_image_name
 from augcli.errors import UserError
 from augcli.text import count_text, folded, listed, shorten
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from augcli.dataset.imagefolder import read_image_folder
 from augcli.image.sheet import Panel
+from augcli.image.sheet_file import encode_sheet
 from augcli.recipes.augmix import AugMix
 from augcli.recipes.basic_operations import Flip
 from augcli.recipes.cutmix import CutMix
@@ -344,7 +345,7 @@ def test_what_is_no_picture_is_not_replaced(augcli: Augcli, photos: Path, tmp_pa
     """Whatever its name is: tables, archives, recipe files and models are among these."""
     files = {
         "text.png": b"a text", "model.jpg": b"\x08\x07\x12", "tar.webp": b"ant/\0\0" * 100,
-        "gif.png": b"GIF89a" + bytes(20),
+        "gif.png": b"GIF89a" + bytes(20), "cut.png": b"\x89PNG\r\n\x1a\n",
     }  # fmt: skip
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
@@ -367,6 +368,23 @@ def test_what_is_no_picture_is_not_replaced(augcli: Augcli, photos: Path, tmp_pa
     assert refused(augcli("preview", photos, "-r", "flip", "--to", "/dev/stdout"), "is no PNG")
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_only_a_sheet_is_replaced(
+    augcli: Augcli, photos: Path, tmp_path: Path, suffix: str
+) -> None:
+    """Not somebody's photograph of the same kind, whatever its name is."""
+    own, sheet = tmp_path / f"holiday{suffix}", tmp_path / f"sheet{suffix}"
+    write_photo(own, 1, 30, 20)
+    before = own.read_bytes()
+    preview = ("preview", photos, "-r", "flip", "-n", 1, "--to")
+    assert refused(augcli(*preview, own), "exists and is a file of another kind")
+    assert own.read_bytes() == before
+    for _ in range(2):
+        assert augcli(*preview, sheet).returncode == 0
+    with Image.open(sheet) as image:
+        assert image.width > 100
+
+
 def test_an_earlier_picture_is_replaced_as_a_whole(
     augcli: Augcli, photos: Path, tmp_path: Path
 ) -> None:
@@ -383,7 +401,7 @@ def test_a_full_disk_leaves_the_earlier_picture(
 ) -> None:
     """A file of at most 2 KiB stands for the full disk."""
     file = tmp_path / "sheet.png"
-    write_photo(file, 1, 8, 8)
+    file.write_bytes(encode_sheet(np.zeros((8, 8, 3), np.uint8), ".png"))
     before = file.read_bytes()
     shadow = tmp_path / "shadow"
     shadow.mkdir()

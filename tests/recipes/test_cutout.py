@@ -70,7 +70,7 @@ def test_colours(fill: str, colour: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize("fill", ["red", "#12345", "#12345g", "", "#1234567"])
 def test_unknown_fills_are_refused(fill: str) -> None:
-    with pytest.raises(ValidationError, match="fill is one of"):
+    with pytest.raises(ValidationError, match="give mean, cifar-mean, black, noise or a colour"):
         Cutout(fill=fill)
 
 
