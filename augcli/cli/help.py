@@ -140,7 +140,7 @@ def page(command: Any, context: Any, *, everything: bool = False) -> str:
     """The help of a command or a group of commands as text, with `everything` also what is rarely
     used."""
     width = max(_NARROWEST, min(shutil.get_terminal_size().columns or _WIDEST, _WIDEST)) - 1
-    params = command.get_params(context)
+    params = [one for one in command.get_params(context) if not getattr(one, "hidden", False)]
     arguments = [param for param in params if param.param_type_name == "argument"]
     options = [param for param in params if param.param_type_name == "option"]
     shown = [option for option in options if everything or option.name not in RARE]

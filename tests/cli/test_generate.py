@@ -158,6 +158,11 @@ def test_a_damaged_record_is_one_sentence(
     (out / file).write_text(text)
     done = augcli("generate", photos, out, "-r", "cutmix", "--resume")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    if file == "run.json":  # which may be somebody's own
+        done = augcli("generate", photos, out, "-r", "cutmix", "--overwrite")
+        assert done.returncode == 2
+        assert "run.json was not written by the run in OUT; move it away" in done.stderr
+        (out / file).unlink()
     assert augcli("generate", photos, out, "-r", "cutmix", "--overwrite").returncode == 0
 
 

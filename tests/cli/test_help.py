@@ -93,6 +93,7 @@ def test_rare_options_are_left_to_help_all(path: tuple[str, ...], augcli: Augcli
     left = "1 more option" if len(rare) == 1 else f"{len(rare)} more options"
     assert short.stdout.splitlines()[-1] == (f"`augcli {' '.join(path)} --help-all` shows {left}.")
     assert "more option" not in whole.stdout
+    assert "\n\n\n" not in short.stdout + whole.stdout, "hidden options leave no line"
     assert augcli(*path, "--help-all", "--json").stdout == whole.stdout
 
 

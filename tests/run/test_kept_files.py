@@ -35,7 +35,7 @@ def test_files_named_like_an_image_beside_it_stay(
     before = tree(out)
     done = augcli("verify", out, "--repair")
     assert done.returncode == 1
-    assert done.stdout.count("no row names this file") == len(SIDECARS)
+    assert f"no row names this file ({len(SIDECARS)})" in done.stdout
     assert tree(out) == before
     done = augcli("generate", source, out, "-r", "flip", "--overwrite")
     assert done.returncode == 2
