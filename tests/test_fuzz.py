@@ -1,7 +1,7 @@
 """Mutated manifests, tables, archives, recipe files, configurations, run records and models.
 
 Each is taken, or refused with one sentence; nothing hangs, and nothing is written.
-`python -m tests.fuzz_many` runs more of them.
+`python -m tests.helpers.fuzz_many` runs more of them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import SAMPLE_DATA, tree
-from tests.fuzz_many import FAULTS, KINDS, SLOW, draws, is_refused, run_cases
-from tests.mutations import mutated_bytes
+from tests.helpers.fuzz_many import FAULTS, KINDS, SLOW, draws, is_refused, run_cases
+from tests.helpers.mutations import mutated_bytes
 
 CASES_A_KIND = 400
 

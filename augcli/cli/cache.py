@@ -82,7 +82,7 @@ def cache(
 
 
 def _look_at(folder: Path, limit: int) -> tuple[dict[str, Any], str]:
-    from augcli.saliency.cache_files import entries_of
+    from augcli.classifier.cache_files import entries_of
 
     count = size = 0
     oldest: float | None = None
@@ -101,7 +101,7 @@ def _look_at(folder: Path, limit: int) -> tuple[dict[str, Any], str]:
 
 
 def _clean(folder: Path, age: int | None, size: int | None) -> tuple[dict[str, Any], str]:
-    from augcli.saliency.cache_files import remove_empty_folders, remove_entries
+    from augcli.classifier.cache_files import remove_empty_folders, remove_entries
 
     removed = remove_entries(
         folder,

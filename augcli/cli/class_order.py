@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from augcli.text import shorten
 
 if TYPE_CHECKING:
-    from augcli.dataset.listing import Listing
+    from augcli.data.listing import Listing
 
 _REMEDY = "use the ids of metadata.jsonl and classes.txt."
 
@@ -18,7 +18,7 @@ _REMEDY = "use the ids of metadata.jsonl and classes.txt."
 def order_warning(listing: Listing) -> str:
     """What to warn of where explicit ids are others than ImageFolder's of OUT/train, or the names
     of classes sort otherwise than their folders in OUT; else an empty text."""
-    from augcli.dataset.labels import first_out_of_order
+    from augcli.data.labels import first_out_of_order
 
     classes = listing.classes
     differs = first_out_of_order(classes)
@@ -41,7 +41,7 @@ def order_warning(listing: Listing) -> str:
 def missing_warning(train: Path, classes: Sequence[str]) -> str:
     """What to warn of where a class has no folder in OUT/train, so that ImageFolder counts on
     without it; else an empty text."""
-    from augcli.dataset.labels import class_folder
+    from augcli.data.labels import class_folder
 
     try:
         with os.scandir(train) as entries:
@@ -63,7 +63,7 @@ def _place(classes: Sequence[str], own: int, other: int) -> str:
 
 def _plain(name: str) -> str:
     """The name of a class as Python lists a folder of that name."""
-    from augcli.dataset.labels import from_printable
+    from augcli.data.labels import from_printable
 
     try:
         return from_printable(name).decode("utf-8", "surrogateescape")
@@ -73,7 +73,7 @@ def _plain(name: str) -> str:
 
 def warn_of_missing(warn: Callable[[str], None], train: Path, classes: Sequence[str]) -> None:
     """Warn of classes without a folder where ids differ for that alone."""
-    from augcli.dataset.labels import first_out_of_order
+    from augcli.data.labels import first_out_of_order
 
     if first_out_of_order(classes) is None and (warning := missing_warning(train, classes)):
         warn(warning)

@@ -91,7 +91,7 @@ def command_line(context: Any) -> list[str]:
 
     In a word with bytes that are not UTF-8 these are escaped, as in names of files in manifests.
     """
-    from augcli.dataset.labels import printable
+    from augcli.data.labels import printable
 
     words = ["augcli", *(context.obj or ())]
     return [word if _is_text(word) else printable(os.fsencode(word)) for word in words]

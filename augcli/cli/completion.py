@@ -12,8 +12,8 @@ from typing import Any
 
 import typer
 
-from augcli.choices import DETECTORS
 from augcli.cli.output import draw
+from augcli.enums import DETECTORS
 from augcli.errors import UserError
 from augcli.recipes.index import ENTRIES
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from augcli.choices import STDIN
+from augcli.enums import STDIN
 from augcli.errors import UserError
 from augcli.files import read_bytes
 from augcli.text import closest, shorten

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from augcli.choices import STDIN, Chroma, Fit, Format, Originals, Pair
 from augcli.cli.class_order import order_warning, warn_of_missing
 from augcli.cli.command import command_line
 from augcli.cli.groups import grouped
@@ -40,12 +39,13 @@ from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.unused import refuse_unused
+from augcli.enums import STDIN, Chroma, Fit, Format, Originals, Pair
 from augcli.errors import UserError
 from augcli.text import count_text
 
 if TYPE_CHECKING:
-    from augcli.run.generate import Outcome
-    from augcli.run.plan import Run
+    from augcli.engine.plan import Run
+    from augcli.tasks.generate import Outcome
 
 
 # MiB that a process can address at most (47 bits).
@@ -141,9 +141,9 @@ def generate(
     shown = Output(json, quiet)
     pipeline = read_pipeline(chosen)
     refuse_unused(context, [pipeline], pipeline.detections)
-    from augcli.run.generate import generate as generate_all
-    from augcli.run.local import available_cpus
-    from augcli.run.resume import check_apart, check_linkable, check_out
+    from augcli.engine.executors.pool import available_cpus
+    from augcli.store.journal import check_apart, check_linkable, check_out
+    from augcli.tasks.generate import generate as generate_all
 
     folder = None if source == STDIN else Path(source)
     listing = read_source(source, reading.labels_from, shown.warn)
@@ -162,9 +162,9 @@ def generate(
     if include_originals is Originals.link:
         check_linkable(out, listing)
     classifier = read_classifier(pipeline.detections, listing.classes, model, pixels, shown.warn)
+    from augcli.engine.plan import Run
     from augcli.image.codec import Encoding
-    from augcli.run.layout import ERRORS, STATE, TRAIN
-    from augcli.run.plan import Run
+    from augcli.store.layout import ERRORS, STATE, TRAIN
 
     run = Run(
         listing=listing,
@@ -216,7 +216,7 @@ def generate(
 
 def _warn_of_alike(shown: Output, classes: Sequence[str]) -> None:
     """Name classes whose folders in OUT would be one on file systems that ignore case."""
-    from augcli.dataset.labels import classes_alike
+    from augcli.data.labels import classes_alike
     from augcli.text import shorten
 
     alike = classes_alike(classes)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from augcli.choices import STDIN
 from augcli.cli.completion import complete_model
 from augcli.cli.groups import grouped
 from augcli.cli.help import Command, Group
@@ -30,13 +29,14 @@ from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
+from augcli.enums import STDIN
 from augcli.errors import RunFailed, UnreadableImage, UserError
 from augcli.files import replace_file
 from augcli.text import count_text
 
 if TYPE_CHECKING:
-    from augcli.dataset.listing import Listing
-    from augcli.saliency.settings import ModelSettings
+    from augcli.classifier.settings import ModelSettings
+    from augcli.data.listing import Listing
 
 _SHOWN_NODES = 6
 _FIELDS = b"\x12\x1a\x22\x28\x32\x3a\x42\x72"  # tags that may follow that of the version
@@ -95,8 +95,8 @@ def inspect_model(
 def _look_at(model: Path, options: ModelSettings, head: str | None) -> tuple[dict[str, Any], str]:
     """All that inspect shows, and why the preprocessing is not known where it is not."""
     from augcli.autodiff.inspect import inspect
-    from augcli.saliency.graphs import declared
-    from augcli.saliency.settings import preprocessing_of, settings_of
+    from augcli.classifier.graphs import declared
+    from augcli.classifier.settings import preprocessing_of, settings_of
 
     said = declared(model, head)
     settings = options.over(settings_of(model, said.metadata))
@@ -145,8 +145,8 @@ def _cost(
     if missing:
         return {"parameters": None, "forward": None, "saliency": None, "refusal": None}
     from augcli.autodiff import differentiate
-    from augcli.saliency.cost import cost_of, parameters
-    from augcli.saliency.gradcam import part
+    from augcli.classifier.cost import cost_of, parameters
+    from augcli.classifier.gradcam import part
 
     try:
         made = differentiate(model, size=size, target="predicted", output=head)
@@ -243,16 +243,16 @@ def fit_head(
         raise UserError(f"{output} exists; give --overwrite or another --output.")
     from augcli.autodiff.child import in_child
     from augcli.autodiff.load import files_of
-    from augcli.dataset.destination import check_destination, check_other, check_outside
+    from augcli.data.destination import check_destination, check_other, check_outside
 
     check_destination(output, "--output", _is_model)
     check_other(output, "--output", {"MODEL": model})
     from augcli.image.opencv import require_opencv
 
     require_opencv()
-    from augcli.image.remarks import decoders_silent
-    from augcli.run.local import available_cpus
-    from augcli.saliency.head import add_head
+    from augcli.classifier.head import add_head
+    from augcli.engine.executors.pool import available_cpus
+    from augcli.image.decoder_output import decoders_silent
 
     for file in in_child(files_of, model):  # weights beside the model
         check_other(output, "--output", {f"{file}, which MODEL reads,": file})
@@ -291,8 +291,8 @@ def _loader(
     listing: Listing, max_pixels: int, background: tuple[int, int, int], shown: Output
 ) -> Callable[[int], Any]:
     """A function that decodes image i, and warns of what it cannot."""
+    from augcli.engine.images import read_sample
     from augcli.image.codec import decode
-    from augcli.run.images import read_sample
 
     def load(index: int) -> Any:
         sample = listing.sample(index)

@@ -8,17 +8,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from augcli.choices import OF_A_CLASSIFIER
 from augcli.cli.amounts import parse_bytes
 from augcli.cli.completion import complete_model
 from augcli.cli.options import choice, file_option, number, option, parse_size
 from augcli.cli.values import text_of_path
+from augcli.enums import OF_A_CLASSIFIER
 from augcli.errors import UserError
 from augcli.text import folded
 
 if TYPE_CHECKING:
-    from augcli.saliency.settings import ModelSettings
-    from augcli.saliency.spec import ClassifierSpec
+    from augcli.classifier.settings import ModelSettings
+    from augcli.classifier.spec import ClassifierSpec
 
 NO_CACHE = "none"
 _LARGEST_INPUT = 1 << 14
@@ -188,7 +188,7 @@ def read_classifier(
 
 def cache_folder(given: str | None) -> Path | None:
     """The folder that --saliency-cache says, or the user's own without it; None for none."""
-    from augcli.saliency.cache import default_folder
+    from augcli.classifier.cache import default_folder
 
     if given == NO_CACHE:
         return None
@@ -199,7 +199,7 @@ def read_settings(
     pixels: InputOptions, *, head: str | None = None, layer: str | None = None
 ) -> ModelSettings:
     """What options say about a model; raises UserError."""
-    from augcli.saliency.settings import parse_settings
+    from augcli.classifier.settings import parse_settings
 
     said: dict[str, Any] = {
         "size": _size(pixels.model_size),

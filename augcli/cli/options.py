@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from augcli.choices import OF_A_CLASSIFIER, OF_THE_IMAGE, STDIN, Fit, Format, LabelsFrom, Pair
 from augcli.cli.completion import (
     complete_detector,
     complete_recipe,
@@ -21,12 +20,13 @@ from augcli.cli.completion import (
 from augcli.cli.origins import named
 from augcli.cli.output import expect_json
 from augcli.cli.values import choice_reader, number_reader, path_reader, text_of_path
+from augcli.enums import OF_A_CLASSIFIER, OF_THE_IMAGE, STDIN, Fit, Format, LabelsFrom, Pair
 from augcli.errors import UserError
 from augcli.text import did_you_mean, listed, shorten, spelled
 
 if TYPE_CHECKING:
-    from augcli.dataset.listing import Listing
-    from augcli.recipes.pipeline import Pipeline
+    from augcli.data.listing import Listing
+    from augcli.pipeline.pipeline import Pipeline
 
 
 # What OpenCV decodes at most.
@@ -353,13 +353,13 @@ def read_source(source: str, labels_from: LabelsFrom, warn: Callable[[str], None
     if source == STDIN:
         import sys
 
-        from augcli.dataset.pathlist import read_path_list
+        from augcli.data.readers.pathlist import read_path_list
 
         if sys.stdin.isatty():
             raise UserError("SOURCE - reads paths from standard input; pipe a list into it.")
         return read_path_list(sys.stdin.buffer, labels_from)
-    from augcli.dataset.source import list_source
-    from augcli.run.folders import refuse_as_source
+    from augcli.data.source import list_source
+    from augcli.store.folders import refuse_as_source
 
     refuse_as_source(Path(source))
     listing = list_source(Path(source))
@@ -376,14 +376,14 @@ def read_pipeline(chosen: RecipeOptions) -> Pipeline:
     from augcli.image.opencv import require_opencv
 
     require_opencv()
+    from augcli.pipeline.keep import build_keep
+    from augcli.pipeline.pipeline import Pipeline, Step
     from augcli.recipes.catalogue import build_recipe, recipe_class
-    from augcli.recipes.keep import build_keep
     from augcli.recipes.names import recipe_of, spelled_options
-    from augcli.recipes.pipeline import Pipeline, Step
 
     smoothing = chosen.label_smoothing
     if chosen.recipe_file is not None:
-        from augcli.recipes.recipefile import read_recipe_file
+        from augcli.pipeline.recipefile import read_recipe_file
 
         pipeline = read_recipe_file(chosen.recipe_file)
         return pipeline if smoothing is None else replace(pipeline, label_smoothing=smoothing)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from augcli.choices import STDIN, Fit, Format, Pair
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import InputOptions, ModelOptions, read_classifier
 from augcli.cli.options import (
@@ -32,6 +31,7 @@ from augcli.cli.options import (
 )
 from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
+from augcli.enums import STDIN, Fit, Format, Pair
 from augcli.errors import RunFailed, UserError, one_line
 from augcli.streams import StdoutLost
 from augcli.text import count_text
@@ -87,7 +87,7 @@ def preview(
         require_colours()
     if to.suffix.lower() not in _FORMATS:
         raise UserError(f"--to {to} is no PNG, JPEG or WebP file; name it like preview.png.")
-    from augcli.dataset.destination import LARGEST_SHEET, check_destination, check_outside
+    from augcli.data.destination import LARGEST_SHEET, check_destination, check_outside
     from augcli.image.sheet_file import is_sheet
 
     check_destination(to, "--to", is_sheet, LARGEST_SHEET)
@@ -99,12 +99,12 @@ def preview(
     for pipeline in pipelines:
         check_sources(listing, pipeline, source, pair)
     classifier = read_classifier(detections, listing.classes, model, pixels, shown.warn)
+    from augcli.engine.plan import Run
     from augcli.image.codec import largest_side
+    from augcli.image.decoder_output import decoders_silent
     from augcli.image.drawing import draw_sheet
-    from augcli.image.remarks import decoders_silent
-    from augcli.run.plan import Run
-    from augcli.run.preview import most_examples, preview_recipes
-    from augcli.run.preview import preview as draw_preview
+    from augcli.tasks.preview import most_examples, preview_recipes
+    from augcli.tasks.preview import preview as draw_preview
 
     runs = [
         Run(

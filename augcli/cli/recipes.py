@@ -68,7 +68,7 @@ def recipes(
     if name != SHOW and shown is not None:
         raise UserError(f"`augcli recipes {name}` takes no file; `augcli recipes show FILE` does.")
     if shown is not None and is_file_name(shown):
-        from augcli.recipes.recipefile import read_recipe_file
+        from augcli.pipeline.recipefile import read_recipe_file
 
         steps = read_recipe_file(Path(shown)).describe()
         output.result(steps, "\n".join(_resolved(steps)))

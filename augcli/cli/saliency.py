@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from augcli.choices import STDIN, MapFormat
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import (
     InputOptions,
@@ -34,6 +33,7 @@ from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.unused import refuse_unused
+from augcli.enums import STDIN, MapFormat
 from augcli.text import count_text
 
 
@@ -71,15 +71,15 @@ def saliency(
     from augcli.image.opencv import require_opencv
 
     require_opencv()
-    from augcli.recipes.pipeline import Pipeline
+    from augcli.engine.executors.pool import available_cpus
+    from augcli.engine.plan import Run
+    from augcli.pipeline.pipeline import Pipeline
     from augcli.recipes.recipe import Detection
-    from augcli.run.layout import ERRORS
-    from augcli.run.local import available_cpus
-    from augcli.run.map_store import INDEX, STATE, check_maps_out
-    from augcli.run.maps import Maps, write_maps
-    from augcli.run.plan import Run
-    from augcli.run.resume import check_apart
     from augcli.saliency.detectors import detect
+    from augcli.store.journal import check_apart
+    from augcli.store.layout import ERRORS
+    from augcli.store.map_store import INDEX, STATE, check_maps_out
+    from augcli.tasks.maps import Maps, write_maps
 
     detection = Detection(saliency or "fine-grained", saliency_size)
     if not is_of_classifier(detection.detector):

@@ -13,7 +13,7 @@ from augcli.errors import UserError
 from augcli.text import count_text, first_reasons, shorten
 
 if TYPE_CHECKING:
-    from augcli.dataset.listing import Listing
+    from augcli.data.listing import Listing
 
 _LONGEST_LINE = 1 << 26
 
@@ -52,7 +52,7 @@ def end_with_skipped(
 
 def _lost_classes(listing: Listing, skipped: int, errors: Path) -> str:
     """What to warn of where no image of a class, or of all, could be used; else nothing."""
-    from augcli.dataset.labels import printable
+    from augcli.data.labels import printable
 
     sizes = Counter(listing.class_of.tolist())
     if skipped < min(sizes.values()):

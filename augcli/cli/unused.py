@@ -13,13 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from augcli.choices import STDIN, Format
 from augcli.cli.model_options import NO_CACHE, TargetChoice, is_of_classifier
 from augcli.cli.origins import COMMAND_LINE, nearness, spelled
+from augcli.enums import STDIN, Format
 from augcli.errors import UserError
 
 if TYPE_CHECKING:
-    from augcli.recipes.pipeline import Pipeline
+    from augcli.pipeline.pipeline import Pipeline
 
 
 @dataclass(frozen=True)

@@ -82,23 +82,23 @@ def verify(
         require_opencv()
     from augcli.manifest.faults import Faults
     from augcli.manifest.verify import verify as verify_all
-    from augcli.run.folders import refuse_unverifiable
+    from augcli.store.folders import refuse_unverifiable
 
     refuse_unverifiable(out)
     before = None
     if repair:
-        from augcli.run.resume import stamp
+        from augcli.store.journal import stamp
 
         before = stamp(out)
     verified = verify_all(out)
     replayed = repaired = 0
     further = Faults()
     if makes:
-        from augcli.run.local import available_cpus
+        from augcli.engine.executors.pool import available_cpus
 
         workers = workers or available_cpus()
         if repair and verified.total:
-            from augcli.run.repair import repair as repair_all
+            from augcli.tasks.repair import repair as repair_all
 
             result = repair_all(
                 out,
@@ -115,7 +115,7 @@ def verify(
             shown.note(f"{count_text(repaired, 'row')} made again.")
             verified = verify_all(out)
         if replay is not None and verified.rows:
-            from augcli.run.replay import replay as replay_rows
+            from augcli.tasks.replay import replay as replay_rows
 
             replayed = min(replay, verified.rows) or verified.rows
             for fault in replay_rows(

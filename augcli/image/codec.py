@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from augcli.choices import Chroma, Format
+from augcli.enums import Chroma, Format
 from augcli.errors import UnreadableImage
 from augcli.image.collage import Image, bgr_of
 from augcli.image.exif import turn

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from augcli.choices import Fit
+from augcli.enums import Fit
 from augcli.image.fit import Fitted, Pixels, place
 from augcli.image.layout import INK, Layout, lay_out
 from augcli.image.lettering import font

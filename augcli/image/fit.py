@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from augcli.choices import Fit
+from augcli.enums import Fit
 from augcli.image.box import Box
 
 Shape = tuple[int, int]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from augcli.dataset.labels import class_folder
+from augcli.data.labels import class_folder
 from augcli.errors import UnreadableImage, UserError
 from augcli.files import MIB, open_regular, read_beyond
 from augcli.image.header import upright_size

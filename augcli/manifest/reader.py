@@ -9,7 +9,7 @@ from typing import BinaryIO
 import orjson
 from pydantic import ValidationError
 
-from augcli.dataset.labels import split_lines
+from augcli.data.labels import split_lines
 from augcli.declared import what_is_amiss
 from augcli.errors import UserError
 from augcli.files import MIB, open_regular, read_bytes, size_text

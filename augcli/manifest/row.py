@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import orjson
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
-from augcli.dataset.labelled import MANIFEST as MANIFEST
+from augcli.data.readers.metadata import MANIFEST as MANIFEST
 
 SCHEMA_VERSION = 1
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from augcli.arrays.noise import uniform_field
 from augcli.image.fit import Pixels
-from augcli.operations.noise import uniform_field
 from augcli.operations.pixels import Colour
 
 CUTOUT_COLOUR: Colour = (125, 123, 114)

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
+from augcli.arrays.noise import uniform_field
 from augcli.errors import UnreadableImage
 from augcli.image.fit import Pixels
-from augcli.operations.noise import uniform_field
 from augcli.operations.pixels import row_blocks
 
 Samples = Pixels | npt.NDArray[np.float32]

@@ -20,9 +20,9 @@ from PIL import Image
 
 from augcli.image.box import Box
 from augcli.image.fit import Pixels
+from augcli.operations.pillow_exact.shift import shift_rows
+from augcli.operations.pillow_exact.warp import rotated
 from augcli.operations.pixels import BLACK, Colour, as_pixels
-from augcli.operations.shift import shift_rows
-from augcli.operations.warp import rotated
 
 Matrix = tuple[float, float, float, float, float, float]
 Resample = Literal["nearest", "bilinear", "bicubic"]

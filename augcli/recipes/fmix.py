@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from augcli.arrays.select import greatest, split
 from augcli.image.box import Box
 from augcli.image.fit import Fitted, Pixels, Shape
-from augcli.image.ranks import greatest, split
 from augcli.recipes.recipe import Alpha, Augmented, Recipe, View
 
 _ROWS_AT_ONCE = 64

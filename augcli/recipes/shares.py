@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from augcli.choices import Fit
+from augcli.enums import Fit
 from augcli.image.box import Box
 from augcli.image.fit import Fitted, Shape
 from augcli.recipes.recipe import Augmented, Blend

@@ -23,10 +23,8 @@ import onnx
 import PIL
 
 from augcli.autodiff.child import in_child
-from augcli.errors import UserError
-from augcli.ort import onnxruntime
-from augcli.saliency.cache import BOUND, Levels, content_key, open_cache, require_writable
-from augcli.saliency.graphs import (
+from augcli.classifier.cache import BOUND, Levels, content_key, open_cache, require_writable
+from augcli.classifier.graphs import (
     METHODS,
     Declared,
     SaliencyGraph,
@@ -34,12 +32,14 @@ from augcli.saliency.graphs import (
     model_digest,
     saliency_graph,
 )
-from augcli.saliency.preprocess import low_resolution, on_image, resized
-from augcli.saliency.runner import Runner, runner_of
-from augcli.saliency.server import ask
-from augcli.saliency.sessions import resolve_device
-from augcli.saliency.settings import ModelSettings, preprocessing_of, settings_of
-from augcli.saliency.spec import ClassifierSpec
+from augcli.classifier.preprocess import low_resolution, on_image, resized
+from augcli.classifier.runner import Runner, runner_of
+from augcli.classifier.server import ask
+from augcli.classifier.sessions import resolve_device
+from augcli.classifier.settings import ModelSettings, preprocessing_of, settings_of
+from augcli.classifier.spec import ClassifierSpec
+from augcli.errors import UserError
+from augcli.ort import onnxruntime
 from augcli.text import count_text, did_you_mean
 from augcli.text_files import LARGEST_LIST, read_text
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from augcli.choices import OF_A_CLASSIFIER
+from augcli.enums import OF_A_CLASSIFIER
 from augcli.errors import UserError
 from augcli.saliency.fine_grained import (
     opencv_detector,

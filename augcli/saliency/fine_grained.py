@@ -33,7 +33,7 @@ import cv2
 import numpy as np
 
 from augcli.image.opencv import require_opencv
-from augcli.saliency.surround import Int16, UInt8, Workspace, centre_surround, memory
+from augcli.saliency.centre_surround import Int16, UInt8, Workspace, centre_surround, memory
 
 # The images of a batch are interleaved. That saves calls, but an integral image of many channels
 # takes longer: of larger images than this, one at a time is faster.

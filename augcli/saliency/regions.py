@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from augcli.image.ranks import of_rank
+from augcli.arrays.select import of_rank
 
 SaliencyMap = npt.NDArray[Any]  # (H, W), uint8 or floating
 Scores = npt.NDArray[np.float64]

@@ -14,9 +14,8 @@ from onnx.reference import ReferenceEvaluator
 
 from augcli.autodiff import cache_key, differentiate
 from augcli.autodiff import differentiate as _function
-
-from .finite_differences import in_float64, random, run, spread
-from .networks import TWO_HEADS, WEIGHTS, classifier, dims, operators, two_heads
+from tests.helpers.finite_differences import in_float64, random, run, spread
+from tests.helpers.networks import TWO_HEADS, WEIGHTS, classifier, dims, operators, two_heads
 
 IMAGE = spread((3, 3, 9, 8))
 LABEL = np.array([4, 0, 2])

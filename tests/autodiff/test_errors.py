@@ -12,9 +12,8 @@ from onnx import ModelProto, helper
 
 from augcli.autodiff import cache_key, differentiate
 from augcli.errors import UserError
-
-from .finite_differences import random
-from .networks import TWO_HEADS, WEIGHTS, classifier, two_heads
+from tests.helpers.finite_differences import random
+from tests.helpers.networks import TWO_HEADS, WEIGHTS, classifier, two_heads
 
 
 def refusal(model: ModelProto | Path, **options: Any) -> str:

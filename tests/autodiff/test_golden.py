@@ -10,9 +10,8 @@ import onnx
 import pytest
 
 from augcli.autodiff import differentiate
-
-from .cuda import without_kernel
-from .finite_differences import run
+from tests.helpers.cuda import without_kernel
+from tests.helpers.finite_differences import run
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "tests" / "onnx_gradients"

@@ -6,8 +6,7 @@ import numpy as np
 
 from augcli.autodiff import differentiate
 from augcli.autodiff.inspect import Tensor, inspect
-
-from .networks import TWO_HEADS, WEIGHTS, classifier, two_heads
+from tests.helpers.networks import TWO_HEADS, WEIGHTS, classifier, two_heads
 
 
 def test_facts() -> None:

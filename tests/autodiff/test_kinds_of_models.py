@@ -11,9 +11,8 @@ import pytest
 from onnx import helper
 
 from augcli.autodiff import differentiate
-
-from .finite_differences import random, run, spread
-from .networks import TWO_HEADS, WEIGHTS, classifier, operators, two_heads
+from tests.helpers.finite_differences import random, run, spread
+from tests.helpers.networks import TWO_HEADS, WEIGHTS, classifier, operators, two_heads
 
 IMAGE = spread((3, 3, 9, 8))
 LABEL = np.array([4, 0, 2])

@@ -18,8 +18,7 @@ from augcli.autodiff.child import in_child
 from augcli.autodiff.inspect import inspect
 from augcli.autodiff.load import files_of, load
 from augcli.errors import UserError
-
-from .networks import two_heads
+from tests.helpers.networks import two_heads
 
 
 def classifier_with(nodes: list[Any], constants: dict[str, Any], read: str = "x") -> ModelProto:

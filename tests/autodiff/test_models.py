@@ -14,8 +14,7 @@ from augcli.autodiff.fold import fold, set_input_shape
 from augcli.autodiff.inspect import inspect
 from augcli.autodiff.load import load
 from augcli.autodiff.normalise import normalise
-
-from .finite_differences import in_float64, run
+from tests.helpers.finite_differences import in_float64, run
 
 MODELS = Path(__file__).resolve().parents[3] / "shared" / "models"
 NAMES = {

@@ -12,9 +12,8 @@ from onnx import ModelProto, helper, numpy_helper
 from augcli.autodiff import differentiate
 from augcli.autodiff import rewrites as _rewrites  # noqa: F401  (fills the table)
 from augcli.autodiff.rewrite import rewrite
-
-from .finite_differences import assert_gradient, network, random, run, spread
-from .networks import classifier
+from tests.helpers.finite_differences import assert_gradient, network, random, run, spread
+from tests.helpers.networks import classifier
 
 MICROSOFT = "com.microsoft"
 X = spread((2, 2, 6, 5), -1.8, 1.8)

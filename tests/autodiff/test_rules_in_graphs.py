@@ -9,8 +9,7 @@ import pytest
 from onnx import helper, parser
 
 from augcli.autodiff.rewrite import rewrite
-
-from .finite_differences import assert_gradient, network, random, run, spread
+from tests.helpers.finite_differences import assert_gradient, network, random, run, spread
 
 FLOAT = np.float32
 

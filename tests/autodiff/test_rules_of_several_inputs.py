@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from .finite_differences import assert_gradient, network, random, spread
+from tests.helpers.finite_differences import assert_gradient, network, random, spread
 
 
 def joint(

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .cases import case
-from .finite_differences import assert_gradient, random
+from tests.helpers.finite_differences import assert_gradient, random
+from tests.helpers.gradient_cases import case
 
 WINDOWS: list[dict[str, Any]] = [
     {},

@@ -20,8 +20,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageChops, ImageEnhance, ImageOps
 
-from augcli.choices import Fit
-from augcli.dataset.imagefolder import read_image_folder
+from augcli.data.readers.imagefolder import read_image_folder
+from augcli.engine.executors.memory import keep_memory
+from augcli.enums import Fit
 from augcli.image.codec import decode
 from augcli.image.fit import Fitted
 from augcli.recipes.catalogue import build_recipe, recipe_names
@@ -29,7 +30,6 @@ from augcli.recipes.chain import Chain, Operation
 from augcli.recipes.fill import noise
 from augcli.recipes.recipe import View
 from augcli.recipes.ricap import quadrants
-from augcli.run.memory import keep_memory
 
 Picture = Image.Image
 _HELD = 1 << 28  # bytes of memory, about

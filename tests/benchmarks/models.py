@@ -20,10 +20,10 @@ import onnx
 
 from augcli.autodiff import Differentiated, differentiate
 from augcli.autodiff.inspect import inspect
-from augcli.saliency.gradcam import part
-from augcli.saliency.head import LinearHead, with_head
-from augcli.saliency.preprocess import Preprocessing
-from augcli.saliency.sessions import open_session
+from augcli.classifier.gradcam import part
+from augcli.classifier.head import LinearHead, with_head
+from augcli.classifier.preprocess import Preprocessing
+from augcli.classifier.sessions import open_session
 
 _BATCH = 8
 _RUNS = 5

@@ -39,7 +39,7 @@ _GROWTH = 0.9, 1.1
 # Builds the listing of so many names without files, and prints the most memory it took.
 _SIMULATION = f"""
 import resource
-from augcli.dataset.listing import ListingBuilder
+from augcli.data.listing import ListingBuilder
 builder = ListingBuilder()
 for class_id in range({_CLASSES}):
     folder = builder.folder(b"n%08d" % class_id)

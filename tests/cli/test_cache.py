@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from augcli.classifier.cache import BOUND, Cache
 from augcli.cli.amounts import bytes_text, parse_age, parse_bytes
 from augcli.cli.model_options import DEFAULT_CACHE_SIZE
 from augcli.errors import UserError
-from augcli.saliency.cache import BOUND, Cache
+from tests.classifier.test_cache import files, key
 from tests.conftest import SAMPLE_DATA, Augcli, tree
-from tests.saliency.test_cache import files, key
 
 NOW = time.time()
 
@@ -208,7 +208,7 @@ def test_a_run_goes_on_while_its_cache_is_cleaned(augcli: Augcli, tmp_path: Path
     import subprocess
     import sys
 
-    from augcli.saliency.cache_files import remove_entries
+    from augcli.classifier.cache_files import remove_entries
     from tests.conftest import ROOT
 
     cache, out = tmp_path / "cache", tmp_path / "out"

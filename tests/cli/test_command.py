@@ -12,7 +12,7 @@ import typer
 
 from augcli.cli.app import app
 from augcli.cli.command import PATHS
-from augcli.dataset.labels import from_printable
+from augcli.data.labels import from_printable
 from augcli.errors import UserError
 from tests.conftest import SAMPLE_DATA, Augcli, tree
 

@@ -12,7 +12,7 @@ from typing import get_args
 
 import pytest
 
-from augcli.choices import DETECTORS, Fit, Format, Pair
+from augcli.enums import DETECTORS, Fit, Format, Pair
 from augcli.recipes.catalogue import recipe_names
 from tests.conftest import ROOT, Augcli
 

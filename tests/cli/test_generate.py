@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT, SAMPLE_DATA, Augcli, tree, write_photo
-from tests.run.waiting import wait_until
+from tests.helpers.waiting import wait_until
 
 
 def rows(out: Path) -> list[dict[str, object]]:

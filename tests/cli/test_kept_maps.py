@@ -52,7 +52,7 @@ def test_lists_that_are_not_of_the_maps_stay(
         raise RunFailed("stopped")
 
     with monkeypatch.context() as patched:
-        patched.setattr("augcli.run.maps.publish", stop)
+        patched.setattr("augcli.tasks.maps.publish", stop)
         with pytest.raises(RunFailed, match="stopped"):
             augcli_saliency(source, out)
     (out / name).write_text('{"my": "notes"}\n')
@@ -91,7 +91,8 @@ def test_a_link_that_appears_while_maps_are_made_is_not_passed(
             shutil.rmtree(staged)
             staged.symlink_to(outside)
 
-    from augcli.run import map_store, maps
+    from augcli.store import map_store
+    from augcli.tasks import maps
 
     usual = map_store.commit
     monkeypatch.setattr(maps, "commit", link_after)

@@ -70,7 +70,7 @@ def test_maps_resume_to_the_same_bytes(
         done = sorted(maps.rglob("*.png.png"))
         assert 0 < len(done) < 40
     with monkeypatch.context() as patch:
-        patch.setattr("augcli.run.maps._remaining", counting(left := []))
+        patch.setattr("augcli.tasks.maps._remaining", counting(left := []))
         done = augcli_saliency(data, out, *options, "--resume", "-j", 3, "--json")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
@@ -80,7 +80,7 @@ def test_maps_resume_to_the_same_bytes(
 
 
 def counting(left: list[int]) -> Any:
-    from augcli.run.maps import _remaining
+    from augcli.tasks.maps import _remaining
 
     def counted(out: Path, count: int) -> Any:
         for start, stop in _remaining(out, count):
@@ -92,7 +92,8 @@ def counting(left: list[int]) -> Any:
 
 def stop_at(patch: pytest.MonkeyPatch, moment: str) -> None:
     """Let a run fail at a moment of its parent."""
-    from augcli.run import map_store, maps
+    from augcli.store import map_store
+    from augcli.tasks import maps
 
     if moment == "rows":
         usual = maps.commit
@@ -279,7 +280,7 @@ def test_out_is_apart_from_the_source(augcli_saliency: Run, augcli: Augcli, tmp_
 
 
 def test_two_runs_of_maps_cannot_share_out(augcli: Augcli, tmp_path: Path) -> None:
-    from augcli.run.lock import holding
+    from augcli.store.lock import holding
 
     data, out = write_photos(tmp_path / "data", 4), tmp_path / "out"
     with holding(out, ".augcli-maps"):

@@ -17,21 +17,21 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from augcli.cli.model import model_app
-from augcli.errors import UserError
-from augcli.image.codec import decode
-from augcli.saliency.classifier import build_spec, classifier_maps
-from augcli.saliency.cost import multiply_adds
-from augcli.saliency.head import (
+from augcli.classifier.cost import multiply_adds
+from augcli.classifier.head import (
     HELD_OUT,
     fit_linear,
     held_out,
     held_out_accuracy,
     minimise,
 )
-from augcli.saliency.preprocess import resized
+from augcli.classifier.preprocess import resized
+from augcli.cli.model import model_app
+from augcli.errors import UserError
+from augcli.image.codec import decode
+from augcli.saliency.classifier import build_spec, classifier_maps
 from tests.conftest import SAMPLE_DATA, tree
-from tests.saliency.onnx_models import GOLDEN, SAMPLE, channel_means, model, real, saved
+from tests.helpers.onnx_models import GOLDEN, SAMPLE, channel_means, model, real, saved
 
 Run = Callable[..., Result]
 
@@ -341,7 +341,7 @@ def test_a_head_is_written_over_nothing_else(
     def check(*_: object) -> None:
         raise UserError("The tensor does not hold the features")
 
-    monkeypatch.setattr("augcli.saliency.head._check", check)
+    monkeypatch.setattr("augcli.classifier.head._check", check)
     for output in (earlier, tmp_path / "new.onnx"):
         with pytest.raises(UserError, match="does not hold the features"):
             augcli_model("fit-head", model, data, "--at", "relu2", "-o", output, "--overwrite")

@@ -12,22 +12,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from augcli.dataset.imagefolder import read_image_folder
+from augcli.data.readers.imagefolder import read_image_folder
+from augcli.engine.images import Images
+from augcli.engine.outputs import Output, Outputs
+from augcli.engine.plan import Run
 from augcli.image.sheet import Panel
 from augcli.image.sheet_file import encode_sheet
+from augcli.pipeline.keep import Keep
+from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.augmix import AugMix
 from augcli.recipes.basic_operations import Flip
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.cutout import Cutout
-from augcli.recipes.keep import Keep
-from augcli.recipes.pipeline import Pipeline, Step
 from augcli.recipes.randaugment import RandAugment
 from augcli.recipes.recipe import Detection, Recipe
 from augcli.recipes.saliencymix import SaliencyMix
-from augcli.run.images import Images
-from augcli.run.outputs import Output, Outputs
-from augcli.run.plan import Run
-from augcli.run.preview import preview, preview_recipes
+from augcli.tasks.preview import preview, preview_recipes
 from tests.conftest import ROOT, SAMPLE_DATA, Augcli, tree, write_photo
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from augcli.choices import DETECTORS
+from augcli.enums import DETECTORS
 from augcli.recipes.catalogue import recipe_class, recipe_names
 from augcli.recipes.index import ENTRIES, GROUPS, OWN_LABEL, group_of
 from tests.conftest import ROOT, Augcli

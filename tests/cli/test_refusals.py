@@ -160,9 +160,9 @@ def test_links_that_the_system_refuses_are_found_before_work(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a file system without hard links, or for files of others."""
-    from augcli.dataset.source import list_source
+    from augcli.data.source import list_source
     from augcli.errors import UserError
-    from augcli.run.resume import check_linkable
+    from augcli.store.journal import check_linkable
 
     before = sorted(folder.rglob("*"))
     check_linkable(folder / "O", list_source(folder / "S"))

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
+from augcli.classifier.settings import ModelSettings
+from augcli.classifier.spec import ClassifierSpec
 from augcli.cli import model_options
 from augcli.cli.model_options import (
     DeviceChoice,
@@ -34,11 +36,9 @@ from augcli.saliency.classifier import (
 )
 from augcli.saliency.detectors import DETECTORS, OF_A_CLASSIFIER, detect
 from augcli.saliency.overlay import overlay
-from augcli.saliency.settings import ModelSettings
-from augcli.saliency.spec import ClassifierSpec
 from tests.cli.conftest import Run, rows
 from tests.conftest import SAMPLE_DATA, Augcli, tree, write_photo
-from tests.saliency.onnx_models import SAMPLE
+from tests.helpers.onnx_models import SAMPLE
 
 CLASSES = ("cat", "coffee", "flower", "rocket", "temple")
 
@@ -152,7 +152,7 @@ def test_an_image_that_kills_its_worker_costs_itself(
             os.kill(os.getpid(), signal.SIGKILL)
         return decode(content, **options)
 
-    monkeypatch.setattr("augcli.run.images.decode", decode_or_die)  # workers are forked
+    monkeypatch.setattr("augcli.engine.images.decode", decode_or_die)  # workers are forked
     result = augcli_saliency(data, out, "-j", 2)
     assert result.exit_code == 1
     (error,) = rows(out, "errors.jsonl")
@@ -168,7 +168,7 @@ def test_maps_that_cannot_be_written(augcli_saliency: Run, tmp_path: Path) -> No
     write_photo(data / "c" / "a.png", 1, 30, 20)
     write_photo(data / "c" / "b.png", 2, 30, 20)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(RunFailed, match=r"a\.png.*: No"):
-        patch.setattr("augcli.run.maps._encoded", _full)
+        patch.setattr("augcli.tasks.maps._encoded", _full)
         augcli_saliency(data, out)
     assert [path.name for path in out.iterdir()] == [".augcli-maps"]
     assert augcli_saliency(data, out, "--resume").exit_code == 0
@@ -252,7 +252,7 @@ def test_a_classifier_only_where_one_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_the_default_cache_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("augcli.saliency.cache.default_folder", lambda: tmp_path / "mine")
+    monkeypatch.setattr("augcli.classifier.cache.default_folder", lambda: tmp_path / "mine")
     spec = classifier([("gradient", None)], model=SAMPLE, device=DeviceChoice.cpu)
     assert spec is not None and spec.cache == str(tmp_path / "mine")
     assert any((tmp_path / "mine").rglob("*")), "the differentiated model is there"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Augcli, tree, write_photo
-from tests.dataset.archives import write_tar
+from tests.helpers.archives import write_tar
 
 Make = Callable[[Path], "tuple[Path | str, bytes | None]"]
 

@@ -8,14 +8,14 @@ from typing import get_args
 
 import pytest
 
-from augcli.choices import OF_A_CLASSIFIER, OF_THE_IMAGE, Chroma, Fit, Format, Pair
 from augcli.cli.options import RecipeOptions, read_pipeline
 from augcli.cli.values import choice_reader
+from augcli.enums import OF_A_CLASSIFIER, OF_THE_IMAGE, Chroma, Fit, Format, Pair
 from augcli.errors import UserError
+from augcli.pipeline.recipefile import read_recipe_file
 from augcli.recipes.catalogue import recipe_names
 from augcli.recipes.names import find_recipe
 from augcli.recipes.recipe import Detector
-from augcli.recipes.recipefile import read_recipe_file
 from augcli.text import closest, spelled
 from tests.conftest import Augcli, tree
 

@@ -175,7 +175,7 @@ def test_a_fault_of_the_program_is_one_sentence(shell: Shell, tmp_path: Path) ->
     shadow = tmp_path / "shadow"
     shadow.mkdir()
     (shadow / "sitecustomize.py").write_text(
-        "import augcli.dataset.source as s\ndef broken(_):\n    return 1 // 0\n"
+        "import augcli.data.source as s\ndef broken(_):\n    return 1 // 0\n"
         "s.list_source = broken\n"
     )
     done = shell("$A generate S out -r flip --json", PYTHONPATH=f"{shadow}:{ROOT}")

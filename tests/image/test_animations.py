@@ -12,7 +12,7 @@ from augcli.errors import UnreadableImage
 from augcli.image import codec
 from augcli.image.codec import decode
 from augcli.image.header import upright_size
-from tests.image.files import chunk, exif_block, saved, with_chunks
+from tests.helpers.image_files import chunk, exif_block, saved, with_chunks
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 BACKGROUND = (9, 8, 7)

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from augcli.engine.images import Images
 from augcli.errors import UnreadableImage
 from augcli.image.codec import decode
 from augcli.image.header import upright_size
-from augcli.run.images import Images
-from tests.run.runs import run_over
+from tests.helpers.runs import run_over
 
 CASES = Path(__file__).parent / "cases"
 R = (255, 0, 0)

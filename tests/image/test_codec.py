@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from augcli.choices import Chroma, Format
+from augcli.enums import Chroma, Format
 from augcli.errors import UnreadableImage
 from augcli.image.codec import Encoding, decode, encode, output_format, suffix
 from augcli.image.jpeg import jpeg_header

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from augcli.choices import Format
+from augcli.enums import Format
 from augcli.image.box import Box
 from augcli.image.codec import Encoding, encode
 from augcli.image.collage import Collage, bgr_of, laid_over, pixels_of

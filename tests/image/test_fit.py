@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from augcli.choices import Fit
+from augcli.enums import Fit
 from augcli.image.box import Box
 from augcli.image.fit import Fitted, place, resize
 

@@ -14,7 +14,7 @@ from augcli.errors import UnreadableImage
 from augcli.image import codec
 from augcli.image.codec import Pixels, decode
 from augcli.image.header import upright_size
-from tests.image.files import chunk, exif_block, raw_profile, saved, with_chunks
+from tests.helpers.image_files import chunk, exif_block, raw_profile, saved, with_chunks
 from tests.image.test_animations import apng
 from tests.image.test_orientation import IMAGES
 

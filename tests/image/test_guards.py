@@ -15,7 +15,7 @@ from PIL import Image, ImageFile
 from augcli.errors import UnreadableImage
 from augcli.image.codec import decode
 from augcli.image.header import upright_size
-from tests.image.files import saved
+from tests.helpers.image_files import saved
 
 SETTINGS = """
 import json, os, warnings

@@ -13,7 +13,7 @@ from PIL import Image
 from augcli.errors import UnreadableImage
 from augcli.image.codec import decode
 from augcli.image.header import upright_size
-from tests.image.files import chunk, saved, segment, with_chunks
+from tests.helpers.image_files import chunk, saved, segment, with_chunks
 
 SECONDS = 8
 SIZE = 1_000_000

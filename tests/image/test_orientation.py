@@ -15,7 +15,7 @@ from augcli.image import codec
 from augcli.image.codec import decode
 from augcli.image.exif import read_orientation, stored_upright
 from augcli.image.header import upright_size
-from tests.image.files import (
+from tests.helpers.image_files import (
     chunk,
     exif_block,
     raw_profile,

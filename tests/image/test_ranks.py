@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from augcli.image.ranks import greatest, of_rank, split
+from augcli.arrays.select import greatest, of_rank, split
 
 
 def test_greatest_values() -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from augcli.errors import UnreadableImage
 from augcli.image.codec import decode
-from tests.image.files import chunk, saved
+from tests.helpers.image_files import chunk, saved
 from tests.image.test_rare_images import tiff
 
 CASES = Path(__file__).parent / "cases"

@@ -19,10 +19,10 @@ import pytest
 
 from augcli.manifest.row import to_line
 from augcli.manifest.verify import verify
-from augcli.run.generate import generate
+from augcli.tasks.generate import generate
 from tests.conftest import ROOT, Augcli, tree
+from tests.helpers.runs import run_over
 from tests.manifest.test_verify import row_of, write_records
-from tests.run.runs import run_over
 
 DEEP = "[" * 100_000
 HUGE = 1 << 37

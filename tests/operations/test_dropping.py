@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from augcli.arrays.noise import uniform_field
 from augcli.operations.dropout import cutout, drop_channels, drop_pixels, dropout_mask
-from augcli.operations.noise import uniform_field
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 thorough = settings(max_examples=200, deadline=None, derandomize=True)

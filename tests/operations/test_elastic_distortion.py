@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from augcli.arrays.noise import uniform_field
 from augcli.errors import UnreadableImage
 from augcli.operations import elastic
-from augcli.operations.noise import uniform_field
 
 REFERENCE = Path(__file__).parent.parent / "reference" / "elastic"
 SIMARD = sorted(REFERENCE.glob("case_simard_*.npz"))

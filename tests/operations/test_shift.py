@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from augcli.operations import geometry, shift
+from augcli.operations import geometry
 from augcli.operations.geometry import Geometry, affine
-from augcli.operations.shift import shift_rows
+from augcli.operations.pillow_exact import shift
+from augcli.operations.pillow_exact.shift import shift_rows
 
 Pixels = npt.NDArray[np.uint8]
 thorough = settings(max_examples=300, deadline=None, derandomize=True, database=None)

@@ -16,8 +16,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from augcli.operations import rounding, warp
 from augcli.operations.geometry import Geometry, rotate
+from augcli.operations.pillow_exact import rounding, warp
 from tests.conftest import SAMPLE_DATA
 
 Pixels = npt.NDArray[np.uint8]

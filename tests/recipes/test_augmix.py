@@ -13,14 +13,23 @@ from PIL import Image
 from scipy import stats
 
 from augcli.errors import UserError
+from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.augmix import AugMix, Params, mix
 from augcli.recipes.catalogue import build_recipe
 from augcli.recipes.chain import Operation
 from augcli.recipes.cutout import Cutout
-from augcli.recipes.pipeline import Pipeline, Step
 from tests.conftest import Augcli
-from tests.reference_vectors import Vectors, fitted, load
-from tests.single_images import KEPT, check, draws, p_between, p_half, p_uniform, photo, shown
+from tests.helpers.reference_vectors import Vectors, fitted, load
+from tests.helpers.single_images import (
+    KEPT,
+    check,
+    draws,
+    p_between,
+    p_half,
+    p_uniform,
+    photo,
+    shown,
+)
 
 NAMES = {
     "autocontrast": "AutoContrast",

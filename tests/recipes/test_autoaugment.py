@@ -11,8 +11,16 @@ from augcli.operations.magnitudes import DEEPVOLTAIRE, TORCHVISION_AUTOAUGMENT, 
 from augcli.operations.policies import DataSet, sub_policies
 from augcli.recipes.autoaugment import AutoAugment
 from augcli.recipes.chain import Chain, Operation
-from tests.reference_vectors import Scripted, fitted, load, views
-from tests.single_images import KEPT, check, p_applied, p_half, p_uniform, policy_draws, table
+from tests.helpers.reference_vectors import Scripted, fitted, load, views
+from tests.helpers.single_images import (
+    KEPT,
+    check,
+    p_applied,
+    p_half,
+    p_uniform,
+    policy_draws,
+    table,
+)
 
 DATA_SETS: tuple[DataSet, ...] = ("imagenet", "cifar10", "svhn")
 ENHANCEMENTS = ("Brightness", "Color", "Contrast", "Sharpness")

@@ -20,7 +20,7 @@ from augcli.recipes.catalogue import build_recipe
 from augcli.recipes.chain import Operation
 from augcli.recipes.color_jitter import ColorJitter
 from augcli.recipes.crop import Crop, cropped_size
-from tests.single_images import KEPT, check, draws, p_between, p_uniform, photo, shown
+from tests.helpers.single_images import KEPT, check, draws, p_between, p_uniform, photo, shown
 
 BILINEAR = Image.Resampling.BILINEAR
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from augcli.choices import Fit
+from augcli.enums import Fit
 from augcli.errors import UserError
+from augcli.pipeline.keep import Keep, build_keep
+from augcli.pipeline.recipefile import read_recipe_file
 from augcli.recipes.catalogue import build_recipe, recipe_class, recipe_names
-from augcli.recipes.keep import Keep, build_keep
 from augcli.recipes.recipe import Recipe
-from augcli.recipes.recipefile import read_recipe_file
 from tests.recipes.test_properties import Case, image_of, output_of
 
 SIGNS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}

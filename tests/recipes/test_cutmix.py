@@ -8,7 +8,7 @@ import pytest
 from augcli.image.box import Box
 from augcli.recipes.cutmix import CutMix, Params
 from augcli.recipes.recipe import box_around, cut_size, paste
-from tests.reference_vectors import Scripted, Vectors, cases, fitted, load, views
+from tests.helpers.reference_vectors import Scripted, Vectors, cases, fitted, load, views
 
 
 @pytest.mark.parametrize("table", ["cutmix/box_table", "saliencymix/box_table"])

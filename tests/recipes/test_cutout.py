@@ -10,7 +10,7 @@ from augcli.image.box import Box
 from augcli.recipes.cutout import Cutout, Params
 from augcli.recipes.fill import draw_fill, erase, noise
 from augcli.recipes.recipe import box_around
-from tests.reference_vectors import Scripted, Vectors, cases, fitted, load, views
+from tests.helpers.reference_vectors import Scripted, Vectors, cases, fitted, load, views
 
 
 def test_boxes() -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from augcli.dataset.listing import sample_id
+from augcli.arrays.seeds import output_id
+from augcli.data.listing import sample_id
+from augcli.pipeline.keep import Keep
+from augcli.pipeline.pipeline import Pipeline, Step
+from augcli.pipeline.recipefile import read_recipe_file
 from augcli.recipes.catalogue import build_recipe, recipe_names
 from augcli.recipes.cutmix import CutMix
-from augcli.recipes.keep import Keep
-from augcli.recipes.pipeline import Pipeline, Step
-from augcli.recipes.recipefile import read_recipe_file
-from augcli.run.seeds import output_id
 
 # The digests of each recipe with its default options: by itself, and inside KeepAugment.
 DIGESTS = {

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from augcli.choices import Fit
+from augcli.enums import Fit
 from augcli.image.fit import Fitted
+from augcli.pipeline.execute import Maker, Picture
+from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.cutout import Cutout
 from augcli.recipes.fill import noise
 from augcli.recipes.fmix import FMix, cut, gaussian_noise, noise_shape, random_field
-from augcli.recipes.making import Maker, Picture
 from augcli.recipes.mixup import Mixup
-from augcli.recipes.pipeline import Pipeline, Step
 from augcli.recipes.random_erasing import RandomErasing
 from augcli.recipes.recipe import Recipe, View, uniform_pixel
 from augcli.recipes.ricap import RICAP, quadrants

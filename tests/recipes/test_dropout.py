@@ -12,8 +12,8 @@ from scipy import stats
 from augcli.recipes import channel_dropout, pixel_dropout
 from augcli.recipes.channel_dropout import ChannelDropout
 from augcli.recipes.pixel_dropout import PixelDropout
-from tests.reference_vectors import Vectors, cases, fitted
-from tests.single_images import KEPT, check, draws, p_between, p_uniform, photo, shown
+from tests.helpers.reference_vectors import Vectors, cases, fitted
+from tests.helpers.single_images import KEPT, check, draws, p_between, p_uniform, photo, shown
 
 
 @pytest.mark.parametrize("case", cases("dropout", 5))

@@ -9,8 +9,8 @@ import pytest
 
 from augcli.operations import elastic
 from augcli.recipes.elastic import Elastic, Params
-from tests.reference_vectors import Vectors, fitted, load
-from tests.single_images import KEPT, check, draws, p_between, photo, shown
+from tests.helpers.reference_vectors import Vectors, fitted, load
+from tests.helpers.single_images import KEPT, check, draws, p_between, photo, shown
 
 SIMARD = [pytest.param(load(f"elastic/case_simard_{n:02}"), id=str(n)) for n in range(3)]
 CORRUPTIONS = [pytest.param(load(f"elastic/case_imagenetc_{n:02}"), id=str(n)) for n in range(8)]

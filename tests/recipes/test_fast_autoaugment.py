@@ -8,8 +8,8 @@ import pytest
 from augcli.operations.geometry import Geometry
 from augcli.operations.policies import DataSet, sub_policies
 from augcli.recipes.fast_autoaugment import FastAutoAugment
-from tests.reference_vectors import Scripted, fitted, load, views
-from tests.single_images import (
+from tests.helpers.reference_vectors import Scripted, fitted, load, views
+from tests.helpers.single_images import (
     KEPT,
     check,
     p_applied,

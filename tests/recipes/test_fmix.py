@@ -21,7 +21,7 @@ from augcli.recipes.fmix import (
     real_waves,
     rough_field,
 )
-from tests.reference_vectors import Scripted, Vectors, cases, fitted, views
+from tests.helpers.reference_vectors import Scripted, Vectors, cases, fitted, views
 
 SPECTRA = ["paper", "official"]
 

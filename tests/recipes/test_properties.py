@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augcli.choices import Fit
+from augcli.enums import Fit
 from augcli.image.fit import Pixels
+from augcli.pipeline.execute import Batch, Maker, Picture
+from augcli.pipeline.keep import Keep
+from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.catalogue import build_recipe, recipe_class, recipe_names
-from augcli.recipes.keep import Keep
-from augcli.recipes.making import Batch, Maker, Picture
-from augcli.recipes.pipeline import Pipeline, Step
 from augcli.recipes.recipe import Detection, Recipe, RegionRecipe, SaliencyMap
 from augcli.saliency.detectors import detect
 

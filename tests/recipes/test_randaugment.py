@@ -9,8 +9,8 @@ from augcli.operations.geometry import Geometry
 from augcli.operations.magnitudes import TORCHVISION_RANDAUGMENT
 from augcli.recipes.chain import Chain, Operation
 from augcli.recipes.randaugment import RandAugment
-from tests.reference_vectors import Scripted, fitted, load, views
-from tests.single_images import KEPT, check, draws, p_half, p_uniform, photo, shown, table
+from tests.helpers.reference_vectors import Scripted, fitted, load, views
+from tests.helpers.single_images import KEPT, check, draws, p_half, p_uniform, photo, shown, table
 
 GREY = Geometry("nearest", (128, 128, 128))
 NAMES = (

@@ -8,7 +8,7 @@ import pytest
 from augcli.image.box import Box
 from augcli.recipes.fill import noise
 from augcli.recipes.random_erasing import Params, RandomErasing, erased_size
-from tests.reference_vectors import Scripted, Vectors, cases, fitted, load, views
+from tests.helpers.reference_vectors import Scripted, Vectors, cases, fitted, load, views
 
 
 def test_sizes() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from augcli.choices import Fit
+from augcli.enums import Fit
 from augcli.image.box import Box
 from augcli.image.fit import Fitted
 from augcli.recipes.ricap import RICAP, Params, boundary_at, quadrants
-from tests.reference_vectors import Scripted, Vectors, cases, fitted, load, views
+from tests.helpers.reference_vectors import Scripted, Vectors, cases, fitted, load, views
 
 
 def test_boundaries() -> None:

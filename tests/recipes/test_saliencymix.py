@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pytest
 from pydantic import ValidationError
 
-from augcli.choices import Fit
+from augcli.enums import Fit
 from augcli.image.box import Box
 from augcli.image.fit import Fitted
 from augcli.recipes.recipe import Detection, View
 from augcli.recipes.saliencymix import Params, SaliencyMix, hidden_share, salient_region
-from tests.reference_vectors import Scripted, Vectors, cases, fitted, load, views
+from tests.helpers.reference_vectors import Scripted, Vectors, cases, fitted, load, views
 
 FINE_GRAINED = Detection("fine-grained")
 

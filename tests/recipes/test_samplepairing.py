@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from augcli.recipes.samplepairing import SamplePairing
-from tests.reference_vectors import Scripted, Vectors, cases, fitted, views
+from tests.helpers.reference_vectors import Scripted, Vectors, cases, fitted, views
 
 
 @pytest.mark.parametrize("case", cases("samplepairing", 6))

@@ -7,7 +7,7 @@ import pytest
 
 from augcli.operations.geometry import Geometry
 from augcli.recipes.trivialaugment import TrivialAugment
-from tests.single_images import KEPT, check, draws, p_half, p_uniform
+from tests.helpers.single_images import KEPT, check, draws, p_half, p_uniform
 
 # Of the paper's table of the wide space: the argument at the 31st magnitude.
 WIDEST = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from augcli.classifier.spec import ClassifierSpec
 from augcli.saliency.classifier import build_spec
-from augcli.saliency.spec import ClassifierSpec
-from tests.saliency.onnx_models import ALL, CLASSES, SAMPLE
+from tests.helpers.onnx_models import ALL, CLASSES, SAMPLE
 
 
 @pytest.fixture(scope="session")

@@ -16,17 +16,17 @@ import onnxruntime
 import pytest
 from onnx import helper
 
-from augcli.dataset.imagefolder import read_image_folder
+from augcli.classifier.settings import ModelSettings
+from augcli.classifier.spec import ClassifierSpec
+from augcli.data.readers.imagefolder import read_image_folder
 from augcli.image.codec import decode
 from augcli.saliency import classifier as classifier_module
 from augcli.saliency.classifier import (
     build_spec,
     classifier_maps,
 )
-from augcli.saliency.settings import ModelSettings
-from augcli.saliency.spec import ClassifierSpec
 from tests.conftest import SAMPLE_DATA
-from tests.saliency.onnx_models import (
+from tests.helpers.onnx_models import (
     ALL,
     CLASSES,
     PLAIN,

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augcli.errors import UserError
-from augcli.saliency import fine_grained, surround
+from augcli.saliency import centre_surround as surround
+from augcli.saliency import fine_grained
+from augcli.saliency.centre_surround import RADII, STRIP, TILE, Memory
 from augcli.saliency.fine_grained import (
     BATCH,
     BATCHED,
@@ -25,7 +27,6 @@ from augcli.saliency.fine_grained import (
     saliency_map,
     saliency_maps,
 )
-from augcli.saliency.surround import RADII, STRIP, TILE, Memory
 
 UInt8 = npt.NDArray[np.uint8]
 

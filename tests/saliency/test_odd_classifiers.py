@@ -13,7 +13,7 @@ from augcli.autodiff import differentiate
 from augcli.autodiff.inspect import inspect
 from augcli.errors import UserError
 from augcli.saliency.classifier import build_spec, classifier_maps, map_classes
-from tests.saliency.onnx_models import PLAIN, REAL, model, noise, saved
+from tests.helpers.onnx_models import PLAIN, REAL, model, noise, saved
 
 RNG = np.random.default_rng(0)
 WEIGHTS = RNG.standard_normal((3, 1)).astype(np.float32)

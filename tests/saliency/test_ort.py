@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.saliency.onnx_models import SAMPLE
+from tests.helpers.onnx_models import SAMPLE
 
 PROGRAM = """
 import json, os, sys, time

@@ -1,0 +1,103 @@
+"""Where a single file may be written: never over what it is made of, or over something else."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from augcli.data.labels import printable
+from augcli.data.listing import Listing
+from augcli.errors import UserError
+from augcli.files import open_regular, read_beyond
+
+_SIGNATURE = 16
+LARGEST_SHEET = 1 << 28
+
+
+def check_destination(
+    path: Path, option: str, is_replaceable: Callable[[bytes], bool], longest: int = _SIGNATURE
+) -> None:
+    """Refuse a place where no file can be written, or where something stands that is not to be
+    replaced: a folder, a FIFO, a device, or a file whose first bytes, `longest` at most,
+    `is_replaceable` refuses.
+
+    Raises UserError, with the option's name. Nothing is changed.
+    """
+    if path.is_symlink():
+        raise UserError(f"{option} {path} is a link; name the file itself.")
+    folder = path.absolute().parent
+    try:
+        mode = folder.stat().st_mode
+    except OSError as error:
+        raise UserError(
+            f"{option} {path} cannot be written: {error.strerror}; name a file in a folder that"
+            " exists."
+        ) from error
+    if not stat.S_ISDIR(mode):
+        raise UserError(f"{option} {path} cannot be written: {folder} is not a folder.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(f"{option} {path} cannot be written: no permission in {folder}.")
+    try:
+        with open_regular(path) as file:
+            start = read_beyond(file, longest)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(f"{option} {path} cannot be replaced: {error.strerror}.") from error
+    if start and not is_replaceable(start):
+        raise UserError(
+            f"{option} {path} exists and is a file of another kind, which is not replaced; choose"
+            " another name."
+        )
+
+
+def check_outside(path: Path, option: str, listing: Listing, source: Path | None) -> None:
+    """Refuse a path that lies inside the folder SOURCE, also by a link, or is one of its files.
+
+    `source` is None for a list of paths. Raises UserError. Where something stands at `path`, each
+    file of the listing is looked at.
+    """
+    absolute = path.absolute()
+    places = {absolute.parent.resolve() / absolute.name, absolute.resolve()}
+    if source is not None and source.is_dir():
+        folders = {_identity(source)}
+        folders |= {_identity(os.path.join(listing.root, name)) for name in listing.folders}  # noqa: PTH118
+        folders.discard(None)
+        if any(_identity(parent) in folders for place in places for parent in place.parents):
+            raise UserError(
+                f"{option} {path} lies inside SOURCE {source}, which is not written to; choose"
+                " another place."
+            )
+    try:
+        there = path.stat()
+    except OSError:
+        return
+    taken = (there.st_dev, there.st_ino)
+    check_other(path, option, {"SOURCE": source})
+    if listing.spans is not None:
+        return
+    for index in range(len(listing)):
+        relative = listing.relative_path(index)
+        if _identity(os.path.join(listing.root, relative)) == taken:  # noqa: PTH118
+            raise UserError(
+                f"{option} {path} is {printable(relative)} of SOURCE; choose another name."
+            )
+
+
+def check_other(path: Path, option: str, others: Mapping[str, Path | None]) -> None:
+    """Refuse a path at which one of the other files stands that a command was given, by what the
+    command line calls them; raises UserError."""
+    there = _identity(path)
+    for name, other in others.items():
+        if there is not None and other is not None and _identity(other) == there:
+            raise UserError(f"{option} {path} is {name} itself; choose another name.")
+
+
+def _identity(path: Path | bytes) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - a path object a file is not needed
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,183 @@
+"""The names of a data set's images, held compactly: no object a file, no file opened."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike, fsencode
+
+import numpy as np
+import numpy.typing as npt
+
+from augcli.data.labels import SoftLabel, one_hot, printable
+
+
+@dataclass(slots=True)
+class Sample:
+    """One image of the source: where it is read (in an archive: the bytes from `span[0]`, and how
+    many), what the manifest calls it, what it shows."""
+
+    index: int
+    path: bytes
+    relative: str
+    sample_id: str
+    label: SoftLabel
+    span: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All images of a source, in a fixed order.
+
+    `names` is one blob of file names; file i is `names[ends[i - 1]:ends[i]]` inside folder
+    `folders[folder_of[i]]`. About 10 bytes a file beside its name. Labels are one class a file, or
+    soft labels in compressed sparse rows (`soft_ids`, `soft_weights`, `soft_ends`). Where `root` is
+    an archive, `spans` (n, 2) says at which byte of it each file begins, and how long it is.
+    `warnings` are sentences about what of the source is not read.
+    """
+
+    root: bytes
+    classes: tuple[str, ...]
+    folders: tuple[bytes, ...]
+    folder_of: npt.NDArray[np.uint32]
+    names: bytes
+    ends: npt.NDArray[np.uint64]
+    class_of: npt.NDArray[np.int32]
+    soft_ids: npt.NDArray[np.int32] | None = None
+    soft_weights: npt.NDArray[np.float64] | None = None
+    soft_ends: npt.NDArray[np.int64] | None = None
+    spans: npt.NDArray[np.uint64] | None = None
+    warnings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def relative_path(self, index: int) -> bytes:
+        """The path below `root` (absolute for a listed file that lies elsewhere)."""
+        start = int(self.ends[index - 1]) if index else 0
+        name = self.names[start : int(self.ends[index])]
+        folder = self.folders[int(self.folder_of[index])]
+        return folder + b"/" + name if folder else name
+
+    def sample(self, index: int) -> Sample:
+        """The image at `index`."""
+        relative = self.relative_path(index)
+        if self.spans is not None:
+            span = int(self.spans[index, 0]), int(self.spans[index, 1])
+            label = self.label(index)
+            return Sample(index, self.root, printable(relative), sample_id(relative), label, span)
+        path = relative if relative.startswith(b"/") else self.root + b"/" + relative
+        return Sample(index, path, printable(relative), sample_id(relative), self.label(index))
+
+    def label(self, index: int) -> SoftLabel:
+        """The soft label of the image at `index`."""
+        if self.soft_ends is None or self.soft_ids is None or self.soft_weights is None:
+            return one_hot(int(self.class_of[index]))
+        start = int(self.soft_ends[index - 1]) if index else 0
+        row = slice(start, int(self.soft_ends[index]))
+        return SoftLabel(tuple(self.soft_ids[row].tolist()), tuple(self.soft_weights[row].tolist()))
+
+    def fingerprint(self) -> str:
+        """A digest of every name, label and place in an archive, by which a resumed run knows its
+        source again."""
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (*map(str.encode, self.classes), *self.folders, self.names):
+            digest.update(len(part).to_bytes(8, "little"))
+            digest.update(part)
+        columns = (self.folder_of, self.ends, self.class_of)
+        more = (self.soft_ids, self.soft_weights, self.soft_ends, self.spans)
+        for column in (*columns, *(c for c in more if c is not None)):
+            digest.update(np.ascontiguousarray(column).data)
+        return digest.hexdigest()
+
+
+def with_classes(listing: Listing, classes: Sequence[str]) -> Listing:
+    """The listing with ids in the order of `classes`, which have the same names; where they have
+    others, the listing as it is."""
+    if tuple(classes) == listing.classes or sorted(classes) != sorted(listing.classes):
+        return listing
+    places = {name: class_id for class_id, name in enumerate(classes)}
+    ids = np.array([places[name] for name in listing.classes], np.int32)
+    soft = None if listing.soft_ids is None else ids[listing.soft_ids]
+    class_of = ids[listing.class_of]
+    return replace(listing, classes=tuple(classes), class_of=class_of, soft_ids=soft)
+
+
+def sample_id(relative: bytes) -> str:
+    """16 hex digits that stand for a source image, by its path below the source."""
+    return hashlib.blake2b(relative, digest_size=8).hexdigest()
+
+
+def sample_ids(listing: Listing) -> npt.NDArray[np.uint64]:
+    """The ids of all images of a listing, as numbers, in its order."""
+    count = len(listing)
+    paths = map(listing.relative_path, range(count))
+    return np.fromiter((int(sample_id(path), 16) for path in paths), np.uint64, count)
+
+
+def first_repeated(listing: Listing) -> int | None:
+    """The first index at which a file stands for the second time, if any does; some 30 bytes a file
+    meanwhile."""
+    count = len(listing)
+    hashes = np.fromiter((hash(listing.relative_path(i)) for i in range(count)), np.int64, count)
+    order = np.argsort(hashes, kind="stable")
+    # The order of hashes is another in each process, that of the files is not.
+    alike = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
+    for at in alike[np.argsort(order[alike + 1])]:
+        first, second = order[at : at + 2].tolist()
+        if listing.relative_path(first) == listing.relative_path(second):
+            return second
+    return None
+
+
+class ListingBuilder:
+    """Collects files one by one into the columns of a Listing."""
+
+    def __init__(self) -> None:
+        self._folders: dict[bytes, int] = {}
+        self._folder_of = array("I")
+        self._names = bytearray()
+        self._ends = array("Q")
+        self._class_of = array("i")
+
+    @property
+    def folders(self) -> tuple[bytes, ...]:
+        """All folders so far."""
+        return tuple(self._folders)
+
+    def folder(self, folder: bytes) -> int:
+        """The number of a folder, to pass to `add`."""
+        return self._folders.setdefault(folder, len(self._folders))
+
+    def add(self, folder: int, name: bytes, class_id: int) -> None:
+        """Append one file."""
+        self._folder_of.append(folder)
+        self._names += name
+        self._ends.append(len(self._names))
+        self._class_of.append(class_id)
+
+    def finish(
+        self,
+        root: str | bytes | PathLike[str],
+        classes: Sequence[str],
+        soft: tuple[Sequence[int], Sequence[float], Sequence[int]] | None = None,
+        spans: npt.NDArray[np.uint64] | None = None,
+        warnings: Iterable[str] = (),
+    ) -> Listing:
+        """The listing; `soft` holds soft labels as (ids, weights, ends)."""
+        return Listing(
+            root=fsencode(root),
+            classes=tuple(classes),
+            folders=tuple(self._folders),
+            folder_of=np.frombuffer(self._folder_of, np.uint32),
+            names=bytes(self._names),
+            ends=np.frombuffer(self._ends, np.uint64),
+            class_of=np.frombuffer(self._class_of, np.int32),
+            soft_ids=None if soft is None else np.array(soft[0], np.int32),
+            soft_weights=None if soft is None else np.array(soft[1], np.float64),
+            soft_ends=None if soft is None else np.array(soft[2], np.int64),
+            spans=spans,
+            warnings=tuple(warnings),
+        )

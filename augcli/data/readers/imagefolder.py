@@ -1,0 +1,139 @@
+"""Reads SOURCE/<class>/**/<image>: the layout of torchvision's ImageFolder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from augcli.data.labels import class_order, printable, shown
+from augcli.data.left_out import LeftOut, has_suffix, is_of_other_format
+from augcli.data.listing import Listing, ListingBuilder
+from augcli.data.splits import check_classes
+from augcli.errors import UserError
+from augcli.text import count_text
+
+# Files in which others say what the images of a folder are.
+_OTHER_MANIFESTS = ("metadata.csv", "metadata.parquet")
+
+
+class _Entries(NamedTuple):
+    """What is directly inside a folder, each sorted by name: visible folders and images; what is
+    called like an image and is no file; images with hidden names; hidden folders; images of
+    formats that are not read."""
+
+    folders: list[bytes]
+    images: list[bytes]
+    no_files: list[bytes]
+    hidden_images: list[bytes]
+    hidden_folders: list[bytes]
+    other_formats: list[bytes]
+
+
+def read_image_folder(source: Path) -> Listing:
+    """List an image folder: each folder in SOURCE is a class, images lie at any depth inside it.
+
+    One `scandir` pass; symbolic links are followed, a folder is listed once a class. Entries are
+    sorted by name, so the order never depends on the file system; classes are sorted as their
+    folders in OUT. A folder that is removed meanwhile holds nothing. What is left out is counted
+    in the listing's warnings.
+    Raises UserError where there is no folder, no class folder or no image, and where the folders
+    are splits.
+    """
+    if not source.exists():
+        raise UserError(f"SOURCE {source} does not exist; give a folder with one folder a class.")
+    if not source.is_dir():
+        raise UserError(f"SOURCE {source} is a file; give a folder with one folder a class.")
+    root = os.fsencode(source)
+    left_out = LeftOut()
+    try:
+        top_level = _scan(root)
+        _leave_out(left_out, root, b"", top_level)
+        left_out.add("loose", top_level.images)
+        builder = ListingBuilder()
+        classes: list[str] = []
+        for top in sorted(top_level.folders, key=lambda name: class_order(printable(name))):
+            if _add_class(builder, left_out, root, top, len(classes)):
+                classes.append(printable(top))
+    except OSError as error:
+        where = shown(os.fsencode(error.filename or source))
+        raise UserError(f"{where} in SOURCE cannot be read: {error.strerror}.") from error
+    if not classes:
+        raise UserError(_nothing(source, top_level))
+    doubt = check_classes(str(source), builder.folders, f"give {source}/{{name}}")
+    warnings = [doubt] if doubt else []
+    for name in _OTHER_MANIFESTS:
+        if os.path.lexists(source / name):
+            remedy = f"; give {source / name} to use it" if name.endswith(".csv") else ""
+            warnings.append(f"{source / name} is not read, the folders are the classes{remedy}.")
+    return builder.finish(source, classes, warnings=[*warnings, *left_out.warnings()])
+
+
+def _add_class(
+    builder: ListingBuilder, left_out: LeftOut, root: bytes, top: bytes, class_id: int
+) -> bool:
+    """Add every image below `top`, depth first by name; whether there was any."""
+    pending, seen, any_image = [top], set[tuple[int, int]](), False
+    while pending:
+        folder = pending.pop()
+        try:
+            status = os.stat(root + b"/" + folder)  # noqa: PTH116
+            if (status.st_dev, status.st_ino) in seen:  # a link back to a folder that was listed
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            entries = _scan(root + b"/" + folder)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        _leave_out(left_out, root, folder + b"/", entries)
+        if entries.images:
+            any_image = True
+            number = builder.folder(folder)
+            for name in entries.images:
+                builder.add(number, name, class_id)
+        pending += [folder + b"/" + name for name in reversed(entries.folders)]
+    return any_image
+
+
+def _leave_out(left_out: LeftOut, root: bytes, prefix: bytes, entries: _Entries) -> None:
+    left_out.add("no file", [prefix + name for name in entries.no_files])
+    left_out.add("hidden", [prefix + name for name in entries.hidden_images])
+    left_out.add("format", [prefix + name for name in entries.other_formats])
+    for name in entries.hidden_folders:
+        left_out.add_hidden_folder(root, prefix + name)
+
+
+def _nothing(source: Path, entries: _Entries) -> str:
+    if entries.folders:
+        return f"SOURCE {source} has class folders but no image in them; add JPEG or PNG files."
+    if entries.images:
+        remedy = "move them to a folder a class, or pipe in a list of paths"
+        if (source / _OTHER_MANIFESTS[0]).is_file():
+            remedy = f"give {source / _OTHER_MANIFESTS[0]}, or {remedy}"
+        loose = count_text(len(entries.images), "image file")
+        return f"SOURCE {source} holds {loose} but no class folders; {remedy}."
+    what = "holds no images" if any(source.iterdir()) else "is empty"
+    return f"SOURCE {source} {what}; give a folder with one folder a class."
+
+
+def _scan(folder: bytes) -> _Entries:
+    found = _Entries([], [], [], [], [], [])
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name
+            is_image = has_suffix(name)
+            try:
+                if name.startswith(b"."):
+                    if entry.is_dir(follow_symlinks=False):
+                        found.hidden_folders.append(name)
+                    elif is_image:
+                        found.hidden_images.append(name)
+                elif entry.is_dir():
+                    found.folders.append(name)
+                elif is_image:
+                    (found.images if entry.is_file() else found.no_files).append(name)
+                elif is_of_other_format(name):
+                    found.other_formats.append(name)
+            except OSError:  # a link in a circle, or into a folder that is closed
+                if is_image:
+                    found.no_files.append(name)
+    return _Entries(*map(sorted, found))

@@ -1,0 +1,138 @@
+"""Reads a list of image paths from a stream, NUL- or newline-separated, as `find` writes it."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import hashlib
+import os
+from array import array
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from augcli.data.labels import class_index, printable, shown
+from augcli.data.listing import Listing, ListingBuilder
+from augcli.enums import LabelsFrom
+from augcli.errors import UserError
+from augcli.files import MIB, size_text
+from augcli.text import is_url
+from augcli.text_files import refuse_utf16
+
+_WHERE = "The list of paths on standard input"
+# Bytes; systems take 4 KiB, Windows up to 64 KiB.
+_LONGEST_PATH = 1 << 16
+# What a list may hold in a row that names no new image; an endless stream is known by it.
+_EMPTY_BYTES = MIB
+_REPETITIONS = 1_000_000
+
+
+def read_path_list(stream: BinaryIO, labels_from: LabelsFrom) -> Listing:
+    """List the paths in `stream` in the order given, each once.
+
+    A NUL in its first MiB makes NUL the separator (`find -print0`), else it is the newline. Paths
+    are relative to the working directory. Nothing is opened. Raises UserError for an empty list,
+    for one that cannot be read or does not end, and for a path that is too long or lacks the part
+    that should name its class.
+    """
+    builder = ListingBuilder()
+    numbers: dict[str, int] = {}
+    class_of = array("i")
+    seen: set[bytes] = set()
+    repeated = 0
+    for path in _paths(stream):
+        digest = hashlib.blake2b(path, digest_size=12).digest()
+        if digest in seen:
+            repeated += 1
+            if repeated > _REPETITIONS + 10 * len(seen):
+                raise UserError(
+                    f"{_WHERE} repeats its {len(seen)} paths without end; give each once."
+                )
+            continue
+        repeated = 0
+        seen.add(digest)
+        name = class_name(path, labels_from)
+        folder, _, file_name = path.rpartition(b"/")
+        builder.add(builder.folder(folder), file_name, 0)
+        class_of.append(numbers.setdefault(name, len(numbers)))
+    if not class_of:
+        raise UserError(f"{_WHERE} is empty; pipe in image paths.")
+    classes = class_index(numbers)
+    ids = {name: class_id for class_id, name in enumerate(classes)}
+    of_number = np.array([ids[name] for name in numbers], np.int32)
+    listing = builder.finish(Path.cwd(), classes)
+    return replace(listing, class_of=of_number[np.frombuffer(class_of, np.int32)])
+
+
+def _paths(stream: BinaryIO) -> Iterator[bytes]:
+    """The paths in a list, one at a time, with at most a few MiB of it in memory."""
+    separator, pending, empty = b"", b"", 0
+    while chunk := _next_chunk(stream):
+        if not separator:
+            separator = b"\0" if b"\0" in chunk else b"\n"
+            chunk = _beginning(chunk, separator)
+        elif separator == b"\n" and b"\0" in chunk:
+            raise UserError(f"{_WHERE} has NUL bytes behind its first MiB; separate all paths so.")
+        *whole, pending = (pending + chunk).split(separator)
+        for line in whole:
+            path = line.removesuffix(b"\r") if separator == b"\n" else line
+            empty = 0 if path else empty + 1
+            if path:
+                yield _normal(path)
+        if empty > _EMPTY_BYTES:
+            raise UserError(f"{_WHERE} has {size_text(_EMPTY_BYTES)} without a path in a row.")
+        _normal(pending)
+    path = pending.removesuffix(b"\r") if separator == b"\n" else pending
+    if path:
+        yield _normal(path)
+
+
+def _next_chunk(stream: BinaryIO) -> bytes:
+    try:
+        return stream.read(MIB)
+    except OSError as error:
+        if error.errno == errno.EBADF:
+            raise UserError(
+                "SOURCE - reads paths from standard input, which is closed; open it."
+            ) from error
+        raise UserError(f"{_WHERE} cannot be read: {error.strerror or error}.") from error
+
+
+def _beginning(chunk: bytes, separator: bytes) -> bytes:
+    """The beginning of a list without the byte order mark that some editors write."""
+    try:
+        refuse_utf16(chunk)
+    except ValueError as error:
+        raise UserError(f"{_WHERE} cannot be read: {error}.") from error
+    return chunk.removeprefix(codecs.BOM_UTF8) if separator == b"\n" else chunk
+
+
+def _normal(path: bytes) -> bytes:
+    if len(path) > _LONGEST_PATH:
+        raise UserError(
+            f"{_WHERE} has a path of more than {size_text(_LONGEST_PATH)}, {shown(path)};"
+            " separate paths by newlines or NUL bytes."
+        )
+    if is_url(os.fsdecode(path)):
+        raise UserError(f"{_WHERE} has the URL {shown(path)}; give paths on this machine.")
+    return os.path.normpath(path)
+
+
+def class_name(path: bytes, labels_from: LabelsFrom) -> str:
+    """The class that a listed path names; raises UserError where it names none."""
+    *folders, name = path.split(b"/")
+    if labels_from is LabelsFrom.prefix:
+        prefix, underscore, _ = name.partition(b"_")
+        found = prefix if underscore else b""
+    else:
+        up = 1 if labels_from is LabelsFrom.parent else 2
+        found = folders[-up] if len(folders) >= up else b""
+    if found in (b"", b".", b".."):
+        raise UserError(
+            f"The path {shown(path)} on standard input has no {labels_from.value} to name its"
+            " class; list paths with class folders or choose another --labels-from."
+        )
+    return printable(found)

@@ -1,0 +1,131 @@
+"""Reads a table of paths and labels: CSV, or TSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from array import array
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from augcli.data.columns import UnreadColumns, divides
+from augcli.data.header import find_column
+from augcli.data.labels import label_index, printable, shown
+from augcli.data.listing import Listing, ListingBuilder, first_repeated
+from augcli.errors import UserError
+from augcli.files import MIB, open_regular, size_text
+from augcli.text import count_text, is_url
+from augcli.text_files import refuse_utf16
+
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_PATH_COLUMNS = ("path", "file_name", "filename", "image")
+_LABEL_COLUMNS = ("label", "class", "class_name")
+# Characters of a row, which may go over several lines. The csv module bounds a field, at 131,072.
+_LONGEST_ROW = MIB
+
+
+def is_table(source: Path) -> bool:
+    """Whether a file is a table, by its name."""
+    return source.suffix.lower() in _DELIMITERS
+
+
+def read_table(source: Path) -> Listing:
+    """List the images that a table names, in its order.
+
+    The first line names the columns: `path`, `file_name`, `filename` or `image`, and `label`,
+    `class` or `class_name`; others are not read, and named in the listing's warnings. Paths are
+    relative to the table's folder. Labels are names; where all are numbers, ids follow their
+    values. No image is opened. Raises UserError, with the line, for what is no such table.
+    """
+    builder = ListingBuilder()
+    numbers: dict[str, int] = {}
+    labels = array("i")
+    unread = UnreadColumns()
+    for where, path, label in _rows(source, unread):
+        if is_url(os.fsdecode(path)):
+            raise UserError(f"{where}: {shown(path)} is a URL; give paths on this machine.")
+        folder, _, name = os.path.normpath(path).rpartition(b"/")
+        if name in (b"", b".", b"..") or b"\0" in path:
+            raise UserError(f"{where}: {shown(path)} is no path of an image; fix it.")
+        if not label:
+            raise UserError(f"{where}: {shown(path)} has no label; add one.")
+        builder.add(builder.folder(folder), name, 0)
+        labels.append(numbers.setdefault(printable(label), len(numbers)))
+    if not labels:
+        raise UserError(f"SOURCE {source} has no rows; give a table of images.")
+    classes = label_index(numbers)
+    places = {name: class_id for class_id, name in enumerate(classes)}
+    ids = np.array([places[name] for name in numbers], np.int32)
+    listing = builder.finish(source.parent, classes)
+    class_of = ids[np.frombuffer(labels, np.int32)]
+    listing = replace(listing, class_of=class_of, warnings=tuple(unread.warnings(str(source))))
+    again = first_repeated(listing)
+    if again is not None:
+        twice = shown(listing.relative_path(again))
+        raise UserError(f"SOURCE {source} names {twice} twice; remove one of its lines.")
+    return listing
+
+
+def _rows(source: Path, unread: UnreadColumns) -> Iterator[tuple[str, bytes, bytes]]:
+    """(where, path, label) of each row below the header; empty lines are passed over. The other
+    columns are noted in `unread`."""
+    number = length = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal length
+        while line := file.readline(_LONGEST_ROW + 1):
+            length += len(line)
+            if length > _LONGEST_ROW:
+                raise UserError(
+                    f"{source}: the row at line {number + 1} is longer than"
+                    f" {size_text(_LONGEST_ROW)}; is a quotation mark missing?"
+                )
+            yield line
+
+    try:
+        with open_regular(source) as opened:
+            refuse_utf16(opened.read(4))
+            opened.seek(0)
+            file = io.TextIOWrapper(opened, "utf-8-sig", "surrogateescape", newline="")
+            reader = csv.reader(lines(), delimiter=_DELIMITERS[source.suffix.lower()], strict=True)
+            header = next(reader, [])
+            divider = _DELIMITERS[source.suffix.lower()]
+            path_at = find_column(header, "paths", _PATH_COLUMNS, source, divider)
+            label_at = find_column(header, "labels", _LABEL_COLUMNS, source, divider)
+            others = {at: name for at, name in enumerate(header) if at not in (path_at, label_at)}
+            for name in others.values():
+                unread.add(_printable(name))
+            dividing = {at: _printable(name) for at, name in others.items() if divides(name)}
+            number, length = reader.line_num, 0
+            for row in reader:
+                number, length = reader.line_num, 0
+                if not row:
+                    continue
+                where = f"{source}, line {number}"
+                if len(row) != len(header):
+                    raise UserError(
+                        f"{where}: it has {count_text(len(row), 'column')}, and the first line"
+                        f" {len(header)}; fix it."
+                    )
+                for at, name in dividing.items():
+                    unread.add(name, _printable(row[at]))
+                path, label = (row[at].encode("utf-8", "surrogateescape")
+                               for at in (path_at, label_at))  # fmt: skip
+                yield where, path, label.strip()
+    except csv.Error as error:
+        raise UserError(
+            f"{source}, line {max(number, 1)} or the next: a quotation mark is missing or has no"
+            f" place there, or a column is longer than {csv.field_size_limit()} characters; fix it."
+        ) from error
+    except ValueError as error:
+        raise UserError(f"{source} cannot be read: {error}.") from error
+    except OSError as error:
+        raise UserError(f"{source} cannot be read: {error.strerror}.") from error
+
+
+def _printable(text: str) -> str:
+    return printable(text.encode("utf-8", "surrogateescape"))

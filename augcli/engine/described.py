@@ -1,0 +1,258 @@
+"""The run that OUT/run.json describes, and the source that it was made from."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from augcli.data.labels import from_printable
+from augcli.data.listing import Listing, ListingBuilder, sample_ids, with_classes
+from augcli.data.readers.pathlist import class_name, read_path_list
+from augcli.data.source import list_source
+from augcli.engine.plan import Run
+from augcli.enums import STDIN, Chroma, Fit, Format, LabelsFrom, Originals, Pair
+from augcli.errors import UserError, one_line
+from augcli.image.codec import Encoding
+from augcli.manifest.reader import read_classes
+from augcli.manifest.record import BadRecord, read_summary
+from augcli.manifest.row import Row
+from augcli.pipeline.pipeline import pipeline_of
+from augcli.store.folders import refuse_as_source
+from augcli.store.journal import versions
+from augcli.store.layout import CLASSES, LISTED, RUN, STATE
+from augcli.store.sinks.folder import read_listed
+from augcli.store.sources import sources_changed
+
+if TYPE_CHECKING:
+    from augcli.classifier.spec import ClassifierSpec
+
+_SOURCE_ID = re.compile("[0-9a-f]{16}")
+_LARGE = 1 << 40
+# What values of another kind or shape than those of a run raise.
+_UNLIKE = (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError)
+
+
+def summary_of(out: Path) -> dict[str, Any]:
+    """What OUT/run.json says; raises UserError where it cannot be read."""
+    try:
+        return read_summary(out)
+    except BadRecord as error:
+        raise UserError(
+            f"{out / error.name}: {error.what}; without it nothing can be made again."
+        ) from error
+
+
+def read_run(out: Path, summary: dict[str, Any], listing: Listing) -> Run:
+    """The run that OUT/run.json describes, over `listing`; raises UserError where it does not."""
+    try:
+        size, background = summary["size"], summary["background"]
+        return Run(
+            listing=listing,
+            pipeline=pipeline_of(summary["recipe"]),
+            state=out,
+            seed=_integer(summary["seed"], 0, 2**63 - 1),
+            copies=_integer(summary["copies"], 1),
+            per_class=_or_none(summary["per_class"]),
+            pair=Pair(summary["pair"]),
+            size=size and (_integer(size[0], 1, 1 << 20), _integer(size[1], 1, 1 << 20)),
+            fit=Fit(summary["fit"]),
+            encoding=Encoding(
+                Format(summary["format"]),
+                _integer(summary["quality"], 1, 100),
+                Chroma(summary["chroma"]),
+            ),
+            originals=Originals(summary["include_originals"]),
+            background=(
+                _integer(background[0], 0, 255),
+                _integer(background[1], 0, 255),
+                _integer(background[2], 0, 255),
+            ),
+            dense_labels=_integer(summary["dense_labels"], 0),
+            max_pixels=_integer(summary["max_pixels"], 1),
+        )
+    except _UNLIKE as error:
+        raise _undescribed(out, error) from error
+
+
+def _integer(value: Any, least: int, most: int = _LARGE) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{str(value)[:40]} is no number from {least} to {most}")
+    return value
+
+
+def _or_none(value: Any) -> int | None:
+    return None if value is None else _integer(value, 1)
+
+
+def _undescribed(out: Path, error: Exception) -> UserError:
+    return UserError(f"{out / RUN} does not describe a run of augcli: {one_line(error)}.")
+
+
+def read_sources(
+    out: Path,
+    summary: dict[str, Any],
+    rows: Callable[[], Iterable[Row]],
+    moved: Path | None = None,
+) -> Listing:
+    """The listing of the images that OUT was made from, read where the run read them, or in
+    `moved`, where they are now.
+
+    Of a list of paths that OUT has not kept, it is what `rows` were made from. Raises UserError
+    where the source is gone, or is not the same in `moved`.
+    """
+    try:
+        source, fingerprint = summary["source"], summary["fingerprint"]
+        if not isinstance(source, str):
+            raise TypeError("its source is no text")
+        if source != STDIN:
+            place = Path(source) if moved is None else moved
+            if not place.exists():
+                raise UserError(
+                    f"SOURCE {place} does not exist; say with --source where OUT's source is now."
+                )
+            refuse_as_source(place)
+            listing = _in_order_of(out, list_source(place), fingerprint)
+        else:
+            listing = _listed_sources(out, summary, rows, moved)
+    except _UNLIKE as error:
+        raise _undescribed(out, error) from error
+    except OSError as error:
+        raise UserError(
+            f"The sources of OUT {out} cannot be read: {error.filename}: {error.strerror}."
+        ) from error
+    if moved is not None and listing.fingerprint() != fingerprint:
+        raise UserError(
+            f"--source {moved} does not hold the files that OUT {out} was made"
+            f" from{_changed(out, listing)}; give the place to which {source} has moved."
+        )
+    return listing
+
+
+def _in_order_of(out: Path, listing: Listing, fingerprint: object) -> Listing:
+    """The listing with the ids of OUT/classes.txt where it is not that of the run, as it is not for
+    one of 0.1.0, which sorted classes by their names and not by their folders."""
+    if listing.fingerprint() == fingerprint:
+        return listing
+    try:
+        return with_classes(listing, read_classes(out / CLASSES))
+    except (OSError, UserError, ValueError):
+        return listing
+
+
+def _changed(out: Path, listing: Listing) -> str:
+    """What has changed in the source since OUT was begun, as far as OUT has a record of it."""
+    words = sources_changed(out / STATE, listing)
+    return f": {words}" if words else ""
+
+
+def _listed_sources(
+    out: Path, summary: dict[str, Any], rows: Callable[[], Iterable[Row]], moved: Path | None
+) -> Listing:
+    """Of a list of paths that was piped in."""
+    labels_from = LabelsFrom(summary["labels_from"])
+    root = str(summary.get("root", ".")) if moved is None else str(moved.absolute())
+    kept = read_listed(out)
+    if kept is not None:
+        try:
+            return replace(read_path_list(io.BytesIO(kept), labels_from), root=os.fsencode(root))
+        except UserError as error:
+            raise UserError(
+                f"{out / STATE / LISTED}, the list that OUT was made from, is damaged; make OUT"
+                " anew."
+            ) from error
+    classes = read_classes(out / CLASSES)
+    builder = ListingBuilder()
+    for path in map(from_printable, dict.fromkeys(p for r in rows() for p in r.source_paths)):
+        folder, _, name = path.rpartition(b"/")
+        label = class_name(path, labels_from)
+        builder.add(builder.folder(folder), name, classes.index(label))
+    return builder.finish(root, classes)
+
+
+class Places(NamedTuple):
+    """Where the images of a listing stand in it, by their ids in order; 16 bytes an image."""
+
+    ids: npt.NDArray[np.uint64]
+    order: npt.NDArray[np.int64]
+
+    def of(self, source: str) -> int | None:
+        """The index of the image with this id, if there is one."""
+        if not _SOURCE_ID.fullmatch(source):
+            return None
+        wanted = np.uint64(int(source, 16))
+        at = int(np.searchsorted(self.ids, wanted))
+        return int(self.order[at]) if at < len(self.ids) and self.ids[at] == wanted else None
+
+
+def places_in(listing: Listing) -> Places:
+    """The places of all images of a listing."""
+    ids = sample_ids(listing)
+    order = np.argsort(ids)
+    return Places(ids[order], order)
+
+
+def read_run_to_repeat(out: Path, summary: dict[str, Any], moved: Path | None = None) -> Run:
+    """The run that made OUT, with the source, the classifier and the installed versions that it
+    had; raises UserError where they are others now."""
+    try:
+        source, before = summary["source"], dict(summary["versions"])
+        fingerprint, classifier = summary["fingerprint"], summary["classifier"]
+    except _UNLIKE as error:
+        raise _undescribed(out, error) from error
+    if source == STDIN and read_listed(out) is None:
+        raise UserError(
+            f"OUT {out} was made from a list of paths, and {STATE} does not hold it any more; make"
+            " it anew."
+        )
+    listing = read_sources(out, summary, lambda: (), moved)
+    if listing.fingerprint() != fingerprint:
+        raise UserError(
+            f"The files of SOURCE {source} are no longer those that OUT was made"
+            f" from{_changed(out, listing)}; restore them, or make OUT anew."
+        )
+    run = read_run(out, summary, listing)
+    run = replace(run, classifier=classifier and _classifier(summary))
+    for name, version in versions(run).items():
+        if before.get(name) != version:
+            raise UserError(
+                f"OUT {out} was made with {name} {str(before.get(name))[:40]}, and {version} is"
+                " installed; install the same to repair it."
+            )
+    return run
+
+
+def _classifier(summary: dict[str, Any]) -> ClassifierSpec:
+    """The classifier that a run asked, as OUT/run.json tells it."""
+    from augcli.classifier.graphs import model_digest
+    from augcli.classifier.preprocess import Preprocessing
+    from augcli.classifier.sessions import resolve_device
+    from augcli.classifier.spec import ClassifierSpec
+
+    try:
+        asked, model = summary["classifier"], summary["model"]
+        file, outputs = str(model["file"]), int(model["outputs"])
+        device: Any = model["device"]
+        preprocessing: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in asked["preprocessing"].items()
+        }
+        class_map = asked["class_map"] if asked["class_map"] is None else tuple(asked["class_map"])
+        spec = ClassifierSpec(
+            file, asked["digest"], Preprocessing(**preprocessing), outputs, class_map,
+            asked["head"], asked["layer"], resolve_device(device, [], lambda _: None),
+        )  # fmt: skip
+    except (*_UNLIKE, OverflowError) as error:
+        raise UserError(
+            f"{RUN} does not tell which classifier was asked: {one_line(error)}."
+        ) from error
+    if model_digest(Path(file)) != spec.digest:
+        raise UserError(f"The model {file} is no longer the one that OUT was made with.")
+    return spec

@@ -1,0 +1,238 @@
+"""The decoded images of a shard: each is decoded once, and its saliency found once, while they fit
+into a worker's memory budget."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from augcli.data.listing import Sample
+from augcli.engine.maps import find_maps, found_together
+from augcli.engine.plan import Run
+from augcli.enums import Fit, Originals
+from augcli.errors import UnreadableImage, UserError
+from augcli.files import MIB, open_regular
+from augcli.image.box import Box
+from augcli.image.codec import MAX_PIXELS, Pixels, decode
+from augcli.image.fit import Fitted, Shape
+from augcli.pipeline.execute import Picture
+from augcli.recipes.recipe import Detection, SaliencyMap
+
+# Bytes of a file that tell its format.
+_SIGNATURE = 16
+# The most that a file takes: four channels of 16 bits as they are, metadata and further pages.
+_BYTES_A_PIXEL, _ROOM = 8, 64 * MIB
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A source image as the recipes see it: what it shows, its file (only the beginning, where
+    originals are not written), the shape (rows, columns) in which it stands there once upright,
+    what stands for its pixels in a cache, where it lies between padding (None: everywhere), and its
+    saliency as far as it was found."""
+
+    sample: Sample
+    class_name: str
+    data: bytes
+    image: Pixels
+    upright: Shape
+    content: bytes
+    landing: Box | None = None
+    maps: dict[Detection, SaliencyMap] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes held, counting one saliency map."""
+        return len(self.data) + self.image.nbytes + self.image.nbytes // 3
+
+
+class Images:
+    """Decoded images by their index in the listing, the least recently used dropped first.
+
+    `block` are the images that will be asked for.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        block: Sequence[int] = (),
+        quarantined: Mapping[int, str] | None = None,
+        before_decoding: Callable[[int], None] = lambda _: None,
+        after_decoding: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._run = run
+        self._block = block
+        self._quarantined = quarantined or {}
+        self._before_decoding = before_decoding
+        self._after_decoding = after_decoding
+        self._held: OrderedDict[int, Decoded] = OrderedDict()
+        self._bytes = 0
+        self.unreadable: dict[int, str] = {}
+        self.decodes = 0
+
+    def readable(self, index: int) -> bool:
+        """Whether the image decodes; why not is then in `unreadable`."""
+        try:
+            self.get(index)
+        except UnreadableImage:
+            return False
+        return True
+
+    def decode_ahead(self, indices: Iterable[int]) -> None:
+        """Decode images in a row, as far as half of the budget goes."""
+        for index in indices:
+            if self._bytes > self._run.memory // 2:
+                return
+            self.readable(index)
+
+    def get(self, index: int) -> Decoded:
+        """The decoded image at `index` of the listing; raises UnreadableImage with the reason."""
+        held = self._held.get(index)
+        if held is not None:
+            self._held.move_to_end(index)
+            return held
+        if index in self.unreadable:
+            raise UnreadableImage(self.unreadable[index])
+        try:
+            decoded = self._decode(index)
+        except UnreadableImage as error:
+            self.unreadable[index] = str(error)
+            raise
+        self._held[index] = decoded
+        self._bytes += decoded.size
+        while self._bytes > self._run.memory and len(self._held) > self._run.pipeline.sources:
+            _, dropped = self._held.popitem(last=False)
+            self._bytes -= dropped.size
+        return decoded
+
+    def saliency(self, decoded: Decoded, detection: Detection) -> SaliencyMap:
+        """The saliency map in an image's pixels, found at the first call."""
+        if detection not in decoded.maps:
+            self._find(decoded, detection)
+        return decoded.maps[detection]
+
+    def picture(self, decoded: Decoded, source: int) -> Picture:
+        """An image at the start of a pipeline, as its source number `source`."""
+        detect = partial(self.saliency, decoded)
+        return Picture(decoded.image, {source: 1.0}, detect, decoded.class_name)
+
+    def _decode(self, index: int) -> Decoded:
+        run = self._run
+        if index in self._quarantined:
+            raise UnreadableImage(self._quarantined[index])
+        sample = run.listing.sample(index)
+        self._before_decoding(index)
+        self.decodes += 1
+        try:
+            data = read_sample(sample, run.max_pixels)
+            image = decode(data, max_pixels=run.max_pixels, background=run.background)
+        except MemoryError as error:
+            reason = "decoding it takes more memory than a worker may use"
+            raise UnreadableImage(reason) from error
+        finally:
+            self._after_decoding()
+        height, width = image.shape[:2]
+        landing = None
+        if run.size is not None:
+            columns, rows = run.size
+            fitted = Fitted(image, (rows, columns), run.fit, run.background)
+            image = fitted.pixels()
+            if run.fit is Fit.contain:
+                landing = fitted.placement.landing
+        kept = data[:_SIGNATURE] if run.originals is Originals.none else data
+        class_name = run.listing.classes[sample.label.dominant]
+        content = b""
+        if run.classifier is not None:
+            how = repr((run.size, run.fit.value, run.background)).encode()
+            content = hashlib.sha256(data).digest() + how
+        return Decoded(sample, class_name, kept, image, (height, width), content, landing)
+
+    def _find(self, decoded: Decoded, detection: Detection) -> None:
+        """Find the saliency of an image, together with that of others of its block where that is
+        cheaper."""
+        together = [decoded]
+        wanted = found_together(self._run, decoded.image, detection)
+        for index in self._block if wanted > 1 else ():
+            if len(together) == wanted:
+                break
+            if self.readable(index) and (other := self.get(index)) is not decoded:
+                alike = found_together(self._run, other.image, detection) > 1
+                if alike and detection not in other.maps:
+                    together.append(other)
+        labels = [one.sample.label for one in together]
+        images = [_without_padding(one) for one in together]
+        contents = [one.content for one in together]
+        maps = find_maps(self._run, images, labels, detection, contents)
+        for one, saliency_map in zip(together, maps, strict=True):
+            one.maps[detection] = _on_canvas(saliency_map, one)
+
+
+def _without_padding(decoded: Decoded) -> Pixels:
+    if decoded.landing is None:
+        return decoded.image
+    return np.ascontiguousarray(decoded.image[decoded.landing.slices])
+
+
+def _on_canvas(saliency_map: SaliencyMap, decoded: Decoded) -> SaliencyMap:
+    """The map of an image without its padding, with padding, which is never salient."""
+    if decoded.landing is None:
+        return saliency_map
+    canvas = np.full(decoded.image.shape[:2], saliency_map.min(), saliency_map.dtype)
+    canvas[decoded.landing.slices] = saliency_map
+    return canvas
+
+
+def read_sample(sample: Sample, max_pixels: int = MAX_PIXELS) -> bytes:
+    """The bytes of a source image of at most `max_pixels`; raises UnreadableImage where they cannot
+    be read, or are too many for such an image."""
+    limit = _ROOM + _BYTES_A_PIXEL * max_pixels
+    try:
+        if sample.span is None:
+            return _read_file(sample.path, limit)
+        from augcli.data.readers.tar import read_member
+
+        if sample.span[1] > limit:
+            raise _too_large(limit)
+        return read_member(sample.path, sample.span)
+    except OSError as error:
+        raise UnreadableImage(f"the file cannot be read: {error.strerror}") from error
+    except (MemoryError, OverflowError) as error:
+        raise UnreadableImage("the file is larger than the memory a worker may use") from error
+
+
+def _read_file(path: bytes, limit: int) -> bytes:
+    """All bytes of a regular file, which may change its size meanwhile."""
+    place = Path(os.fsdecode(path))
+    try:
+        file = open_regular(place)
+    except UserError as error:
+        if place.is_dir():
+            raise UnreadableImage("the file cannot be read: Is a directory") from error
+        raise UnreadableImage("it is not a regular file") from error
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise _too_large(limit)
+        data = file.read(size + 1)
+        if len(data) <= size:
+            return data
+        pieces = [data]
+        while piece := file.read(MIB):
+            pieces.append(piece)
+            size += len(piece)
+            if size >= limit:
+                raise _too_large(limit)
+        return b"".join(pieces)
+
+
+def _too_large(limit: int) -> UnreadableImage:
+    return UnreadableImage(
+        f"the file is larger than {limit // MIB:,} MiB, the most for --max-pixels"
+    )

@@ -1,0 +1,125 @@
+"""Makes the outputs of one target: partners, draw, apply. Nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from augcli.arrays.seeds import generator, output_id, rekeyed
+from augcli.data.labels import SoftLabel, mix, smooth
+from augcli.data.listing import Sample
+from augcli.engine.images import Decoded, Images
+from augcli.engine.maps import find_maps, without_cache
+from augcli.engine.plan import Run
+from augcli.errors import UnreadableImage
+from augcli.image.codec import Pixels
+from augcli.pipeline.execute import Batch, Maker, Observe, Picture
+from augcli.pipeline.pipeline import Pipeline
+from augcli.recipes.recipe import Detection, SaliencyMap
+
+ORIGINAL = "orig"
+
+
+class Output(NamedTuple):
+    """One augmented image, before it is encoded."""
+
+    picture: Picture
+    used: tuple[Decoded, ...]
+    label: SoftLabel
+    output_id: str
+    group_id: str
+    view: str
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The source images that went in, the target first."""
+        return [decoded.sample for decoded in self.used]
+
+
+class Outputs:
+    """Makes the outputs of the targets of a block."""
+
+    def __init__(self, run: Run, images: Images, block: list[int]) -> None:
+        self._run = run
+        self._images = images
+        self._block = block
+        self._uncached = without_cache(run)  # no second run comes across an image that steps made
+        self._rng = generator(run.seed)
+
+    def of(self, place: int, copy: int) -> list[Output]:
+        """The views of one copy of the target at `place` of the block.
+
+        Raises UnreadableImage where the target cannot be decoded or no partner can be found.
+        """
+        run, images, block = self._run, self._images, self._block
+        target = images.get(block[place])
+        used = {0: target}
+
+        def source(slot: int) -> Picture:
+            if slot not in used:
+                found = run.plan.partner(block, place, copy, slot, images.readable)
+                if found is None:
+                    raise UnreadableImage(
+                        f"no readable partner was found for it (--pair {run.pair.value})"
+                    )
+                used[slot] = images.get(found)
+            return images.picture(used[slot], slot)
+
+        maker = self._maker(used)
+        target_id = target.sample.sample_id
+        views = run.pipeline.views
+        ids = [output_id(run.seed, run.digest, target_id, copy, view) for view in views]
+        outputs = []
+        for view, name in zip(views, ids, strict=True):
+            if view == ORIGINAL:
+                picture = source(0)
+            else:
+                rng = rekeyed(self._rng, run.seed, run.digest, target_id, copy, view)
+                picture = maker.make(rng, source, self._batch(copy))
+            taken = tuple([used[slot] for slot in picture.shares])
+            label = output_label(run, picture, [decoded.sample.label for decoded in taken], view)
+            outputs.append(Output(picture, taken, label, name, ids[0], view))
+        return outputs
+
+    def remake(self, output: Output, observe: Observe) -> None:
+        """Make an output again, and show each of its steps to `observe`."""
+        used = dict(enumerate(output.used))
+        maker, record = self._maker(used), output.picture.record
+        sources = (self._images.picture(decoded, number) for number, decoded in used.items())
+        every = len(used) == maker.sources_of(record)
+        maker.remake(record, sources, every=every, observe=observe)
+
+    def _maker(self, used: Mapping[int, Decoded]) -> Maker:
+        """Makes pictures from these sources, of which it knows the labels."""
+
+        def detect(image: Pixels, shares: Mapping[int, float], detection: Detection) -> SaliencyMap:
+            label = mix([used[slot].sample.label for slot in shares], list(shares.values()))
+            return find_maps(self._uncached, [image], [label], detection)[0]
+
+        return Maker(self._run.pipeline, self._run.fit, detect)
+
+    def _batch(self, copy: int) -> Batch:
+        """What the outputs of a block share, for recipes that draw once a batch."""
+        run, images, block = self._run, self._images, self._block
+
+        def lead() -> Picture:
+            first = next(index for index in block if images.readable(index))
+            return images.picture(images.get(first), 0)
+
+        return Batch(
+            lambda step: generator(run.seed, run.digest, "batch", block[0], copy, step), lead
+        )
+
+
+def saliency_method(pipeline: Pipeline, picture: Picture) -> str:
+    """The detectors that were used for an output, in the order in which the pipeline names them."""
+    used = set(picture.detections)
+    return ",".join(str(d) for d in dict.fromkeys(pipeline.detections) if d in used)
+
+
+def output_label(run: Run, picture: Picture, labels: list[SoftLabel], view: str) -> SoftLabel:
+    """The soft label of an output made from sources with these labels."""
+    label = mix(labels, list(picture.shares.values()))
+    if view == ORIGINAL:
+        return label
+    return smooth(label, run.pipeline.label_smoothing, len(run.listing.classes))

@@ -1,0 +1,301 @@
+"""Which images are mixed with a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from augcli.arrays.permutation import Permutation
+from augcli.arrays.seeds import generator
+from augcli.enums import Pair
+
+if TYPE_CHECKING:
+    from augcli.engine.plan import Plan
+
+_TRIES = 100
+_USUALLY_TOGETHER = 4  # copies of an image that are made with one block; see the plan
+
+Readable = Callable[[int], bool]
+
+
+class _Asked(NamedTuple):
+    """For whom a partner is looked for, and for which of the images that a recipe mixes."""
+
+    block: list[int]
+    place: int
+    copy: int
+    slot: int
+
+    @property
+    def target(self) -> int:
+        return self.block[self.place]
+
+
+class Partners:
+    """The partners of a plan's targets.
+
+    A partner is the next image on a random cycle through the target's block that is readable and of
+    a class that `--pair` admits, so that each serves once a copy; targets exchange theirs where one
+    would meet its partner again. For `different-class`, see `_first_asked`, for `balanced`,
+    `_partner_class`. Where the block has none, images of the whole data set are drawn. A partner
+    comes again where another would take a decode more, or where no other is left.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._run = plan.run
+        self._n = len(plan.run.listing)
+        self._slots = max(1, plan.run.pipeline.sources - 1)
+        self._block: list[int] = []
+        self._cycles: list[tuple[list[int], list[int]]] = []
+        self._paired: list[set[int]] = []
+        self._met: dict[int, list[int | None]] = {}
+
+    def partner(
+        self, block: list[int], place: int, copy: int, slot: int, readable: Readable
+    ) -> int | None:
+        """The partner of the target at `place` of `block`, as an index into the listing; None where
+        none is readable."""
+        if slot > self._slots:
+            raise ValueError(f"the recipe mixes {self._slots + 1} images, and has no number {slot}")
+        if block is not self._block:
+            self._block, self._cycles, self._met = block, [], {}
+            self._paired = [set() for _ in block]
+        asked = _Asked(block, place, copy, slot)
+        wanted = self._wanted(asked)
+        *earlier, found = self._sequence(asked)
+        if found is not None and readable(found):
+            return found
+        met = {partner for partner in earlier if partner is not None} if copy else set()
+        found = self._in_block(asked, wanted, met, readable)
+        if found is None and copy and self._is_long(asked.target) and self._plan.blocks > 1:
+            found = self._outside(asked, earlier.count(None), wanted, met, readable)
+        if found is None:
+            found = self._anywhere(asked, wanted, readable)
+        if found is None and wanted is not None:  # the target may be all that its class has
+            found = self._anywhere(asked, None, readable)
+        return found
+
+    def _anywhere(self, asked: _Asked, wanted: int | None, readable: Readable) -> int | None:
+        """One that may have been the target's partner before."""
+        found = self._in_block(asked, wanted, set(), readable)
+        if found is None:
+            found = self._drawn(asked, wanted, readable)
+        return found
+
+    def _is_long(self, target: int) -> bool:
+        """Whether so many copies of an image are made with one block that it would meet the same
+        few images again and again."""
+        return len(self._plan.numbers_with(target, 0)) > _USUALLY_TOGETHER
+
+    def _sequence(self, asked: _Asked) -> list[int | None]:
+        """The target's partners from the block, one a copy and slot, up to the one that is asked
+        for, if all images are readable; None where those that it has not met are used up."""
+        met = self._met.setdefault(asked.place, [])
+        number = self._number(asked)
+        while len(met) <= number:
+            turn, slot = divmod(len(met), self._slots)
+            first = self._plan.numbers_with(asked.target, asked.copy).start
+            one = asked._replace(copy=first + turn, slot=slot + 1)
+            avoided = {partner for partner in met if partner is not None} if one.copy else set()
+            met.append(self._in_block(one, self._wanted(one), avoided, lambda _: True))
+        return met[: number + 1]
+
+    def _number(self, asked: _Asked) -> int:
+        """How many copies and slots of the target come before, of those made with the block."""
+        first = self._plan.numbers_with(asked.target, asked.copy).start
+        return (asked.copy - first) * self._slots + asked.slot - 1
+
+    def _in_block(
+        self, asked: _Asked, wanted: int | None, avoided: set[int], readable: Readable
+    ) -> int | None:
+        block, target = asked.block, asked.target
+        order, first = self._cycle(self._number(asked))
+        for step in range(len(order)):
+            found = block[order[(first[asked.place] + step) % len(order)]]
+            if (
+                found != target
+                and found not in avoided
+                and self._admits(target, found, wanted)
+                and readable(found)
+            ):
+                return found
+        return None
+
+    def _drawn(self, asked: _Asked, wanted: int | None, readable: Readable) -> int | None:
+        """One of the whole data set, drawn anew for each copy and slot."""
+        rng = generator(self._run.seed, "partner", asked.target, asked.copy, asked.slot)
+        pool = self._pool(asked.target, wanted)
+        for _ in range(_TRIES if len(pool) else 0):
+            found = int(pool[int(rng.integers(len(pool)))])
+            if found != asked.target and readable(found):
+                return found
+        return None
+
+    def _outside(
+        self, asked: _Asked, number: int, wanted: int | None, met: set[int], readable: Readable
+    ) -> int | None:
+        """One of the whole data set that the target has not met: the `number`th, or one soon behind
+        it, on a random order of all."""
+        pool = self._pool(asked.target, wanted)
+        count = len(pool)
+        if number >= count:
+            return None
+        shuffled = Permutation(count, f"far\0{self._run.seed}\0{asked.target}".encode())
+        for step in range(min(count - number, _TRIES)):
+            place = int(shuffled(np.array([number + step], np.uint64))[0])
+            found = int(pool[place])
+            if found != asked.target and found not in met and readable(found):
+                return found
+        return None
+
+    def _wanted(self, asked: _Asked) -> int | None:
+        if self._run.pair is not Pair.balanced:
+            return None
+        return self._partner_class(asked.target, asked.copy, asked.slot)
+
+    def _partner_class(self, target: int, copy: int, slot: int) -> int:
+        """The class of a partner under `balanced`.
+
+        Each class serves as often as it is the target's where outputs are counted by class, so that
+        the weight that it gives away comes back; else all serve equally often. All of these turns
+        are shuffled together, and each output has one.
+        """
+        own = self._plan.class_of(target)
+        classes, firsts, ends = self._turns
+        start, stop = self._plan.class_range[own]
+        number = firsts[own] + copy * (stop - start) + self._plan.rank(target)
+        total = int(ends[-1])
+        shuffled = Permutation(total, f"turns\0{self._run.seed}\0{slot}".encode())
+        turn = int(shuffled(np.array([number], np.uint64))[0])
+        return classes[int(np.searchsorted(ends, turn, "right"))]
+
+    @cached_property
+    def _turns(self) -> tuple[list[int], dict[int, int], npt.NDArray[np.int64]]:
+        """The classes, the number of the first output whose target is of each, and behind which
+        turn the turns of each end."""
+        classes = list(self._plan.class_range)
+        targets = [self._plan.targets_of(class_id) for class_id in classes]
+        turns = targets
+        if self._run.per_class is None:
+            each, more = divmod(sum(targets), len(classes))
+            turns = [each + (number < more) for number in range(len(classes))]
+        firsts = np.cumsum([0, *targets[:-1]]).tolist()
+        return classes, dict(zip(classes, firsts, strict=True)), np.cumsum(turns)
+
+    def _pool(self, target: int, wanted: int | None) -> Sequence[int] | npt.NDArray[np.int64]:
+        """All images of the data set that `--pair` admits as partners of `target`."""
+        if wanted is not None:
+            start, stop = self._plan.class_range[wanted]
+            return self._plan.grouped[start:stop]
+        if self._run.pair in (Pair.any, Pair.balanced):
+            return range(self._n)
+        start, stop = self._plan.class_range[self._plan.class_of(target)]
+        if self._run.pair is Pair.same_class:
+            return self._plan.grouped[start:stop]
+        return np.concatenate([self._plan.grouped[:start], self._plan.grouped[stop:]])
+
+    def _cycle(self, number: int) -> tuple[list[int], list[int]]:
+        """A random order of the places of the block, and for each place where in that order its
+        partner is looked for first."""
+        block = self._block
+        while len(self._cycles) <= number:
+            turn, slot = divmod(len(self._cycles), self._slots)
+            order = self._drawn_cycle(len(block), block[0], turn, slot + 1)
+            first = self._first_asked(block, order)
+            if self._run.pair is not Pair.balanced:
+                first = self._exchanged(order, first, may_change=turn > 0)
+            self._cycles.append((order, first))
+        return self._cycles[number]
+
+    def _exchanged(self, order: list[int], first: list[int], *, may_change: bool) -> list[int]:
+        """Where the partners of a copy are looked for first, after targets that have met theirs
+        exchanged them with others; each image serves as often as before."""
+        count, block = len(order), self._block
+        first = [self._admitted(order, first[place], place) for place in range(count)]
+
+        def suits(place: int, position: int) -> bool:
+            other = order[position]
+            return (
+                other != place
+                and other not in self._paired[place]
+                and self._admits(block[place], block[other], None)
+            )
+
+        for at, place in enumerate(order if may_change else []):
+            if order[first[place]] not in self._paired[place]:
+                continue
+            for other in order[at + 1 :] + order[:at]:
+                if suits(place, first[other]) and suits(other, first[place]):
+                    first[place], first[other] = first[other], first[place]
+                    break
+        for place in range(count):
+            self._paired[place].add(order[first[place]])
+            if len(self._paired[place]) >= count - 1:  # it has met all: the next round begins
+                self._paired[place].clear()
+        return first
+
+    def _admitted(self, order: list[int], position: int, place: int) -> int:
+        """The first position from `position` on whose image `--pair` admits; that itself where
+        there is none."""
+        block, count = self._block, len(order)
+        for step in range(count):
+            found = (position + step) % count
+            other = order[found]
+            if other != place and self._admits(block[place], block[other], None):
+                return found
+        return position
+
+    def _first_asked(self, block: list[int], order: list[int]) -> list[int]:
+        """For each place of the block, the position in `order` after its own.
+
+        Under `different-class` the next of another class would serve a whole run of targets of one
+        class: there, two targets exchange partners where that suits both, and where one class is
+        more than half of the block, all others serve it in turn.
+        """
+        count = len(order)
+        first = [0] * count
+        for position, place in enumerate(order):
+            first[place] = (position + 1) % count
+        if self._run.pair is not Pair.different_class:
+            return first
+
+        classes = [self._plan.class_of(index) for index in block]
+
+        def suits(place: int, other: int) -> bool:
+            return classes[place] != classes[order[first[other]]]
+
+        left = 0
+        for position, place in enumerate(order):
+            if suits(place, place):
+                continue
+            for other in order[position + 1 :] + order[:position]:
+                if suits(place, other) and suits(other, place):
+                    first[place], first[other] = first[other], first[place]
+                    break
+            else:
+                serving = [i for i in range(count) if classes[order[i]] != classes[place]]
+                if serving:
+                    first[place] = serving[left % len(serving)]
+                    left += 1
+        return first
+
+    def _drawn_cycle(self, count: int, leading: int, copy: int, slot: int) -> list[int]:
+        if (copy, slot) == (0, 1):  # the block is shuffled: its own order is as good as any, and
+            return list(range(count))  # a partner that is the next target stays in the cache
+        rng = generator(self._run.seed, "cycle", leading, copy, slot)
+        return [int(place) for place in rng.permutation(count)]
+
+    def _admits(self, target: int, partner: int, wanted: int | None) -> bool:
+        pair = self._run.pair
+        if wanted is not None:
+            return self._plan.class_of(partner) == wanted
+        if pair in (Pair.any, Pair.balanced):
+            return True
+        return (self._plan.class_of(target) == self._plan.class_of(partner)) == (
+            pair is Pair.same_class
+        )

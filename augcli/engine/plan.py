@@ -1,0 +1,235 @@
+"""What will be made: the order of the source, its blocks, shards and partners.
+
+The data set is shuffled by a keyed permutation and cut into blocks; partners come from the same
+block, so that an image is decoded once for all that it is used for there. Four copies of each image
+are made so; then the data set is shuffled again, for other partners. Nothing here depends on the
+number of workers, and no file is opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import repeat
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from augcli.arrays.permutation import Permutation
+from augcli.data.listing import Listing
+from augcli.engine.partners import Partners
+from augcli.enums import Fit, Originals, Pair
+from augcli.image.codec import Encoding
+from augcli.pipeline.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from augcli.classifier.spec import ClassifierSpec
+
+_BLOCK = 64
+_SMALL_BLOCK = 16
+_BLOCKS_FOR_FULL_SIZE = 32
+_COPIES_TOGETHER = 4
+# Of a shard: what is lost where its worker dies, and what a report is waited for.
+_OUTPUTS = 4096
+
+
+class Shard(NamedTuple):
+    """The unit of work: the targets `start` to `stop` of a block. Blocks are numbered on from one
+    order of the data set to the next."""
+
+    block: int
+    start: int
+    stop: int
+
+    @property
+    def part(self) -> str:
+        """The name of its part of the manifest; parts sort in plan order."""
+        return f"{self.block:08d}-{self.start:05d}-{self.stop:05d}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that the bytes of a run's outputs depend on, and where they go. Picklable."""
+
+    listing: Listing
+    pipeline: Pipeline
+    state: Path
+    seed: int = 0
+    copies: int = 1
+    per_class: int | None = None
+    pair: Pair = Pair.any
+    size: tuple[int, int] | None = None
+    fit: Fit = Fit.cover
+    encoding: Encoding = Encoding()
+    originals: Originals = Originals.none
+    background: tuple[int, int, int] = (255, 255, 255)
+    dense_labels: int = 100
+    max_pixels: int = 100_000_000
+    memory: int = 1 << 29
+    classifier: ClassifierSpec | None = None
+
+    def at(self, state: Path) -> Run:
+        """The same run, with its state in another folder."""
+        return replace(self, state=state)
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of recipe and classifier: random streams and output names differ with it."""
+        if self.classifier is None:
+            return self.pipeline.digest()
+        told = json.dumps([self.pipeline.digest(), self.classifier.identity()], sort_keys=True)
+        return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan of this run."""
+        return Plan(self)
+
+
+class Plan:
+    """The deterministic order of a run."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._n = len(run.listing)
+        size = min(max(-(-self._n // _BLOCKS_FOR_FULL_SIZE), _SMALL_BLOCK), _BLOCK)
+        self.blocks = max(1, round(self._n / size))
+        self._partners = Partners(self)
+
+    @property
+    def run(self) -> Run:
+        """The run that this is the plan of."""
+        return self._run
+
+    @cached_property
+    def orders(self) -> int:
+        """How often the data set is shuffled: once for every four copies of an image, on average
+        where images differ in how many they have."""
+        copies = self._run.copies
+        if self._run.per_class is not None:
+            copies = -(-sum(map(self.targets_of, self.class_range)) // self._n)
+        return max(1, -(-copies // _COPIES_TOGETHER))
+
+    def shards(self) -> Iterator[Shard]:
+        """One shard a block, in plan order, or several where a block has many outputs: as many
+        targets each as make `_OUTPUTS` together, or one."""
+        for number in range(self.orders * self.blocks):
+            first, last = self._bounds(number % self.blocks)
+            start = held = 0
+            for place, outputs in enumerate(self._most_outputs(number, last - first)):
+                if held and held + outputs > _OUTPUTS:
+                    yield Shard(number, start, place)
+                    start, held = place, 0
+                held += outputs
+            yield Shard(number, start, last - first)
+
+    def _most_outputs(self, number: int, targets: int) -> Iterator[int]:
+        """For each target of a block, how many outputs are made of it with this block at most."""
+        views = len(self._run.pipeline.views)
+        if self._run.per_class is None:
+            return repeat(_COPIES_TOGETHER * views, targets)
+        return (self._together(index) * views for index in self.block(number))
+
+    def block(self, number: int) -> list[int]:
+        """The indices into the listing of the images of block `number`."""
+        order, block = divmod(number, self.blocks)
+        start, stop = self._bounds(block)
+        if self._run.pair is Pair.same_class:
+            return [int(i) for i in self._by_class(order)[start:stop]]
+        return [int(i) for i in self._permutation(order)(np.arange(start, stop, dtype=np.uint64))]
+
+    def _permutation(self, order: int) -> Permutation:
+        more = f"\0{order}" if order else ""
+        return Permutation(self._n, f"order\0{self._run.seed}{more}".encode())
+
+    def with_originals(self, number: int) -> bool:
+        """Whether the originals of a block's images are written with it, if at all."""
+        return number < self.blocks
+
+    def numbers(self, number: int, index: int) -> range:
+        """The copies of the image at `index` that are made with block `number`."""
+        copies, together = self.copies(index), self._together(index)
+        first = number // self.blocks * together
+        return range(min(first, copies), min(first + together, copies))
+
+    def numbers_with(self, index: int, copy: int) -> range:
+        """The copies of an image that are made with the same block as this one."""
+        together = self._together(index)
+        first = copy // together * together
+        return range(first, first + together)
+
+    def _together(self, index: int) -> int:
+        return max(_COPIES_TOGETHER, -(-self.copies(index) // self.orders))
+
+    def copies(self, index: int) -> int:
+        """How many times the image at `index` is a target."""
+        if self._run.per_class is None:
+            return self._run.copies
+        class_id = self.class_of(index)
+        start, stop = self.class_range[class_id]
+        each, more = divmod(self.targets_of(class_id), stop - start)
+        return each + (self.rank(index) < more)
+
+    def targets_of(self, class_id: int) -> int:
+        """How many outputs have their target in a class, views counted as one."""
+        start, stop = self.class_range[class_id]
+        if self._run.per_class is None:
+            return self._run.copies * (stop - start)
+        copied = 0 if self._run.originals is Originals.none else stop - start
+        return max(0, self._run.per_class - copied)
+
+    def rank(self, index: int) -> int:
+        """The place of an image in its class, shuffled: the first ones get a copy more."""
+        start, stop = self.class_range[self.class_of(index)]
+        place = int(np.searchsorted(self.grouped[start:stop], index))
+        extra = Permutation(stop - start, f"extra\0{self._run.seed}".encode())
+        return int(extra(np.array([place], np.uint64))[0])
+
+    @cached_property
+    def outputs(self) -> int:
+        """How many augmented images will be made if nothing fails."""
+        views = len(self._run.pipeline.views)
+        if self._run.per_class is None:
+            return self._n * self._run.copies * views
+        return sum(map(self.targets_of, self.class_range)) * views
+
+    def partner(
+        self, block: list[int], place: int, copy: int, slot: int, readable: Callable[[int], bool]
+    ) -> int | None:
+        """The partner of the target at `place` of `block`, as an index into the listing; None where
+        none is readable. See `Partners`."""
+        return self._partners.partner(block, place, copy, slot, readable)
+
+    def class_of(self, index: int) -> int:
+        return int(self._run.listing.class_of[index])
+
+    def _bounds(self, block: int) -> tuple[int, int]:
+        return block * self._n // self.blocks, (block + 1) * self._n // self.blocks
+
+    def _by_class(self, order: int) -> npt.NDArray[np.int64]:
+        """The shuffled order, classes together, where partners must share the target's class."""
+        if self._sorted is None or self._sorted[0] != order:
+            shuffled = self._permutation(order)(np.arange(self._n, dtype=np.uint64))
+            classes = self._run.listing.class_of[shuffled]
+            self._sorted = order, shuffled[np.argsort(classes, kind="stable")].astype(np.int64)
+        return self._sorted[1]
+
+    _sorted: tuple[int, npt.NDArray[np.int64]] | None = None
+
+    @cached_property
+    def grouped(self) -> npt.NDArray[np.int64]:
+        """All indices, classes together."""
+        return np.argsort(self._run.listing.class_of, kind="stable")
+
+    @cached_property
+    def class_range(self) -> dict[int, tuple[int, int]]:
+        """Where each class lies in `grouped`."""
+        classes = self._run.listing.class_of[self.grouped]
+        found, starts = np.unique(classes, return_index=True)
+        stops = [*starts[1:].tolist(), self._n]
+        return dict(zip(found.tolist(), zip(starts.tolist(), stops, strict=True), strict=True))

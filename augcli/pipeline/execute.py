@@ -1,0 +1,271 @@
+"""Draws and applies the steps of a pipeline, and applies them again from a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from augcli.enums import Fit
+from augcli.image.box import Box
+from augcli.image.collage import Image, pixels_of
+from augcli.image.fit import Fitted, Pixels
+from augcli.pipeline.keep import Kept, put_back, selective_cut, selective_paste
+from augcli.pipeline.pipeline import Pipeline, Record, Step
+from augcli.recipes.recipe import (
+    Augmented,
+    Detection,
+    Recipe,
+    RegionRecipe,
+    SaliencyMap,
+    View,
+    as_record,
+)
+from augcli.recipes.shares import Layers, Mixture, mixed
+
+
+class Picture(NamedTuple):
+    """An image on its way through the steps, with the share that each source image has in it.
+
+    `content` is its pixels; of an output of the last step, which is only encoded, it may be parts
+    that make these. `class_name` is the class of the first source, the target. `boxes` are the
+    regions that steps covered or put back, in their order, since the last step that moved the
+    target's pixels; `detections` the saliency maps that were looked at to make it, in the order of
+    their steps.
+    """
+
+    content: Image
+    shares: dict[int, float]
+    detect: Callable[[Detection], SaliencyMap]
+    class_name: str = ""
+    boxes: tuple[Box, ...] = ()
+    record: Record | None = None
+    layers: Layers = MappingProxyType({})
+    detections: tuple[Detection, ...] = ()
+
+    @property
+    def image(self) -> Pixels:
+        """The pixels, uint8 RGB (H, W, 3)."""
+        return pixels_of(self.content)
+
+    @property
+    def sources(self) -> list[int]:
+        """The source images that went in, the target first. The share of one that was covered
+        again is 0, as is that of a partner whose label does not count."""
+        return list(self.shares)
+
+
+Sources = Callable[[int], Picture]
+Detect = Callable[[Pixels, Mapping[int, float], Detection], SaliencyMap]
+# Is told of each step that is applied: its record, itself, its inputs, and what it made of them.
+Observe = Callable[[Record, Step, Sequence[Picture], Picture], None]
+
+
+class Batch(NamedTuple):
+    """What outputs share whose recipe draws per batch.
+
+    `generator(step)` gives a new generator for the step of this number, which is the same for all
+    outputs of the batch, and `lead()` the source image that they all look at.
+    """
+
+    generator: Callable[[int], np.random.Generator]
+    lead: Callable[[], Picture]
+
+
+class Maker(NamedTuple):
+    """What the steps are made with: the pipeline, how images meet a canvas, and what finds
+    saliency in images that earlier steps made, given the share of each source in them."""
+
+    pipeline: Pipeline
+    fit: Fit
+    detect: Detect
+
+    def make(
+        self, rng: np.random.Generator, sources: Sources, batch: Batch | None = None
+    ) -> Picture:
+        """Draw and apply every step.
+
+        `sources(i)` gives source image i (0 is the target), and is asked only for those that are
+        used. Raises ValueError where a step draws per batch and there is no `batch`.
+        """
+        return self._made(len(self.pipeline.steps), 0, rng, sources, batch)
+
+    def _made(
+        self,
+        depth: int,
+        first: int,
+        rng: np.random.Generator,
+        sources: Sources,
+        batch: Batch | None,
+    ) -> Picture:
+        """The output of the first `depth` steps whose target is source image `first`."""
+        if depth == 0:
+            return sources(first)
+        number = depth - 1
+        steps = self.pipeline.steps
+        if self.pipeline.by_class:
+            steps = self.pipeline.steps_for(sources(first).class_name)
+        step = steps[number]
+        if step.probability < 1.0 and rng.random() >= step.probability:
+            return self._made(number, first, rng, sources, batch)
+        choice = step.choose(rng)
+        recipe = step.recipes[choice]
+        inputs = [
+            self._made(number, first + i * self.pipeline.spans[number], rng, sources, batch)
+            for i in range(recipe.sources)
+        ]
+        seen = self._fitted(inputs)
+        views = [View(s, picture.detect) for s, picture in zip(seen, inputs, strict=True)]
+        if recipe.drawn_per_batch():
+            if batch is None:
+                raise ValueError(f"{recipe.name} draws per batch, and there is no batch")
+            rng, lead = batch.generator(number), batch.lead()
+            canvas = Fitted(lead.image, views[0].shape, self.fit)
+            views[recipe.looks_at] = View(canvas, lead.detect)
+        kept = None
+        if step.keep is not None and isinstance(recipe, RegionRecipe):
+            params, kept = selective_cut(step.keep, recipe, rng, views)
+        else:
+            params = recipe.draw(rng, views)
+        augmented = recipe.apply(seen, params)
+        if step.keep is not None and kept is None:
+            kept = selective_paste(step.keep, rng, views[0])
+            augmented = _put_back(inputs[0], augmented, kept)
+        record: Record = {"recipe": recipe.name, "params": as_record(params)}
+        if kept is not None:
+            record["keep"] = as_record(kept)
+        if not self.pipeline.is_single:
+            record |= {"step": number, "choice": choice}
+        uses = recipe.goes_in(params, views[0].shape)
+        return self._combined(step, recipe, params, kept, augmented, inputs, uses, record)
+
+    def sources_of(self, record: Record | None) -> int:
+        """How many images were at hand for what `record` says, also where nothing of some of them
+        went in."""
+        if record is None:
+            return 1
+        step = self.pipeline.steps[record.get("step", 0)]
+        count = step.recipes[record.get("choice", 0)].sources
+        return sum(self.sources_of(inner) for inner in record.get("inputs") or [None] * count)
+
+    def remake(
+        self,
+        record: Record | None,
+        sources: Iterator[Picture],
+        *,
+        every: bool = False,
+        observe: Observe = lambda *_: None,
+    ) -> Picture:
+        """Apply again what `record` says was drawn, to `sources` in the order of the manifest row.
+
+        With `every`, all that `sources_of` counts are in the row, as the first version wrote it.
+        Each step that is applied is shown to `observe`, the last one last.
+        Raises ValueError, KeyError, IndexError or TypeError where the record does not belong to
+        this pipeline, StopIteration where sources are missing.
+        """
+        if record is None:
+            return next(sources)
+        number, choice = record.get("step", 0), record.get("choice", 0)
+        count = self.pipeline.steps[number].recipes[choice].sources
+        records = record.get("inputs") or [None] * count
+        target = self.remake(records[0], sources, every=every, observe=observe)
+        step = self.pipeline.steps_for(target.class_name)[number]
+        recipe = step.recipes[choice]
+        if recipe.name != record["recipe"]:
+            raise ValueError(f"step {number} of the run is {recipe.name}, not {record['recipe']}")
+        params = _validator(recipe.params_type).validate_python(record["params"])
+        height, width = target.image.shape[:2]
+        uses = (True,) * count if every else recipe.goes_in(params, (height, width))
+        inputs = [target]
+        for inner, used in zip(records[1:], uses[1:], strict=True):
+            # Of one that does not go in no pixel is needed: the target stands in its place.
+            inputs.append(
+                self.remake(inner, sources, every=every, observe=observe) if used else target
+            )
+        augmented = recipe.apply(self._fitted(inputs), params)
+        kept = None
+        if "keep" in record:
+            kept = _validator(Kept).validate_python(record["keep"])
+            augmented = _put_back(inputs[0], augmented, kept)
+        made = self._combined(step, recipe, params, kept, augmented, inputs, uses, record)
+        observe(record, step, inputs, made)
+        return made
+
+    def _fitted(self, inputs: Sequence[Picture]) -> list[Fitted]:
+        height, width = inputs[0].image.shape[:2]
+        return [Fitted(picture.image, (height, width), self.fit) for picture in inputs]
+
+    def _combined(
+        self,
+        step: Step,
+        recipe: Recipe,
+        params: Any,
+        kept: Kept | None,
+        augmented: Augmented,
+        inputs: Sequence[Picture],
+        uses: Sequence[bool],
+        record: Record,
+    ) -> Picture:
+        """The output of a step; of its inputs, those that `uses` names go in."""
+        target = inputs[0]
+        moves = recipe.moves(params)
+        height, width = target.image.shape[:2]
+        if len(inputs) == 1:
+            mixture = Mixture(target.shares, {} if moves else target.layers)
+        else:
+            later = self.pipeline.steps[record.get("step", 0) + 1 :]
+            mixture = mixed(
+                [
+                    Mixture(one.shares, one.layers) if used else Mixture({})
+                    for one, used in zip(inputs, uses, strict=True)
+                ],
+                augmented,
+                (height, width),
+                self.fit,
+                layers=any(step.sources > 1 for step in later),
+            )
+        if any(picture.record for picture in inputs):
+            record["inputs"] = [
+                picture.record if used else None for picture, used in zip(inputs, uses, strict=True)
+            ]
+        went_in = [picture for picture, used in zip(inputs, uses, strict=True) if used]
+        detections = [d for picture in went_in for d in picture.detections]
+        detections += _looked_for(step, recipe, kept)
+        # What another step takes is needed as pixels, and more than once.
+        content = augmented.image if len(self.pipeline.steps) > 1 else augmented.content
+        detect, shares = self.detect, mixture.shares
+        return Picture(
+            content,
+            dict(shares),
+            lambda detection: detect(pixels_of(content), shares, detection),
+            target.class_name,
+            augmented.boxes if moves else (*target.boxes, *augmented.boxes),
+            record,
+            mixture.layers,
+            tuple(dict.fromkeys(detections)),
+        )
+
+
+def _looked_for(step: Step, recipe: Recipe, kept: Kept | None) -> Iterator[Detection]:
+    """The saliency maps that a step looked at: where KeepAugment cuts nothing, the recipe looks for
+    no place to cut."""
+    if step.keep is not None and kept is not None and kept.looked:
+        yield step.keep.detection
+    detection = recipe.detection()
+    if detection is not None and not (kept is not None and kept.mode == "cut" and not kept.box):
+        yield detection
+
+
+def _put_back(target: Picture, augmented: Augmented, kept: Kept) -> Augmented:
+    if kept.mode != "paste" or kept.box is None:
+        return augmented
+    return put_back(target.image, augmented, kept.box)
+
+
+@cache
+def _validator(params_type: type) -> TypeAdapter[Any]:
+    return TypeAdapter(params_type)

@@ -1,0 +1,362 @@
+"""What a run is, whether another one may write to its OUT, and what is left to do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import augcli
+from augcli.data.labels import printable
+from augcli.data.listing import Listing
+from augcli.engine.differences import begun_with
+from augcli.engine.plan import Run, Shard
+from augcli.errors import RunFailed, UserError
+from augcli.files import read_bytes
+from augcli.manifest.row import MANIFEST
+from augcli.store.folders import describe
+from augcli.store.layout import IDENTITY, KEPT, OURS, RUN, SOURCES, STATE, TRAIN
+from augcli.store.links import is_link, refuse_links
+from augcli.store.parts import proven_parts, remove_unproven
+from augcli.store.records import (
+    LARGEST_RECORD,
+    is_half_removed,
+    is_run,
+    manifest_is,
+    read_identity,
+    read_run_record,
+)
+from augcli.store.removal import forget_removal, remove_run
+from augcli.store.sinks.folder import check_images, finish_publishing, flush, write_json
+from augcli.store.sources import keep_sources, sources_changed
+
+_LOCK, _HOLDER = KEPT
+
+# What every record of a run has. An option that an older one lacks had its default there.
+_FIRST_KEYS = frozenset(
+    [
+        "recipe",
+        "seed",
+        "source",
+        "copies",
+        "per_class",
+        "pair",
+        "size",
+        "fit",
+        "format",
+        "quality",
+        "chroma",
+        "include_originals",
+        "background",
+        "dense_labels",
+        "max_pixels",
+        "classifier",
+        "versions",
+    ]
+)
+
+
+def versions(run: Run | None = None) -> dict[str, str]:
+    """The versions of everything that decides about bytes."""
+    import cv2
+    import numpy
+    import PIL
+
+    found = {"numpy": numpy.__version__, "pillow": PIL.__version__}
+    if run is not None and run.classifier is not None:
+        import onnx
+
+        from augcli.ort import onnxruntime
+
+        found |= {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__}
+    return {"augcli": augcli.__version__, "opencv": cv2.__version__, **found}
+
+
+def identity(run: Run) -> dict[str, Any]:
+    """All that the bytes of a run depend on, as JSON; nothing about where or how fast it runs."""
+    return {
+        "recipe": run.pipeline.describe(),
+        "seed": run.seed,
+        "source": run.listing.fingerprint(),
+        "copies": run.copies,
+        "per_class": run.per_class,
+        "pair": run.pair.value,
+        "size": run.size and list(run.size),
+        "fit": run.fit.value,
+        "format": run.encoding.format.value,
+        "quality": run.encoding.quality,
+        "chroma": run.encoding.chroma.value,
+        "include_originals": run.originals.value,
+        "background": list(run.background),
+        "dense_labels": run.dense_labels,
+        "max_pixels": run.max_pixels,
+        "classifier": None if run.classifier is None else run.classifier.identity(),
+        "versions": versions(run),
+    }
+
+
+def check_out(out: Path, source: Path | None, *, resume: bool, overwrite: bool) -> None:
+    """Refuse an OUT that this run must not write to; nothing is changed.
+
+    Raises UserError.
+    """
+    if resume and overwrite:
+        raise UserError("--resume and --overwrite exclude each other; give one of them.")
+    check_place(out, source)
+    _check_content(out, resume=resume, overwrite=overwrite)
+
+
+def check_place(out: Path, source: Path | None) -> None:
+    """Refuse an OUT where no folder can be written, or that lies inside SOURCE or around it.
+
+    Raises UserError.
+    """
+    try:
+        out.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise UserError(f"OUT {out} cannot be used: {error.strerror}; choose another.") from error
+    if source is not None:
+        inner, outer = out.resolve(), source.resolve()
+        if inner == outer or outer in inner.parents or inner in outer.parents:
+            raise UserError(
+                f"OUT {out} and SOURCE {source} lie one inside the other; choose an OUT elsewhere."
+            )
+    if out.is_symlink() and not out.exists():
+        raise UserError(f"OUT {out} is a link to nothing; choose another.")
+    if out.exists() and not out.is_dir():
+        raise UserError(f"OUT {out} is a file; give a folder.")
+    parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise UserError(f"OUT {out} cannot be written: no permission in {parent}; choose another.")
+
+
+def _check_content(out: Path, *, resume: bool, overwrite: bool) -> None:
+    try:
+        _check_what_it_holds(out, resume=resume, overwrite=overwrite)
+    except OSError as error:
+        where, why = error.filename or out, error.strerror or error
+        raise UserError(f"OUT {out} cannot be used: {where}: {why}; choose another.") from error
+
+
+def _check_what_it_holds(out: Path, *, resume: bool, overwrite: bool) -> None:
+    if not out.exists() or not any(out.iterdir()):
+        return
+    refuse_links(out)
+    if _is_unbegun(out):
+        return
+    ours = is_run(out)
+    file = out / STATE / IDENTITY
+    if resume and os.path.lexists(file):
+        _read_own(file, out)
+    elif resume and not is_half_removed(out):
+        raise UserError(
+            f"OUT {out} {describe(out)}, and no run to resume; give an empty folder or its run's"
+            " OUT."
+        )
+    if overwrite and not ours:
+        raise UserError(f"OUT {out} {describe(out)}, and no run; --overwrite only replaces runs.")
+    if not resume and not overwrite:
+        if not ours:
+            raise UserError(f"OUT {out} is not empty: it {describe(out)}; choose an empty folder.")
+        raise UserError(
+            f"OUT {out} is not empty; choose an empty folder. Give --resume to go on with its run"
+            " or --overwrite to replace it."
+        )
+
+
+def check_apart(out: Path, listing: Listing) -> None:
+    """Refuse a list of images that lie inside OUT, which may be replaced; raises UserError."""
+    if not out.exists():
+        return
+    inner = os.fsencode(out.resolve()) + b"/"
+    for folder in listing.folders:
+        place = os.path.realpath(os.path.join(listing.root, folder))  # noqa: PTH118
+        if (place + b"/").startswith(inner):
+            raise UserError(
+                f"SOURCE lists images in {printable(folder)}, which is inside OUT {out}; choose"
+                " another OUT."
+            )
+
+
+def check_linkable(out: Path, listing: Listing) -> None:
+    """Refuse `--include-originals link` where OUT cannot hold links to the images of a list.
+
+    Every image is looked up, and one of each folder is linked beside OUT, and that removed again.
+    Raises UserError.
+    """
+    place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    trial, tried = place / f".augcli-link.{os.getpid()}.tmp", set[bytes]()
+    device = place.stat().st_dev
+    for index in range(len(listing)):
+        path = os.path.realpath(listing.sample(index).path)
+        folder = path.rpartition(b"/")[0]
+        why = ""
+        try:
+            if os.stat(path).st_dev != device:  # noqa: PTH116 - bytes, and a million of them
+                why = "it lies on another file system"
+            elif folder not in tried:
+                tried.add(folder)
+                trial.unlink(missing_ok=True)
+                os.link(path, trial)
+                trial.unlink()
+        except FileNotFoundError:  # it costs itself
+            continue
+        except OSError as error:
+            why = error.strerror or str(error)
+        if why:
+            raise UserError(
+                f"--include-originals link cannot link {printable(path)} into OUT {out}: {why};"
+                " give --include-originals copy."
+            )
+
+
+def _is_unbegun(out: Path) -> bool:
+    """Whether a run was stopped in OUT before it wrote down what it is."""
+    state = out / STATE
+    if not state.is_dir() or any(path != state for path in out.iterdir()):
+        return False
+    # What ends with .tmp was never renamed.
+    return all(path.name in KEPT or path.name.endswith(".tmp") for path in state.iterdir())
+
+
+def stamp(out: Path) -> list[bytes]:
+    """What tells the run in OUT from one that came after it."""
+    digests = []
+    for file in (out / STATE / IDENTITY, out / RUN):
+        try:
+            digests.append(hashlib.sha256(read_bytes(file, LARGEST_RECORD)).digest())
+        except (OSError, UserError):
+            digests.append(b"")
+    return digests
+
+
+def begin(run: Run, out: Path, *, resume: bool, overwrite: bool) -> bool:
+    """Make OUT, which is held, ready for `run`; True where it goes on with an earlier one.
+
+    What stands in OUT is looked at again: another run may have been there until now. Raises
+    UserError where that was another run, and names what differs.
+    """
+    check_out(out, None, resume=resume, overwrite=overwrite)
+    file = out / STATE / IDENTITY
+    # A run that was stopped while it replaced another goes on with that.
+    if overwrite or (resume and not file.exists() and is_half_removed(out)):
+        remove_run(out)
+    if resume and file.exists():
+        _same(_read_own(file, out), run, out)
+        forget_removal(out)
+        return True
+    leftovers = [name for name in OURS if name != STATE and os.path.lexists(out / name)]
+    if leftovers:
+        raise UserError(f"OUT {out} holds {leftovers[0]}, which is no run's; move it away.")
+    write_json(file, identity(run))
+    keep_sources(out / STATE, run.listing)
+    flush(out / STATE)
+    forget_removal(out)
+    return False
+
+
+def _read_own(file: Path, out: Path) -> dict[str, Any]:
+    """The identity of the run in OUT; raises UserError where it is none."""
+    own = read_identity(file)
+    if own is None:
+        remedy = "give --overwrite to start anew" if is_run(out) else "choose another OUT"
+        raise UserError(f"{file} is damaged, or no run's; {remedy}.")
+    return own
+
+
+def counted(out: Path) -> tuple[int, int]:
+    """(outputs, inputs skipped) of the finished run in OUT; raises UserError where its record is
+    damaged."""
+    record = read_run_record(out / RUN)
+    if record is None:
+        raise UserError(f"{out / RUN} is damaged; `augcli verify {out}` tells more.")
+    return record["counts"]["outputs"], record["counts"]["skipped"]
+
+
+def _same(before: dict[str, Any], run: Run, out: Path) -> None:
+    """Raise UserError, which says what differs, where the run in OUT is another than this."""
+    now = json.loads(json.dumps(identity(run)))
+    usual = json.loads(json.dumps(identity(Run(run.listing, run.pipeline, run.state))))
+    before = {key: usual[key] for key in usual if key not in _FIRST_KEYS} | before
+    refuse_others(f"OUT {out} was", before, now, run.state, run.listing)
+    published = any(map(os.path.lexists, (out / TRAIN, out / RUN)))
+    is_new = not published and next(proven_parts(run.state), None) is None
+    if is_new and not (run.state / SOURCES).exists():
+        keep_sources(run.state, run.listing)  # a run was stopped before it did
+
+
+def refuse_others(
+    what: str, before: dict[str, Any], now: dict[str, Any], state: Path, listing: Listing
+) -> None:
+    """Raise UserError where an identity from OUT is not that of now, or the files of the source, of
+    which `state` may have a record, are others; it begins with `what` and says what differs."""
+    words = begun_with(before, now)
+    files = sources_changed(state, listing)
+    if files or before.get("source") != now["source"]:
+        others = "other files in SOURCE" + (f": {files}" if files else "")
+        words = f"{words}, and with {others}" if words else others
+    if words:
+        raise UserError(
+            f"{what} begun with {words}; resume with the same, or give --overwrite to start anew."
+        )
+
+
+def is_finished(run: Run, out: Path) -> bool:
+    """Whether `run` was published in OUT: its record is there, and the manifest that this speaks
+    of. A publication that ended between the two is completed.
+
+    Raises UserError where something else than what the run published stands in its place, and
+    RunFailed where its manifest is damaged.
+    """
+    finish_publishing(out)
+    record = read_run_record(out / RUN)
+    if record is None or not _is_of(record, run):
+        if os.path.lexists(out / RUN):
+            raise UserError(
+                f"{out / RUN} is damaged, or of another run; `augcli verify {out}` tells more. Move"
+                " it away and give --overwrite to start anew."
+            )
+        train = out / TRAIN
+        if is_link(train) or (train.is_dir() and any(train.iterdir())) or train.is_file():
+            raise UserError(
+                f"{train} is not of the run in OUT, which has not published yet; move it away."
+            )
+        return False
+    if is_link(out / TRAIN) or not manifest_is(out, record):
+        raise RunFailed(
+            f"{out / TRAIN / MANIFEST} is not the one that the run in OUT published; `augcli verify"
+            f" {out} --repair` makes it again."
+        )
+    return True
+
+
+def _is_of(record: dict[str, Any], run: Run) -> bool:
+    """Whether a run.json tells of this run."""
+    now = json.loads(json.dumps(identity(run)))
+    return all(record.get("fingerprint" if k == "source" else k) == v for k, v in now.items())
+
+
+def check_parts(state: Path) -> None:
+    """Remove what an interrupted run left half done or damaged, so that it is made again."""
+    remove_unproven(state)
+    check_images(state)
+
+
+def remaining(run: Run) -> Iterator[Shard]:
+    """The shards, or the pieces of shards, that are not committed yet, in plan order."""
+    done: dict[int, list[tuple[int, int]]] = {}
+    for part in proven_parts(run.state):
+        done.setdefault(part.block, []).append((part.start, part.stop))
+    for shard in run.plan.shards():
+        at = shard.start
+        for start, stop in done.get(shard.block, []):
+            if at < start < shard.stop:
+                yield Shard(shard.block, at, start)
+            at = max(at, min(stop, shard.stop))
+        if at < shard.stop:
+            yield Shard(shard.block, at, shard.stop)

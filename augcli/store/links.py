@@ -1,0 +1,55 @@
+"""Links below OUT, which nothing that is written, removed or repaired may pass through.
+
+OUT itself may be a link: whoever gives it names the folder behind it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from augcli.errors import UserError
+from augcli.store.layout import ASIDE, OURS, PARTS, STATE, TRAIN
+
+_MOUNT_POINT = 0xA0000003  # a junction, which is what Windows calls a link between folders
+
+
+def refuse_links(out: Path) -> None:
+    """Refuse an OUT in which a name of a run, or a folder of a class, is a link.
+
+    Images are not looked at: they are replaced and removed by name, which follows no link. Raises
+    UserError that names the link, OSError where a folder cannot be read.
+    """
+    for path in _places(out):
+        if is_link(path):
+            raise UserError(f"{path} is a link, and nothing is written through links; remove it.")
+
+
+def is_link(path: Path | str) -> bool:
+    """Whether a symbolic link, or a junction, stands at `path`."""
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    tag = getattr(status, "st_reparse_tag", 0)
+    return stat.S_ISLNK(status.st_mode) or tag == _MOUNT_POINT
+
+
+def _places(out: Path) -> Iterator[Path]:
+    """What a run may have in OUT, but for its images. A folder comes before what it holds, so that
+    no link among them is ever passed through."""
+    yield from (out / name for name in OURS)
+    state = out / STATE
+    aside = state / ASIDE
+    for folder in (
+        out / TRAIN, state, state / TRAIN, state / PARTS, aside, aside / TRAIN, aside / PARTS
+    ):  # fmt: skip
+        try:
+            with os.scandir(folder) as entries:
+                # Ordinary files are most of it, and cost no call more.
+                names = [e.name for e in entries if not e.is_file(follow_symlinks=False)]
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        yield from (folder / name for name in sorted(names))

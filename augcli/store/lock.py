@@ -1,0 +1,70 @@
+"""The lock that keeps two runs apart that want one OUT."""
+
+from __future__ import annotations
+
+import os
+import platform
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from augcli.errors import UserError
+from augcli.files import read_json
+from augcli.store.layout import KEPT, STATE
+from augcli.store.links import is_link, refuse_links
+from augcli.store.sinks.folder import write_json
+
+_LOCK, _HOLDER = KEPT
+_PATIENCE_SECONDS = 5.0
+_LARGEST_HOLDER = 1 << 16
+
+
+@contextmanager
+def holding(out: Path, folder: str = STATE) -> Iterator[None]:
+    """Hold OUT against other runs, by a lock in that folder of it; raises UserError that names the
+    holder.
+
+    The lock belongs to the open file, so the system frees it when its last process dies.
+    """
+    state = out / folder
+    try:
+        refuse_links(out)
+        if is_link(state):
+            raise UserError(f"{state} is a link, and nothing is written through links; remove it.")
+        state.mkdir(parents=True, exist_ok=True)
+        _refuse_other_lock(state / _LOCK)
+        lock = FileLock(state / _LOCK, timeout=_PATIENCE_SECONDS)
+        lock.acquire()
+    except Timeout as error:
+        raise UserError(f"OUT {out} is in use by {_holder(state)}; wait for it.") from error
+    except OSError as error:
+        raise UserError(f"OUT {out} cannot be written: {error.strerror}.") from error
+    try:
+        for unfinished in state.glob(f"{_HOLDER}.*.tmp"):
+            unfinished.unlink()  # of a killed run
+        write_json(state / _HOLDER, {"process": os.getpid(), "host": platform.node()})
+        yield
+    finally:
+        (state / _HOLDER).unlink(missing_ok=True)
+        lock.release()
+
+
+def _refuse_other_lock(lock: Path) -> None:
+    """Refuse a lock that is not the empty file which a run makes: to open it would empty it."""
+    try:
+        status = lock.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(status.st_mode) or status.st_size:
+        raise UserError(f"{lock} is not the lock of a run; move it away, or choose another OUT.")
+
+
+def _holder(state: Path) -> str:
+    try:
+        held = read_json(state / _HOLDER, _LARGEST_HOLDER)
+        return f"process {held['process']} on {held['host']}"
+    except (OSError, UserError, ValueError, KeyError, TypeError):
+        return "another run"

@@ -1,0 +1,130 @@
+"""What runs write down about themselves in OUT, read as what anybody may have written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from augcli.errors import RunFailed, UserError
+from augcli.files import MIB, open_regular, parse_json, read_json, read_lines
+from augcli.manifest.row import MANIFEST
+from augcli.store.layout import IDENTITY, OUTPUT_NAME, REMOVAL, RUN, STATE, TRAIN
+from augcli.store.links import is_link
+
+# An identity holds recipe files and class maps.
+LARGEST_RECORD = 256 * MIB
+_LONGEST_LINE = 64 * MIB
+_KEYS = ("recipe", "seed", "copies", "pair", "fit", "format", "versions")
+
+
+def read_record(file: Path, *keys: str) -> dict[str, Any] | None:
+    """A record of a run, if `file` is one: a JSON object with all of these keys, and `versions` of
+    augcli among them."""
+    try:
+        record = read_json(file, LARGEST_RECORD)
+    except (OSError, UserError, ValueError):
+        return None
+    if not isinstance(record, dict) or any(key not in record for key in keys):
+        return None
+    versions = record.get("versions")
+    return record if isinstance(versions, dict) and "augcli" in versions else None
+
+
+def read_identity(file: Path) -> dict[str, Any] | None:
+    """The identity that `file` holds, if it is one."""
+    return read_record(file, *_KEYS, "source")
+
+
+def read_run_record(file: Path) -> dict[str, Any] | None:
+    """What a `run.json` says, if it parses as the record of a run; its `outputs` and `skipped` are
+    counts."""
+    record = read_record(file, *_KEYS, "fingerprint", "counts")
+    counts = record["counts"] if record is not None else None
+    if not isinstance(counts, dict):
+        return None
+    numbers = [counts.get("outputs"), counts.get("skipped")]
+    return record if all(type(number) is int and number >= 0 for number in numbers) else None
+
+
+def is_run(out: Path) -> bool:
+    """Whether OUT's own records prove that it holds a run, whole, interrupted or half removed."""
+    state = out / STATE
+    if is_link(state):
+        return False
+    return (
+        read_identity(state / IDENTITY) is not None
+        or read_run_record(out / RUN) is not None
+        or is_half_removed(out)
+    )
+
+
+def is_half_removed(out: Path) -> bool:
+    """Whether OUT holds the rest of a run that was being replaced."""
+    removal = out / STATE / REMOVAL
+    return read_identity(removal) is not None or read_run_record(removal) is not None
+
+
+def manifest_is(out: Path, record: dict[str, Any]) -> bool:
+    """Whether OUT/train has the manifest that a run's record speaks of. Records of versions before
+    0.2 do not say which: then one of as many rows is it."""
+    if is_link(out / TRAIN):
+        return False
+    file, manifest = out / TRAIN / MANIFEST, record.get("manifest")
+    try:
+        if not isinstance(manifest, dict):
+            rows = sum(1 for _ in read_lines(file, _LONGEST_LINE))
+            return bool(rows == record["counts"]["outputs"])
+        return sha256_of(file) == manifest.get("sha256")
+    except (OSError, UserError):
+        return False
+
+
+def sha256_of(file: Path) -> str:
+    """The SHA-256 of a regular file, in hex; raises OSError, UserError where it is none."""
+    with open_regular(file) as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def check_complete(out: Path) -> None:
+    """Raise RunFailed where the images of a finished run are not all in their folders.
+
+    Files are counted, a folder at a time; `verify` looks at each.
+    """
+    train, expected = out / TRAIN, Counter[str]()
+    remedy = f"`augcli verify {out} --repair` makes them again."
+    try:
+        for line in read_lines(train / MANIFEST, _LONGEST_LINE):
+            expected[_folder_of(line)] += 1
+    except (OSError, UserError, ValueError) as error:
+        raise RunFailed(f"{train / MANIFEST} has rows that cannot be read; {remedy}") from error
+    missing = sum(
+        max(0, count - _count_images(train / folder)) for folder, count in expected.items()
+    )
+    if missing:
+        raise RunFailed(f"OUT {out} lacks {missing} of its {expected.total()} images; {remedy}")
+
+
+def _folder_of(line: bytes) -> str:
+    """The folder of the image that a row names; raises ValueError where it names none."""
+    row = parse_json(line)
+    name = row.get("file_name") if isinstance(row, dict) else None
+    folder, _, image = name.partition("/") if isinstance(name, str) else ("", "", "")
+    if folder in ("", ".", "..") or "\0" in folder or not OUTPUT_NAME.fullmatch(image):
+        raise ValueError("a line is no row")
+    return folder
+
+
+def _count_images(folder: Path) -> int:
+    if is_link(folder):
+        return 0
+    try:
+        with os.scandir(folder) as entries:
+            return sum(
+                entry.is_file(follow_symlinks=False) and bool(OUTPUT_NAME.fullmatch(entry.name))
+                for entry in entries
+            )
+    except OSError:
+        return 0

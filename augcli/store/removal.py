@@ -1,0 +1,243 @@
+"""Removes a run from OUT, and nothing that a run cannot have written."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from augcli.errors import UserError
+from augcli.files import read_lines
+from augcli.manifest.reader import LONGEST_LINE, parse_row
+from augcli.manifest.row import MANIFEST, Row
+from augcli.store import parts
+from augcli.store.layout import (
+    ASIDE,
+    CLASSES,
+    ERRORS,
+    IDENTITY,
+    KEPT,
+    LISTED,
+    LISTS,
+    OURS,
+    OUTPUT_NAME,
+    PARTS,
+    REMADE,
+    REMOVAL,
+    REMOVED,
+    RUN,
+    SOURCES,
+    STATE,
+    TRAIN,
+)
+from augcli.store.records import (
+    is_half_removed,
+    manifest_is,
+    read_identity,
+    read_run_record,
+    sha256_of,
+)
+from augcli.store.sinks.folder import flush, name_digest
+
+_STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, SOURCES, MANIFEST)
+_UNFINISHED = re.compile(
+    rf"({'|'.join(map(re.escape, (*_STATE_FILES, REMOVAL, *KEPT)))})(\.[0-9]+)?\.tmp"
+)
+
+
+def remove_run(out: Path) -> None:
+    """Remove what a run left in OUT but its lock and the record of its removal.
+
+    That is what its own record becomes before anything is removed: a half removed run neither
+    passes for a whole one nor for somebody else's files. It stays until the next run has a record
+    of its own (`forget_removal`). Raises UserError, with nothing removed, where something lies
+    among the images that no run wrote.
+    """
+    state = out / STATE
+    records = [out / name for name in (*LISTS, RUN)]
+    for record in (*records, *(state / name for name in (*_STATE_FILES, REMOVAL, REMOVED))):
+        if record.is_dir():
+            raise UserError(f"{record} is a folder, no record of a run; move it away.")
+    for stranger in _foreign_records(out):
+        raise UserError(
+            f"{stranger} was not written by the run in OUT; move it away to replace the run."
+        )
+    for stranger in _strangers_in_train(out):
+        raise UserError(
+            f"{stranger} is nothing that a run writes; move it away to replace the run."
+        )
+    for stranger in _strangers(state / TRAIN):
+        raise UserError(
+            f"{stranger} is nothing that a run writes; move it away to replace the run."
+        )
+    _refuse_strangers_aside(state / ASIDE)
+    state.mkdir(exist_ok=True)
+    if read_identity(state / IDENTITY) is not None:
+        (state / IDENTITY).replace(state / REMOVAL)
+    elif not is_half_removed(out) and read_run_record(out / RUN) is not None:
+        (out / RUN).replace(state / REMOVAL)
+    flush(out)
+    if (out / RUN).exists():
+        (out / RUN).replace(state / RUN)  # which tells what of the others is the run's
+    flush(out)
+    for name in LISTS:
+        (out / name).unlink(missing_ok=True)
+    if (out / TRAIN / MANIFEST).exists():
+        (out / TRAIN / MANIFEST).replace(state / REMOVED)  # which tells what of it was a run's
+        flush(out)
+    for folder in (out, state):
+        _remove_train(folder / TRAIN)
+    remove_aside(state / ASIDE)
+    (state / REMOVED).unlink(missing_ok=True)
+    parts.remove_all(state)
+    _remove_files(state)
+    flush(out)
+
+
+def forget_removal(out: Path) -> None:
+    """Remove the record of a run of which nothing else is left."""
+    (out / STATE / REMOVAL).unlink(missing_ok=True)
+
+
+def empty_aside(aside: Path) -> None:
+    """Remove what an earlier repair left, which was killed; raises UserError, with nothing removed,
+    where something else lies there."""
+    _refuse_strangers_aside(aside)
+    remove_aside(aside)
+
+
+def remove_aside(aside: Path) -> None:
+    """Remove what a repair writes, and its folder where nothing else is in it."""
+    _remove_train(aside / TRAIN)
+    parts.remove_all(aside)
+    for file in (aside / REMADE / MANIFEST, aside / MANIFEST):
+        file.unlink(missing_ok=True)
+    for folder in (aside / REMADE, aside):
+        _remove_empty(folder)
+
+
+def _refuse_strangers_aside(aside: Path) -> None:
+    folders = (PARTS, TRAIN, REMADE)
+    strangers = [Path(e.path) for e in _entries(aside) if e.name not in (*folders, MANIFEST)]
+    strangers += [aside / name for name in folders if (aside / name).is_file()]
+    strangers += _strangers(aside / TRAIN)
+    strangers += [Path(e.path) for e in _entries(aside / REMADE) if e.name != MANIFEST]
+    strangers += parts.strangers(aside)
+    if strangers:
+        raise UserError(f"{strangers[0]} is nothing that a repair writes; move it away.")
+
+
+def _foreign_records(out: Path) -> Iterator[Path]:
+    """What stands in OUT under a name of a run, and is not the one's that its records tell of."""
+    record = _record_of(out)
+    if record is None and _names_in(out / TRAIN / MANIFEST) is None:  # nothing is published yet
+        yield from (out / name for name in OURS if name != STATE and os.path.lexists(out / name))
+        return
+    if os.path.lexists(out / RUN) and read_run_record(out / RUN) is None:
+        yield out / RUN
+    digests = record.get("files") if record is not None else None
+    if not isinstance(digests, dict):  # a version before 0.2 wrote none
+        return
+    for name in LISTS:
+        path = out / name
+        if os.path.lexists(path) and (not path.is_file() or sha256_of(path) != digests.get(name)):
+            yield path
+
+
+def _record_of(out: Path) -> dict[str, Any] | None:
+    """What tells of the files of the run in OUT, which is none before it begins to publish."""
+    state = out / STATE
+    records = (out / RUN, state / RUN, state / REMOVAL)
+    return next(filter(None, map(read_run_record, records)), None)
+
+
+def _names_in(manifest: Path) -> npt.NDArray[np.uint64] | None:
+    """The digests, in order, of the file names in a manifest, if that is one of rows alone."""
+    digests: list[int] = []
+    try:
+        for number, line in enumerate(read_lines(manifest, LONGEST_LINE), 1):
+            row = parse_row(line, number)
+            if not isinstance(row, Row):
+                return None
+            digests.append(int(name_digest(row.file_name)))
+    except (OSError, UserError):
+        return None
+    return np.sort(np.array(digests, np.uint64))
+
+
+def _strangers_in_train(out: Path) -> Iterator[Path]:
+    """What lies in OUT/train and is not in its manifest, which stands elsewhere once removal has
+    begun."""
+    train, removed = out / TRAIN, out / STATE / REMOVED
+    if not os.path.lexists(train):
+        return
+    has_begun = removed.exists()
+    if has_begun and os.path.lexists(train / MANIFEST):
+        yield train / MANIFEST
+    names = _names_in(removed if has_begun else train / MANIFEST)
+    record = read_run_record(out / RUN)
+    if not has_begun and record is not None and not manifest_is(out, record):
+        names = None  # it may name what the run did not write
+    if names is None:
+        if not train.is_dir() or any(_entries(train)):
+            yield train
+        return
+    for folder in _entries(train):
+        if not folder.is_dir(follow_symlinks=False):
+            if folder.name != MANIFEST:
+                yield Path(folder.path)
+            continue
+        for image in _entries(folder.path):
+            digest = name_digest(f"{folder.name}/{image.name}")
+            at = int(np.searchsorted(names, digest))
+            if at == len(names) or names[at] != digest or image.is_dir(follow_symlinks=False):
+                yield Path(image.path)
+
+
+def _strangers(train: Path) -> Iterator[Path]:
+    """What lies in a folder of images that no run can have written."""
+    for folder in _entries(train):
+        if not folder.is_dir(follow_symlinks=False):
+            if folder.name != MANIFEST or not folder.is_file(follow_symlinks=False):
+                yield Path(folder.path)
+            continue
+        for image in _entries(folder.path):
+            if not (OUTPUT_NAME.fullmatch(image.name) and image.is_file(follow_symlinks=False)):
+                yield Path(image.path)
+
+
+def _remove_train(train: Path) -> None:
+    """Remove images, a manifest, and the folders that are empty then."""
+    for folder in _entries(train):
+        if folder.is_dir(follow_symlinks=False):
+            for image in _entries(folder.path):
+                if OUTPUT_NAME.fullmatch(image.name):
+                    os.unlink(image.path)  # noqa: PTH108 - without a Path for each of a million
+            _remove_empty(folder.path)
+    (train / MANIFEST).unlink(missing_ok=True)
+    _remove_empty(train)
+
+
+def _remove_files(state: Path) -> None:
+    for entry in _entries(state):
+        if entry.name in _STATE_FILES or _UNFINISHED.fullmatch(entry.name):
+            Path(entry.path).unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path | str) -> None:
+    with suppress(OSError):  # what else is in it is not ours, and stays
+        os.rmdir(folder)  # noqa: PTH106
+
+
+def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -1,0 +1,211 @@
+"""The images that a run began with: their names, labels and sizes, kept in OUT, by which a resumed
+run says what has changed in SOURCE since.
+
+The file is one line of JSON, which says how many bytes each column of the listing has, and then the
+columns themselves: 24 bytes a file beside its name. Pixels are not compared: an image that was
+exchanged for another one of as many bytes goes unnoticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from augcli.data.labels import shown
+from augcli.data.listing import Listing, sample_ids
+from augcli.errors import UserError
+from augcli.files import parse_json, read_bytes, replace_file
+from augcli.store.layout import SOURCES
+from augcli.text import count_text, shorten
+
+_LARGEST = 64 << 30
+_GONE, _UNKNOWN = -1, -2
+_NAMED = 3
+_COLUMNS: dict[str, type[np.generic]] = {
+    "folder_of": np.uint32,
+    "ends": np.uint64,
+    "class_of": np.int32,
+    "soft_ids": np.int32,
+    "soft_weights": np.float64,
+    "soft_ends": np.int64,
+    "spans": np.uint64,
+    "sizes": np.int64,
+}
+
+
+Sizes = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
+# Files of a listing, by their indices, and what is the matter with them.
+_Difference = tuple[Listing, Indices, str]
+
+
+class _Sources(NamedTuple):
+    """A listing, and the bytes of each file of it."""
+
+    listing: Listing
+    sizes: Sizes
+
+
+def keep_sources(state: Path, listing: Listing) -> None:
+    """Write down what a run begins with. Each file is looked up, for its size."""
+    folders, sizes = b"\0".join(listing.folders), _sizes_of(listing)
+    listed = {name: getattr(listing, name, None) for name in _COLUMNS} | {"sizes": sizes}
+    columns = {
+        name: np.ascontiguousarray(column, _COLUMNS[name]).reshape(-1).view(np.uint8)
+        for name, column in listed.items()
+        if column is not None
+    }
+    pieces: list[bytes | memoryview] = [folders, listing.names]
+    pieces += [column.data for column in columns.values()]
+    digest = hashlib.blake2b(digest_size=16)
+    for piece in pieces:
+        digest.update(piece)
+    head = {
+        "classes": listing.classes,
+        "folders": len(folders),
+        "names": len(listing.names),
+        "columns": {name: column.nbytes for name, column in columns.items()},
+        "digest": digest.hexdigest(),
+    }
+    replace_file(state / SOURCES, json.dumps(head).encode() + b"\n", *pieces)
+
+
+def sources_changed(state: Path, listing: Listing) -> str | None:
+    """How a listing differs from the one that `keep_sources` wrote into `state`, in words, as in "3
+    files added (a/1.jpg, a/2.jpg, a/3.jpg), 1 removed (b/1.jpg)"; "" where it does not, None where
+    nothing was written there.
+
+    Compared are names, labels, order and sizes. Raises UserError where the record is damaged.
+    """
+    try:
+        before = _read(state / SOURCES)
+        return None if before is None else _compare(before, _Sources(listing, _sizes_of(listing)))
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise UserError(
+            f"{state / SOURCES}, the list of the files that OUT was begun with, is damaged;"
+            " remove it to go on without comparing them."
+        ) from error
+
+
+def _read(file: Path) -> _Sources | None:
+    """What `keep_sources` wrote; raises one of several exceptions where it is damaged."""
+    try:
+        data = read_bytes(file, _LARGEST)
+    except FileNotFoundError:
+        return None
+    except UserError as error:
+        raise ValueError(str(error)) from error
+    at = data.index(b"\n") + 1
+    head, rest = parse_json(data[:at]), memoryview(data)[at:]
+    if hashlib.blake2b(rest, digest_size=16).hexdigest() != head["digest"]:
+        raise ValueError("its digest differs")
+    lengths = [head["folders"], head["names"], *head["columns"].values()]
+    starts = [0, *accumulate(lengths)]
+    folders, names, *parts = (rest[a:b] for a, b in pairwise(starts))
+    columns: dict[str, Any] = {
+        name: np.frombuffer(part, _COLUMNS[name])
+        for name, part in zip(head["columns"], parts, strict=True)
+    }
+    sizes = columns.pop("sizes")
+    if "spans" in columns:
+        columns["spans"] = columns["spans"].reshape(-1, 2)
+    folder_names = tuple(bytes(folders).split(b"\0"))
+    return _Sources(
+        Listing(b"", tuple(head["classes"]), folder_names, names=bytes(names), **columns), sizes
+    )
+
+
+def _sizes_of(listing: Listing) -> Sizes:
+    """The bytes of each file, -1 of one that is not there, -2 of one that cannot be looked up."""
+    if listing.spans is not None:
+        return listing.spans[:, 1].astype(np.int64)
+    root, count = listing.root, len(listing)
+    paths = map(listing.relative_path, range(count))
+    whole = (path if path.startswith(b"/") else root + b"/" + path for path in paths)
+    return np.fromiter(map(_size, whole), np.int64, count)
+
+
+def _size(path: bytes) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - bytes, and a million of them
+    except (FileNotFoundError, NotADirectoryError):
+        return _GONE
+    except (OSError, ValueError):
+        return _UNKNOWN
+
+
+def _compare(before: _Sources, now: _Sources) -> str:
+    old, new = before.listing, now.listing
+    if old.fingerprint() == new.fingerprint():
+        every = np.arange(len(new))
+        return _in_words(_with_other_sizes(before, now, every, every))
+    old_ids, new_ids = sample_ids(old), sample_ids(new)
+    _, in_old, in_new = np.intersect1d(old_ids, new_ids, return_indices=True)
+    by_place = np.argsort(in_new)
+    in_old, in_new = in_old[by_place], in_new[by_place]
+    words = _in_words(
+        [
+            (new, np.flatnonzero(~np.isin(new_ids, old_ids)), "added"),
+            (old, np.flatnonzero(~np.isin(old_ids, new_ids)), "removed"),
+            *_with_other_sizes(before, now, in_old, in_new),
+            (new, in_new[_have_other_labels(old, new, in_old, in_new)], "with another label"),
+        ]
+    )
+    if words:
+        return words
+    if old.classes != new.classes:
+        return f"other classes, {_few(old.classes)} then and {_few(new.classes)} now"
+    if np.any(np.diff(in_old) < 0):
+        return "the same files in another order"
+    return "the same files at other places of the archive"
+
+
+def _with_other_sizes(
+    before: _Sources, now: _Sources, in_old: Indices, in_new: Indices
+) -> list[_Difference]:
+    """Which of the files that both list are not there any more, or have another size."""
+    was, is_ = before.sizes[in_old], now.sizes[in_new]
+    other = in_new[(was >= 0) & (is_ >= 0) & (was != is_)]
+    gone = in_new[(was >= 0) & (is_ == _GONE)]
+    return [(now.listing, gone, "gone"), (now.listing, other, "of another size")]
+
+
+def _have_other_labels(
+    old: Listing, new: Listing, in_old: Indices, in_new: Indices
+) -> npt.NDArray[np.bool_]:
+    """Of files that both list, in pairs, whether their labels differ. Classes count by name."""
+    ids = {name: class_id for class_id, name in enumerate(new.classes)}
+    now = np.array([ids.get(name, -1) for name in old.classes], np.int64)
+    if old.soft_ends is None and new.soft_ends is None:
+        return np.asarray(now[old.class_of[in_old]] != new.class_of[in_new])
+
+    def differ(i: int, j: int) -> bool:
+        was, is_ = old.label(i), new.label(j)
+        weights = dict(zip((int(now[c]) for c in was.ids), was.weights, strict=True))
+        return weights != dict(zip(is_.ids, is_.weights, strict=True))
+
+    pairs = zip(in_old.tolist(), in_new.tolist(), strict=True)
+    return np.fromiter((differ(i, j) for i, j in pairs), np.bool_, len(in_new))
+
+
+def _in_words(differences: list[_Difference]) -> str:
+    """Those differences that there are, each with how many files it is about and the first."""
+    words: list[str] = []
+    for listing, indices, what in differences:
+        count = len(indices)
+        if count:
+            names = [shown(listing.relative_path(int(i))) for i in indices[:_NAMED]]
+            named = ", ".join([*names, *(["..."] if count > _NAMED else [])])
+            words.append(f"{count if words else count_text(count, 'file')} {what} ({named})")
+    return ", ".join(words)
+
+
+def _few(classes: tuple[str, ...]) -> str:
+    return shorten(", ".join(classes), 80)

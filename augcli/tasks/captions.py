@@ -1,0 +1,241 @@
+"""What a contact sheet says of a run and of its outputs, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from augcli.data.labels import SoftLabel
+from augcli.engine.plan import Run
+from augcli.enums import Fit, Pair
+from augcli.operations.magnitudes import ENHANCEMENTS, TRANSLATIONS
+from augcli.operations.table import LEVEL_LESS
+from augcli.pipeline.keep import Keep
+from augcli.pipeline.pipeline import Pipeline, Step
+from augcli.recipes.chain import Operation
+from augcli.text import count_text
+
+_CLASSES = 5  # of a label, by name
+_CHANNELS = ("red", "green", "blue")
+
+
+def describe_run(run: Run, source: str, shown: int) -> list[str]:
+    """The heading of a sheet: all options that the pixels depend on, so that two sheets can be told
+    apart. `source` is SOURCE as it was given, `shown` how many targets the sheet has."""
+    pipeline = run.pipeline
+    steps = _describe_steps(pipeline.steps)
+    is_file = len(pipeline.steps) > 1 or pipeline.name != pipeline.steps[0].recipe.name
+    sentences = [f"{pipeline.name}: {steps}" if is_file else steps]
+    sentences += [
+        f"for targets of class {name}: {_describe_steps(of_class)}"
+        for name, of_class in sorted(pipeline.by_class.items())
+    ]
+    return [*sentences, f"{describe_source(run, source, shown)}; {describe_options(run)}"]
+
+
+def describe_source(run: Run, source: str, shown: int) -> str:
+    """What is shown of what."""
+    images = count_text(len(run.listing), "image")
+    classes = count_text(len(run.listing.classes), "class")
+    return f"{source}: {shown} of {images}, {classes}"
+
+
+def describe_options(run: Run) -> str:
+    """The options around a recipe: the seed and the size always, others where they are not at their
+    default."""
+    size = "own size" if run.size is None else f"size {run.size[0]}x{run.size[1]}"
+    parts = [f"seed {run.seed}", size]
+    if run.fit is not Fit.cover:
+        parts.append(f"fit {run.fit.value}")
+    if run.pair is not Pair.any:
+        parts.append(f"pair {run.pair.value}")
+    if run.pipeline.label_smoothing:
+        parts.append(f"label smoothing {run.pipeline.label_smoothing:g}")
+    if run.background != (255, 255, 255):
+        parts.append("background #{:02x}{:02x}{:02x}".format(*run.background))
+    if run.classifier is not None:
+        model = [f"model {Path(run.classifier.model).name}"]
+        model += [f"head {run.classifier.head}"] if run.classifier.head else []
+        model += [f"layer {run.classifier.layer}"] if run.classifier.layer else []
+        parts += model
+    return ", ".join(parts)
+
+
+def _describe_steps(steps: Sequence[Step]) -> str:
+    described = [_describe_step(step) for step in steps]
+    if len(described) == 1:
+        return described[0]
+    return "; ".join(f"step {number}: {text}" for number, text in enumerate(described, 1))
+
+
+def _describe_step(step: Step) -> str:
+    recipes = [" ".join([recipe.name, *_options(recipe)]) for recipe in step.recipes]
+    if step.alternatives:
+        pairs = zip(recipes, step.weights, strict=True)
+        recipes = [f"{text} (weight {weight:g})" for text, weight in pairs]
+    text = " or ".join(recipes)
+    if step.probability < 1:
+        text += f", probability {step.probability:g}"
+    return text if step.keep is None else f"{text}, {describe_keep(step.keep)}"
+
+
+def describe_keep(keep: Keep) -> str:
+    """The options of KeepAugment."""
+    return " ".join(["keep", f"tau={keep.tau:g}", f"size={keep.size:g}", str(keep.detection)])
+
+
+def _options(options: BaseModel) -> list[str]:
+    """The options that are not at their default, as --set takes them."""
+    fields = type(options).model_fields
+    values = {name: getattr(options, name) for name in fields}
+    return [
+        f"{name}={value}" for name, value in values.items() if value != fields[name].get_default()
+    ]
+
+
+def percent(share: float) -> str:
+    """A share in whole per cent; what is neither nothing nor all is not called so."""
+    if 0 < share < 0.005:
+        return "<1 %"
+    if 0.995 <= share < 1:
+        return ">99 %"
+    return f"{100 * share:.0f} %"
+
+
+def _percents(one: float, other: float) -> tuple[str, str]:
+    """Two shares with so many digits that they differ where they differ, up to three."""
+    for digits in range(4):
+        texts = f"{100 * one:.{digits}f} %", f"{100 * other:.{digits}f} %"
+        if texts[0] != texts[1]:
+            break
+    return texts
+
+
+def label_line(classes: Sequence[str], label: SoftLabel) -> str:
+    """A soft label on one line: class names and their weights, the greatest first."""
+    named, others, rest = ranked(classes, label)
+    parts = [f"{name} {percent(weight)}" for name, weight in named]
+    if others:
+        parts.append(f"{count_text(others, 'more class')} {percent(rest)}")
+    return ", ".join(parts)
+
+
+def ranked(classes: Sequence[str], label: SoftLabel) -> tuple[list[tuple[str, float]], int, float]:
+    """The heaviest classes of a label with their weights, how many others there are, and what they
+    weigh together."""
+    pairs = sorted(zip(label.ids, label.weights, strict=True), key=lambda pair: -pair[1])
+    named = [(classes[i], weight) for i, weight in pairs[:_CLASSES]]
+    return named, len(pairs) - len(named), sum(weight for _, weight in pairs[_CLASSES:])
+
+
+def explain_keep(kept: Mapping[str, Any], total: float) -> str:
+    """What KeepAugment chose and why; `total` is the sum of the saliency map."""
+    cuts = kept["mode"] == "cut"
+    if kept["flat"]:
+        return "the map is flat: " + ("nothing is cut" if cuts else "the first box is put back")
+    if kept["box"] is None and kept["admissible"]:
+        return "nothing to cut: the recipe leaves the image alone"
+    score, limit = (
+        value / total if total > 0 else 0.0 for value in (kept["score"], kept["threshold"])
+    )
+    if not kept["admissible"]:
+        if cuts:
+            return f"no box holds less than {percent(limit)} of the saliency: nothing is cut"
+        most = f"no box holds more than {percent(limit)} of the saliency"
+        return f"{most}: the one that holds most is put back"
+    held, most = _percents(score, limit)
+    word = "cut" if cuts else "put back"
+    return f"{word}: the box holds {held} of the saliency, limit {most}"
+
+
+def explain_draw(recipe: str, params: Mapping[str, Any], shape: tuple[int, int]) -> list[str]:
+    """What a recipe drew for an image of `shape` (rows, columns), by its name and its parameters:
+    operations with their magnitudes, boxes, numbers."""
+    sentences: list[str] = []
+    for name, value in params.items():
+        sentences += _explain(recipe, name, value, params, shape)
+    return sentences
+
+
+def _explain(
+    recipe: str, name: str, value: Any, params: Mapping[str, Any], shape: tuple[int, int]
+) -> Iterator[str]:
+    if name == "operations":
+        yield _operations(recipe, value) or "no operation was drawn"
+    elif name == "chains":
+        yield f"the mix of {count_text(len(value), 'chain')} weighs {percent(params['m'])}:"
+        for weight, chain in zip(params["weights"], value, strict=True):
+            yield f"{percent(weight)}: {_operations(recipe, chain)}"
+    elif name == "adjustments":
+        yield ", ".join(f"{adjustment} {_number(factor)}" for adjustment, factor in value)
+    elif name == "box":
+        yield _box(value, shape)
+    elif name == "hidden" and value is not None:
+        inside = "as allowed" if params["protected"] else "more than allowed"
+        yield f"the box hides {percent(value)} of the target's salient region, {inside}"
+    elif name == "dropped":
+        channels = [channel for channel, drops in zip(_CHANNELS, value, strict=True) if drops]
+        yield f"without {' and '.join(channels)}" if channels else "no channel was dropped"
+    elif name == "boundary":
+        yield f"the quadrants meet at row {value[0]}, column {value[1]}"
+    elif name in ("lam", "rate", "alpha", "sigma") and value is not None:
+        yield f"{name} {_number(value)}"
+
+
+def _box(box: Any, shape: tuple[int, int]) -> str:
+    if box is None:
+        return "no box was drawn"
+    top, left, bottom, right = box
+    share = (bottom - top) * (right - left) / (shape[0] * shape[1])
+    if share == 0:
+        return "the box has no pixels"
+    return f"box {right - left} x {bottom - top}, {percent(share)} of the area"
+
+
+def _number(value: float) -> str:
+    """Three digits, or all before the point."""
+    value += 0.0  # of -0.0 that makes 0.0
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _operations(recipe: str, operations: Sequence[Operation]) -> str:
+    return ", ".join(describe_operation(recipe, operation) for operation in operations)
+
+
+def describe_operation(recipe: str, operation: Operation) -> str:
+    """An operation and its magnitude in its unit, as this recipe means it."""
+    name, argument = operation.name, operation.argument
+    if name in LEVEL_LESS:
+        return name
+    if name == "Cutout":
+        # RandAugment's argument is half a side in pixels; others give a share of the width.
+        if recipe == "randaugment":
+            return f"Cutout {2 * int(argument)} px"
+        return f"Cutout {percent(argument)} of the width"
+    if name == "Rotate":
+        return f"Rotate {_number(argument)}°"
+    if name in TRANSLATIONS:
+        return f"{name} {_number(argument)} px"
+    if name == "Posterize":
+        return f"Posterize to {count_text(int(argument), 'bit')}"
+    if name == "Solarize":
+        return f"Solarize from {argument:.0f}"
+    if name in ENHANCEMENTS:
+        return f"{name} × {_number(argument)}"
+    return f"{name} {_number(argument)}"
+
+
+def explain_skipped(pipeline: Pipeline, class_name: str, applied: set[int]) -> list[str]:
+    """The steps that were not drawn for a target of this class; `applied` are the numbers of those
+    that were."""
+    sentences = []
+    for number, step in enumerate(pipeline.steps_for(class_name)):
+        if number in applied:
+            continue
+        which = " or ".join(recipe.name for recipe in step.recipes)
+        which = which if len(pipeline.steps) == 1 else f"step {number + 1}, {which},"
+        sentences.append(f"{which} was not drawn (probability {step.probability:g})")
+    return sentences

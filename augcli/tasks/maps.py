@@ -1,0 +1,257 @@
+"""Writes the saliency map of every image of a data set, and an index of them.
+
+Maps are found by the same supervised processes that make outputs, a chunk of images at a time, and
+listed in the order of the source.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from augcli.data.listing import Sample
+from augcli.engine.executors.pool import Pool
+from augcli.engine.images import Decoded, Images
+from augcli.engine.maps import served
+from augcli.engine.plan import Run, Shard
+from augcli.enums import MapFormat
+from augcli.errors import RESUME, RunFailed, UnreadableImage
+from augcli.image.codec import Encoding, encode
+from augcli.image.fit import Pixels
+from augcli.recipes.recipe import Detection, SaliencyMap
+from augcli.saliency.overlay import overlay
+from augcli.saliency.regions import is_flat
+from augcli.store.journal import versions
+from augcli.store.lock import holding
+from augcli.store.map_names import OVERLAY, map_name, map_names
+from augcli.store.map_store import (
+    RESERVED,
+    STATE,
+    Row,
+    begin,
+    check_complete,
+    commit,
+    committed,
+    counted,
+    is_complete,
+    keep_proven,
+    publish,
+    refuse_link_above,
+    sha256_of,
+    staged,
+)
+from augcli.store.sinks.folder import write_file
+
+_CHUNK = 16  # images at most
+_CHUNKS_A_WORKER = 3  # at least
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What is found in the images of a run's source, and how and where it is written; `names` as
+    from `map_names`. Picklable."""
+
+    run: Run
+    out: Path
+    detection: Detection
+    format: MapFormat = MapFormat.png
+    overlay: bool = False
+    names: dict[int, str] = field(default_factory=dict)
+
+    def identity(self) -> dict[str, Any]:
+        """All that the bytes of the maps depend on, as JSON."""
+        run = self.run
+        return {
+            "source": run.listing.fingerprint(),
+            "method": str(self.detection),
+            "map_format": self.format.value,
+            "overlay": self.overlay,
+            "background": list(run.background),
+            "max_pixels": run.max_pixels,
+            "classifier": None if run.classifier is None else run.classifier.identity(),
+            "versions": versions(run),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How many maps there are, how many of them are flat, how many inputs were skipped, whether an
+    earlier run had begun, and whether that was complete already."""
+
+    maps: int
+    flat: int
+    skipped: int
+    resumed: bool
+    was_complete: bool = False
+
+
+def write_maps(
+    maps: Maps,
+    workers: int,
+    *,
+    on_start: Callable[[int], None] = lambda _: None,
+    on_done: Callable[[int], None] = lambda _: None,
+    seconds_an_image: float = 60.0,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> Written:
+    """Write every map below OUT, then the list of skipped inputs if there are any, then the index.
+
+    `on_start` is called with how many images are left, `on_done` with how many more are done.
+    Raises UserError where OUT holds other maps or is in use, and RunFailed where it cannot be
+    written.
+    """
+    out = maps.out
+    try:
+        with holding(out, STATE):
+            resumed = begin(
+                out, maps.identity(), maps.run.listing, resume=resume, overwrite=overwrite
+            )
+            if is_complete(out):
+                check_complete(out)
+                return Written(*counted(out), resumed, was_complete=True)
+            if resumed:
+                keep_proven(out)
+            left = list(_remaining(out, len(maps.run.listing)))
+            count = sum(stop - start for start, stop in left)
+            on_start(count)
+            if left:
+                with served(maps.run) as reachable:
+                    named = map_names(maps.run.listing, RESERVED)
+                    ready = replace(maps, run=reachable, names=named)
+                    _write_chunks(ready, left, min(workers, count), on_done, seconds_an_image)
+            publish(out)
+            return Written(*counted(out), resumed)
+    except OSError as error:
+        where, why = error.filename or out, error.strerror or error
+        raise RunFailed(f"{where}: {why}; {RESUME}") from error
+
+
+def _remaining(out: Path, count: int) -> Iterator[tuple[int, int]]:
+    """The images that no committed chunk has, as (start, stop), in the order of the source."""
+    at = 0
+    for start, stop in (*committed(out), (count, count)):
+        if at < start:
+            yield at, start
+        at = max(at, stop)
+
+
+def _write_chunks(
+    maps: Maps,
+    left: list[tuple[int, int]],
+    workers: int,
+    on_done: Callable[[int], None],
+    seconds_an_image: float,
+) -> None:
+    count = sum(stop - start for start, stop in left)
+    size = min(_CHUNK, -(-count // (workers * _CHUNKS_A_WORKER)))
+    chunks = (
+        Shard(0, i, min(i + size, stop)) for start, stop in left for i in range(start, stop, size)
+    )
+    pool = Pool(
+        maps.run, chunks, workers, make=partial(write_chunk, maps), targets_of=_images_of,
+        seconds_an_image=seconds_an_image,
+    )  # fmt: skip
+    try:
+        for report in pool.reports():
+            on_done(report.shard.stop - report.shard.start)
+    finally:
+        pool.close()
+
+
+def _images_of(_: Run, chunk: Shard) -> range:
+    return range(chunk.start, chunk.stop)
+
+
+class ChunkReport(NamedTuple):
+    """A chunk of images whose maps are committed."""
+
+    shard: Shard
+
+
+def write_chunk(
+    maps: Maps,
+    run: Run,
+    chunk: Shard,
+    quarantined: Mapping[int, str] | None = None,
+    before_decoding: Callable[[int], None] = lambda _: None,
+    after_decoding: Callable[[], None] = lambda: None,
+    at_target: Callable[[int | None], None] = lambda _: None,
+) -> ChunkReport:
+    """Write and commit the maps of the images `start` to `stop` of the listing; with `maps` given
+    it is called like `run_shard`. Raises OSError where they cannot be written.
+    """
+    indices = _images_of(run, chunk)
+    images = Images(run, indices, quarantined, before_decoding, after_decoding)
+    rows = []
+    for index in indices:
+        at_target(index)
+        rows.append(_row(maps, images, index))
+    at_target(None)
+    commit(maps.out, chunk.start, chunk.stop, rows)
+    return ChunkReport(chunk)
+
+
+def _row(maps: Maps, images: Images, index: int) -> Row:
+    try:
+        decoded = images.get(index)
+        found = images.saliency(decoded, maps.detection)
+    except (UnreadableImage, cv2.error, MemoryError) as error:
+        reason = str(error) or "it takes more memory than a worker may use"
+        return _skipped(maps.run.listing.sample(index), " ".join(reason.split()))
+    return _write(maps, decoded, found)
+
+
+def _skipped(sample: Sample, reason: str) -> Row:
+    return {"source_path": sample.relative, "source_id": sample.sample_id, "reason": reason}
+
+
+def _write(maps: Maps, decoded: Decoded, found: SaliencyMap) -> Row:
+    """Write one map, and the picture of it where that is asked for; its row."""
+    flat = is_flat(found)
+    name = map_name(maps.run.listing, maps.names, decoded.sample.index)
+    file_name = f"{name}.{maps.format.value}"
+    data = _encoded(found, flat, maps.format)
+    refuse_link_above(maps.out, file_name)
+    write_file(str(staged(maps.out) / file_name), data)
+    digests = {"sha256": sha256_of(data)}
+    if maps.overlay:
+        picture = _picture(decoded.image, np.zeros_like(found) if flat else found)
+        write_file(str(staged(maps.out) / f"{name}{OVERLAY}"), picture)
+        digests["overlay_sha256"] = sha256_of(picture)
+    highest = float(found.max())
+    height, width = found.shape
+    return {
+        "file_name": file_name,
+        "source_path": decoded.sample.relative,
+        "source_id": decoded.sample.sample_id,
+        "class_name": decoded.class_name,
+        "saliency_method": str(maps.detection),
+        "highest": highest if np.isfinite(highest) else None,
+        "flat": flat,
+        "width": width,
+        "height": height,
+        **digests,
+    }
+
+
+def _encoded(found: SaliencyMap, flat: bool, map_format: MapFormat) -> bytes:
+    """A map as the bytes of a file. A flat one is black as a PNG."""
+    if map_format is MapFormat.npy:
+        file = io.BytesIO()
+        np.save(file, found)
+        return file.getvalue()
+    finite = np.zeros(found.shape) if flat else found.astype(np.float64)
+    levels = np.rint(finite * (65535.0 / max(finite.max(), 1e-300))).astype(np.uint16)
+    return cv2.imencode(".png", levels)[1].tobytes()
+
+
+def _picture(image: Pixels, found: SaliencyMap) -> memoryview:
+    return encode(overlay(image, found), Encoding().format, Encoding())

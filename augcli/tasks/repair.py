@@ -1,0 +1,360 @@
+"""Makes again what is missing or broken in a finished output, and nothing else.
+
+Everything follows from OUT/run.json, OUT/errors.jsonl and the source: the outputs that a fault is
+about are made anew aside, by workers as in a run, without the images that the run set aside. Of
+them, images that were wrong are put in their places first; the manifest follows when all are there,
+so that a repair that is killed leaves what was right as it was.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from augcli.arrays.seeds import output_id
+from augcli.engine.described import places_in, read_run_to_repeat, summary_of
+from augcli.engine.executors.pool import Pool
+from augcli.engine.maps import served
+from augcli.engine.outputs import ORIGINAL
+from augcli.engine.plan import Run, Shard
+from augcli.engine.shard import ShardReport
+from augcli.enums import Originals
+from augcli.errors import RunFailed, UserError
+from augcli.files import read_bytes, replace_file
+from augcli.manifest.columns import Hashes
+from augcli.manifest.faults import MOST_FAULTS, Fault, file_faults
+from augcli.manifest.present import Present
+from augcli.manifest.reader import parse_row
+from augcli.manifest.record import BadRecord, Skipped, read_counts, read_skipped
+from augcli.manifest.row import MANIFEST, Row
+from augcli.store.journal import stamp
+from augcli.store.layout import ASIDE, CLASSES, ERRORS, REMADE, RUN, STATE, TRAIN, staged_train
+from augcli.store.lock import holding
+from augcli.store.parts import read_part
+from augcli.store.removal import empty_aside, remove_aside
+from augcli.store.sinks.folder import flush, prepare_state
+from augcli.tasks.generate import planned
+
+_REMEDY = "fix that and run `augcli verify --repair` again."
+_NONE = np.zeros(0, np.uint64)
+
+
+class Repaired(NamedTuple):
+    """How many images and rows were made again; the first outputs that could not be, in plan order,
+    and how many they are."""
+
+    replaced: int
+    faults: list[Fault]
+    total: int
+
+
+class _Repair(NamedTuple):
+    """What a repair goes by: the run, what its manifest has, and what it did not make (by the index
+    of the image)."""
+
+    run: Run
+    out: Path
+    aside: Path
+    present: Present
+    skipped: dict[int, Skipped]
+
+    def expected(self, block: int, index: int) -> list[str]:
+        """The ids of the outputs that the run made of an image with a block, in the order of the
+        manifest."""
+        names = _planned(self.run, index, block)
+        if index not in self.skipped:
+            return names
+        made = self.made_of(index)
+        return [name for name in names if name in made]
+
+    def planned(self, index: int) -> list[list[str]]:
+        """The ids of all outputs of an image, of one block after another."""
+        plan = self.run.plan
+        blocks = range(0, plan.orders * plan.blocks, plan.blocks)
+        return [_planned(self.run, index, block) for block in blocks]
+
+    def made_of(self, index: int) -> list[str]:
+        """The ids of all outputs that the run made of an image."""
+        several, skipped = self.planned(index), self.skipped.get(index)
+        names = [name for each in several for name in each]
+        if skipped is None:
+            return names
+        there = [name for name in names if name in self.present]
+        wanted = len(there) if skipped.outputs is None else len(names) - skipped.outputs
+        if wanted <= 0 or len(names) == len(several[0]):  # what is not there are the last ones
+            return names[: max(wanted, 0)]
+        # Of several blocks each may lack its last ones: where rows are lost, too, `verify` counts
+        # too few of them, and which is not known.
+        return there
+
+    def set_aside(self) -> dict[int, str]:
+        """The images of which the run made nothing, with its reasons: they are not touched."""
+        return {i: line.reason for i, line in self.skipped.items() if not self.made_of(i)}
+
+
+def repair(
+    out: Path,
+    wrong: Hashes,
+    *,
+    moved: Path | None = None,
+    workers: int = 1,
+    seconds_an_image: float = 60.0,
+    before: list[bytes] | None = None,
+) -> Repaired:
+    """Make the outputs of OUT again that are missing or among `wrong`, the ids that `verify` found
+    when the run in OUT had the stamp `before`; the source is in `moved` now. Nothing is removed.
+
+    An output that cannot be made again as it was stays as it is, and is among the faults. Raises
+    UserError, and changes nothing, where the source, the classifier or the installed versions are
+    no longer those of the run, where what it set aside is not known, and where a link stands for a
+    folder or a record of OUT.
+    """
+    with holding(out):  # which refuses links; one that stands for an image is replaced itself
+        if before is not None and stamp(out) != before:
+            raise UserError(f"OUT {out} was changed by another run; give the same command again.")
+        return _repair(out, wrong, moved, workers, seconds_an_image)
+
+
+def _repair(
+    out: Path, wrong: Hashes, moved: Path | None, workers: int, seconds_an_image: float
+) -> Repaired:
+    if (out / TRAIN).exists() and not (out / TRAIN).is_dir():
+        raise UserError(f"{out / TRAIN} is not a folder; move it away.")
+    summary = summary_of(out)
+    run = read_run_to_repeat(out, summary, moved)
+    skipped = _read_set_aside(out, run, summary)
+    aside = out / STATE / ASIDE
+    empty_aside(aside)
+    prepare_state(aside)
+    (aside / REMADE).mkdir()
+    (out / TRAIN).mkdir(exist_ok=True)
+    try:
+        with Present(out / TRAIN, wrong) as present:
+            repair = _Repair(run, out, aside, present, skipped)
+            repaired = _make_images(repair, workers, seconds_an_image)
+            _write_manifest(repair)
+        flush(out)  # images are in their places before the manifest is
+        (aside / MANIFEST).replace(out / TRAIN / MANIFEST)
+        _write_records(out, run, skipped)
+    finally:
+        remove_aside(aside)
+    return repaired
+
+
+def _read_set_aside(out: Path, run: Run, summary: dict[str, Any]) -> dict[int, Skipped]:
+    """What the run did not make, by the index of the image; raises UserError where that is not
+    known for sure."""
+    try:
+        counts = read_counts(summary)
+        try:
+            lines = list(read_skipped(out))
+        except BadRecord:
+            if counts.skipped > 0:
+                raise
+            lines = []  # the file is written again, as it was
+    except BadRecord as error:
+        raise UserError(
+            f"{out / error.name}: {error.what}; what the run set aside is not known, so nothing is"
+            " repaired; make OUT anew."
+        ) from error
+    places = places_in(run.listing)
+    skipped = {places.of(line.source_id): line for line in lines}
+    not_made = sum(line.outputs or 0 for line in lines)
+    is_complete = all(line.outputs is not None for line in lines) and counts.planned is not None
+    if (
+        len(skipped) != counts.skipped
+        or None in skipped
+        or (is_complete and counts.outputs + not_made != counts.planned)
+        or counts.planned not in (None, planned(run))
+    ):
+        raise UserError(
+            f"{out / ERRORS} and the counts of {RUN} differ, or are those of another source: what"
+            " the run set aside is not known, so nothing is repaired; make OUT anew."
+        )
+    return {index: line for index, line in skipped.items() if index is not None}
+
+
+def _planned(run: Run, index: int, block: int) -> list[str]:
+    """The ids of all outputs that an image has with a block, in the order of the manifest."""
+    source = run.listing.sample(index).sample_id
+    names = []
+    if run.originals is not Originals.none and run.plan.with_originals(block):
+        names.append(output_id(run.seed, "original", source, 0, ORIGINAL))
+    for copy in run.plan.numbers(block, index):
+        names += [output_id(run.seed, run.digest, source, copy, v) for v in run.pipeline.views]
+    return names
+
+
+def _pieces(repair: _Repair) -> Iterator[Shard]:
+    """The targets, in a row as far as they are, of which an output is missing or wrong."""
+    for shard in repair.run.plan.shards():
+        start, block = None, repair.run.plan.block(shard.block)
+        for place in range(shard.start, shard.stop):
+            if all(map(repair.present.is_good, repair.expected(shard.block, block[place]))):
+                if start is not None:
+                    yield Shard(shard.block, start, place)
+                start = None
+            elif start is None:
+                start = place
+        if start is not None:
+            yield Shard(shard.block, start, shard.stop)
+
+
+def _make_images(repair: _Repair, workers: int, seconds_an_image: float) -> Repaired:
+    """Make again what is missing or wrong, and put images in their places; their rows are collected
+    aside."""
+    replaced = count = 0
+    failed: list[tuple[Shard, Fault]] = []
+    set_aside = repair.set_aside()
+    with (
+        served(repair.run.at(repair.aside)) as reachable,
+        (repair.aside / REMADE / MANIFEST).open("wb") as rows,
+    ):
+        pool = Pool(
+            reachable, _pieces(repair), workers, remedy=_REMEDY, set_aside=set_aside,
+            seconds_an_image=seconds_an_image,
+        )  # fmt: skip
+        try:
+            for report in pool.reports():
+                for line, fault in _take_over(repair, report, set_aside):
+                    if fault is None:
+                        rows.write(line)
+                        replaced += 1
+                        continue
+                    count += 1
+                    failed.append((report.shard, fault))
+                if len(failed) > 8 * MOST_FAULTS:
+                    failed = sorted(failed)[:MOST_FAULTS]
+        finally:
+            pool.close()
+    faults = [fault for _, fault in sorted(failed)[:MOST_FAULTS]]
+    return Repaired(replaced, faults, count)
+
+
+def _take_over(
+    repair: _Repair, report: ShardReport, set_aside: dict[int, str]
+) -> Iterator[tuple[bytes, Fault | None]]:
+    """Put the images that were made again of a shard in their places: (line, what is against it) of
+    each output that was missing or wrong."""
+    run, shard = repair.run, report.shard
+    part = read_part(repair.aside, shard.part)
+    if part is None or part.rows != report.made:
+        raise RunFailed(f"{repair.aside} cannot be read back; check the disk.")
+    made = {orjson.loads(line)["sample_id"]: line for line in part.row_lines()}
+    skipped = map(orjson.loads, part.skipped_lines())
+    reasons = {line["source_id"]: line["reason"] for line in skipped}
+    doubt = _doubt(run, report, set_aside)
+    for index in run.plan.block(shard.block)[shard.start : shard.stop]:
+        sample = run.listing.sample(index)
+        for output in repair.expected(shard.block, index):
+            if repair.present.is_good(output):
+                continue
+            if output not in made:
+                reason = reasons.get(sample.sample_id, "its worker did not make it")
+                what = f"output {output} of it cannot be made again: {reason}"
+                yield b"", Fault(sample.relative, what)
+                continue
+            row = _row(made[output])
+            against = _against(repair, row, doubt) or _put(repair, row)
+            fault = None if against is None else Fault(row.file_name, against)
+            yield made[output], fault
+
+
+def _row(line: bytes) -> Row:
+    row = parse_row(line, 0)
+    if not isinstance(row, Row):
+        raise RunFailed(f"{row}: a row that was just made; check the disk.")
+    return row
+
+
+def _doubt(run: Run, report: ShardReport, set_aside: dict[int, str]) -> str | None:
+    """Why outputs of a shard may have been made of other images than in the run, if so."""
+    if report.made > 0 and report.decodes == 0:
+        return "a worker died"
+    for index, reason in report.unreadable.items():
+        is_target = run.originals is not Originals.none or run.plan.copies(index) > 0
+        if is_target and index not in set_aside:
+            return f"{run.listing.sample(index).relative} cannot be decoded any more ({reason})"
+    return None
+
+
+def _against(repair: _Repair, row: Row, doubt: str | None) -> str | None:
+    """Why an output that was made again may not be what the run made, if so."""
+    line = repair.present.line(row.sample_id)
+    if line is None:
+        if doubt is None:
+            return None
+        return f"its row is lost and cannot be made again for sure, as {doubt}"
+    before = _row(line)
+    if before.sha256 == row.sha256:
+        return None
+    is_of_same = before.source_ids == row.source_ids and before.params == row.params
+    if is_of_same and _is_in_place(repair, row):
+        return None
+    because = "SOURCE is not as it was" if doubt is None else doubt
+    return f"made again it is another image than its row says, as {because}; it stays as it is"
+
+
+def _is_in_place(repair: _Repair, row: Row) -> bool:
+    return not any(file_faults(repair.out / TRAIN, row, _most_pixels(repair.run)))
+
+
+def _most_pixels(run: Run) -> int:
+    width, height = run.size or (1, 1)
+    return max(run.max_pixels, width * height)
+
+
+def _put(repair: _Repair, row: Row) -> str | None:
+    """Put an image that was made again in its place, unless the one that stands there is right; why
+    it cannot be put there."""
+    if _is_in_place(repair, row):
+        return None
+    for what in file_faults(staged_train(repair.aside), row, _most_pixels(repair.run)):
+        raise RunFailed(f"{row.file_name} was just made again, but {what}; check the disk.")
+    place = repair.out / TRAIN / row.file_name
+    try:
+        place.parent.mkdir(exist_ok=True)
+        if place.is_dir() and not place.is_symlink():
+            place.rmdir()
+        (staged_train(repair.aside) / row.file_name).replace(place)
+    except OSError as error:
+        return f"it cannot be put in its place: {error.strerror}"
+    return None
+
+
+def _write_manifest(repair: _Repair) -> None:
+    """Write the manifest aside, of the rows that were good, those made again, and those that could
+    not be."""
+    with (
+        Present(repair.aside / REMADE, _NONE) as made,
+        (repair.aside / MANIFEST).open("wb") as manifest,
+    ):
+        for shard in repair.run.plan.shards():
+            for index in repair.run.plan.block(shard.block)[shard.start : shard.stop]:
+                for output in repair.expected(shard.block, index):
+                    line = made.line(output) or repair.present.line(output)
+                    if line is not None:
+                        manifest.write(line)
+        manifest.flush()
+        os.fsync(manifest.fileno())
+
+
+def _write_records(out: Path, run: Run, skipped: dict[int, Skipped]) -> None:
+    """Write what else can be written again, where it is not as it was."""
+    records = [(out / CLASSES, "".join(f"{name}\n" for name in run.listing.classes).encode())]
+    if not skipped:
+        records.append((out / ERRORS, b""))
+    for path, data in records:
+        try:
+            is_right = read_bytes(path, len(data)) == data
+        except (OSError, UserError):
+            is_right = False
+        if not is_right:
+            if path.is_dir():
+                raise UserError(f"{path} is a folder; move it away.")
+            replace_file(path, data)

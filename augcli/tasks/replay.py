@@ -1,0 +1,228 @@
+"""Makes outputs again from their manifest rows and compares their bytes.
+
+Sources are decoded by workers, as in a run: one that crashes its decoder, takes too long or too
+much memory is a fault, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from augcli.engine.described import Places, places_in, read_run, read_sources, summary_of
+from augcli.engine.executors.pool import Pool
+from augcli.engine.images import Decoded, Images
+from augcli.engine.outputs import Output, output_label
+from augcli.engine.plan import Run, Shard
+from augcli.engine.shard import encoded
+from augcli.errors import UnreadableImage, UserError, one_line
+from augcli.files import parse_json
+from augcli.image.codec import Pixels
+from augcli.manifest.faults import MOST_FAULTS, Fault
+from augcli.manifest.reader import LONGEST_LINE, BadLine, open_own, parse_row, read_lines
+from augcli.manifest.row import MANIFEST, Row
+from augcli.pipeline.execute import Maker
+from augcli.recipes.recipe import Detection
+from augcli.store.layout import TRAIN
+
+# Rows that a worker makes in a row.
+_TOGETHER = 16
+_REMEDY = "fix that and run the same command again."
+
+
+class _Report(NamedTuple):
+    """What differs of some rows, and the images (by index) that could not be read: why, and of how
+    many of the rows that was the fault."""
+
+    shard: Shard
+    faults: list[Fault]
+    unreadable: dict[int, tuple[str, int]]
+
+
+class _Rows(NamedTuple):
+    """The rows that are made again: where each begins in the manifest of `train`, and the image (by
+    index) that it is about, -1 for none."""
+
+    train: Path
+    offsets: array[int]
+    targets: array[int]
+
+    def read(self, start: int, stop: int) -> Iterator[Row]:
+        """The rows from one number to another."""
+        with open_own(self.train / MANIFEST) as file:
+            for offset in self.offsets[start:stop]:
+                file.seek(offset)
+                row = parse_row(file.readline(LONGEST_LINE + 1), 0)
+                if isinstance(row, Row):  # else the manifest has changed
+                    yield row
+
+    def targets_of(self, _: Run, shard: Shard) -> list[int]:
+        """The images that the rows of a shard are about."""
+        return self.targets[shard.start : shard.stop].tolist()
+
+
+def replay(
+    out: Path,
+    count: int = 0,
+    *,
+    moved: Path | None = None,
+    workers: int = 1,
+    seconds_an_image: float = 60.0,
+) -> Iterator[Fault]:
+    """Make `count` outputs of OUT (0: all), evenly spread over its rows, again from their
+    parameters and sources, which are in `moved` now; yields what differs, in the order of the rows,
+    and behind it the sources that cannot be read any more.
+
+    Raises UserError where the run or its source is not known.
+    """
+    train, summary = out / TRAIN, summary_of(out)
+    listing = read_sources(out, summary, lambda: _whole_rows(train), moved)
+    run = read_run(out, summary, listing)
+    places = places_in(listing)
+    rows = _choose(train, count, places)
+    total = len(rows.offsets)
+    shards = (Shard(0, i, min(i + _TOGETHER, total)) for i in range(0, total, _TOGETHER))
+    pool = Pool(
+        run, shards, max(1, min(workers, -(-total // _TOGETHER))),
+        make=partial(make_again, rows, places), targets_of=rows.targets_of, remedy=_REMEDY,
+        seconds_an_image=seconds_an_image, seconds_an_output=seconds_an_image,
+    )  # fmt: skip
+    unreadable: dict[int, tuple[str, int]] = {}
+    early: dict[int, _Report] = {}
+    at = 0
+    try:
+        for report in pool.reports():
+            early[report.shard.start] = report
+            while at in early:
+                following = early.pop(at)
+                at = following.shard.stop
+                yield from following.faults
+                for index, (reason, times) in following.unreadable.items():
+                    if index in unreadable or len(unreadable) < MOST_FAULTS:
+                        known = unreadable.get(index, (reason, 0))
+                        unreadable[index] = known[0], known[1] + times
+                    else:
+                        yield _unreadable(run, index, reason, times)
+    finally:
+        pool.close()
+    for index, (reason, times) in unreadable.items():
+        yield _unreadable(run, index, reason, times)
+
+
+def _unreadable(run: Run, index: int, reason: str, times: int) -> Fault:
+    outputs = "an output" if times == 1 else f"{times} outputs"
+    return Fault(
+        run.listing.sample(index).relative,
+        f"the source cannot be used any more ({reason}), and {outputs} cannot be made again",
+    )
+
+
+def _whole_rows(train: Path) -> Iterator[Row]:
+    for number, _, line in read_lines(train):
+        row = parse_row(line, number)
+        if isinstance(row, Row):
+            yield row
+
+
+def _choose(train: Path, count: int, places: Places) -> _Rows:
+    offsets, targets = array("Q"), array("q")
+    try:
+        for number, offset, line in read_lines(train):
+            row = parse_row(line, number)
+            if not isinstance(row, BadLine):
+                target = places.of(row.source_ids[0]) if row.source_ids else None
+                offsets.append(offset)
+                targets.append(-1 if target is None else target)
+    except OSError as error:
+        raise UserError(f"{train / MANIFEST} cannot be read: {error.strerror}.") from error
+    total = len(offsets)
+    wanted = min(count, total) or total
+    numbers = [i * total // wanted for i in range(wanted)] if wanted < total else range(total)
+    return _Rows(
+        train, array("Q", (offsets[i] for i in numbers)), array("q", (targets[i] for i in numbers))
+    )
+
+
+def make_again(
+    rows: _Rows,
+    places: Places,
+    run: Run,
+    shard: Shard,
+    quarantined: Mapping[int, str] | None = None,
+    before_decoding: Callable[[int], None] = lambda _: None,
+    after_decoding: Callable[[], None] = lambda: None,
+    at_target: Callable[[int | None], None] = lambda _: None,
+) -> _Report:
+    """Make the rows `start` to `stop` again; with rows and places given it is called like
+    `run_shard`."""
+    images = Images(run, (), quarantined, before_decoding, after_decoding)
+    faults: list[Fault] = []
+    unreadable: dict[int, tuple[str, int]] = {}
+    chosen = zip(rows.targets_of(run, shard), rows.read(shard.start, shard.stop), strict=False)
+    for target, row in chosen:
+        if len(row.source_ids) != len(row.source_paths):
+            continue  # that is a fault already
+        indices = [places.of(source) for source in row.source_ids]
+        missing = [p for i, p in zip(indices, row.source_paths, strict=True) if i is None]
+        if missing:
+            faults.append(
+                Fault(row.file_name, f"its source {missing[0][:300]} is no longer in SOURCE")
+            )
+            continue
+        at_target(target)
+        used: list[Decoded] = []
+        for index in indices:
+            assert index is not None
+            try:
+                used.append(images.get(index))
+            except UnreadableImage as error:
+                _, times = unreadable.get(index, ("", 0))
+                unreadable[index] = str(error), times + 1
+                break
+        if len(used) == len(indices):
+            faults += _differences(run, images, row, used)
+    at_target(None)
+    return _Report(shard, faults, unreadable)
+
+
+def _differences(run: Run, images: Images, row: Row, used: list[Decoded]) -> list[Fault]:
+    try:
+        return [Fault(row.file_name, what) for what in _compare(run, images, row, used)]
+    except MemoryError:
+        what = "made again from its row it takes more memory than a worker may use"
+    except Exception as error:  # noqa: BLE001 - a row may hold anything
+        what = f"its params do not fit its recipe and sources: {one_line(error)}"
+    return [Fault(row.file_name, what)]
+
+
+def _compare(run: Run, images: Images, row: Row, used: list[Decoded]) -> Iterator[str]:
+    if row.recipe == "":
+        label = used[0].sample.label
+        if hashlib.sha256(used[0].data).hexdigest() != row.sha256:
+            yield "its source is no longer the file that was copied"
+        if row.label_ids != list(label.ids) or row.label_weights != list(label.weights):
+            yield "its label is not its source's"
+        return
+    pictures = iter([images.picture(decoded, number) for number, decoded in enumerate(used)])
+    record = run.pipeline.full_record(parse_json(row.params))
+    maker = Maker(run.pipeline, run.fit, _look_at_nothing)
+    every = len(used) == maker.sources_of(record)
+    picture = maker.remake(record, pictures, every=every)
+    labels = [used[number].sample.label for number in picture.shares]
+    label = output_label(run, picture, labels, row.view)
+    output = Output(picture, tuple(used), label, row.sample_id, row.group_id, row.view)
+    data, _ = encoded(run, output)
+    if hashlib.sha256(data).hexdigest() != row.sha256:
+        yield "made again from its row it is another image"
+    if row.label_ids != list(label.ids) or row.label_weights != list(label.weights):
+        yield "made again from its row it has another label"
+    if row.lam != picture.shares[0] or row.boxes != [list(box) for box in picture.boxes]:
+        yield "made again from its row it has another lam or other boxes"
+
+
+def _look_at_nothing(_: Pixels, __: Mapping[int, float], detection: Detection) -> NoReturn:
+    raise ValueError(f"a row that was drawn needs no saliency, and {detection} was asked for")

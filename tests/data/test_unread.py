@@ -1,0 +1,289 @@
+"""What of a source is not read is counted or named in one warning; splits are no classes."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from augcli.data import left_out
+from augcli.data.columns import UnreadColumns
+from augcli.data.readers.metadata import OF_A_RUN, _Row
+from augcli.data.source import list_source
+from augcli.data.splits import check_classes
+from augcli.errors import UserError
+from augcli.manifest.row import Row
+from tests.conftest import Augcli
+from tests.data.test_listing import fill, paths
+from tests.helpers.archives import write_tar
+
+
+def table(folder: Path, text: str) -> Path:
+    path = folder / "t.csv"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "warnings"),
+    [
+        ("path,label\n1.jpg,a\n", []),
+        ("path,label,bbox\n1.jpg,a,x\n", ["1 column is not read (bbox)."]),
+        (
+            "path,a,b,label,c,d,e,f,g\n1.jpg,1,2,a,3,4,5,6,7\n",
+            ["7 columns are not read (a, b, c, d, e and 2 more)."],
+        ),
+        (",path,label\n0,1.jpg,a\n", ["1 column is not read (one without a name)."]),
+        ("path,label,split\n1.jpg,a,train\n2.jpg,a,train\n", ["1 column is not read (split)."]),
+        (
+            "path,label,Split,id\n1.jpg,a,train,1\n2.jpg,a, test,2\n3.jpg,b,train,3\n",
+            [
+                "the column Split is not read, and has several values (train, test): all rows are"
+                " used; keep only those that are meant.",
+                "1 column is not read (id).",
+            ],
+        ),
+        (
+            "fold,path,label\n" + "".join(f"{n},{n}.jpg,a\n" for n in range(5)),
+            [
+                "the column fold is not read, and has several values (0, 1, 2, ...): all rows are"
+                " used; keep only those that are meant."
+            ],
+        ),
+        ("path,label,x\x1b[31m\n1.jpg,a,1\n", ["1 column is not read (x\\x1b[31m)."]),
+    ],
+)
+def test_columns_of_a_table(tmp_path: Path, text: str, warnings: list[str]) -> None:
+    source = table(tmp_path, text)
+    found = [warning.replace("\\x5c", "\\") for warning in list_source(source).warnings]
+    assert found == [f"{source}: {warning}" for warning in warnings]
+
+
+@pytest.mark.parametrize(
+    ("rows", "warnings"),
+    [
+        ([{}], []),
+        ([{"bbox": [1, 2]}, {"caption": "x"}], ["2 columns are not read (bbox, caption)."]),
+        ([{"lam": 0.5, "sha256": "x", "params": "null"}], []),
+        (
+            [{"split": "train"}, {"split": "val"}],
+            [
+                "the column split is not read, and has several values (train, val): all rows are"
+                " used; keep only those that are meant."
+            ],
+        ),
+        ([{"split": "train"}, {"split": None}], ["1 column is not read (split)."]),
+    ],
+)
+def test_columns_of_a_manifest(
+    tmp_path: Path, rows: list[dict[str, object]], warnings: list[str]
+) -> None:
+    manifest = tmp_path / "metadata.jsonl"
+    with manifest.open("w") as file:
+        for number, row in enumerate(rows):
+            values = {"file_name": f"{number}.png", "class_name": "a", **row}
+            file.write(json.dumps(values) + "\n")
+    assert list(list_source(tmp_path).warnings) == [f"{manifest}: {w}" for w in warnings]
+
+
+def test_what_a_run_writes_is_known(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
+    assert OF_A_RUN | set(_Row.model_fields) == set(Row.model_fields)
+    assert augcli("generate", photos, tmp_path / "one", "-r", "mixup").returncode == 0
+    done = augcli("generate", tmp_path / "one", tmp_path / "two", "-r", "cutmix")
+    assert done.returncode == 0
+    assert "not read" not in done.stderr
+
+
+def test_names_without_end_are_not_all_remembered() -> None:
+    unread = UnreadColumns()
+    for number in range(20_000):
+        unread.add(f"{number}" + "x" * 100_000)
+    (warning,) = unread.warnings("t")
+    assert "10000 columns are not read (0xxx" in warning
+    assert len(warning) < 500
+
+
+def test_keys_of_json_members(tmp_path: Path) -> None:
+    members = {}
+    for number, split in enumerate(("train", "val")):
+        members[f"{number}.jpg"] = b"-"
+        members[f"{number}.json"] = json.dumps({"label": "a", "url": "x", "split": split}).encode()
+    source = write_tar(tmp_path / "s.tar", members)
+    assert list_source(source).warnings == (
+        f"{source}: the key split is not read, and has several values (train, val): all rows are"
+        " used; keep only those that are meant.",
+        f"{source}: 1 key is not read (url).",
+    )
+
+
+def test_every_command_that_reads_a_source_warns(augcli: Augcli, photos: Path) -> None:
+    (photos / "loose.jpg").write_bytes(b"")
+    expected = (
+        "augcli: warning: 1 image of SOURCE left out: 1 beside the class folders (loose.jpg).\n"
+    )
+    for arguments in (
+        ("generate", photos, "out", "-r", "flip", "--dry-run", "--quiet"),
+        ("preview", photos, "-r", "flip", "-n", 1),
+        ("saliency", photos, "maps", "--quiet"),
+    ):
+        done = augcli(*arguments)
+        assert (done.returncode, done.stderr) == (0, expected)
+
+
+def test_loose_hidden_and_other_images_are_counted_in_one_warning(tmp_path: Path) -> None:
+    root = fill(
+        tmp_path,
+        *("a/1.jpg", "b/2.jpg", "x.jpg", "y.png", "readme.md", "a/.cache/deep/3.jpg", "a/.4.jpg"),
+        *(".git/objects/5", ".git/6.jpg", "b/7.HEIC", "b/notes.txt", ".DS_Store"),
+    )
+    listing = list_source(root)
+    assert paths(listing) == ["a/1.jpg", "b/2.jpg"]
+    assert listing.warnings == (
+        "6 images of SOURCE left out: 2 beside the class folders (the first is x.jpg), 3 with a"
+        " hidden name or in hidden folders (the first is .git/6.jpg), 1 of formats that are not"
+        " read (b/7.HEIC).",
+    )
+
+
+def test_hidden_folders_without_images_are_no_matter(tmp_path: Path) -> None:
+    root = fill(tmp_path, "a/1.jpg", ".git/HEAD", ".git/objects/ab/cd", "a/.ipynb_checkpoints/n.py")
+    (root / ".link").symlink_to(root / "a")
+    assert list_source(root).warnings == ()
+
+
+def test_hidden_folders_are_looked_at_up_to_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(left_out, "_ENTRIES_OF_A_FOLDER", 10)
+    root = fill(tmp_path, "a/1.jpg", *(f".git/{number}.jpg" for number in range(30)))
+    (warning,) = list_source(root).warnings
+    assert warning.startswith(
+        "at least 10 images of SOURCE left out: at least 10 with a hidden name or in hidden folders"
+        " (the first is .git/"
+    )
+    looked_at = []
+    usual = os.scandir
+
+    def scandir(folder: bytes) -> object:
+        looked_at.append(folder)
+        return usual(folder)
+
+    monkeypatch.setattr(left_out, "_ENTRIES_OF_A_FOLDER", 2_000)
+    fill(root, *(f".git/{number}/{inner}/x" for number in range(60) for inner in range(60)))
+    monkeypatch.setattr(os, "scandir", scandir)
+    list_source(root)
+    assert len(looked_at) < 2_100
+
+
+def test_members_of_an_archive_that_are_left_out(tmp_path: Path) -> None:
+    members = ("a/1.jpg", "b/2.jpg", "a/._1.jpg", "__MACOSX/._a.txt", "b/3.heic")
+    source = write_tar(tmp_path / "s.tar", dict.fromkeys(members, b"-"))
+    listing = list_source(source)
+    assert listing.classes == ("a", "b")
+    assert listing.warnings == (
+        "2 images of SOURCE left out: 1 with a hidden name or in hidden folders (a/._1.jpg), 1 of"
+        " formats that are not read (b/3.heic).",
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("train/cat/1", "train/dog/2", "val/cat/3"), "holds splits (train, val), not classes"),
+        (("Test/cat/1", "Test/dog/2", "Train/cat/3"), "holds splits (Train, Test), not classes"),
+        (("train/cat/1", "train/dog/x/2", "notes/"), "holds a split (train), not classes"),
+    ],
+)
+def test_splits_are_refused(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
+    root = fill(tmp_path, *(f"{name}.jpg" for name in names if not name.endswith("/")))
+    (root / "notes").mkdir(exist_ok=True)
+    split = names[-1].split("/")[0] if "Test" in names[0] else "train"
+    with pytest.raises(UserError) as refused:
+        list_source(root)
+    assert str(refused.value) == f"SOURCE {root} {message}; give {root}/{split}."
+    assert list_source(root / split).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (
+            ("train/1", "val/2"),
+            "the folders train, val of SOURCE count as classes; if they are splits, give"
+            " ROOT/train.",
+        ),
+        (
+            ("test/1", "train/cat/2", "train/dog/3"),
+            "the folders train, test of SOURCE count as classes; if they are splits, give"
+            " ROOT/train.",
+        ),
+        (
+            ("train/images/1", "val/images/2"),
+            "the folders train, val of SOURCE count as classes; if they are splits, give"
+            " ROOT/train.",
+        ),
+        (("test/1",), "the folder test of SOURCE count as classes"),
+        (
+            ("photos/a/1", "photos/b/2", "photos/c/3", "photos/d/4"),
+            "SOURCE has one class, photos, whose images lie in the folders a, b, c and 1 more of"
+            " it; if these are the classes, give ROOT/photos.",
+        ),
+        (("train/1", "car/2", "plane/3"), ""),
+        (("a/x/1", "b/y/2", "b/z/3"), ""),
+        (("a/1", "a/x/2", "a/y/3"), ""),
+        (("a/x/1",), ""),
+    ],
+)
+def test_what_may_be_no_classes_is_asked_about(
+    tmp_path: Path, names: tuple[str, ...], message: str
+) -> None:
+    root = fill(tmp_path, *(f"{name}.jpg" for name in names))
+    found = "".join(list_source(root).warnings).replace(str(root), "ROOT")
+    assert found == message if message.endswith(".") or not message else message in found
+
+
+def test_splits_in_an_archive(tmp_path: Path) -> None:
+    for prefix in ("", "data/"):
+        names = ("train/cat/1.jpg", "train/dog/2.jpg", "val/cat/3.jpg")
+        source = write_tar(tmp_path / "s.tar", {prefix + name: b"-" for name in names})
+        with pytest.raises(UserError) as refused:
+            list_source(source)
+        assert str(refused.value) == (
+            f"SOURCE {source} holds splits (train, val), not classes; give an archive of train"
+            " alone."
+        )
+        (tmp_path / "s.tar").unlink()
+
+
+def test_splits_beside_the_one_that_has_a_manifest(tmp_path: Path) -> None:
+    root = fill(tmp_path, "train/1.jpg", "val/2.jpg", "test/3.jpg")
+    line = '{"file_name": "1.jpg", "class_name": "a"}\n'
+    (root / "train/metadata.jsonl").write_text(line)
+    assert list_source(root).warnings == (
+        f"only {root}/train is read; val, test beside it are not.",
+    )
+    assert list_source(root / "train").warnings == ()
+
+
+def test_a_table_of_metadata_in_the_folder(tmp_path: Path) -> None:
+    root = fill(tmp_path, "a/1.jpg", "metadata.parquet")
+    (root / "metadata.csv").write_text("file_name,label\na/1.jpg,x\n")
+    assert list_source(root).warnings == (
+        f"{root}/metadata.csv is not read, the folders are the classes; give {root}/metadata.csv to"
+        " use it.",
+        f"{root}/metadata.parquet is not read, the folders are the classes.",
+    )
+    assert list_source(root / "metadata.csv").classes == ("x",)
+    (root / "a/1.jpg").rename(root / "1.jpg")
+    (root / "a").rmdir()
+    with pytest.raises(UserError, match=r"no class folders; give .*/metadata\.csv, or move them"):
+        list_source(root)
+
+
+def test_a_million_folders_are_looked_at_once() -> None:
+    """No more is remembered of them than the two upper levels."""
+    folders = (b"train/%d/%d" % (number % 3, number) for number in range(200_000))
+    with pytest.raises(UserError, match="holds a split"):
+        check_classes("s", folders, "give {name}")

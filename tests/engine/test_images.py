@@ -1,0 +1,117 @@
+"""The images of a shard."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from augcli.data.labels import one_hot
+from augcli.data.listing import Sample
+from augcli.engine.images import Images, read_sample
+from augcli.enums import Fit
+from augcli.errors import UnreadableImage
+from augcli.image.box import Box
+from augcli.recipes.recipe import Detection
+from augcli.saliency.detectors import detect
+from tests.conftest import write_photo
+from tests.helpers.runs import run_over
+
+DETECTION = Detection("fine-grained")
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "landing"), [(120, 60, Box(16, 0, 48, 64)), (40, 80, Box(0, 16, 64, 48))]
+)
+def test_padding_is_not_salient(tmp_path: Path, width: int, height: int, landing: Box) -> None:
+    """The border between a photograph and its white padding would draw every detector to it."""
+    for number in range(3):
+        write_photo(tmp_path / "photos" / "ab"[number % 2] / f"{number}.png", number, width, height)
+    run = run_over(tmp_path / "photos", tmp_path / "out", size=(64, 64), fit=Fit.contain)
+    images = Images(run, range(3))
+    for index in range(3):
+        decoded = images.get(index)
+        outside = np.ones((64, 64), bool)
+        outside[landing.slices] = False
+        assert (decoded.image[outside] == 255).all()
+        found = images.saliency(decoded, DETECTION)
+        (expected,) = detect("fine-grained", [decoded.image[landing.slices].copy()])
+        np.testing.assert_array_equal(found[landing.slices], expected, strict=True)
+        assert (found[outside] == expected.min()).all()
+
+
+def test_a_flat_image_stays_flat_between_padding(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        Image.new("RGB", (30, 10), (90, 20, 10)).save(tmp_path / "photos" / name / "1.png")
+    run = run_over(tmp_path / "photos", tmp_path / "out", size=(20, 20), fit=Fit.contain)
+    images = Images(run, range(2))
+    assert not images.saliency(images.get(0), DETECTION).any()
+
+
+def _reason(path: Path, max_pixels: int = 1000) -> str:
+    """Why a file is not read, within 20 seconds."""
+    sample = Sample(0, os.fsencode(path), path.name, "0", one_hot(0))
+    reasons: list[str] = []
+
+    def read() -> None:
+        try:
+            read_sample(sample, max_pixels)
+        except UnreadableImage as error:
+            reasons.append(str(error))
+
+    thread = Thread(target=read, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive(), "reading it takes for ever"
+    return "".join(reasons)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
+def test_what_is_no_regular_file_costs_itself_only(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.png")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
+    assert _reason(tmp_path / "folder.png") == "the file cannot be read: Is a directory"
+    for name in ("fifo.png", "zero.png"):
+        assert _reason(tmp_path / name) == "it is not a regular file"
+    assert _reason(tmp_path / "gone.png") == "the file cannot be read: No such file or directory"
+
+
+def test_a_file_that_is_too_large_for_an_image_is_not_read(tmp_path: Path) -> None:
+    """64 MiB, and 8 bytes for each pixel of --max-pixels."""
+    for size in (1 << 40, (64 << 20) + 8001):
+        with (tmp_path / "large.png").open("wb") as file:
+            file.truncate(size)
+        expected = "the file is larger than 64 MiB, the most for --max-pixels"
+        assert _reason(tmp_path / "large.png") == expected
+    with (tmp_path / "large.png").open("wb") as file:
+        file.truncate((64 << 20) + 8000)
+    assert _reason(tmp_path / "large.png") == ""
+    member = Sample(0, os.fsencode(tmp_path / "a.tar"), "x", "0", one_hot(0), (512, 1 << 62))
+    with pytest.raises(UnreadableImage, match="larger than 64 MiB, the most for --max-pixels"):
+        read_sample(member, 1000)
+
+
+def test_a_file_that_grows_while_it_is_read_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "growing.png"
+    with path.open("wb") as file:
+        file.truncate(66 << 20)
+    true_size = os.fstat
+
+    def size_before(descriptor: int) -> SimpleNamespace:
+        status = true_size(descriptor)
+        return SimpleNamespace(st_mode=status.st_mode, st_size=min(status.st_size, 5))
+
+    monkeypatch.setattr(os, "fstat", size_before)
+    assert _reason(path) == "the file is larger than 64 MiB, the most for --max-pixels"
+    sample = Sample(0, os.fsencode(path), path.name, "0", one_hot(0))
+    assert len(read_sample(sample, 1_000_000)) == 66 << 20

@@ -1,0 +1,220 @@
+"""What people put beside the files of a run stays there."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from augcli.errors import RunFailed, UserError
+from augcli.manifest.verify import verify
+from augcli.store.journal import stamp
+from augcli.tasks.repair import repair
+from tests.conftest import Augcli, tree
+from tests.store.test_stored import make, source, stopped_before
+
+__all__ = ["source"]
+
+SIDECARS = (".txt", ".json", ".npy", ".png")
+
+
+def test_files_named_like_an_image_beside_it_stay(
+    augcli: Augcli, source: Path, tmp_path: Path
+) -> None:
+    """Captions, boxes, arrays and masks have the image's own name with another ending."""
+    out = tmp_path / "out"
+    make(source, out)
+    image = sorted((out / "train/a").glob("*.jpg"))[0]
+    for ending in SIDECARS:
+        image.with_suffix(ending).write_text("mine")
+    before = tree(out)
+    done = augcli("verify", out, "--repair")
+    assert done.returncode == 1
+    assert f"no row names this file ({len(SIDECARS)})" in done.stdout
+    assert tree(out) == before
+    done = augcli("generate", source, out, "-r", "flip", "--overwrite")
+    assert done.returncode == 2
+    assert "is nothing that a run writes; move it away to replace the run." in done.stderr
+    assert tree(out) == before
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "errors.jsonl", "run.json"])
+def test_a_folder_in_the_place_of_a_record_is_refused_before_anything_goes(
+    augcli: Augcli, source: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    (out / name).unlink()
+    (out / name).mkdir()
+    (out / name / "mine").write_text("mine")
+    before = tree(out)
+    done = augcli("generate", source, out, "-r", "flip", "--overwrite")
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"{name} is a folder, no record of a run; move it away.\n")
+    assert tree(out) == before
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "errors.jsonl", "run.json", "train/x/0.jpg"])
+def test_what_was_refused_when_publishing_is_not_replaced_later(
+    augcli: Augcli, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    out = tmp_path / "out"
+    stopped_before(monkeypatch, "merge_parts", source, out)
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    (out / name).write_text("my notes")
+    if name.startswith("train"):
+        (out / "train/metadata.jsonl").write_text(json.dumps({"file_name": "x/0.jpg"}) + "\n")
+    arguments = ("generate", source, out, "-r", "cutmix", "-k", 2, "--max-errors", 9)
+    for how, code in (("--overwrite", 2), ("--resume", None), ("--overwrite", 2)):
+        done = augcli(*arguments, how)
+        assert done.returncode == code or (code is None and done.returncode in (1, 2)), done.stderr
+        assert (out / name).read_text() == "my notes"
+
+
+def test_a_strangers_record_and_images_are_not_those_of_a_run_that_had_just_begun(
+    augcli: Augcli, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    stopped_before(monkeypatch, "merge_parts", source, out)
+    shutil.rmtree(out / ".augcli/parts")
+    shutil.rmtree(out / ".augcli/train")
+    (out / "run.json").write_text('{"their": 1}')
+    (out / "train").mkdir()
+    (out / "train/metadata.jsonl").write_text('{"my": 1}\n')
+    before = tree(out)
+    done = augcli("generate", source, out, "-r", "cutmix", "--overwrite")
+    assert done.returncode == 2, done.stderr
+    assert tree(out) == before
+
+
+@pytest.mark.parametrize("place", ["notes.txt", "train/a/notes.txt", "made/x", "parts/.x", "train"])
+def test_what_lies_aside_and_is_no_repairs_stays(
+    augcli: Augcli, source: Path, tmp_path: Path, place: str
+) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    sorted((out / "train/a").glob("*.jpg"))[0].unlink()
+    mine = out / ".augcli/repair" / place
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    for command, who in (
+        (("verify", out, "--repair"), "a repair"),
+        (("generate", source, out, "-r", "flip", "--overwrite"), "a re"),
+    ):
+        done = augcli(*command)
+        assert done.returncode == 2
+        assert f"{mine} is nothing that {who}" in done.stderr
+        assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "errors.jsonl", "run.json"])
+def test_a_record_that_somebody_replaced_is_not_removed(
+    augcli: Augcli, source: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    (out / name).write_text("my notes\n")
+    before = tree(out)
+    done = augcli("generate", source, out, "-r", "flip", "--overwrite")
+    assert done.returncode == 2
+    assert f"{name} was not written by the run in OUT; move it away to replace" in done.stderr
+    assert tree(out) == before
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "errors.jsonl", "run.json"])
+def test_what_is_written_after_a_removal_was_stopped_stays(
+    augcli: Augcli, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    from augcli.store import removal
+
+    out = tmp_path / "out"
+    make(source, out)
+    with monkeypatch.context() as patched:
+        patched.setattr(removal, "remove_aside", stop)
+        with pytest.raises(Stop):
+            removal.remove_run(out)
+    assert not (out / name).exists()
+    (out / name).write_text("my notes\n")
+    for how in ("--overwrite", "--resume"):
+        done = augcli("generate", source, out, "-r", "flip", how)
+        assert done.returncode == 2
+        assert (out / name).read_text() == "my notes\n"
+
+
+class Stop(Exception):
+    """Stands for a kill."""
+
+
+def stop(*_: object) -> None:
+    raise Stop
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "errors.jsonl", "run.json"])
+@pytest.mark.parametrize("has_links", [True, False])
+def test_what_appears_in_the_last_moment_is_not_replaced(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, has_links: bool
+) -> None:
+    out, link = tmp_path / "out", os.link
+
+    def late(staged: Path, place: Path) -> None:
+        if Path(place) == out / name:
+            Path(place).write_text("my notes")
+        if not has_links:
+            raise OSError(errno.EPERM, "no hard links here")
+        link(staged, place)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", late)
+        with pytest.raises(RunFailed, match="appeared while the run went on and is not its own"):
+            make(source, out)
+    assert (out / name).read_text() == "my notes"
+    (out / name).unlink()
+    make(source, out, resume=True)
+    assert verify(out).faults == []
+
+
+def test_a_run_ends_well_where_there_are_no_hard_links(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no hard links here")
+
+    make(source, tmp_path / "calm")
+    monkeypatch.setattr(os, "link", refuse)
+    make(source, tmp_path / "out")
+    assert tree(tmp_path / "out/train") == tree(tmp_path / "calm/train")
+    assert {p.name for p in (tmp_path / "out/.augcli").iterdir()} == {
+        p.name for p in (tmp_path / "calm/.augcli").iterdir()
+    }
+
+
+def test_what_an_edited_manifest_names_stays(augcli: Augcli, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    manifest, mine = out / "train/metadata.jsonl", out / "train/a/0123456789abcdef.jpg"
+    mine.write_bytes(b"mine")
+    row = json.loads(manifest.read_text().splitlines()[0])
+    row["file_name"] = "a/0123456789abcdef.jpg"
+    manifest.write_text(manifest.read_text() + json.dumps(row) + "\n")
+    before = tree(out)
+    done = augcli("generate", source, out, "-r", "flip", "--overwrite")
+    assert done.returncode == 2
+    assert "is nothing that a run writes; move it away to replace the run." in done.stderr
+    assert tree(out) == before
+
+
+def test_a_repair_that_another_run_overtakes_changes_nothing(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    before = stamp(out)
+    make(source, out, seed=5, overwrite=True)
+    image = sorted((out / "train/a").glob("*.jpg"))[0]
+    image.unlink()
+    with pytest.raises(UserError, match="was changed by another run; give the same command again"):
+        repair(out, wrong=np.zeros(0, np.uint64), before=before)
+    assert not image.exists()

@@ -1,0 +1,543 @@
+"""What OUT may hold when a run comes to it: damaged parts, strangers' files, half a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from augcli.engine.plan import Shard
+from augcli.errors import RunFailed, UserError
+from augcli.store.layout import IDENTITY, REMOVAL
+from augcli.store.lock import holding
+from augcli.store.removal import remove_run
+from augcli.store.sinks import folder as storage
+from augcli.tasks import generate as generate_module
+from augcli.tasks.generate import generate, planned
+from tests.conftest import ROOT, Augcli, tree, write_photo
+from tests.helpers.runs import run_over
+
+COPIES = 2
+
+
+class Stop(Exception):
+    """As a run is killed."""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    for number in range(40):
+        write_photo(folder / "ab"[number % 2] / f"{number:02}.jpg", number, 24, 18)
+    (folder / "a" / "04.jpg").write_bytes(b"no image")
+    return folder
+
+
+def make(source: Path, out: Path, seed: int = 0, **options: bool) -> generate_module.Outcome:
+    run = run_over(source, out, copies=COPIES, seed=seed)
+    return generate(run, out, source={"source": str(source)}, workers=1, **options)
+
+
+def stopped_before(
+    monkeypatch: pytest.MonkeyPatch, step: str, source: Path, out: Path, seed: int = 0
+) -> None:
+    """Make a run into OUT and kill it before a step of its end."""
+
+    def stop(*_: object, **__: object) -> None:
+        raise Stop
+
+    with monkeypatch.context() as patched:
+        patched.setattr(generate_module, step, stop)
+        with pytest.raises(Stop):
+            make(source, out, seed)
+
+
+def errors(out: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (out / "errors.jsonl").open()]
+
+
+@pytest.fixture
+def interrupted(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run of which every part is committed, and nothing more."""
+    out = tmp_path / "out"
+    stopped_before(monkeypatch, "merge_parts", source, out)
+    assert len(parts(out)) >= 2
+    return out
+
+
+def parts(out: Path) -> list[Path]:
+    return sorted((out / ".augcli/parts").glob("*.rows"))
+
+
+def test_rows_and_lost_outputs_are_what_was_planned(source: Path, tmp_path: Path) -> None:
+    outcome = make(source, tmp_path / "out")
+    (error,) = errors(tmp_path / "out")
+    assert (outcome.outputs, error["outputs"]) == (39 * COPIES, COPIES)
+    counts = json.loads((tmp_path / "out/run.json").read_text())["counts"]
+    assert counts["planned"] == counts["outputs"] + COPIES == 40 * COPIES
+    assert planned(run_over(source, tmp_path / "out", copies=COPIES)) == 40 * COPIES
+
+
+def emptied(part: Path) -> None:
+    part.write_bytes(b"")
+
+
+def cut_in_a_row(part: Path) -> None:
+    data = part.read_bytes()
+    part.write_bytes(data[: len(data) // 2])
+
+
+def without_proof(part: Path) -> None:
+    """As versions before wrote it."""
+    part.write_bytes(b"".join(part.read_bytes().splitlines(keepends=True)[:-1]))
+
+
+def without_a_row(part: Path) -> None:
+    part.write_bytes(b"".join(part.read_bytes().splitlines(keepends=True)[1:]))
+
+
+def noise(part: Path) -> None:
+    part.write_bytes(bytes(range(256)) * 40)
+
+
+def one_byte(part: Path) -> None:
+    data = bytearray(part.read_bytes())
+    data[len(data) // 2] ^= 1
+    part.write_bytes(data)
+
+
+def of_another_place(part: Path) -> None:
+    shutil.copy(parts(part.parent.parent.parent)[-1], part)
+
+
+def deep(part: Path) -> None:
+    part.write_bytes(b"[" * 100_000 + b"\n")
+
+
+def infinite(part: Path) -> None:
+    proof = part.read_bytes().splitlines(keepends=True)[-1]
+    rows = proof.partition(b'"rows": ')[2].partition(b",")[0]
+    part.write_bytes(part.read_bytes().replace(b'"rows": ' + rows, b'"rows": Infinity'))
+
+
+def fifo(part: Path) -> None:
+    part.unlink()
+    os.mkfifo(part)
+
+
+def an_image_is_gone(part: Path) -> None:
+    _image(part).unlink()
+
+
+def an_image_is_cut(part: Path) -> None:
+    os.truncate(_image(part), 100)
+
+
+def an_image_is_a_link(part: Path) -> None:
+    image = _image(part)
+    shutil.copy(image, image.parents[3] / "elsewhere.jpg")
+    image.unlink()
+    image.symlink_to(image.parents[3] / "elsewhere.jpg")
+
+
+def an_image_is_other_bytes(part: Path) -> None:
+    """Of the same number."""
+    image = _image(part)
+    image.write_bytes(bytes(image.stat().st_size))
+
+
+def _image(part: Path) -> Path:
+    row = json.loads(part.read_bytes().splitlines()[0])
+    return part.parent.parent / "train" / row["file_name"]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        emptied, cut_in_a_row, without_proof, without_a_row, noise, one_byte, of_another_place,
+        deep, infinite, fifo, an_image_is_gone, an_image_is_cut, an_image_is_a_link,
+        an_image_is_other_bytes,
+    ],
+)  # fmt: skip
+def test_a_damaged_part_is_made_again(
+    harm: Callable[[Path], None], source: Path, tmp_path: Path, interrupted: Path
+) -> None:
+    harm(parts(interrupted)[0])
+    resumes_with_the_first_block_again(source, tmp_path / "calm", interrupted)
+
+
+def test_a_part_of_another_run_is_made_again(
+    source: Path, tmp_path: Path, interrupted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same source and recipe under another seed; its images are there as well."""
+    other = tmp_path / "other"
+    stopped_before(monkeypatch, "merge_parts", source, other, seed=5)
+    shutil.copy(parts(other)[0], parts(interrupted)[0])
+    shutil.copytree(other / ".augcli/train", interrupted / ".augcli/train", dirs_exist_ok=True)
+    resumes_with_the_first_block_again(source, tmp_path / "calm", interrupted)
+
+
+def resumes_with_the_first_block_again(source: Path, calm: Path, interrupted: Path) -> None:
+    make(source, calm)
+    made: list[int] = []
+    run = run_over(source, interrupted, copies=COPIES)
+    generate(
+        run, interrupted, source={"source": str(source)}, workers=1, resume=True,
+        on_report=lambda report: made.append(report.shard.block),
+    )  # fmt: skip
+    assert made == [0], "this one, and no other"
+    assert tree(interrupted / "train") == tree(calm / "train")
+    assert errors(interrupted) == errors(calm)
+
+
+def test_a_part_that_vanishes_during_the_run_is_not_passed_over(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, usual = tmp_path / "out", storage.merge_parts
+
+    def merge(state: Path) -> storage.Published:
+        parts(out)[0].unlink()
+        return usual(state)
+
+    monkeypatch.setattr(generate_module, "merge_parts", merge)
+    with pytest.raises(RunFailed, match=r"rows where 78 were planned.*with --resume\.$"):
+        make(source, out)
+    assert not (out / "train").exists() and not (out / "run.json").exists()
+    monkeypatch.undo()
+    assert make(source, out, resume=True).outputs == 39 * COPIES
+
+
+FOREIGN: dict[str, Callable[[Path], object]] = {
+    "a run.json of nobody": lambda out: (out / "run.json").write_text("{}"),
+    "a run.json of another program": lambda out: (out / "run.json").write_text(
+        '{"recipe": "soup", "seed": 1, "versions": {}, "counts": {}}'
+    ),
+    "a run.json that is deep": lambda out: (out / "run.json").write_text("[" * 100_000),
+    "an empty state": lambda out: (out / ".augcli").mkdir(),
+    "a state of nobody": lambda out: _write(out / ".augcli/identity.json", "{}"),
+    "a removal of nobody": lambda out: _write(out / ".augcli/removal.json", '{"versions": {}}'),
+    "a FIFO": lambda out: os.mkfifo(out / "run.json"),
+}
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.mark.parametrize("option", ["--overwrite", "--resume", None])
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_no_record_proves_to_be_a_run_is_left_alone(
+    augcli: Augcli, source: Path, tmp_path: Path, kind: str, option: str | None
+) -> None:
+    out = tmp_path / "out"
+    (out / "train/cat").mkdir(parents=True)
+    (out / "classes.txt").write_text("mine")
+    (out / "train/cat/photo.jpg").write_text("mine")
+    FOREIGN[kind](out)
+    before = sorted(out.rglob("*"))
+    options = [option] if option else []
+    done = augcli("generate", source, out, "-r", "cutmix", *options)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    if option == "--overwrite":
+        assert "--overwrite only replaces runs" in done.stderr
+    assert sorted(out.rglob("*")) == before
+    assert (out / "train/cat/photo.jpg").read_text() == "mine"
+    assert (out / "classes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["train/notes.txt", "train/a/photo.jpg", "train/a/more/x.txt"])
+def test_what_a_run_cannot_have_written_is_not_removed_with_it(
+    augcli: Augcli, source: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    (out / name).parent.mkdir(exist_ok=True)
+    (out / name).write_text("mine")
+    before = tree(out)
+    done = augcli("generate", source, out, "-r", "mixup", "--overwrite", "-q")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "is nothing that a run writes; move it away to replace the run" in done.stderr
+    assert tree(out) == before
+    (out / name).rename(tmp_path / "mine")
+    shutil.rmtree(out / "train/a/more", ignore_errors=True)
+    assert augcli("generate", source, out, "-r", "mixup", "--overwrite", "-q").returncode == 1
+    rows = map(json.loads, (out / "train/metadata.jsonl").open())
+    assert {row["recipe"] for row in rows} == {"mixup"}
+
+
+@pytest.mark.parametrize("name", ["train/a", "classes.txt", "errors.jsonl", "run.json"])
+def test_what_an_unpublished_run_did_not_write_is_not_removed_with_it(
+    source: Path, interrupted: Path, name: str
+) -> None:
+    mine = interrupted / name
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    before = tree(interrupted)
+    first = interrupted / name.partition("/")[0]
+    with pytest.raises(UserError, match=f"^{first} was not written by the run in OUT"):
+        make(source, interrupted, overwrite=True)
+    assert tree(interrupted) == before
+    mine.rename(source.parent / "mine")
+    if name == "train/a":
+        first.rmdir()
+    assert make(source, interrupted, overwrite=True).outputs == 39 * COPIES
+
+
+@pytest.mark.parametrize("name", ["a/mine.txt", "mine.txt", "a/more/mine.txt"])
+def test_what_lies_among_staged_images_is_neither_removed_nor_published(
+    source: Path, interrupted: Path, name: str
+) -> None:
+    mine = interrupted / ".augcli/train" / name
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    with pytest.raises(RunFailed, match="appeared while the run went on and is not its own"):
+        make(source, interrupted, resume=True)
+    assert mine.read_text() == "mine"
+    assert not (interrupted / "train").exists()
+    mine.rename(source.parent / "mine")
+    if name == "a/more/mine.txt":
+        mine.parent.rmdir()
+    assert make(source, interrupted, resume=True).outputs == 39 * COPIES
+
+
+def test_shards_of_any_size_make_the_same_bytes(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(source, tmp_path / "calm")
+    monkeypatch.setattr("augcli.engine.plan._OUTPUTS", 5)
+    run, made = run_over(source, tmp_path / "out", copies=COPIES), list[Shard]()
+    assert max(shard.stop - shard.start for shard in run.plan.shards()) == 1
+    generate(
+        run, tmp_path / "out", source={"source": str(source)}, workers=2,
+        on_report=lambda report: made.append(report.shard),
+    )  # fmt: skip
+    assert sorted(made) == list(run.plan.shards())
+    assert tree(tmp_path / "out/train") == tree(tmp_path / "calm/train")
+    assert errors(tmp_path / "out") == errors(tmp_path / "calm")
+
+
+def test_other_files_beside_a_run_stay(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    for name in ("notes.txt", ".augcli/notes.txt", ".augcli/parts/notes.txt"):
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text("mine")
+    make(source, out, seed=1, overwrite=True)
+    for name in ("notes.txt", ".augcli/notes.txt", ".augcli/parts/notes.txt"):
+        assert (out / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("record", ["run.json", ".augcli/identity.json"])
+def test_either_record_proves_a_run(source: Path, tmp_path: Path, record: str) -> None:
+    """The other is lost; a removal that was stopped proves it as well."""
+    out = tmp_path / "out"
+    make(source, out)
+    (out / record).unlink()
+    remove_run(out)
+    assert sorted(path.name for path in out.rglob("*")) == [".augcli", "lock", REMOVAL]
+    assert make(source, out, overwrite=True).outputs == 39 * COPIES
+    assert not (out / ".augcli" / REMOVAL).exists()
+    assert (out / ".augcli" / IDENTITY).exists()
+
+
+@pytest.mark.parametrize("name", ["train", "run.json", "classes.txt", "errors.jsonl"])
+def test_a_stranger_that_appears_during_the_run_loses_nothing(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    out, usual = tmp_path / "out", storage.merge_parts
+    mine = out / name / "mine.txt" if name == "train" else out / name
+
+    def merge(state: Path) -> storage.Published:
+        mine.parent.mkdir(exist_ok=True)
+        mine.write_text("mine")
+        return usual(state)
+
+    monkeypatch.setattr(generate_module, "merge_parts", merge)
+    with pytest.raises(RunFailed, match=f"^{out / name} appeared while the run went on"):
+        make(source, out)
+    monkeypatch.undo()
+    assert sorted(path.name for path in out.iterdir()) == [".augcli", name]
+    with pytest.raises((RunFailed, UserError), match=name):
+        make(source, out, resume=True)
+    assert mine.read_text() == "mine"
+    assert sorted(path.name for path in out.iterdir()) == [".augcli", name]
+    shutil.rmtree(out / name) if name == "train" else mine.unlink()
+    assert make(source, out, resume=True).outputs == 39 * COPIES
+
+
+@pytest.mark.parametrize("at", ["classes.txt", "errors.jsonl", "train", "run.json"])
+def test_a_publication_that_is_stopped_is_completed(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """Before each of its renames; run.json is never there before OUT/train."""
+    calm, out = tmp_path / "calm", tmp_path / "out"
+    make(source, calm)
+
+    def stopping(usual: Callable[..., object]) -> Callable[..., object]:
+        def move(path: Path, target: Path) -> object:
+            if Path(target) == out / at:
+                raise Stop
+            return usual(path, target)
+
+        return move
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", stopping(os.link))
+        patched.setattr(Path, "rename", stopping(Path.rename))
+        with pytest.raises(Stop):
+            make(source, out)
+    assert not (out / "run.json").exists()
+    assert (out / "train").exists() == (at == "run.json")
+    outcome = make(source, out, resume=True)
+    assert (outcome.outputs, outcome.skipped) == (39 * COPIES, 1)
+    assert outcome.was_complete == (at == "run.json")
+    assert tree(out / "train") == tree(calm / "train")
+    assert {path.name for path in out.iterdir()} == {path.name for path in calm.iterdir()}
+    assert not (out / ".augcli/parts").exists()
+
+
+def test_a_finished_run_says_so(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = ("generate", photos, out, "-r", "cutmix")
+    assert augcli(*command).returncode == 0
+    before = tree(out)
+    done = augcli(*command, "--resume")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"Already complete: 15 images in {out / 'train'}.\n"
+    assert tree(out) == before
+
+
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (lambda out: shutil.rmtree(out / "train/cow"), " lacks "),
+        (lambda out: next((out / "train").glob("*/*")).unlink(), " lacks 1 of its 15 images"),
+        (lambda out: next((out / "train").glob("*/*")).rename(out / "train/ant/x.jpg"), "lacks 1"),
+        (lambda out: shutil.rmtree(out / "train"), "is not the one that the run in OUT published"),
+        (lambda out: (out / "train/metadata.jsonl").write_text(""), "is not the one that the run"),
+        (lambda out: (out / "train/metadata.jsonl").unlink(), "is not the one that the run in"),
+    ],
+)
+def test_a_finished_run_that_lost_images_is_not_complete(
+    augcli: Augcli, photos: Path, tmp_path: Path, harm: Callable[[Path], None], sentence: str
+) -> None:
+    out = tmp_path / "out"
+    command = ("generate", photos, out, "-r", "cutmix")
+    assert augcli(*command).returncode == 0
+    before = tree(out / "train")
+    harm(out)
+    done = augcli(*command, "--resume")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert sentence in done.stderr and f"`augcli verify {out} --repair`" in done.stderr
+    assert augcli("verify", out, "--repair").returncode in (0, 1)  # 1: a file that it does not know
+    assert tree(out / "train").items() >= before.items()
+
+
+@pytest.mark.parametrize("bad", ["Infinity", "-1", "1e3", "true", '"15"', "[" * 99_999])
+@pytest.mark.parametrize("key", ["outputs", "skipped"])
+def test_counts_that_are_none_are_one_sentence(
+    augcli: Augcli, photos: Path, tmp_path: Path, key: str, bad: str
+) -> None:
+    out = tmp_path / "out"
+    command = ("generate", photos, out, "-r", "cutmix")
+    assert augcli(*command).returncode == 0
+    record = json.loads((out / "run.json").read_text())
+    record["counts"][key] = "X"
+    (out / "run.json").write_text(json.dumps(record).replace('"X"', bad))
+    done = augcli(*command, "--resume")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"{out / 'run.json'} is damaged" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--resume", "--overwrite"])
+@pytest.mark.parametrize("name", [IDENTITY, "lock", "holder.json"])
+def test_a_fifo_among_the_records_is_not_waited_for(
+    augcli: Augcli, photos: Path, tmp_path: Path, name: str, option: str
+) -> None:
+    out = tmp_path / "out"
+    assert augcli("generate", photos, out, "-r", "cutmix").returncode == 0
+    (out / ".augcli" / name).unlink(missing_ok=True)
+    os.mkfifo(out / ".augcli" / name)
+    done = augcli("generate", photos, out, "-r", "cutmix", option)
+    goes_on = name == "holder.json" or (name, option) == (IDENTITY, "--overwrite")
+    assert (done.returncode, done.stderr.count("\n")) == ((0, 0) if goes_on else (2, 1))
+
+
+def test_a_lock_that_holds_something_is_not_emptied(
+    augcli: Augcli, photos: Path, tmp_path: Path
+) -> None:
+    lock = tmp_path / "out/.augcli/lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("mine")
+    done = augcli("generate", photos, tmp_path / "out", "-r", "cutmix")
+    assert (done.returncode, "is not the lock of a run" in done.stderr) == (2, True)
+    assert lock.read_text() == "mine"
+
+
+@pytest.mark.parametrize("killed", ["fresh", "--overwrite"])
+def test_a_killed_run_can_be_replaced_and_resumed(
+    augcli: Augcli, photos: Path, tmp_path: Path, killed: str
+) -> None:
+    for then in ("--overwrite", "--resume"):
+        out = tmp_path / f"out{then}"
+        if killed == "--overwrite":
+            assert augcli("generate", photos, out, "-r", "mixup").returncode == 0
+        command = [sys.executable, "-m", "augcli", "generate", str(photos), str(out)]
+        command += ["-r", "cutmix", "-k", "300", "-q"] + ["--overwrite"] * (killed != "fresh")
+        process = subprocess.Popen(command, cwd=ROOT)
+        deadline = time.monotonic() + 60
+        while not list(out.glob(".augcli/train/*/*.jpg")):
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait(60)
+        done = augcli("generate", photos, out, "-r", "cutmix", "-k", 300, then, "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["outputs"] == 4500
+
+
+@pytest.mark.parametrize("option", [{}, {"overwrite": True}, {"resume": True}])
+def test_a_run_that_began_meanwhile_is_left_alone(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: dict[str, bool]
+) -> None:
+    """Between the look at OUT and the lock, another run of another seed comes and ends."""
+    out = tmp_path / "out"
+    if option.get("overwrite"):
+        make(source, out)
+    usual, first = holding, iter([True])
+
+    def late(place: Path) -> object:
+        if next(first, False):
+            make(source, out, seed=9, overwrite=option.get("overwrite", False))
+        return usual(place)
+
+    monkeypatch.setattr(generate_module, "holding", late)
+    with pytest.raises(UserError) as refused:
+        make(source, out, **option)
+    sentence = {"overwrite": "was changed by another run", "resume": "begun with --seed 9 (now 0)"}
+    assert sentence.get(next(iter(option), ""), "is not empty") in str(refused.value)
+    assert json.loads((out / "run.json").read_text())["seed"] == 9
+    assert len(tree(out / "train")) == 39 * COPIES + 1
+
+
+@pytest.mark.parametrize("option", [{}, {"overwrite": True}, {"resume": True}])
+def test_a_run_that_goes_on_keeps_others_out(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: dict[str, bool]
+) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    before = tree(out)
+    monkeypatch.setattr("augcli.store.lock._PATIENCE_SECONDS", 0.2)
+    with holding(out), pytest.raises(UserError) as refused:
+        make(source, out, **option)
+    assert f"OUT {out} is in use by process {os.getpid()} on " in str(refused.value)
+    assert tree(out) == before

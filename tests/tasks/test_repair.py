@@ -1,0 +1,456 @@
+"""Repair makes exactly what the run had made, with what the run had set aside."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from augcli.engine import images as images_module
+from augcli.engine import shard as shard_module
+from augcli.engine.shard import encoded
+from augcli.enums import Originals
+from augcli.errors import UnreadableImage, UserError
+from augcli.image.codec import decode
+from augcli.manifest.verify import Verified, verify
+from augcli.tasks.generate import generate
+from augcli.tasks.repair import Repaired, repair
+from tests.conftest import ROOT, tree
+from tests.helpers.runs import run_over
+
+Patch = pytest.MonkeyPatch
+
+
+def make(photos: Path, out: Path, patience: float = 60.0, **options: Any) -> None:
+    run = run_over(photos, out, **options)
+    told = {"source": str(photos)}
+    generate(run, out, source=told, workers=2, seconds_an_image=patience)
+    write_down(out, planned=len(run.listing) * options.get("copies", 1), copies=run.copies)
+
+
+def write_down(out: Path, planned: int, copies: int) -> None:
+    """What a run says of outputs that were planned and not made."""
+    summary = json.loads((out / "run.json").read_text())
+    summary["counts"]["planned"] = planned
+    (out / "run.json").write_text(json.dumps(summary))
+    rows = manifest(out)
+    lines = [json.loads(line) for line in (out / "errors.jsonl").read_text().splitlines()]
+    for line in lines:
+        made = sum(row["source_ids"][0] == line["source_id"] for row in rows)
+        line["outputs"] = copies - made
+    (out / "errors.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def manifest(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "train/metadata.jsonl").open()]
+
+
+def repaired(out: Path, workers: int = 2, patience: float = 60.0) -> tuple[Repaired, Verified]:
+    done = repair(out, verify(out).wrong, workers=workers, seconds_an_image=patience)
+    assert not (out / ".augcli/repair").exists()
+    return done, verify(out)
+
+
+def harm(out: Path, number: int = 3) -> str:
+    """Lose a file, break another and lose the row of a third; the name of the first."""
+    rows = manifest(out)
+    first = rows[number]["file_name"]
+    (out / "train" / first).unlink()
+    (out / "train" / rows[number + 2]["file_name"]).write_bytes(b"broken")
+    lines = (out / "train/metadata.jsonl").read_text().splitlines(keepends=True)
+    (out / "train/metadata.jsonl").write_text("".join(lines[: number + 4] + lines[number + 5 :]))
+    return str(first)
+
+
+def odd(photos: Path) -> tuple[Path, bytes]:
+    """One of the photos, and its bytes."""
+    path = photos / "bee" / "bee 2.jpg"
+    return path, path.read_bytes()
+
+
+def hang(*_: bytes, **__: Any) -> Any:
+    time.sleep(60)
+
+
+def crash(*_: bytes, **__: Any) -> Any:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def refuse(*_: bytes, **__: Any) -> Any:
+    raise UnreadableImage("it is refused")
+
+
+def bloat(data: bytes, **options: Any) -> Any:
+    return decode(data, **options).repeat(1 << 20, axis=0).repeat(1 << 20, axis=1)
+
+
+def decoding(monkeypatch: Patch, data: bytes, by: Callable[..., Any]) -> None:
+    """Have workers decode one file in another way."""
+
+    def chosen(given: bytes, **options: Any) -> Any:
+        return by(given, **options) if given == data else decode(given, **options)
+
+    monkeypatch.setattr(images_module, "decode", chosen)
+
+
+@pytest.mark.parametrize(
+    ("by", "reason"),
+    [
+        (hang, "decoding took longer than 1 s"),
+        (crash, "decoding it ended its worker (SIGKILL"),
+        (refuse, "it is refused"),
+    ],
+)
+def test_what_the_run_set_aside_is_not_touched(
+    photos: Path, tmp_path: Path, monkeypatch: Patch, by: Callable[..., Any], reason: str
+) -> None:
+    out = tmp_path / "out"
+    _, data = odd(photos)
+    decoding(monkeypatch, data, by)
+    make(photos, out, patience=1.0)
+    assert reason in (out / "errors.jsonl").read_text()
+    before, rows = tree(out), manifest(out)
+    assert len(rows) == 14
+    harm(out)
+
+    touched = tmp_path / "touched"
+
+    def notice(given: bytes, **options: Any) -> Any:
+        touched.touch()
+        return decode(given, **options)
+
+    decoding(monkeypatch, data, notice)
+    done, after = repaired(out)
+    assert (done.replaced, done.total, after.total) == (3, 0, 0)
+    assert manifest(out) == rows
+    assert tree(out) == before
+    assert not touched.exists()
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["with-outputs", "of-an-older-version"])
+@pytest.mark.parametrize("later", ["fails again", "works"])
+def test_of_a_target_that_was_made_in_part_that_part_is_made(
+    photos: Path, tmp_path: Path, monkeypatch: Patch, later: str, known: bool
+) -> None:
+    out = tmp_path / "out"
+    make(photos, tmp_path / "all", copies=4)
+    (image,) = {row["source_paths"][0] for row in manifest(tmp_path / "all")[:4]}
+    ids = [r["sample_id"] for r in manifest(tmp_path / "all") if r["source_paths"][0] == image]
+
+    def failing(run: Any, output: Any) -> Any:
+        if output.output_id == ids[2]:
+            raise UnreadableImage("it cannot be encoded")
+        return encoded(run, output)
+
+    monkeypatch.setattr(shard_module, "encoded", failing)
+    make(photos, out, copies=4)
+    rows, before = manifest(out), tree(out)
+    assert [row["sample_id"] for row in rows if row["source_paths"][0] == image] == ids[:2]
+    assert json.loads((out / "errors.jsonl").read_text())["outputs"] == 2
+    if not known:
+        skipped = json.loads((out / "errors.jsonl").read_text())
+        del skipped["outputs"]
+        (out / "errors.jsonl").write_text(json.dumps(skipped) + "\n")
+        before = tree(out)
+    assert verify(out).faults == []
+    harm(out, number=next(i for i, row in enumerate(rows) if row["sample_id"] == ids[0]))
+    if later == "works":
+        monkeypatch.setattr(shard_module, "encoded", encoded)
+    done, after = repaired(out)
+    assert (done.replaced, done.total, after.faults) == (3, 0, [])
+    assert manifest(out) == rows
+    assert tree(out) == before
+
+
+def test_of_several_shufflings_each_may_lack_its_last_copies(
+    photos: Path, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    out = tmp_path / "out"
+    make(photos, tmp_path / "all", copies=8)
+    image = manifest(tmp_path / "all")[0]["source_paths"][0]
+    every = [r["sample_id"] for r in manifest(tmp_path / "all") if r["source_paths"][0] == image]
+
+    def failing(run: Any, output: Any) -> Any:
+        if output.output_id == every[1]:
+            raise UnreadableImage("it cannot be encoded")
+        return encoded(run, output)
+
+    monkeypatch.setattr(shard_module, "encoded", failing)
+    make(photos, out, copies=8)
+    rows, before = manifest(out), tree(out)
+    made = [row["sample_id"] for row in rows if row["source_paths"][0] == image]
+    assert made == [every[0], *every[4:]]
+    for number in (0, -1):
+        lost = next(row for row in rows if row["sample_id"] == made[number])
+        (out / "train" / lost["file_name"]).unlink()
+    monkeypatch.undo()
+    done, after = repaired(out)
+    assert (done.replaced, done.total, after.faults) == (2, 0, [])
+    assert tree(out) == before
+    # With a row of it lost, which of its outputs were made is not known: none is guessed.
+    lines = (out / "train/metadata.jsonl").read_text().splitlines(keepends=True)
+    lines.remove(next(line for line in lines if f'"sample_id":"{made[-1]}"' in line))
+    (out / "train/metadata.jsonl").write_text("".join(lines))
+    done, after = repaired(out)
+    assert done.replaced == 0
+    assert after.total > 0
+    assert len(manifest(out)) == len(rows) - 1
+    assert len(list(out.glob("train/*/*.*"))) == len(rows)
+
+
+@pytest.mark.parametrize("by", [hang, crash, refuse, bloat])
+def test_an_image_that_the_run_made_and_that_fails_now_is_a_fault(
+    photos: Path, tmp_path: Path, monkeypatch: Patch, by: Callable[..., Any]
+) -> None:
+    """No other image takes its place as a partner, and the rest is made."""
+    out = tmp_path / "out"
+    make(photos, out)
+    rows = manifest(out)
+    path, data = odd(photos)
+    relative = path.relative_to(photos).as_posix()
+    own, partner = (
+        next(row for row in rows if row["source_paths"][at : at + 1] == [relative]) for at in (0, 1)
+    )
+    other = next(row for row in rows if relative not in row["source_paths"])
+    for row in (own, partner, other):
+        (out / "train" / row["file_name"]).unlink()
+    before = tree(out)
+    decoding(monkeypatch, data, by)
+    done, after = repaired(out, patience=1.0)
+    assert (done.replaced, done.total) == (1, 2)
+    said = {fault.where: fault.what for fault in done.faults}
+    assert set(said) == {relative, partner["file_name"]}
+    assert f"output {own['sample_id']} of it cannot be made again: " in said[relative]
+    assert f"as {relative} cannot be decoded any more" in said[partner["file_name"]]
+    assert [fault.what for fault in after.faults] == ["the file is missing"] * 2
+    assert manifest(out) == rows
+    assert tree(out) == before | {f"train/{other['file_name']}": other["sha256"]}
+    monkeypatch.undo()
+    assert repaired(out)[1].faults == []
+
+
+def test_a_lost_row_is_not_made_of_other_images(
+    photos: Path, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    """Its partner fails now; which one it was is not known any more. Its image is not removed."""
+    out = tmp_path / "out"
+    make(photos, out)
+    rows, before = manifest(out), tree(out)
+    path, data = odd(photos)
+    relative = path.relative_to(photos).as_posix()
+    lost = next(row for row in rows if row["source_paths"][1:] == [relative])
+    lines = (out / "train/metadata.jsonl").read_text().splitlines(keepends=True)
+    lines.pop(rows.index(lost))
+    (out / "train/metadata.jsonl").write_text("".join(lines))
+    decoding(monkeypatch, data, refuse)
+    done, _ = repaired(out)
+    assert (done.replaced, done.total) == (0, 1)
+    assert "its row is lost and cannot be made again for sure" in done.faults[0].what
+    assert (out / "train" / lost["file_name"]).exists()
+    monkeypatch.undo()
+    assert repaired(out)[1].faults == []
+    assert tree(out) == before
+
+
+@pytest.mark.parametrize("originals", [Originals.copy, Originals.link])
+def test_originals_whose_source_has_changed_stay_as_they_are(
+    photos: Path, tmp_path: Path, originals: Originals
+) -> None:
+    out = tmp_path / "out"
+    make(photos, out, originals=originals)
+    write_down(out, planned=30, copies=2)
+    rows = manifest(out)
+    row = next(row for row in rows if row["view"] == "orig")
+    (out / "train" / row["file_name"]).unlink()
+    path = photos / row["source_paths"][0]
+    data = path.read_bytes()
+    path.unlink()
+    path.write_bytes(next(p for p in photos.glob("*/*.jpg") if p != path).read_bytes())
+    done, after = repaired(out)
+    assert [fault.where for fault in done.faults] == [row["file_name"]]
+    assert "made again it is another image than its row says" in done.faults[0].what
+    assert [fault.what for fault in after.faults] == ["the file is missing"]
+    path.write_bytes(data)
+    assert repaired(out)[1].faults == []
+    assert manifest(out) == rows
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from augcli.manifest.verify import verify
+from augcli.tasks import repair as module
+out, at, parent, count = Path(sys.argv[1]), int(sys.argv[2]), os.getpid(), 0
+usual = Path.replace, Path.unlink, os.fsync
+def step(usual):
+    def stepped(*arguments, **options):
+        global count
+        if os.getpid() == parent:
+            count += 1
+            if count == at:
+                os._exit(9)
+        return usual(*arguments, **options)
+    return stepped
+wrong = verify(out).wrong
+Path.replace, Path.unlink, os.fsync = map(step, usual)
+module.repair(out, wrong, workers=1)
+"""
+
+
+def test_a_repair_that_is_killed_at_any_step(photos: Path, tmp_path: Path) -> None:
+    """All rows have their files or had none before, and a second repair completes it."""
+    out, harmed = tmp_path / "out", tmp_path / "harmed"
+    make(photos, out)
+    before = tree(out / "train")
+    harm(out)
+    (out / "classes.txt").write_text("of another\n")
+    shutil.copytree(out, harmed)
+    at_first = {fault.where for fault in verify(harmed).faults}
+    codes = []
+    for step in range(1, 40):
+        shutil.rmtree(out)
+        shutil.copytree(harmed, out)
+        call = [sys.executable, "-c", KILLED, str(out), str(step)]
+        done = subprocess.run(call, cwd=ROOT, capture_output=True, timeout=100, check=False)
+        codes.append(done.returncode)
+        if done.returncode == 0:
+            break
+        assert done.returncode == 9, done.stderr
+        lost = {row["file_name"] for row in manifest(out)} - set(tree(out / "train"))
+        assert lost <= at_first
+        if step % 2:  # each second one, to save time
+            assert repaired(out)[1].faults == []
+            assert tree(out / "train") == before
+    assert codes[-1] == 0
+    assert len(codes) > 8
+    assert tree(out / "train") == before
+
+
+@pytest.mark.parametrize(
+    "place", ["train", "train/ant", ".augcli", ".augcli/repair", "classes.txt", "run.json",
+              "train/metadata.jsonl", "errors.jsonl", ".augcli/lock"],
+)  # fmt: skip
+def test_nothing_is_changed_behind_a_link(photos: Path, tmp_path: Path, place: str) -> None:
+    out, outside = tmp_path / "out", tmp_path / "outside"
+    make(photos, out)
+    lost = manifest(out)[3]["file_name"]
+    (out / "train" / lost).unlink()
+    linked = out / place
+    if linked.exists():
+        linked.rename(outside)
+    else:
+        outside.mkdir()
+    if outside.is_dir():
+        (outside / "0123456789abcdef.jpg").write_bytes(b"not ours")
+    linked.symlink_to(outside)
+    wrong = verify(out).wrong
+    before = tree(tmp_path)
+    with pytest.raises(UserError, match=f"{linked} is a link"):
+        repair(out, wrong)
+    assert tree(tmp_path) == before
+    assert linked.is_symlink()
+
+
+def test_a_link_in_the_place_of_an_image_is_replaced_itself(photos: Path, tmp_path: Path) -> None:
+    out, outside = tmp_path / "out", tmp_path / "outside.jpg"
+    make(photos, out)
+    before = tree(out)
+    image = out / "train" / manifest(out)[3]["file_name"]
+    image.rename(outside)
+    image.symlink_to(outside)
+    (fault,) = verify(out).faults
+    assert fault.what == "it is a link, which is not followed"
+    outside.write_bytes(b"not ours")
+    assert repaired(out)[1].faults == []
+    assert not image.is_symlink()
+    assert outside.read_bytes() == b"not ours"
+    assert tree(out) == before
+
+
+def test_a_folder_in_the_place_of_an_image_or_a_file_in_that_of_a_folder(
+    photos: Path, tmp_path: Path
+) -> None:
+    """What is empty is replaced; anything else is somebody's."""
+    out = tmp_path / "out"
+    make(photos, out)
+    first, second, third = (out / "train" / row["file_name"] for row in manifest(out)[:3])
+    for path in (first, second):
+        path.unlink()
+        path.mkdir()
+    (second / "mine").write_text("mine")
+    done, after = repaired(out)
+    assert (done.replaced, done.total) == (1, 1)
+    assert "it cannot be put in its place: " in done.faults[0].what
+    assert [fault.what for fault in after.faults] == ["it is not a regular file"]
+    assert (second / "mine").read_text() == "mine"
+    shutil.rmtree(third.parent)
+    third.parent.write_text("mine")
+    assert any("cannot be put in its place" in fault.what for fault in repaired(out)[0].faults)
+    assert third.parent.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("errors", "counts", "expected"),
+    [
+        (None, {"skipped": 1}, "the file is missing; what the run set aside is not known"),
+        ("{", {"skipped": 1}, "breaks off, or is too long; what the run set aside is not known"),
+        ("", {"skipped": 1}, "the counts of run.json differ"),
+        ("", {"planned": 16}, "the counts of run.json differ"),
+        ("", {"outputs": 14}, "the counts of run.json differ"),
+        ("", {"skipped": None}, "counts.skipped is None, which counts nothing"),
+        ('{"source_id":"0","source_path":"","reason":""}\n', {"skipped": 1}, "of another source"),
+    ],
+)
+def test_nothing_is_repaired_where_what_was_set_aside_is_not_known(
+    photos: Path, tmp_path: Path, errors: str | None, counts: dict[str, Any], expected: str
+) -> None:
+    out = tmp_path / "out"
+    make(photos, out)
+    if errors is None:
+        (out / "errors.jsonl").unlink()
+    else:
+        (out / "errors.jsonl").write_text(errors)
+    summary = json.loads((out / "run.json").read_text())
+    summary["counts"] |= counts
+    (out / "run.json").write_text(json.dumps(summary))
+    harm(out)
+    wrong = verify(out).wrong
+    before = tree(out)
+    with pytest.raises(UserError, match=expected):
+        repair(out, wrong)
+    assert tree(out) == before
+
+
+@pytest.mark.parametrize("text", [None, "{", "\0" * 100])
+def test_errors_of_a_run_without_any_are_written_again(
+    photos: Path, tmp_path: Path, text: str | None
+) -> None:
+    out = tmp_path / "out"
+    make(photos, out)
+    (out / "errors.jsonl").unlink()
+    if text is not None:
+        (out / "errors.jsonl").write_text(text)
+    assert verify(out).total == 1
+    assert repaired(out)[1].faults == []
+    assert (out / "errors.jsonl").read_bytes() == b""
+
+
+def test_a_row_whose_view_was_changed_is_written_again(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    make(photos, out, copies=2)
+    rows, before = manifest(out), tree(out)
+    text = (out / "train/metadata.jsonl").read_text()
+    (out / "train/metadata.jsonl").write_text(text.replace('"view":"aug1"', '"view":"aug2"', 1))
+    assert verify(out).total > 0
+    assert repaired(out)[1].faults == []
+    assert manifest(out) == rows
+    assert tree(out) == before
