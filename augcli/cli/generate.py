@@ -162,28 +162,28 @@ def generate(
     if include_originals is Originals.link:
         check_linkable(out, listing)
     classifier = read_classifier(pipeline.detections, listing.classes, model, pixels, shown.warn)
+    from augcli.engine.job import Job, Runtime
     from augcli.engine.plan import Run
-    from augcli.image.codec import Encoding
     from augcli.store.layout import ERRORS, STATE, TRAIN
 
-    run = Run(
-        listing=listing,
-        pipeline=pipeline,
-        state=out / STATE,
+    job = Job(
+        recipe=pipeline,
         seed=seed,
         copies=copies,
         per_class=per_class,
         pair=pair,
         size=parse_output_size(size, format),
         fit=fit,
-        encoding=Encoding(format, quality, chroma),
-        originals=include_originals,
+        format=format,
+        quality=quality,
+        chroma=chroma,
+        include_originals=include_originals,
         background=parse_colour(reading.background),
         dense_labels=dense_labels,
         max_pixels=reading.max_pixels,
-        memory=memory << 20,
-        classifier=classifier,
+        classifier=None if classifier is None else classifier.identity(),
     )
+    run = Run(listing, job, Runtime(out / STATE, memory << 20, classifier))
     if run.plan.outputs > MOST_OUTPUTS:
         raise UserError(
             f"That is {run.plan.outputs} outputs, more than {MOST_OUTPUTS}; lower --copies or"
@@ -233,7 +233,7 @@ def _show_plan(shown: Output, run: Run, out: Path) -> None:
     listing = run.listing
     values = {
         "out": str(out),
-        "recipe": run.pipeline.name,
+        "recipe": run.job.pipeline.name,
         "images": len(listing),
         "classes": len(listing.classes),
         "outputs": run.plan.outputs,
@@ -241,7 +241,7 @@ def _show_plan(shown: Output, run: Run, out: Path) -> None:
     shown.result(
         values,
         f"Would make {count_text(run.plan.outputs, 'image')} in {out / 'train'} with"
-        f" {run.pipeline.name}, from {count_text(len(listing), 'image')} of"
+        f" {run.job.pipeline.name}, from {count_text(len(listing), 'image')} of"
         f" {count_text(len(listing.classes), 'class')}.",
     )
 
@@ -250,7 +250,7 @@ def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome, max_erro
     skipped = skipped_text(outcome.skipped, out / "errors.jsonl") if outcome.skipped else ""
     values = {
         "out": str(out),
-        "recipe": run.pipeline.name,
+        "recipe": run.job.pipeline.name,
         "images": len(run.listing),
         "classes": len(run.listing.classes),
         "outputs": outcome.outputs,

@@ -99,6 +99,7 @@ def preview(
     for pipeline in pipelines:
         check_sources(listing, pipeline, source, pair)
     classifier = read_classifier(detections, listing.classes, model, pixels, shown.warn)
+    from augcli.engine.job import Job, Runtime
     from augcli.engine.plan import Run
     from augcli.image.codec import largest_side
     from augcli.image.decoder_output import decoders_silent
@@ -108,16 +109,18 @@ def preview(
 
     runs = [
         Run(
-            listing=listing,
-            pipeline=pipeline,
-            state=Path(),
-            seed=seed,
-            pair=pair,
-            size=parse_output_size(size, Format.same),
-            fit=fit,
-            background=parse_colour(reading.background),
-            max_pixels=reading.max_pixels,
-            classifier=classifier,
+            listing,
+            Job(
+                recipe=pipeline,
+                seed=seed,
+                pair=pair,
+                size=parse_output_size(size, Format.same),
+                fit=fit,
+                background=parse_colour(reading.background),
+                max_pixels=reading.max_pixels,
+                classifier=None if classifier is None else classifier.identity(),
+            ),
+            Runtime(Path(), classifier=classifier),
         )
         for pipeline in pipelines
     ]

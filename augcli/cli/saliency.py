@@ -72,6 +72,7 @@ def saliency(
 
     require_opencv()
     from augcli.engine.executors.pool import available_cpus
+    from augcli.engine.job import Job, Runtime
     from augcli.engine.plan import Run
     from augcli.pipeline.pipeline import Pipeline
     from augcli.recipes.recipe import Detection
@@ -89,14 +90,14 @@ def saliency(
     folder = None if source == STDIN else Path(source)
     check_maps_out(out, folder, resume=resume, overwrite=overwrite)
     check_apart(out, listing)
-    run = Run(
-        listing=listing,
-        pipeline=Pipeline("saliency", ()),
-        state=out / STATE,
+    classifier = read_classifier([detection], listing.classes, model, pixels, shown.warn)
+    job = Job(
+        recipe=Pipeline("saliency", ()),
         background=parse_colour(reading.background),
         max_pixels=reading.max_pixels,
-        classifier=read_classifier([detection], listing.classes, model, pixels, shown.warn),
+        classifier=None if classifier is None else classifier.identity(),
     )
+    run = Run(listing, job, Runtime(out / STATE, classifier=classifier))
     with progress_bar(progress, quiet=quiet) as bar:
         written = write_maps(
             Maps(run, out, detection, map_format, overlay),

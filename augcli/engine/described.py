@@ -12,21 +12,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 
 from augcli.data.labels import from_printable
 from augcli.data.listing import Listing, ListingBuilder, sample_ids, with_classes
 from augcli.data.readers.pathlist import class_name, read_path_list
 from augcli.data.source import list_source
+from augcli.declared import what_is_amiss
+from augcli.engine.job import Job, Runtime, versions
+from augcli.engine.maps import with_classifier
 from augcli.engine.plan import Run
-from augcli.enums import STDIN, Chroma, Fit, Format, LabelsFrom, Originals, Pair
+from augcli.enums import STDIN, LabelsFrom
 from augcli.errors import UserError, one_line
-from augcli.image.codec import Encoding
 from augcli.manifest.reader import read_classes
 from augcli.manifest.record import BadRecord, read_summary
 from augcli.manifest.row import Row
-from augcli.pipeline.pipeline import pipeline_of
 from augcli.store.folders import refuse_as_source
-from augcli.store.journal import versions
 from augcli.store.layout import CLASSES, LISTED, RUN, STATE
 from augcli.store.sinks.folder import read_listed
 from augcli.store.sources import sources_changed
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from augcli.classifier.spec import ClassifierSpec
 
 _SOURCE_ID = re.compile("[0-9a-f]{16}")
-_LARGE = 1 << 40
 # What values of another kind or shape than those of a run raise.
 _UNLIKE = (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError)
 
@@ -53,43 +53,13 @@ def summary_of(out: Path) -> dict[str, Any]:
 def read_run(out: Path, summary: dict[str, Any], listing: Listing) -> Run:
     """The run that OUT/run.json describes, over `listing`; raises UserError where it does not."""
     try:
-        size, background = summary["size"], summary["background"]
-        return Run(
-            listing=listing,
-            pipeline=pipeline_of(summary["recipe"]),
-            state=out,
-            seed=_integer(summary["seed"], 0, 2**63 - 1),
-            copies=_integer(summary["copies"], 1),
-            per_class=_or_none(summary["per_class"]),
-            pair=Pair(summary["pair"]),
-            size=size and (_integer(size[0], 1, 1 << 20), _integer(size[1], 1, 1 << 20)),
-            fit=Fit(summary["fit"]),
-            encoding=Encoding(
-                Format(summary["format"]),
-                _integer(summary["quality"], 1, 100),
-                Chroma(summary["chroma"]),
-            ),
-            originals=Originals(summary["include_originals"]),
-            background=(
-                _integer(background[0], 0, 255),
-                _integer(background[1], 0, 255),
-                _integer(background[2], 0, 255),
-            ),
-            dense_labels=_integer(summary["dense_labels"], 0),
-            max_pixels=_integer(summary["max_pixels"], 1),
-        )
+        return Run(listing, Job.from_json(summary), Runtime(out))
+    except ValidationError as error:
+        raise UserError(
+            f"{out / RUN} does not describe a run of augcli: {what_is_amiss(error, Job)}."
+        ) from error
     except _UNLIKE as error:
         raise _undescribed(out, error) from error
-
-
-def _integer(value: Any, least: int, most: int = _LARGE) -> int:
-    if type(value) is not int or not least <= value <= most:
-        raise ValueError(f"{str(value)[:40]} is no number from {least} to {most}")
-    return value
-
-
-def _or_none(value: Any) -> int | None:
-    return None if value is None else _integer(value, 1)
 
 
 def _undescribed(out: Path, error: Exception) -> UserError:
@@ -219,8 +189,9 @@ def read_run_to_repeat(out: Path, summary: dict[str, Any], moved: Path | None = 
             f" from{_changed(out, listing)}; restore them, or make OUT anew."
         )
     run = read_run(out, summary, listing)
-    run = replace(run, classifier=classifier and _classifier(summary))
-    for name, version in versions(run).items():
+    if classifier:
+        run = with_classifier(run, _classifier(summary))
+    for name, version in versions(run.job).items():
         if before.get(name) != version:
             raise UserError(
                 f"OUT {out} was made with {name} {str(before.get(name))[:40]}, and {version} is"

@@ -88,7 +88,7 @@ class Images:
     def decode_ahead(self, indices: Iterable[int]) -> None:
         """Decode images in a row, as far as half of the budget goes."""
         for index in indices:
-            if self._bytes > self._run.memory // 2:
+            if self._bytes > self._run.runtime.memory // 2:
                 return
             self.readable(index)
 
@@ -107,7 +107,10 @@ class Images:
             raise
         self._held[index] = decoded
         self._bytes += decoded.size
-        while self._bytes > self._run.memory and len(self._held) > self._run.pipeline.sources:
+        while (
+            self._bytes > self._run.runtime.memory
+            and len(self._held) > self._run.job.pipeline.sources
+        ):
             _, dropped = self._held.popitem(last=False)
             self._bytes -= dropped.size
         return decoded
@@ -131,8 +134,8 @@ class Images:
         self._before_decoding(index)
         self.decodes += 1
         try:
-            data = read_sample(sample, run.max_pixels)
-            image = decode(data, max_pixels=run.max_pixels, background=run.background)
+            data = read_sample(sample, run.job.max_pixels)
+            image = decode(data, max_pixels=run.job.max_pixels, background=run.job.background)
         except MemoryError as error:
             reason = "decoding it takes more memory than a worker may use"
             raise UnreadableImage(reason) from error
@@ -140,17 +143,17 @@ class Images:
             self._after_decoding()
         height, width = image.shape[:2]
         landing = None
-        if run.size is not None:
-            columns, rows = run.size
-            fitted = Fitted(image, (rows, columns), run.fit, run.background)
+        if run.job.size is not None:
+            columns, rows = run.job.size
+            fitted = Fitted(image, (rows, columns), run.job.fit, run.job.background)
             image = fitted.pixels()
-            if run.fit is Fit.contain:
+            if run.job.fit is Fit.contain:
                 landing = fitted.placement.landing
-        kept = data[:_SIGNATURE] if run.originals is Originals.none else data
+        kept = data[:_SIGNATURE] if run.job.include_originals is Originals.none else data
         class_name = run.listing.classes[sample.label.dominant]
         content = b""
-        if run.classifier is not None:
-            how = repr((run.size, run.fit.value, run.background)).encode()
+        if run.runtime.classifier is not None:
+            how = repr((run.job.size, run.job.fit.value, run.job.background)).encode()
             content = hashlib.sha256(data).digest() + how
         return Decoded(sample, class_name, kept, image, (height, width), content, landing)
 

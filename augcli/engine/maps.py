@@ -6,12 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from augcli.data.labels import SoftLabel
 from augcli.engine.plan import Run
 from augcli.image.codec import Pixels
 from augcli.recipes.recipe import Detection, SaliencyMap
 from augcli.saliency.detectors import DETECTORS, detect
+
+if TYPE_CHECKING:
+    from augcli.classifier.spec import ClassifierSpec
 
 # Below this many bytes an image costs less than a call, and images are looked at together.
 _SMALL = 96 * 96 * 3
@@ -25,39 +29,43 @@ def find_maps(
     contents: Sequence[bytes] = (),
 ) -> Sequence[SaliencyMap]:
     """The saliency map of each image, in order; `contents` as `classifier_maps` takes them."""
-    if detection.detector in DETECTORS or run.classifier is None:
+    if detection.detector in DETECTORS or run.runtime.classifier is None:
         return detect(detection.detector, images, detection.size)
     from augcli.saliency.classifier import classifier_maps
 
     asked = [(label.ids, label.weights) for label in labels]
     detector, size = detection
-    return classifier_maps(run.classifier, detector, images, asked, size, contents)
+    return classifier_maps(run.runtime.classifier, detector, images, asked, size, contents)
+
+
+def with_classifier(run: Run, classifier: ClassifierSpec | None) -> Run:
+    """The run with its classifier run in another way."""
+    return replace(run, runtime=replace(run.runtime, classifier=classifier))
 
 
 def without_cache(run: Run) -> Run:
     """The run with a classifier whose maps are not kept."""
-    if run.classifier is None or run.classifier.cache is None:
-        return run
-    return replace(run, classifier=replace(run.classifier, cache=None))
+    classifier = run.runtime.classifier
+    return run if classifier is None else with_classifier(run, replace(classifier, cache=None))
 
 
 @contextmanager
 def served(run: Run) -> Iterator[Run]:
     """The run as workers are to have it: where its classifier runs on CUDA, in one process that
     serves them all, that process is there meanwhile."""
-    if run.classifier is None:
+    if run.runtime.classifier is None:
         yield run
         return
     from augcli.classifier.server import serving
 
-    with serving(run.classifier) as classifier:
-        yield replace(run, classifier=classifier)
+    with serving(run.runtime.classifier) as classifier:
+        yield with_classifier(run, classifier)
 
 
 def found_together(run: Run, image: Pixels, detection: Detection) -> int:
     """How many images of a block are worth looking at together with `image`."""
-    if detection.detector in DETECTORS or run.classifier is None:
+    if detection.detector in DETECTORS or run.runtime.classifier is None:
         return 1 if image.nbytes > _SMALL else 1 << 16
     from augcli.saliency.classifier import images_at_once
 
-    return images_at_once(run.classifier)
+    return images_at_once(run.runtime.classifier)

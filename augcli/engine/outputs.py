@@ -44,7 +44,7 @@ class Outputs:
         self._images = images
         self._block = block
         self._uncached = without_cache(run)  # no second run comes across an image that steps made
-        self._rng = generator(run.seed)
+        self._rng = generator(run.job.seed)
 
     def of(self, place: int, copy: int) -> list[Output]:
         """The views of one copy of the target at `place` of the block.
@@ -60,21 +60,21 @@ class Outputs:
                 found = run.plan.partner(block, place, copy, slot, images.readable)
                 if found is None:
                     raise UnreadableImage(
-                        f"no readable partner was found for it (--pair {run.pair.value})"
+                        f"no readable partner was found for it (--pair {run.job.pair.value})"
                     )
                 used[slot] = images.get(found)
             return images.picture(used[slot], slot)
 
         maker = self._maker(used)
         target_id = target.sample.sample_id
-        views = run.pipeline.views
-        ids = [output_id(run.seed, run.digest, target_id, copy, view) for view in views]
+        views = run.job.pipeline.views
+        ids = [output_id(run.job.seed, run.digest, target_id, copy, view) for view in views]
         outputs = []
         for view, name in zip(views, ids, strict=True):
             if view == ORIGINAL:
                 picture = source(0)
             else:
-                rng = rekeyed(self._rng, run.seed, run.digest, target_id, copy, view)
+                rng = rekeyed(self._rng, run.job.seed, run.digest, target_id, copy, view)
                 picture = maker.make(rng, source, self._batch(copy))
             taken = tuple([used[slot] for slot in picture.shares])
             label = output_label(run, picture, [decoded.sample.label for decoded in taken], view)
@@ -96,7 +96,7 @@ class Outputs:
             label = mix([used[slot].sample.label for slot in shares], list(shares.values()))
             return find_maps(self._uncached, [image], [label], detection)[0]
 
-        return Maker(self._run.pipeline, self._run.fit, detect)
+        return Maker(self._run.job.pipeline, self._run.job.fit, detect)
 
     def _batch(self, copy: int) -> Batch:
         """What the outputs of a block share, for recipes that draw once a batch."""
@@ -107,7 +107,7 @@ class Outputs:
             return images.picture(images.get(first), 0)
 
         return Batch(
-            lambda step: generator(run.seed, run.digest, "batch", block[0], copy, step), lead
+            lambda step: generator(run.job.seed, run.digest, "batch", block[0], copy, step), lead
         )
 
 
@@ -122,4 +122,4 @@ def output_label(run: Run, picture: Picture, labels: list[SoftLabel], view: str)
     label = mix(labels, list(picture.shares.values()))
     if view == ORIGINAL:
         return label
-    return smooth(label, run.pipeline.label_smoothing, len(run.listing.classes))
+    return smooth(label, run.job.pipeline.label_smoothing, len(run.listing.classes))

@@ -49,7 +49,7 @@ class Partners:
         self._plan = plan
         self._run = plan.run
         self._n = len(plan.run.listing)
-        self._slots = max(1, plan.run.pipeline.sources - 1)
+        self._slots = max(1, plan.run.job.pipeline.sources - 1)
         self._block: list[int] = []
         self._cycles: list[tuple[list[int], list[int]]] = []
         self._paired: list[set[int]] = []
@@ -128,7 +128,7 @@ class Partners:
 
     def _drawn(self, asked: _Asked, wanted: int | None, readable: Readable) -> int | None:
         """One of the whole data set, drawn anew for each copy and slot."""
-        rng = generator(self._run.seed, "partner", asked.target, asked.copy, asked.slot)
+        rng = generator(self._run.job.seed, "partner", asked.target, asked.copy, asked.slot)
         pool = self._pool(asked.target, wanted)
         for _ in range(_TRIES if len(pool) else 0):
             found = int(pool[int(rng.integers(len(pool)))])
@@ -145,7 +145,7 @@ class Partners:
         count = len(pool)
         if number >= count:
             return None
-        shuffled = Permutation(count, f"far\0{self._run.seed}\0{asked.target}".encode())
+        shuffled = Permutation(count, f"far\0{self._run.job.seed}\0{asked.target}".encode())
         for step in range(min(count - number, _TRIES)):
             place = int(shuffled(np.array([number + step], np.uint64))[0])
             found = int(pool[place])
@@ -154,7 +154,7 @@ class Partners:
         return None
 
     def _wanted(self, asked: _Asked) -> int | None:
-        if self._run.pair is not Pair.balanced:
+        if self._run.job.pair is not Pair.balanced:
             return None
         return self._partner_class(asked.target, asked.copy, asked.slot)
 
@@ -170,7 +170,7 @@ class Partners:
         start, stop = self._plan.class_range[own]
         number = firsts[own] + copy * (stop - start) + self._plan.rank(target)
         total = int(ends[-1])
-        shuffled = Permutation(total, f"turns\0{self._run.seed}\0{slot}".encode())
+        shuffled = Permutation(total, f"turns\0{self._run.job.seed}\0{slot}".encode())
         turn = int(shuffled(np.array([number], np.uint64))[0])
         return classes[int(np.searchsorted(ends, turn, "right"))]
 
@@ -181,7 +181,7 @@ class Partners:
         classes = list(self._plan.class_range)
         targets = [self._plan.targets_of(class_id) for class_id in classes]
         turns = targets
-        if self._run.per_class is None:
+        if self._run.job.per_class is None:
             each, more = divmod(sum(targets), len(classes))
             turns = [each + (number < more) for number in range(len(classes))]
         firsts = np.cumsum([0, *targets[:-1]]).tolist()
@@ -192,10 +192,10 @@ class Partners:
         if wanted is not None:
             start, stop = self._plan.class_range[wanted]
             return self._plan.grouped[start:stop]
-        if self._run.pair in (Pair.any, Pair.balanced):
+        if self._run.job.pair in (Pair.any, Pair.balanced):
             return range(self._n)
         start, stop = self._plan.class_range[self._plan.class_of(target)]
-        if self._run.pair is Pair.same_class:
+        if self._run.job.pair is Pair.same_class:
             return self._plan.grouped[start:stop]
         return np.concatenate([self._plan.grouped[:start], self._plan.grouped[stop:]])
 
@@ -207,7 +207,7 @@ class Partners:
             turn, slot = divmod(len(self._cycles), self._slots)
             order = self._drawn_cycle(len(block), block[0], turn, slot + 1)
             first = self._first_asked(block, order)
-            if self._run.pair is not Pair.balanced:
+            if self._run.job.pair is not Pair.balanced:
                 first = self._exchanged(order, first, may_change=turn > 0)
             self._cycles.append((order, first))
         return self._cycles[number]
@@ -261,7 +261,7 @@ class Partners:
         first = [0] * count
         for position, place in enumerate(order):
             first[place] = (position + 1) % count
-        if self._run.pair is not Pair.different_class:
+        if self._run.job.pair is not Pair.different_class:
             return first
 
         classes = [self._plan.class_of(index) for index in block]
@@ -287,11 +287,11 @@ class Partners:
     def _drawn_cycle(self, count: int, leading: int, copy: int, slot: int) -> list[int]:
         if (copy, slot) == (0, 1):  # the block is shuffled: its own order is as good as any, and
             return list(range(count))  # a partner that is the next target stays in the cache
-        rng = generator(self._run.seed, "cycle", leading, copy, slot)
+        rng = generator(self._run.job.seed, "cycle", leading, copy, slot)
         return [int(place) for place in rng.permutation(count)]
 
     def _admits(self, target: int, partner: int, wanted: int | None) -> bool:
-        pair = self._run.pair
+        pair = self._run.job.pair
         if wanted is not None:
             return self._plan.class_of(partner) == wanted
         if pair in (Pair.any, Pair.balanced):

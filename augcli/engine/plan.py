@@ -8,27 +8,22 @@ number of workers, and no file is opened.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from augcli.arrays.permutation import Permutation
 from augcli.data.listing import Listing
+from augcli.engine.job import Job, Runtime
 from augcli.engine.partners import Partners
-from augcli.enums import Fit, Originals, Pair
-from augcli.image.codec import Encoding
-from augcli.pipeline.pipeline import Pipeline
-
-if TYPE_CHECKING:
-    from augcli.classifier.spec import ClassifierSpec
+from augcli.enums import Originals, Pair
+from augcli.store.parts import proven_parts
 
 _BLOCK = 64
 _SMALL_BLOCK = 16
@@ -54,36 +49,16 @@ class Shard(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """All that the bytes of a run's outputs depend on, and where they go. Picklable."""
+    """A job over a source, with where and how it runs: all that makes a shard. Picklable."""
 
     listing: Listing
-    pipeline: Pipeline
-    state: Path
-    seed: int = 0
-    copies: int = 1
-    per_class: int | None = None
-    pair: Pair = Pair.any
-    size: tuple[int, int] | None = None
-    fit: Fit = Fit.cover
-    encoding: Encoding = Encoding()
-    originals: Originals = Originals.none
-    background: tuple[int, int, int] = (255, 255, 255)
-    dense_labels: int = 100
-    max_pixels: int = 100_000_000
-    memory: int = 1 << 29
-    classifier: ClassifierSpec | None = None
+    job: Job
+    runtime: Runtime
 
-    def at(self, state: Path) -> Run:
-        """The same run, with its state in another folder."""
-        return replace(self, state=state)
-
-    @cached_property
+    @property
     def digest(self) -> str:
-        """The digest of recipe and classifier: random streams and output names differ with it."""
-        if self.classifier is None:
-            return self.pipeline.digest()
-        told = json.dumps([self.pipeline.digest(), self.classifier.identity()], sort_keys=True)
-        return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+        """The digest of the job's recipe and classifier."""
+        return self.job.digest
 
     @cached_property
     def plan(self) -> Plan:
@@ -110,8 +85,8 @@ class Plan:
     def orders(self) -> int:
         """How often the data set is shuffled: once for every four copies of an image, on average
         where images differ in how many they have."""
-        copies = self._run.copies
-        if self._run.per_class is not None:
+        copies = self._run.job.copies
+        if self._run.job.per_class is not None:
             copies = -(-sum(map(self.targets_of, self.class_range)) // self._n)
         return max(1, -(-copies // _COPIES_TOGETHER))
 
@@ -130,8 +105,8 @@ class Plan:
 
     def _most_outputs(self, number: int, targets: int) -> Iterator[int]:
         """For each target of a block, how many outputs are made of it with this block at most."""
-        views = len(self._run.pipeline.views)
-        if self._run.per_class is None:
+        views = len(self._run.job.pipeline.views)
+        if self._run.job.per_class is None:
             return repeat(_COPIES_TOGETHER * views, targets)
         return (self._together(index) * views for index in self.block(number))
 
@@ -139,13 +114,13 @@ class Plan:
         """The indices into the listing of the images of block `number`."""
         order, block = divmod(number, self.blocks)
         start, stop = self._bounds(block)
-        if self._run.pair is Pair.same_class:
+        if self._run.job.pair is Pair.same_class:
             return [int(i) for i in self._by_class(order)[start:stop]]
         return [int(i) for i in self._permutation(order)(np.arange(start, stop, dtype=np.uint64))]
 
     def _permutation(self, order: int) -> Permutation:
         more = f"\0{order}" if order else ""
-        return Permutation(self._n, f"order\0{self._run.seed}{more}".encode())
+        return Permutation(self._n, f"order\0{self._run.job.seed}{more}".encode())
 
     def with_originals(self, number: int) -> bool:
         """Whether the originals of a block's images are written with it, if at all."""
@@ -168,8 +143,8 @@ class Plan:
 
     def copies(self, index: int) -> int:
         """How many times the image at `index` is a target."""
-        if self._run.per_class is None:
-            return self._run.copies
+        if self._run.job.per_class is None:
+            return self._run.job.copies
         class_id = self.class_of(index)
         start, stop = self.class_range[class_id]
         each, more = divmod(self.targets_of(class_id), stop - start)
@@ -178,24 +153,24 @@ class Plan:
     def targets_of(self, class_id: int) -> int:
         """How many outputs have their target in a class, views counted as one."""
         start, stop = self.class_range[class_id]
-        if self._run.per_class is None:
-            return self._run.copies * (stop - start)
-        copied = 0 if self._run.originals is Originals.none else stop - start
-        return max(0, self._run.per_class - copied)
+        if self._run.job.per_class is None:
+            return self._run.job.copies * (stop - start)
+        copied = 0 if self._run.job.include_originals is Originals.none else stop - start
+        return max(0, self._run.job.per_class - copied)
 
     def rank(self, index: int) -> int:
         """The place of an image in its class, shuffled: the first ones get a copy more."""
         start, stop = self.class_range[self.class_of(index)]
         place = int(np.searchsorted(self.grouped[start:stop], index))
-        extra = Permutation(stop - start, f"extra\0{self._run.seed}".encode())
+        extra = Permutation(stop - start, f"extra\0{self._run.job.seed}".encode())
         return int(extra(np.array([place], np.uint64))[0])
 
     @cached_property
     def outputs(self) -> int:
         """How many augmented images will be made if nothing fails."""
-        views = len(self._run.pipeline.views)
-        if self._run.per_class is None:
-            return self._n * self._run.copies * views
+        views = len(self._run.job.pipeline.views)
+        if self._run.job.per_class is None:
+            return self._n * self._run.job.copies * views
         return sum(map(self.targets_of, self.class_range)) * views
 
     def partner(
@@ -233,3 +208,18 @@ class Plan:
         found, starts = np.unique(classes, return_index=True)
         stops = [*starts[1:].tolist(), self._n]
         return dict(zip(found.tolist(), zip(starts.tolist(), stops, strict=True), strict=True))
+
+
+def remaining(plan: Plan, state: Path) -> Iterator[Shard]:
+    """The shards, or the pieces of shards, that are not committed in `state` yet, in plan order."""
+    done: dict[int, list[tuple[int, int]]] = {}
+    for part in proven_parts(state):
+        done.setdefault(part.block, []).append((part.start, part.stop))
+    for shard in plan.shards():
+        at = shard.start
+        for start, stop in done.get(shard.block, []):
+            if at < start < shard.stop:
+                yield Shard(shard.block, at, start)
+            at = max(at, min(stop, shard.stop))
+        if at < shard.stop:
+            yield Shard(shard.block, at, shard.stop)

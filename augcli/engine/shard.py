@@ -63,7 +63,7 @@ def run_shard(
     """
     block = run.plan.block(shard.block)
     images = Images(run, block, quarantined, before_decoding, after_decoding)
-    part = PartWriter(run.state, shard.part)
+    part = PartWriter(run.runtime.state, shard.part)
     try:
         writer = _Writer(run, part)
         _make_copies(run, images, block, shard, writer, at_target)
@@ -149,12 +149,12 @@ def _together(
             wanted[place] = numbers
     images.decode_ahead(block[place] for place in wanted)
     group: list[_Copy] = []
-    held, limit = 0, min(_TOGETHER, run.memory // 4)
+    held, limit = 0, min(_TOGETHER, run.runtime.memory // 4)
     for place, numbers in wanted.items():
         index, size = block[place], 0
         readable = images.readable(index)
         if readable:
-            size = images.get(index).image.nbytes * len(run.pipeline.views)
+            size = images.get(index).image.nbytes * len(run.job.pipeline.views)
         for number in chain(originals, numbers):
             if index in failed:
                 break
@@ -171,7 +171,7 @@ def _together(
 
 def _has_originals(run: Run, block: int) -> bool:
     """Whether the source images of a block are written with it."""
-    return run.originals is not Originals.none and run.plan.with_originals(block)
+    return run.job.include_originals is not Originals.none and run.plan.with_originals(block)
 
 
 def _make(images: Images, outputs: Outputs, copy: _Copy) -> None:
@@ -203,8 +203,8 @@ def _reason_against(work: Callable[[_Copy], None], copy: _Copy) -> str | None:
 
 def encoded(run: Run, output: Output) -> tuple[memoryview, str]:
     """The file of an output and its suffix."""
-    file_format = output_format(output.used[0].data, run.encoding.format)
-    return encode(output.picture.content, file_format, run.encoding), suffix(file_format)
+    file_format = output_format(output.used[0].data, run.job.encoding.format)
+    return encode(output.picture.content, file_format, run.job.encoding), suffix(file_format)
 
 
 class _Writer:
@@ -216,8 +216,8 @@ class _Writer:
         self._folders: set[str] = set()
         self.failed: dict[int, _Failure] = {}
         self.bytes_written = 0
-        self._train = os.fspath(staged_train(run.state))
-        for folder in (os.fspath(run.state), self._train):
+        self._train = os.fspath(staged_train(run.runtime.state))
+        for folder in (os.fspath(run.runtime.state), self._train):
             check_no_link(folder)
 
     def write(self, copy: _Copy) -> None:
@@ -244,9 +244,9 @@ class _Writer:
             source_paths=[sample.relative for sample in samples],
             lam=picture.shares[0],
             boxes=picture.boxes,
-            recipe=self._run.pipeline.name,
-            params=to_text(self._run.pipeline.row_record(picture.record)),
-            saliency_method=saliency_method(self._run.pipeline, picture),
+            recipe=self._run.job.pipeline.name,
+            params=to_text(self._run.job.pipeline.row_record(picture.record)),
+            saliency_method=saliency_method(self._run.job.pipeline, picture),
             width=width,
             height=height,
             sha256=hashlib.sha256(data).hexdigest(),
@@ -255,12 +255,12 @@ class _Writer:
     def _write_original(self, decoded: Decoded) -> None:
         """Copy or link a source image, byte for byte."""
         sample = decoded.sample
-        name = output_id(self._run.seed, "original", sample.sample_id, 0, ORIGINAL)
+        name = output_id(self._run.job.seed, "original", sample.sample_id, 0, ORIGINAL)
         ending = Path(sample.relative).suffix.lower()
         if not (ending.isascii() and ending[1:].isalnum()):
             ending = ".bin"
         file_name = self._file_name(sample.label, name + ending)
-        if self._run.originals is Originals.link:
+        if self._run.job.include_originals is Originals.link:
             self._check_folder(file_name)
             link_file(os.path.realpath(sample.path), f"{self._train}/{file_name}")
         else:
@@ -289,7 +289,7 @@ class _Writer:
         """A line for each input that cost itself, with the number of outputs that it cost: the last
         ones of those planned with this block."""
         run, lines = self._run, []
-        views, has_original = len(run.pipeline.views), _has_originals(run, block)
+        views, has_original = len(run.job.pipeline.views), _has_originals(run, block)
         for index, (reason, order) in self.failed.items():
             sample = run.listing.sample(index)
             numbers = run.plan.numbers(block, index)
@@ -313,10 +313,10 @@ class _Writer:
             "label_ids": label.ids,
             "label_weights": label.weights,
         }
-        if len(classes) <= self._run.dense_labels:
+        if len(classes) <= self._run.job.dense_labels:
             row["soft_label"] = dense(label, len(classes))
         row |= values
-        row["seed"] = f"{self._run.seed:x}"
+        row["seed"] = f"{self._run.job.seed:x}"
         row["schema_version"] = SCHEMA_VERSION
         self._part.add_row(to_line(row), size)
 

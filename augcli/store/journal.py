@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import augcli
 from augcli.data.labels import printable
 from augcli.data.listing import Listing
-from augcli.engine.differences import begun_with
-from augcli.engine.plan import Run, Shard
 from augcli.errors import RunFailed, UserError
 from augcli.files import read_bytes
 from augcli.manifest.row import MANIFEST
@@ -35,67 +31,14 @@ from augcli.store.sources import keep_sources, sources_changed
 
 _LOCK, _HOLDER = KEPT
 
-# What every record of a run has. An option that an older one lacks had its default there.
-_FIRST_KEYS = frozenset(
-    [
-        "recipe",
-        "seed",
-        "source",
-        "copies",
-        "per_class",
-        "pair",
-        "size",
-        "fit",
-        "format",
-        "quality",
-        "chroma",
-        "include_originals",
-        "background",
-        "dense_labels",
-        "max_pixels",
-        "classifier",
-        "versions",
-    ]
-)
 
+class Identity(NamedTuple):
+    """All that the bytes of a run depend on, as JSON values; what an older record lacks; and what
+    says in words how the values of another one differ."""
 
-def versions(run: Run | None = None) -> dict[str, str]:
-    """The versions of everything that decides about bytes."""
-    import cv2
-    import numpy
-    import PIL
-
-    found = {"numpy": numpy.__version__, "pillow": PIL.__version__}
-    if run is not None and run.classifier is not None:
-        import onnx
-
-        from augcli.ort import onnxruntime
-
-        found |= {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__}
-    return {"augcli": augcli.__version__, "opencv": cv2.__version__, **found}
-
-
-def identity(run: Run) -> dict[str, Any]:
-    """All that the bytes of a run depend on, as JSON; nothing about where or how fast it runs."""
-    return {
-        "recipe": run.pipeline.describe(),
-        "seed": run.seed,
-        "source": run.listing.fingerprint(),
-        "copies": run.copies,
-        "per_class": run.per_class,
-        "pair": run.pair.value,
-        "size": run.size and list(run.size),
-        "fit": run.fit.value,
-        "format": run.encoding.format.value,
-        "quality": run.encoding.quality,
-        "chroma": run.encoding.chroma.value,
-        "include_originals": run.originals.value,
-        "background": list(run.background),
-        "dense_labels": run.dense_labels,
-        "max_pixels": run.max_pixels,
-        "classifier": None if run.classifier is None else run.classifier.identity(),
-        "versions": versions(run),
-    }
+    values: dict[str, Any]
+    usual: dict[str, Any]
+    differences: Callable[[dict[str, Any]], str]
 
 
 def check_out(out: Path, source: Path | None, *, resume: bool, overwrite: bool) -> None:
@@ -235,27 +178,33 @@ def stamp(out: Path) -> list[bytes]:
     return digests
 
 
-def begin(run: Run, out: Path, *, resume: bool, overwrite: bool) -> bool:
-    """Make OUT, which is held, ready for `run`; True where it goes on with an earlier one.
+def begin(out: Path, now: Identity, listing: Listing, *, resume: bool, overwrite: bool) -> bool:
+    """Make OUT, which is held, ready for the run of this identity; True where it goes on with an
+    earlier one.
 
     What stands in OUT is looked at again: another run may have been there until now. Raises
     UserError where that was another run, and names what differs.
     """
     check_out(out, None, resume=resume, overwrite=overwrite)
-    file = out / STATE / IDENTITY
+    state = out / STATE
+    file = state / IDENTITY
     # A run that was stopped while it replaced another goes on with that.
     if overwrite or (resume and not file.exists() and is_half_removed(out)):
         remove_run(out)
     if resume and file.exists():
-        _same(_read_own(file, out), run, out)
+        refuse_others(f"OUT {out} was", now.usual | _read_own(file, out), now, state, listing)
+        published = any(map(os.path.lexists, (out / TRAIN, out / RUN)))
+        is_new = not published and next(proven_parts(state), None) is None
+        if is_new and not (state / SOURCES).exists():
+            keep_sources(state, listing)  # a run was stopped before it did
         forget_removal(out)
         return True
     leftovers = [name for name in OURS if name != STATE and os.path.lexists(out / name)]
     if leftovers:
         raise UserError(f"OUT {out} holds {leftovers[0]}, which is no run's; move it away.")
-    write_json(file, identity(run))
-    keep_sources(out / STATE, run.listing)
-    flush(out / STATE)
+    write_json(file, now.values)
+    keep_sources(state, listing)
+    flush(state)
     forget_removal(out)
     return False
 
@@ -278,26 +227,14 @@ def counted(out: Path) -> tuple[int, int]:
     return record["counts"]["outputs"], record["counts"]["skipped"]
 
 
-def _same(before: dict[str, Any], run: Run, out: Path) -> None:
-    """Raise UserError, which says what differs, where the run in OUT is another than this."""
-    now = json.loads(json.dumps(identity(run)))
-    usual = json.loads(json.dumps(identity(Run(run.listing, run.pipeline, run.state))))
-    before = {key: usual[key] for key in usual if key not in _FIRST_KEYS} | before
-    refuse_others(f"OUT {out} was", before, now, run.state, run.listing)
-    published = any(map(os.path.lexists, (out / TRAIN, out / RUN)))
-    is_new = not published and next(proven_parts(run.state), None) is None
-    if is_new and not (run.state / SOURCES).exists():
-        keep_sources(run.state, run.listing)  # a run was stopped before it did
-
-
 def refuse_others(
-    what: str, before: dict[str, Any], now: dict[str, Any], state: Path, listing: Listing
+    what: str, before: dict[str, Any], now: Identity, state: Path, listing: Listing
 ) -> None:
     """Raise UserError where an identity from OUT is not that of now, or the files of the source, of
     which `state` may have a record, are others; it begins with `what` and says what differs."""
-    words = begun_with(before, now)
+    words = now.differences(before)
     files = sources_changed(state, listing)
-    if files or before.get("source") != now["source"]:
+    if files or before.get("source") != now.values["source"]:
         others = "other files in SOURCE" + (f": {files}" if files else "")
         words = f"{words}, and with {others}" if words else others
     if words:
@@ -306,16 +243,16 @@ def refuse_others(
         )
 
 
-def is_finished(run: Run, out: Path) -> bool:
-    """Whether `run` was published in OUT: its record is there, and the manifest that this speaks
-    of. A publication that ended between the two is completed.
+def is_finished(out: Path, now: Identity) -> bool:
+    """Whether the run of this identity was published in OUT: its record is there, and the manifest
+    that this speaks of. A publication that ended between the two is completed.
 
     Raises UserError where something else than what the run published stands in its place, and
     RunFailed where its manifest is damaged.
     """
     finish_publishing(out)
     record = read_run_record(out / RUN)
-    if record is None or not _is_of(record, run):
+    if record is None or not _is_of(record, now):
         if os.path.lexists(out / RUN):
             raise UserError(
                 f"{out / RUN} is damaged, or of another run; `augcli verify {out}` tells more. Move"
@@ -335,28 +272,14 @@ def is_finished(run: Run, out: Path) -> bool:
     return True
 
 
-def _is_of(record: dict[str, Any], run: Run) -> bool:
+def _is_of(record: dict[str, Any], now: Identity) -> bool:
     """Whether a run.json tells of this run."""
-    now = json.loads(json.dumps(identity(run)))
-    return all(record.get("fingerprint" if k == "source" else k) == v for k, v in now.items())
+    return all(
+        record.get("fingerprint" if k == "source" else k) == v for k, v in now.values.items()
+    )
 
 
 def check_parts(state: Path) -> None:
     """Remove what an interrupted run left half done or damaged, so that it is made again."""
     remove_unproven(state)
     check_images(state)
-
-
-def remaining(run: Run) -> Iterator[Shard]:
-    """The shards, or the pieces of shards, that are not committed yet, in plan order."""
-    done: dict[int, list[tuple[int, int]]] = {}
-    for part in proven_parts(run.state):
-        done.setdefault(part.block, []).append((part.start, part.stop))
-    for shard in run.plan.shards():
-        at = shard.start
-        for start, stop in done.get(shard.block, []):
-            if at < start < shard.stop:
-                yield Shard(shard.block, at, start)
-            at = max(at, min(stop, shard.stop))
-        if at < shard.stop:
-            yield Shard(shard.block, at, shard.stop)

@@ -10,7 +10,6 @@ At the end the maps move into OUT, and their index comes last: maps without one 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -24,7 +23,7 @@ from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, open_regular, parse_json, read_json, read_lines
 from augcli.manifest.row import to_line
 from augcli.store.folders import MAPS_KIND, describe, holds_maps
-from augcli.store.journal import check_place, refuse_others
+from augcli.store.journal import Identity, check_place, refuse_others
 from augcli.store.layout import ERRORS, MAPS_INDEX, MAPS_STATE, SOURCES
 from augcli.store.links import is_link
 from augcli.store.map_names import OVERLAY
@@ -71,9 +70,7 @@ def is_complete(out: Path) -> bool:
     return (out / INDEX).is_file()
 
 
-def begin(
-    out: Path, identity: dict[str, Any], listing: Listing, *, resume: bool, overwrite: bool
-) -> bool:
+def begin(out: Path, now: Identity, listing: Listing, *, resume: bool, overwrite: bool) -> bool:
     """Make OUT ready for maps of a listing; True where they go on with what an earlier run left.
 
     Raises UserError where that made other maps, and says what differs.
@@ -83,7 +80,6 @@ def begin(
     before = _identity_of(out)
     if resume and before is not None:
         _refuse_foreign(out)
-        now = json.loads(json.dumps(identity))
         refuse_others(f"The maps in OUT {out} were", before, now, state, listing)
     elif overwrite and before is not None:
         _remove(out)
@@ -91,7 +87,7 @@ def begin(
     if not resumed:
         if any(path.name != STATE for path in out.iterdir()):
             raise UserError(f"OUT {out} is not empty; choose an empty folder.")
-        write_json(state / _IDENTITY, {"kind": MAPS_KIND, **identity})
+        write_json(state / _IDENTITY, {"kind": MAPS_KIND, **now.values})
     is_new = not is_complete(out) and not committed(out)
     if is_new and not (state / SOURCES).exists():
         keep_sources(state, listing)

@@ -25,7 +25,7 @@ _CHANNELS = ("red", "green", "blue")
 def describe_run(run: Run, source: str, shown: int) -> list[str]:
     """The heading of a sheet: all options that the pixels depend on, so that two sheets can be told
     apart. `source` is SOURCE as it was given, `shown` how many targets the sheet has."""
-    pipeline = run.pipeline
+    pipeline = run.job.pipeline
     steps = _describe_steps(pipeline.steps)
     is_file = len(pipeline.steps) > 1 or pipeline.name != pipeline.steps[0].recipe.name
     sentences = [f"{pipeline.name}: {steps}" if is_file else steps]
@@ -46,20 +46,20 @@ def describe_source(run: Run, source: str, shown: int) -> str:
 def describe_options(run: Run) -> str:
     """The options around a recipe: the seed and the size always, others where they are not at their
     default."""
-    size = "own size" if run.size is None else f"size {run.size[0]}x{run.size[1]}"
-    parts = [f"seed {run.seed}", size]
-    if run.fit is not Fit.cover:
-        parts.append(f"fit {run.fit.value}")
-    if run.pair is not Pair.any:
-        parts.append(f"pair {run.pair.value}")
-    if run.pipeline.label_smoothing:
-        parts.append(f"label smoothing {run.pipeline.label_smoothing:g}")
-    if run.background != (255, 255, 255):
-        parts.append("background #{:02x}{:02x}{:02x}".format(*run.background))
-    if run.classifier is not None:
-        model = [f"model {Path(run.classifier.model).name}"]
-        model += [f"head {run.classifier.head}"] if run.classifier.head else []
-        model += [f"layer {run.classifier.layer}"] if run.classifier.layer else []
+    size = "own size" if run.job.size is None else f"size {run.job.size[0]}x{run.job.size[1]}"
+    parts = [f"seed {run.job.seed}", size]
+    if run.job.fit is not Fit.cover:
+        parts.append(f"fit {run.job.fit.value}")
+    if run.job.pair is not Pair.any:
+        parts.append(f"pair {run.job.pair.value}")
+    if run.job.pipeline.label_smoothing:
+        parts.append(f"label smoothing {run.job.pipeline.label_smoothing:g}")
+    if run.job.background != (255, 255, 255):
+        parts.append("background #{:02x}{:02x}{:02x}".format(*run.job.background))
+    if run.runtime.classifier is not None:
+        model = [f"model {Path(run.runtime.classifier.model).name}"]
+        model += [f"head {run.runtime.classifier.head}"] if run.runtime.classifier.head else []
+        model += [f"layer {run.runtime.classifier.layer}"] if run.runtime.classifier.layer else []
         parts += model
     return ", ".join(parts)
 

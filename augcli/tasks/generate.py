@@ -12,21 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from augcli.engine.executors.pool import Pool
+from augcli.engine.job import identity
 from augcli.engine.maps import served
-from augcli.engine.plan import Run
+from augcli.engine.plan import Run, remaining
 from augcli.engine.shard import ShardReport
 from augcli.enums import STDIN, Originals, Pair
 from augcli.errors import RESUME, RunFailed, UserError
 from augcli.manifest.mass import label_mass
-from augcli.store.journal import (
-    begin,
-    check_parts,
-    counted,
-    identity,
-    is_finished,
-    remaining,
-    stamp,
-)
+from augcli.store.journal import begin, check_parts, counted, is_finished, stamp
 from augcli.store.layout import staged_train
 from augcli.store.lock import holding
 from augcli.store.parts import proven_parts
@@ -86,18 +79,24 @@ def generate(
                 f"OUT {out} was changed by another run meanwhile; look at it, then give the same"
                 " command again."
             )
-        resumed = begin(run, out, resume=resume, overwrite=overwrite)
-        if resumed and is_finished(run, out):
+        now = identity(run.job, run.listing)
+        resumed = begin(out, now, run.listing, resume=resume, overwrite=overwrite)
+        if resumed and is_finished(out, now):
             check_complete(out)
             return Outcome(*counted(out), 0.0, resumed, was_complete=True)
-        state = prepare_state(run.state)
+        state = prepare_state(run.runtime.state)
         if resumed:
             check_parts(state)
         if source["source"] == STDIN:
             keep_listed(state, run.listing)
         on_start(planned(run), sum(part.rows for part in proven_parts(state)))
         with served(run) as reachable:
-            pool = Pool(reachable, remaining(run), workers, seconds_an_image=seconds_an_image)
+            pool = Pool(
+                reachable,
+                remaining(run.plan, run.runtime.state),
+                workers,
+                seconds_an_image=seconds_an_image,
+            )
             try:
                 for report in pool.reports():
                     on_report(report)
@@ -109,7 +108,7 @@ def generate(
         _check_count(run, out, published)
         seconds = time.monotonic() - started
         mass = None
-        if run.per_class is not None or run.pair is Pair.balanced:
+        if run.job.per_class is not None or run.job.pair is Pair.balanced:
             mass = label_mass(staged_train(state), len(run.listing.classes))
         summary = _summary(run, source, published, seconds, workers)
         summary["command"] = list(command)
@@ -121,7 +120,7 @@ def generate(
 
 def _model(run: Run) -> dict[str, Any] | None:
     """Where the classifier is, and how it ran, beside what identifies it."""
-    asked = run.classifier
+    asked = run.runtime.classifier
     if asked is None:
         return None
     return {"file": asked.model, "outputs": asked.outputs, "device": asked.device}
@@ -141,7 +140,7 @@ def _faults_named(out: Path) -> Iterator[None]:
 
 def planned(run: Run) -> int:
     """How many rows a run has if nothing fails: its outputs, and originals where those go along."""
-    originals = 0 if run.originals is Originals.none else len(run.listing)
+    originals = 0 if run.job.include_originals is Originals.none else len(run.listing)
     return run.plan.outputs + originals
 
 
@@ -167,7 +166,10 @@ def _summary(
     }
     return {
         **source,
-        **{("fingerprint" if k == "source" else k): v for k, v in identity(run).items()},
+        **{
+            ("fingerprint" if k == "source" else k): v
+            for k, v in identity(run.job, run.listing).values.items()
+        },
         "recipe_digest": run.digest,
         "model": _model(run),
         "counts": counts,

@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from augcli.data.listing import Sample
+from augcli.engine.differences import begun_with
 from augcli.engine.executors.pool import Pool
 from augcli.engine.images import Decoded, Images
+from augcli.engine.job import versions
 from augcli.engine.maps import served
 from augcli.engine.plan import Run, Shard
 from augcli.enums import MapFormat
@@ -28,7 +30,7 @@ from augcli.image.fit import Pixels
 from augcli.recipes.recipe import Detection, SaliencyMap
 from augcli.saliency.overlay import overlay
 from augcli.saliency.regions import is_flat
-from augcli.store.journal import versions
+from augcli.store.journal import Identity
 from augcli.store.lock import holding
 from augcli.store.map_names import OVERLAY, map_name, map_names
 from augcli.store.map_store import (
@@ -65,19 +67,18 @@ class Maps:
     overlay: bool = False
     names: dict[int, str] = field(default_factory=dict)
 
-    def identity(self) -> dict[str, Any]:
-        """All that the bytes of the maps depend on, as JSON."""
-        run = self.run
-        return {
-            "source": run.listing.fingerprint(),
+    def identity(self) -> Identity:
+        """All that the bytes of the maps depend on."""
+        job = self.run.job.to_json()
+        now = {
+            "source": self.run.listing.fingerprint(),
             "method": str(self.detection),
             "map_format": self.format.value,
             "overlay": self.overlay,
-            "background": list(run.background),
-            "max_pixels": run.max_pixels,
-            "classifier": None if run.classifier is None else run.classifier.identity(),
-            "versions": versions(run),
+            **{name: job[name] for name in ("background", "max_pixels", "classifier")},
+            "versions": versions(self.run.job),
         }
+        return Identity(now, {}, lambda before: begun_with(before, now))
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def most_examples(runs: Sequence[Run], side: int) -> int:
     draws it, of several as `preview_recipes` does."""
     if len(runs) > 1:
         return most_lines(1 + len(runs), side, captions=False)
-    pipeline = runs[0].pipeline
+    pipeline = runs[0].job.pipeline
     applied = sum(pipeline.sources // span for span in pipeline.spans[1:])
     panels = pipeline.sources + _PANELS_A_STEP * applied * len(pipeline.views)
     return most_lines(min(panels, _MOST_PANELS), side, captions=True)
@@ -129,15 +129,15 @@ def preview_recipes(runs: Sequence[Run], examples: int, source: str = "SOURCE") 
                 output = Outputs(run, images, block).of(place, 0)[-1]
             except UnreadableImage as error:
                 blank = np.full_like(target.image, 255)
-                panels.append(Panel(run.pipeline.name, blank, (str(error),)))
+                panels.append(Panel(run.job.pipeline.name, blank, (str(error),)))
                 continue
             notes = (label_line(run.listing.classes, output.label), *_drawn(run, output))
             image = output.picture.image
-            panels.append(Panel(run.pipeline.name, image, notes, main=True))
+            panels.append(Panel(run.job.pipeline.name, image, notes, main=True))
         lines.append(Line(panels))
     if not lines:
         raise _unreadable(runs[0], images)
-    keep = runs[0].pipeline.steps[0].keep
+    keep = runs[0].job.pipeline.steps[0].keep
     heading = [
         "all recipes" if keep is None else f"all recipes, {describe_keep(keep)}",
         f"{describe_source(runs[0], source, len(lines))}; {describe_options(runs[0])}",
@@ -193,23 +193,23 @@ def _drawn(run: Run, output: Output) -> list[str]:
     if record is None:
         if output.view == "orig":
             return []
-        return explain_skipped(run.pipeline, class_name, set())
+        return explain_skipped(run.job.pipeline, class_name, set())
     applied = set()
     step: Record | None = record
     while step is not None:
         applied.add(step.get("step", 0))
         step = (step.get("inputs") or [None])[0]
     drawn = _explain(run, record, output.used[0].image.shape)
-    if len(run.pipeline.steps) > 1:
+    if len(run.job.pipeline.steps) > 1:
         drawn[0] = f"step {record['step'] + 1}, {drawn[0]}"
-    return [*drawn, *explain_skipped(run.pipeline, class_name, applied)]
+    return [*drawn, *explain_skipped(run.job.pipeline, class_name, applied)]
 
 
 def _explain(run: Run, record: Record, shape: tuple[int, ...]) -> list[str]:
     """What the last step in `record` drew for an image of `shape`; its name where there are others
     that it might be."""
     sentences = explain_draw(record["recipe"], record["params"], (shape[0], shape[1]))
-    steps = run.pipeline.steps
+    steps = run.job.pipeline.steps
     if len(steps) == 1 and not steps[0].alternatives:
         return sentences
     first, *more = sentences or [""]
@@ -244,7 +244,7 @@ def _map_panels(
     """Maps over the images that they belong to, as these lie on the target's canvas, with the boxes
     that were chosen by them."""
     recipe = step.recipes[record.get("choice", 0)]
-    prefix = f"step {record['step'] + 1}: " if len(run.pipeline.steps) > 1 else ""
+    prefix = f"step {record['step'] + 1}: " if len(run.job.pipeline.steps) > 1 else ""
     if step.keep is not None:
         kept = record["keep"]
         total = float(inputs[0].detect(step.keep.detection).sum(dtype=np.float64))
@@ -279,7 +279,7 @@ def _map_panel(
     height, width = inputs[0].image.shape[:2]
     picture = inputs[number]
     image, saliency_map = (
-        Fitted(array, (height, width), run.fit).pixels()
+        Fitted(array, (height, width), run.job.fit).pixels()
         for array in (picture.image, picture.detect(detection))
     )
     title = f"{_who(output, picture.sources[0])}'s saliency"

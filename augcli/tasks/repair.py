@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -183,10 +184,12 @@ def _planned(run: Run, index: int, block: int) -> list[str]:
     """The ids of all outputs that an image has with a block, in the order of the manifest."""
     source = run.listing.sample(index).sample_id
     names = []
-    if run.originals is not Originals.none and run.plan.with_originals(block):
-        names.append(output_id(run.seed, "original", source, 0, ORIGINAL))
+    if run.job.include_originals is not Originals.none and run.plan.with_originals(block):
+        names.append(output_id(run.job.seed, "original", source, 0, ORIGINAL))
     for copy in run.plan.numbers(block, index):
-        names += [output_id(run.seed, run.digest, source, copy, v) for v in run.pipeline.views]
+        names += [
+            output_id(run.job.seed, run.digest, source, copy, v) for v in run.job.pipeline.views
+        ]
     return names
 
 
@@ -205,6 +208,12 @@ def _pieces(repair: _Repair) -> Iterator[Shard]:
             yield Shard(shard.block, start, shard.stop)
 
 
+def _aside(repair: _Repair) -> Run:
+    """The run with its state aside."""
+    run = repair.run
+    return replace(run, runtime=replace(run.runtime, state=repair.aside))
+
+
 def _make_images(repair: _Repair, workers: int, seconds_an_image: float) -> Repaired:
     """Make again what is missing or wrong, and put images in their places; their rows are collected
     aside."""
@@ -212,7 +221,7 @@ def _make_images(repair: _Repair, workers: int, seconds_an_image: float) -> Repa
     failed: list[tuple[Shard, Fault]] = []
     set_aside = repair.set_aside()
     with (
-        served(repair.run.at(repair.aside)) as reachable,
+        served(_aside(repair)) as reachable,
         (repair.aside / REMADE / MANIFEST).open("wb") as rows,
     ):
         pool = Pool(
@@ -277,7 +286,7 @@ def _doubt(run: Run, report: ShardReport, set_aside: dict[int, str]) -> str | No
     if report.made > 0 and report.decodes == 0:
         return "a worker died"
     for index, reason in report.unreadable.items():
-        is_target = run.originals is not Originals.none or run.plan.copies(index) > 0
+        is_target = run.job.include_originals is not Originals.none or run.plan.copies(index) > 0
         if is_target and index not in set_aside:
             return f"{run.listing.sample(index).relative} cannot be decoded any more ({reason})"
     return None
@@ -305,8 +314,8 @@ def _is_in_place(repair: _Repair, row: Row) -> bool:
 
 
 def _most_pixels(run: Run) -> int:
-    width, height = run.size or (1, 1)
-    return max(run.max_pixels, width * height)
+    width, height = run.job.size or (1, 1)
+    return max(run.job.max_pixels, width * height)
 
 
 def _put(repair: _Repair, row: Row) -> str | None:

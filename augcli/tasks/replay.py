@@ -208,8 +208,8 @@ def _compare(run: Run, images: Images, row: Row, used: list[Decoded]) -> Iterato
             yield "its label is not its source's"
         return
     pictures = iter([images.picture(decoded, number) for number, decoded in enumerate(used)])
-    record = run.pipeline.full_record(parse_json(row.params))
-    maker = Maker(run.pipeline, run.fit, _look_at_nothing)
+    record = run.job.pipeline.full_record(parse_json(row.params))
+    maker = Maker(run.job.pipeline, run.job.fit, _look_at_nothing)
     every = len(used) == maker.sources_of(record)
     picture = maker.remake(record, pictures, every=every)
     labels = [used[number].sample.label for number in picture.shares]

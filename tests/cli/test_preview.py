@@ -29,6 +29,7 @@ from augcli.recipes.recipe import Detection, Recipe
 from augcli.recipes.saliencymix import SaliencyMix
 from augcli.tasks.preview import preview, preview_recipes
 from tests.conftest import ROOT, SAMPLE_DATA, Augcli, tree, write_photo
+from tests.helpers.runs import make_run
 
 
 def test_outputs_of_preview_are_those_of_generate(augcli: Augcli, tmp_path: Path) -> None:
@@ -37,7 +38,7 @@ def test_outputs_of_preview_are_those_of_generate(augcli: Augcli, tmp_path: Path
     done = augcli("generate", SAMPLE_DATA, out, *options, "--format", "png")
     assert done.returncode == 0, done.stderr
     listing = read_image_folder(SAMPLE_DATA)
-    run = Run(listing, Pipeline("saliencymix", (Step(SaliencyMix()),)), tmp_path, seed=5)
+    run = make_run(listing, Pipeline("saliencymix", (Step(SaliencyMix()),)), tmp_path, seed=5)
     images, block = Images(run), run.plan.block(0)
     for place in range(6):
         (made,) = Outputs(run, images, block).of(place, 0)
@@ -75,14 +76,14 @@ def panels_of(run: Run, examples: int = 4) -> list[list[Panel]]:
 def outputs_of(run: Run, examples: int = 4) -> list[Output]:
     """The outputs that a sheet shows, made as `generate` makes them."""
     block = run.plan.block(0)
-    every = 2 if run.pipeline.sources == 2 else 1
+    every = 2 if run.job.pipeline.sources == 2 else 1
     made = Outputs(run, Images(run), block)
     return [made.of(place, 0)[-1] for place in range(0, every * examples, every)]
 
 
 def run_of(recipe: Recipe, out: Path, source: Path = SAMPLE_DATA, **keep: Any) -> Run:
     step = Step(recipe, keep=Keep(**keep) if keep else None)
-    return Run(read_image_folder(source), Pipeline(recipe.name, (step,)), out, seed=3)
+    return make_run(read_image_folder(source), Pipeline(recipe.name, (step,)), out, seed=3)
 
 
 def test_maps_show_the_box_and_the_peak(tmp_path: Path) -> None:
@@ -181,7 +182,7 @@ CHAIN = (
 
 def test_steps_of_a_chain_are_shown_one_by_one(tmp_path: Path) -> None:
     """Each panel is what this step made of the one before it, and says what it drew."""
-    run = Run(read_image_folder(SAMPLE_DATA), Pipeline("strong", CHAIN), tmp_path, seed=3)
+    run = make_run(read_image_folder(SAMPLE_DATA), Pipeline("strong", CHAIN), tmp_path, seed=3)
     for line in preview(run, 4).sheet.lines:
         panels = {panel.title: panel for panel in line.panels}
         target = next(p for p in line.panels if p.title.startswith("target: "))
@@ -237,7 +238,7 @@ def test_all_recipes_of_one_readable_image(augcli: Augcli, tmp_path: Path) -> No
         (source / f"a/{name}.png").write_bytes(b"no image")
     listing = read_image_folder(source)
     runs = [
-        Run(listing, Pipeline(recipe.name, (Step(recipe),)), tmp_path)
+        make_run(listing, Pipeline(recipe.name, (Step(recipe),)), tmp_path)
         for recipe in (CutMix(), Cutout())
     ]
     (line,) = preview_recipes(runs, 3).sheet.lines
@@ -262,7 +263,7 @@ def test_show_draws_targets_and_results_with_text(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     plain = re.sub("\x1b\\[[0-9;]*m", "", done.stdout).splitlines()
-    run = Run(read_image_folder(SAMPLE_DATA), Pipeline("cutmix", (Step(CutMix()),)), tmp_path)
+    run = make_run(read_image_folder(SAMPLE_DATA), Pipeline("cutmix", (Step(CutMix()),)), tmp_path)
     for line in preview(run, 2).sheet.lines:
         label = ", ".join(f"{name} {100 * weight:.1f} %" for name, weight in line.label)
         assert f"label: {label}" in plain

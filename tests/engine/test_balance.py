@@ -18,7 +18,7 @@ from augcli.recipes.ricap import RICAP
 from augcli.store.sinks.folder import prepare_state
 from tests.conftest import Augcli, write_photo
 from tests.engine.test_plan import listing
-from tests.helpers.runs import run_over
+from tests.helpers.runs import make_run, run_over
 
 COUNTS = {"ant": 40, "bee": 6, "cow": 1, "dog": 13}
 
@@ -35,7 +35,7 @@ RICAP_ALONE = Pipeline("ricap", (Step(RICAP()),))
 
 
 def planned_over(classes: list[int], **options: Any) -> Run:
-    return Run(listing(classes), RICAP_ALONE, Path("state"), **options)
+    return make_run(listing(classes), RICAP_ALONE, Path("state"), **options)
 
 
 def classes_of(counts: list[int]) -> list[int]:
@@ -78,7 +78,7 @@ def test_without_a_number_a_class_each_class_serves_equally_often_too() -> None:
 def test_where_originals_count_a_class_serves_as_often_as_it_is_the_targets() -> None:
     counts = [200, 40, 3, 80]
     run = planned_over(
-        classes_of(counts), per_class=100, pair=Pair.balanced, originals=Originals.copy
+        classes_of(counts), per_class=100, pair=Pair.balanced, include_originals=Originals.copy
     )
     partners, _ = served(run)
     assert partners == {1: 60, 2: 97, 3: 20}  # 200 are more than enough
@@ -111,7 +111,7 @@ def test_partners_of_many_copies_cost_decodes(unequal: Path, tmp_path: Path) -> 
     decodes = {}
     for pair in (Pair.any, Pair.balanced):
         run = run_over(unequal, tmp_path / pair, per_class=60, pair=pair)
-        prepare_state(run.state)
+        prepare_state(run.runtime.state)
         reports = [run_shard(run, shard) for shard in run.plan.shards()]
         assert sum(report.made for report in reports) == 240
         decodes[pair] = sum(report.decodes for report in reports)

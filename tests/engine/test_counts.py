@@ -20,7 +20,7 @@ from augcli.saliency import fine_grained
 from augcli.store.sinks.folder import prepare_state
 from tests.conftest import write_photo
 from tests.helpers.allocations import counted_allocations
-from tests.helpers.runs import run_over
+from tests.helpers.runs import make_run, run_over
 
 IMAGES, HEIGHT, WIDTH = 40, 150, 200
 PIXELS = HEIGHT * WIDTH
@@ -60,14 +60,14 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
 
 
 def made(run: Run) -> list[Any]:
-    prepare_state(run.state)
+    prepare_state(run.runtime.state)
     return [run_shard(run, shard) for shard in run.plan.shards()]
 
 
 def run_of(recipe: str, photos: Path, out: Path, **options: Any) -> Run:
     run = run_over(photos, out, **options)
     pipeline = Pipeline(recipe, (Step(build_recipe(recipe, {})),))
-    return Run(run.listing, pipeline, run.state, **options)
+    return make_run(run.listing, pipeline, run.runtime.state, **options)
 
 
 @pytest.mark.parametrize("copies", [1, 4])
@@ -150,7 +150,7 @@ def test_a_run_starts_as_many_processes_as_it_was_told(
     workers: int, photos: Path, tmp_path: Path
 ) -> None:
     run = run_over(photos, tmp_path, copies=2)
-    prepare_state(run.state)
+    prepare_state(run.runtime.state)
     pool = Pool(run, run.plan.shards(), workers)
     reports = list(pool.reports())
     started = {worker.process.pid for worker in pool.workers}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,13 @@ import pytest
 from augcli.classifier.preprocess import Preprocessing
 from augcli.classifier.spec import ClassifierSpec
 from augcli.engine.differences import begun_with
+from augcli.engine.job import identity
 from augcli.enums import Format, Originals, Pair
 from augcli.image.codec import Encoding
 from augcli.pipeline.keep import Keep
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.catalogue import build_recipe
-from augcli.store.journal import identity
-from tests.helpers.runs import run_over
+from tests.helpers.runs import run_over, with_options
 
 CUTMIX, FLIP = build_recipe("cutmix", {}), build_recipe("flip", {})
 MODEL = ClassifierSpec("m.onnx", "d", Preprocessing((224, 112)), 3, (0, 1, 2))
@@ -88,9 +87,8 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 
 
 def told(photos: Path, options: dict[str, Any]) -> dict[str, Any]:
-    run = replace(run_over(photos, photos), **options)
-    values: dict[str, Any] = json.loads(json.dumps(identity(run)))
-    return values | {"versions": {"augcli": "1"}}
+    run = with_options(run_over(photos, photos), **options)
+    return identity(run.job, run.listing).values | {"versions": {"augcli": "1"}}
 
 
 @pytest.mark.parametrize(("before", "now", "expected"), CASES)

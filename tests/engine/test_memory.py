@@ -14,17 +14,17 @@ import pytest
 from augcli.data.listing import ListingBuilder
 from augcli.engine import images as images_module
 from augcli.engine import plan, shard
+from augcli.engine.job import identity
 from augcli.engine.outputs import Output, Outputs
-from augcli.engine.plan import Run, Shard
+from augcli.engine.plan import Shard, remaining
 from augcli.errors import UnreadableImage
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.cutmix import CutMix
-from augcli.store import journal as resume
 from augcli.store.parts import read_part
 from augcli.store.sinks import folder as storage
 from augcli.tasks.generate import generate
 from tests.conftest import tree, write_photo
-from tests.helpers.runs import run_over
+from tests.helpers.runs import make_run, run_over
 
 
 def test_decoding_beyond_a_workers_memory_costs_itself(
@@ -56,10 +56,10 @@ def test_the_parent_does_not_grow_with_the_source(tmp_path: Path) -> None:
         builder.add(folder, b"%07d.jpg" % number, 0)
     listing = builder.finish("/nowhere", ["a"])
     pipeline = Pipeline("cutmix", (Step(CutMix()),))
-    run = Run(listing, pipeline, storage.prepare_state(tmp_path / ".augcli"))
+    run = make_run(listing, pipeline, storage.prepare_state(tmp_path / ".augcli"))
     tracemalloc.start()
-    shards = list(resume.remaining(run))
-    resume.identity(run)
+    shards = list(remaining(run.plan, run.runtime.state))
+    identity(run.job, run.listing)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert sum(one.stop - one.start for one in shards) == 1_000_000
@@ -98,7 +98,7 @@ def test_a_billion_copies_take_no_memory(
             file.write_bytes(b"no image")
     monkeypatch.setattr(plan, "_COPIES_TOGETHER", 10**9)  # all in one shard
     run = run_over(source, tmp_path / "out", copies=10**9)
-    storage.prepare_state(run.state)
+    storage.prepare_state(run.runtime.state)
     usual, written = shard.write_file, [0]
 
     def write_file(path: str, data: bytes) -> None:
@@ -114,11 +114,11 @@ def test_a_billion_copies_take_no_memory(
     if readable:
         with pytest.raises(Enough):
             shard.run_shard(run, first)
-        assert not list((run.state / "parts").iterdir())
+        assert not list((run.runtime.state / "parts").iterdir())
     else:
         report = shard.run_shard(run, first)
         assert (report.made, report.failed) == (0, first.stop - first.start)
-        part = read_part(run.state, first.part)
+        part = read_part(run.runtime.state, first.part)
         assert part is not None
         errors = [json.loads(line) for line in part.skipped_lines()]
         assert [error["outputs"] for error in errors] == [10**9] * report.failed
@@ -142,9 +142,9 @@ def test_a_target_that_fails_late_costs_what_is_behind_it(
     monkeypatch.setattr(Outputs, "of", of)
     monkeypatch.setattr(plan, "_COPIES_TOGETHER", 3000)
     run = run_over(photos, tmp_path / "out", copies=3000)
-    storage.prepare_state(run.state)
+    storage.prepare_state(run.runtime.state)
     report = shard.run_shard(run, Shard(0, 0, 1))
-    part = read_part(run.state, "00000000-00000-00001")
+    part = read_part(run.runtime.state, "00000000-00000-00001")
     assert part is not None
     (error,) = map(json.loads, part.skipped_lines())
     assert (report.made, part.rows, error["outputs"]) == (fails, fails, 3000 - fails)

@@ -25,8 +25,8 @@ def forty(tmp_path: Path) -> Path:
 def test_each_shuffling_decodes_an_image_once(
     copies: int, decodes: int, forty: Path, tmp_path: Path
 ) -> None:
-    run = run_over(forty, tmp_path, copies=copies, originals=Originals.copy)
-    prepare_state(run.state)
+    run = run_over(forty, tmp_path, copies=copies, include_originals=Originals.copy)
+    prepare_state(run.runtime.state)
     reports = [run_shard(run, shard) for shard in run.plan.shards()]
     assert sum(report.made for report in reports) == 40 * (copies + 1)
     assert sum(report.decodes for report in reports) == 40 * decodes

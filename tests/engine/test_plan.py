@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from augcli.enums import Pair
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.ricap import RICAP
+from tests.helpers.runs import make_run, with_options
 
 PIPELINE = Pipeline("cutmix", (Step(CutMix()),))
 
@@ -29,7 +29,7 @@ def listing(classes: list[int]) -> Listing:
 
 
 def run_over(classes: list[int], **options: object) -> Run:
-    return Run(listing(classes), PIPELINE, Path("state"), **options)  # type: ignore[arg-type]
+    return make_run(listing(classes), PIPELINE, Path("state"), **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 63, 64, 65, 1000, 4097])
@@ -194,7 +194,7 @@ def test_copies_meet_as_many_partners_as_free_draws_give(copies: int, pair: Pair
 
 
 def test_slots_of_a_copy_repeat_no_partner_after_the_first_copy() -> None:
-    run = replace(run_over([0] * 248, copies=4), pipeline=Pipeline("ricap", (Step(RICAP()),)))
+    run = with_options(run_over([0] * 248, copies=4), recipe=Pipeline("ricap", (Step(RICAP()),)))
     repeats = 0
     for shard in run.plan.shards():
         block = run.plan.block(shard.block)

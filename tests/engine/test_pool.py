@@ -28,6 +28,7 @@ from augcli.store.layout import STATE
 from augcli.store.parts import PartWriter, read_part
 from augcli.store.sinks.folder import merge_parts, prepare_state
 from tests.conftest import tree, write_photo
+from tests.helpers.runs import make_run, with_options
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def many(tmp_path: Path) -> Path:
 
 def run_into(source: Path, out: Path) -> Run:
     pipeline = Pipeline("cutmix", (Step(CutMix()),))
-    return Run(read_image_folder(source), pipeline, prepare_state(out / STATE), copies=2)
+    return make_run(read_image_folder(source), pipeline, prepare_state(out / STATE), copies=2)
 
 
 def finish(run: Run, pool: Pool) -> tuple[dict[str, str], int]:
@@ -47,8 +48,8 @@ def finish(run: Run, pool: Pool) -> tuple[dict[str, str], int]:
         made = sum(report.made for report in pool.reports())
     finally:
         pool.close()
-    merge_parts(run.state)
-    return tree(run.state / "train"), made
+    merge_parts(run.runtime.state)
+    return tree(run.runtime.state / "train"), made
 
 
 def undisturbed(source: Path, out: Path) -> dict[str, str]:
@@ -74,10 +75,10 @@ def test_workers_killed_again_and_again_cost_nothing(many: Path, tmp_path: Path)
         made = sum(report.made for report in disturbed())
     finally:
         pool.close()
-    merge_parts(run.state)
+    merge_parts(run.runtime.state)
     assert pool.deaths >= 1
     assert made == 240
-    assert tree(run.state / "train") == expected
+    assert tree(run.runtime.state / "train") == expected
 
 
 @pytest.mark.parametrize("harm", ["crash", "hang"])
@@ -99,20 +100,20 @@ def test_an_image_that_kills_its_decoder_costs_only_itself(
     run = run_into(many, tmp_path / "out")
     pool = Pool(run, run.plan.shards(), 2, seconds_an_image=3)
     files, made = finish(run, pool)
-    errors = (run.state / "errors.jsonl").read_text()
+    errors = (run.runtime.state / "errors.jsonl").read_text()
     assert errors.count("\n") == 1
     assert '"source_path":"c1/5.jpg"' in errors
     reason = "decoding it ended its worker (SIGSEGV)" if harm == "crash" else "longer than 3 s"
     assert reason in errors
     assert made == 238
     assert len(files) == 239
-    assert '"c1/5.jpg"' not in (run.state / "train" / "metadata.jsonl").read_text()
+    assert '"c1/5.jpg"' not in (run.runtime.state / "train" / "metadata.jsonl").read_text()
 
 
 def test_outputs_that_cannot_be_written_stop_the_run(many: Path, tmp_path: Path) -> None:
     run = run_into(many, tmp_path / "out")
     for class_name in ("c0", "c1", "c2", "c3"):
-        (run.state / "train" / class_name).write_text("a file where a folder has to be")
+        (run.runtime.state / "train" / class_name).write_text("a file where a folder has to be")
     with pytest.raises(RunFailed, match=r"Not a directory.*--resume"):
         finish(run, Pool(run, run.plan.shards(), 2))
 
@@ -126,8 +127,8 @@ def test_pieces_of_a_committed_shard_are_passed_over(many: Path, tmp_path: Path)
         run_shard(run, shard)
         run_shard(run, Shard(shard.block, 0, half))
         run_shard(run, Shard(shard.block, half, shard.stop))
-    assert merge_parts(run.state).rows == 240
-    assert tree(run.state / "train") == expected
+    assert merge_parts(run.runtime.state).rows == 240
+    assert tree(run.runtime.state / "train") == expected
 
 
 @pytest.mark.parametrize("harm", ["kill", "hang"])
@@ -148,7 +149,7 @@ def test_a_target_that_kills_or_stalls_its_worker_outside_of_decoding(
     run = run_into(many, tmp_path / "out")
     pool = Pool(run, run.plan.shards(), 2, seconds_an_image=3, seconds_an_output=3)
     files, made = finish(run, pool)
-    (error,) = [json.loads(line) for line in (run.state / "errors.jsonl").open()]
+    (error,) = [json.loads(line) for line in (run.runtime.state / "errors.jsonl").open()]
     assert error["source_path"] == "c2/6.jpg"
     assert error["reason"] == (
         "making its outputs killed its worker each time"
@@ -181,7 +182,7 @@ def test_a_worker_that_memory_runs_out_for_while_decoding_costs_nothing(
     assert pool.deaths >= 3
     assert made == 240
     assert files == expected
-    assert (run.state / "errors.jsonl").read_text() == ""
+    assert (run.runtime.state / "errors.jsonl").read_text() == ""
 
 
 def test_a_worker_killed_behind_its_commit_leaves_its_images_alone(
@@ -195,7 +196,7 @@ def test_a_worker_killed_behind_its_commit_leaves_its_images_alone(
         usual(part, *arguments)
         if not once.exists():
             once.write_text(part.name)
-            for image in run.state.glob("train/*/*.jpg"):
+            for image in run.runtime.state.glob("train/*/*.jpg"):
                 image.chmod(0o444)
                 os.utime(image, (1, 1))
             os.kill(os.getpid(), signal.SIGKILL)
@@ -203,11 +204,11 @@ def test_a_worker_killed_behind_its_commit_leaves_its_images_alone(
     monkeypatch.setattr(PartWriter, "commit", commit)
     _, made = finish(run, Pool(run, run.plan.shards(), 1))
     assert made == 240
-    part = read_part(run.state, once.read_text())
+    part = read_part(run.runtime.state, once.read_text())
     assert part is not None
     names = [json.loads(line)["file_name"] for line in part.row_lines()]
     assert len(names) == part.rows > 0
-    assert {(run.state / "train" / name).stat().st_mtime for name in names} == {1.0}
+    assert {(run.runtime.state / "train" / name).stat().st_mtime for name in names} == {1.0}
 
 
 @pytest.mark.parametrize("memory", [1 << 29, 1 << 16])
@@ -224,11 +225,12 @@ def test_a_copy_that_fails_ends_its_target_and_nothing_else(
         return made
 
     monkeypatch.setattr(Outputs, "of", of)
-    run = replace(run_into(many, tmp_path / "out"), copies=3, memory=memory)
+    run = with_options(run_into(many, tmp_path / "out"), copies=3)
+    run = replace(run, runtime=replace(run.runtime, memory=memory))
     files, made = finish(run, Pool(run, run.plan.shards(), 1))
     assert made == 3 * 120 - 2
     assert len(files) == made + 1
-    (error,) = [json.loads(line) for line in (run.state / "errors.jsonl").open()]
+    (error,) = [json.loads(line) for line in (run.runtime.state / "errors.jsonl").open()]
     assert error["source_path"] == "c1/9.jpg"
 
 
@@ -247,7 +249,7 @@ def test_a_fault_of_the_program_costs_one_image(
     monkeypatch.setattr(shard_module._Writer, "write", write)
     run = run_into(many, tmp_path / "out")
     files, made = finish(run, Pool(run, run.plan.shards(), 2))
-    (error,) = [json.loads(line) for line in (run.state / "errors.jsonl").open()]
+    (error,) = [json.loads(line) for line in (run.runtime.state / "errors.jsonl").open()]
     assert error["source_path"] == "c0/8.jpg"
     assert error["reason"] == "augcli failed on it: RuntimeError: as nobody expected"
     assert (made, len(files)) == (238, 239)

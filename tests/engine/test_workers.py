@@ -55,7 +55,7 @@ def either_method(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
 def prepared(source: Path, out: Path, **options: Any) -> Run:
     run = run_over(source, out, copies=2, **options)
-    prepare_state(run.state)
+    prepare_state(run.runtime.state)
     return run
 
 
@@ -67,8 +67,8 @@ def finish(run: Run, pool: Pool) -> dict[str, str]:
         processes = [worker.process for worker in pool.workers]
         pool.close()
     assert [process.exitcode for process in processes] == [0] * len(processes)
-    merge_parts(run.state)
-    return tree(run.state / "train")
+    merge_parts(run.runtime.state)
+    return tree(run.runtime.state / "train")
 
 
 def failure(run: Run, workers: int = 2, **options: Any) -> str:
@@ -301,8 +301,8 @@ def test_images_that_were_set_aside_before_are_not_touched(many: Path, tmp_path:
         assert sum(report.made for report in pool.reports()) == 238
     finally:
         pool.close()
-    merge_parts(run.state)
-    errors = (run.state / "errors.jsonl").read_text()
+    merge_parts(run.runtime.state)
+    errors = (run.runtime.state / "errors.jsonl").read_text()
     assert errors.count("\n") == 1
     assert '"source_path":"c1/5.jpg"' in errors
     assert '"reason":"it killed its decoder before"' in errors

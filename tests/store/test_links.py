@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from augcli.engine import shard as shard_module
+from augcli.engine.plan import Plan
 from augcli.errors import RunFailed, UserError
 from augcli.store.links import refuse_links
 from augcli.store.sinks import folder as storage
@@ -92,8 +93,8 @@ def test_a_link_that_appears_before_a_shard_is_not_written_through(
     run, told = run_over(photos, out), {"source": str(photos)}
     usual = generate_module.remaining
 
-    def remaining(run: object) -> object:
-        todo = list(usual(run))  # type: ignore[arg-type]
+    def remaining(plan: Plan, state: Path) -> object:
+        todo = list(usual(plan, state))
         (out / name).mkdir(exist_ok=True)
         (out / name).rename(there)
         (out / name).symlink_to(there)

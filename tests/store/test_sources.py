@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from augcli.data.listing import Listing, ListingBuilder
+from augcli.engine.job import identity
 from augcli.engine.plan import Run
 from augcli.errors import UserError
 from augcli.store.journal import begin
@@ -148,13 +149,13 @@ def test_a_damaged_record_is_one_sentence(root: Path, tmp_path: Path, harm: str)
 
 def begun(photos: Path, out: Path) -> Run:
     run = run_over(photos, out)
-    run.state.mkdir(parents=True, exist_ok=True)
-    begin(run, out, resume=True, overwrite=False)
+    run.runtime.state.mkdir(parents=True, exist_ok=True)
+    begin(out, identity(run.job, run.listing), run.listing, resume=True, overwrite=False)
     return run
 
 
 def test_a_run_stopped_before_it_kept_its_sources_keeps_them(photos: Path, tmp_path: Path) -> None:
-    record = begun(photos, tmp_path / "out").state / "sources"
+    record = begun(photos, tmp_path / "out").runtime.state / "sources"
     data = record.read_bytes()
     record.unlink()
     begun(photos, tmp_path / "out")

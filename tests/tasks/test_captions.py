@@ -31,6 +31,7 @@ from augcli.tasks.captions import (
     percent,
 )
 from tests.conftest import SAMPLE_DATA
+from tests.helpers.runs import make_run, with_options
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_labels_are_class_names_with_per_cent() -> None:
 
 def run_of(*steps: Step, name: str = "", **more: Any) -> Run:
     pipeline = Pipeline(name or steps[0].recipe.name, steps)
-    return Run(read_image_folder(SAMPLE_DATA), pipeline, Path(), **more)
+    return make_run(read_image_folder(SAMPLE_DATA), pipeline, Path(), **more)
 
 
 def test_the_heading_names_all_options() -> None:
@@ -154,7 +155,7 @@ def test_the_heading_of_a_recipe_file_names_its_steps() -> None:
     two = Step(Cutout(), alternatives=(Mixup(alpha=2.0),), weights=(2.0, 1.0))
     run = run_of(Step(RandAugment(n=3), 0.8), two, name="strong")
     of_cat = (Step(RandAugment(n=1), 0.8), two)
-    run = replace(run, pipeline=replace(run.pipeline, by_class={"cat": of_cat}))
+    run = with_options(run, recipe=replace(run.job.pipeline, by_class={"cat": of_cat}))
     assert describe_run(run, "photos", 1)[:2] == [
         "strong: step 1: randaugment n=3, probability 0.8;"
         " step 2: cutout (weight 2) or mixup alpha=2.0 (weight 1)",
@@ -175,8 +176,8 @@ def test_two_sheets_can_be_told_apart() -> None:
         run_of(step, fit=Fit.stretch), run_of(step, pair=Pair.same_class),
         run_of(step, background=(0, 0, 0)),
     ]  # fmt: skip
-    smooth = replace(runs[0].pipeline, label_smoothing=0.1)
-    runs.append(replace(runs[0], pipeline=smooth))
+    smooth = replace(runs[0].job.pipeline, label_smoothing=0.1)
+    runs.append(with_options(runs[0], recipe=smooth))
     headings = {tuple(describe_run(run, "photos", 6)) for run in runs}
     headings.add(tuple(describe_run(runs[0], "others", 6)))
     assert len(headings) == len(runs) + 1

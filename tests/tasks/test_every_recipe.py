@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from augcli.data.source import list_source
-from augcli.engine.plan import Run
 from augcli.manifest.reader import read_rows
 from augcli.manifest.row import Row
 from augcli.manifest.verify import verify
@@ -21,6 +20,7 @@ from augcli.store.layout import STATE
 from augcli.tasks.generate import generate
 from augcli.tasks.replay import replay
 from tests.conftest import tree
+from tests.helpers.runs import make_run
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def whole_rows(out: Path) -> list[Row]:
 def test_generate_verify_replay(kinds: Path, tmp_path: Path, name: str, kept: bool) -> None:
     recipe = build_recipe(name, {})
     pipeline = Pipeline(name, (Step(recipe, keep=Keep() if kept else None),))
-    run = Run(list_source(kinds), pipeline, tmp_path / STATE, copies=2)
+    run = make_run(list_source(kinds), pipeline, tmp_path / STATE, copies=2)
     outcome = generate(run, tmp_path, source={"source": str(kinds)}, workers=1)
     assert (tmp_path / "errors.jsonl").read_text() == ""
     assert (outcome.outputs, outcome.skipped) == (16 * len(pipeline.views), 0)
@@ -73,7 +73,9 @@ def test_generate_verify_replay(kinds: Path, tmp_path: Path, name: str, kept: bo
 
 def test_views_of_one_target_form_a_group(kinds: Path, tmp_path: Path) -> None:
     recipe = build_recipe("augmix", {"views": 2})
-    run = Run(list_source(kinds), Pipeline("augmix", (Step(recipe),)), tmp_path / STATE, copies=2)
+    run = make_run(
+        list_source(kinds), Pipeline("augmix", (Step(recipe),)), tmp_path / STATE, copies=2
+    )
     generate(run, tmp_path, source={"source": str(kinds)}, workers=1)
     verified = verify(tmp_path)
     assert verified.faults == []

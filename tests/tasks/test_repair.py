@@ -34,7 +34,7 @@ def make(photos: Path, out: Path, patience: float = 60.0, **options: Any) -> Non
     run = run_over(photos, out, **options)
     told = {"source": str(photos)}
     generate(run, out, source=told, workers=2, seconds_an_image=patience)
-    write_down(out, planned=len(run.listing) * options.get("copies", 1), copies=run.copies)
+    write_down(out, planned=len(run.listing) * options.get("copies", 1), copies=run.job.copies)
 
 
 def write_down(out: Path, planned: int, copies: int) -> None:
@@ -266,7 +266,7 @@ def test_originals_whose_source_has_changed_stay_as_they_are(
     photos: Path, tmp_path: Path, originals: Originals
 ) -> None:
     out = tmp_path / "out"
-    make(photos, out, originals=originals)
+    make(photos, out, include_originals=originals)
     write_down(out, planned=30, copies=2)
     rows = manifest(out)
     row = next(row for row in rows if row["view"] == "orig")

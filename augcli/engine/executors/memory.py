@@ -59,7 +59,7 @@ def limit_memory(run: Run) -> None:
 
     status = Path("/proc/self/status").read_text(encoding="ascii")
     held = int(status.partition("VmData:")[2].split()[0]) << 10
-    limit = held + run.memory + _COPIES * 3 * run.max_pixels + _ROOM
+    limit = held + run.runtime.memory + _COPIES * 3 * run.job.max_pixels + _ROOM
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if limit < (_ADDRESSES if hard in (resource.RLIM_INFINITY, -1) else hard):
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))

@@ -222,7 +222,7 @@ class Pool:
             return
         first, rest = tasks[0], tasks[1:]
         index = int(worker.decoding[0])
-        done = read_part(self._run.state, first.part) if isinstance(first, Shard) else None
+        done = read_part(self._run.runtime.state, first.part) if isinstance(first, Shard) else None
         if isinstance(first, Shard) and done is not None:
             yield ShardReport(first, done.rows, done.skipped, 0, 0)
         elif isinstance(first, Trial):

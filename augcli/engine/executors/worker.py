@@ -124,7 +124,7 @@ def _prepare(run: Run) -> None:
     import cv2
 
     limit_memory(run)
-    keep_memory(run.memory)
+    keep_memory(run.runtime.memory)
     silence_decoders()
     gc.freeze()  # what was inherited is not looked through again
     gc.disable()  # a shard is, when it is done
@@ -176,6 +176,6 @@ def _do(
             return "done", None
         return "done", make(run, task, quarantined, before, after, at_target)
     except OSError as error:
-        return "failed", f"{error.filename or run.state}: {error.strerror or error}"
+        return "failed", f"{error.filename or run.runtime.state}: {error.strerror or error}"
     except Exception as error:  # noqa: BLE001 - a fault of ours costs one image, and is listed
         return "broken", f"augcli failed on it: {one_line(error)}"
