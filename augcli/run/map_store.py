@@ -207,8 +207,15 @@ def publish(out: Path) -> None:
     flush(state)
     index.replace(out / INDEX)
     flush(state)
-    shutil.rmtree(state / _ROWS)
-    staged(out).rmdir()
+    remove_staging(out)
+
+
+def remove_staging(out: Path) -> None:
+    """Remove what complete maps need no more; a run may be killed before it does."""
+    if (out / STATE / _ROWS).exists():
+        shutil.rmtree(out / STATE / _ROWS)
+    if staged(out).exists():
+        staged(out).rmdir()
 
 
 def sha256_of(data: bytes | memoryview) -> str:
