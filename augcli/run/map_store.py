@@ -211,9 +211,14 @@ def publish(out: Path) -> None:
 
 
 def remove_staging(out: Path) -> None:
-    """Remove what complete maps need no more; a run may be killed before it does."""
-    if (out / STATE / _ROWS).exists():
-        shutil.rmtree(out / STATE / _ROWS)
+    """Remove what complete maps need no more; a run may be killed before it does, and while the
+    rows are under their own name all of them are there."""
+    rows, leaving = out / STATE / _ROWS, out / STATE / f"{_ROWS}.tmp"
+    if leaving.exists():
+        shutil.rmtree(leaving)
+    if rows.exists():
+        rows.rename(leaving)
+        shutil.rmtree(leaving)
     if staged(out).exists():
         staged(out).rmdir()
 
