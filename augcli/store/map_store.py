@@ -203,8 +203,20 @@ def publish(out: Path) -> None:
     flush(state)
     index.replace(out / INDEX)
     flush(state)
-    shutil.rmtree(state / _ROWS)
-    staged(out).rmdir()
+    remove_staging(out)
+
+
+def remove_staging(out: Path) -> None:
+    """Remove what complete maps need no more; a run may be killed before it does, and while the
+    rows are under their own name all of them are there."""
+    rows, leaving = out / STATE / _ROWS, out / STATE / f"{_ROWS}.tmp"
+    if leaving.exists():
+        shutil.rmtree(leaving)
+    if rows.exists():
+        rows.rename(leaving)
+        shutil.rmtree(leaving)
+    if staged(out).exists():
+        staged(out).rmdir()
 
 
 def sha256_of(data: bytes | memoryview) -> str:

@@ -55,6 +55,8 @@ class _Sources(NamedTuple):
 
 def keep_sources(state: Path, listing: Listing) -> None:
     """Write down what a run begins with. Each file is looked up, for its size."""
+    for unfinished in state.glob(f"{SOURCES}.*.tmp"):  # of a run that was killed here
+        unfinished.unlink()
     folders, sizes = b"\0".join(listing.folders), _sizes_of(listing)
     listed = {name: getattr(listing, name, None) for name in _COLUMNS} | {"sizes": sizes}
     columns = {

@@ -46,6 +46,7 @@ from augcli.store.map_store import (
     keep_proven,
     publish,
     refuse_link_above,
+    remove_staging,
     sha256_of,
     staged,
 )
@@ -117,6 +118,7 @@ def write_maps(
             )
             if is_complete(out):
                 check_complete(out)
+                remove_staging(out)
                 return Written(*counted(out), resumed, was_complete=True)
             if resumed:
                 keep_proven(out)

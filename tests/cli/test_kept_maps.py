@@ -100,3 +100,23 @@ def test_a_link_that_appears_while_maps_are_made_is_not_passed(
     with pytest.raises(RunFailed, match="it is a link, and nothing is written through a link"):
         augcli_saliency(source, out, "-j", 1)
     assert list(outside.iterdir()) == []
+
+
+def test_maps_killed_while_their_rows_are_removed_are_complete(
+    augcli_saliency: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, usual = tmp_path / "maps", shutil.rmtree
+
+    def half(folder: Path) -> None:
+        next(Path(folder).iterdir()).unlink()
+        raise RunFailed("killed")
+
+    monkeypatch.setattr("augcli.tasks.maps._CHUNK", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", half)
+        with pytest.raises(RunFailed, match="killed"):
+            augcli_saliency(source, out, "--max-errors", 9)
+    assert shutil.rmtree is usual
+    done = augcli_saliency(source, out, "--resume", "--max-errors", 9)
+    assert (done.exit_code, "Already complete" in done.stdout) == (0, True)
+    assert {path.name for path in (out / ".augcli-maps").iterdir()} & {"rows", "rows.tmp"} == set()

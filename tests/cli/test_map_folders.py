@@ -287,3 +287,16 @@ def test_two_runs_of_maps_cannot_share_out(augcli: Augcli, tmp_path: Path) -> No
         done = augcli("saliency", data, out)
     assert done.returncode == 2
     assert f"is in use by process {os.getpid()} on " in done.stderr
+
+
+def test_maps_killed_after_their_index_are_tidied(augcli: Augcli, tmp_path: Path) -> None:
+    data, out = write_photos(tmp_path / "data"), tmp_path / "out"
+    assert augcli("saliency", data, out, "-q").returncode == 0
+    before = tree(out)
+    state = out / ".augcli-maps"
+    (state / "maps").mkdir()
+    (state / "rows").mkdir()
+    (state / "rows/0000000000-0000000099.jsonl").write_bytes((out / "maps.jsonl").read_bytes())
+    assert augcli("saliency", data, out, "-q", "--resume").returncode == 0
+    assert tree(out) == before
+    assert not (state / "maps").exists() and not (state / "rows").exists()

@@ -15,7 +15,6 @@ import pytest
 
 from augcli.classifier.settings import ModelSettings
 from augcli.classifier.spec import ClassifierSpec
-from augcli.cli import model_options
 from augcli.cli.model_options import (
     DeviceChoice,
     InputOptions,
@@ -210,7 +209,7 @@ def test_wrong_usage(augcli_saliency: Run, tmp_path: Path) -> None:
 
 
 def test_classifier_detectors_are_those_of_the_options() -> None:
-    assert tuple(model_options._OF_A_CLASSIFIER) == OF_A_CLASSIFIER == CLASSIFIER_DETECTORS
+    assert OF_A_CLASSIFIER == CLASSIFIER_DETECTORS
     assert get_args(Detector) == (*DETECTORS, *OF_A_CLASSIFIER)
     assert is_of_classifier("gradcam") and not is_of_classifier("fine-grained")
 

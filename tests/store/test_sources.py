@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from augcli.data.listing import Listing, ListingBuilder
+from augcli.data.readers.imagefolder import read_image_folder
 from augcli.engine.job import identity
 from augcli.engine.plan import Run
 from augcli.errors import UserError
@@ -197,3 +198,13 @@ def test_changed_maps_are_named_at_resume(augcli: Augcli, photos: Path, tmp_path
     done = augcli("saliency", photos, out, *options)
     assert done.returncode == 2
     assert "other files in SOURCE: 1 file of another size (bee/bee 2.jpg); resume" in done.stderr
+
+
+def test_what_a_killed_run_wrote_of_it_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/1.png").write_bytes(b"x")
+    state = tmp_path / ".augcli"
+    state.mkdir()
+    (state / "sources.4711.tmp").write_bytes(b"half")
+    keep_sources(state, read_image_folder(tmp_path))
+    assert [path.name for path in state.iterdir()] == ["sources"]
