@@ -13,7 +13,6 @@ from augcli.classifier.spec import ClassifierSpec
 from augcli.engine.differences import begun_with
 from augcli.engine.job import identity
 from augcli.enums import Format, Originals, Pair
-from augcli.image.codec import Encoding
 from augcli.pipeline.keep import Keep
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.catalogue import build_recipe
@@ -38,30 +37,30 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"per_class": 4, "copies": 2}, {}, "--copies 2 (now 1), --per-class 4 (now none)"),
     ({}, {"pair": Pair.balanced}, "--pair any (now balanced)"),
     ({}, {"size": (30, 20)}, "no --size (now 30x20)"),
-    ({"encoding": Encoding(Format.png)}, {}, "--format png (now jpeg)"),
+    ({"format": Format.png}, {}, "--format png (now jpeg)"),
     ({"background": (0, 16, 255)}, {}, "--background #0010ff (now #ffffff)"),
-    ({}, {"originals": Originals.copy}, "--include-originals none (now copy)"),
+    ({}, {"include_originals": Originals.copy}, "--include-originals none (now copy)"),
     ({}, {"dense_labels": 0}, "--dense-labels 100 (now 0)"),
-    ({}, {"pipeline": Pipeline("flip", (Step(FLIP),))}, "recipe cutmix (now flip)"),
-    ({}, {"pipeline": one(options={"alpha": 0.4})}, "cutmix alpha 1.0 (now 0.4)"),
-    ({}, {"pipeline": one(probability=0.5)}, "probability 1.0 (now 0.5)"),
-    ({}, {"pipeline": one(keep=Keep())}, "no --keep (now with it)"),
+    ({}, {"recipe": Pipeline("flip", (Step(FLIP),))}, "recipe cutmix (now flip)"),
+    ({}, {"recipe": one(options={"alpha": 0.4})}, "cutmix alpha 1.0 (now 0.4)"),
+    ({}, {"recipe": one(probability=0.5)}, "probability 1.0 (now 0.5)"),
+    ({}, {"recipe": one(keep=Keep())}, "no --keep (now with it)"),
     (
-        {"pipeline": one(keep=Keep(tau=0.3))},
-        {"pipeline": one(keep=Keep(saliency_size=9))},
+        {"recipe": one(keep=Keep(tau=0.3))},
+        {"recipe": one(keep=Keep(saliency_size=9))},
         "--tau 0.3 (now 0.6), no --saliency-size (now 9)",
     ),
     (
-        {"pipeline": two(1, 1)},
-        {"pipeline": two(1, 0.5)},
+        {"recipe": two(1, 1)},
+        {"recipe": two(1, 0.5)},
         "probability 1 (now 0.5) in step 2, probability 1 (now 0.5) in step 2 for class cat",
     ),
     (
-        {"pipeline": two(1, 1)},
-        {"pipeline": replace(two(1, 1), steps=two(1, 1).steps[:1])},
+        {"recipe": two(1, 1)},
+        {"recipe": replace(two(1, 1), steps=two(1, 1).steps[:1])},
         "the recipes flip + cutmix; cat: flip + cutmix (now flip; cat: flip + cutmix)",
     ),
-    ({}, {"pipeline": replace(one(), label_smoothing=0.1)}, "--label-smoothing 0.0 (now 0.1)"),
+    ({}, {"recipe": replace(one(), label_smoothing=0.1)}, "--label-smoothing 0.0 (now 0.1)"),
     (
         {"classifier": MODEL},
         {"classifier": replace(MODEL, digest="e", head="h")},
@@ -87,6 +86,8 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 
 
 def told(photos: Path, options: dict[str, Any]) -> dict[str, Any]:
+    if "classifier" in options:
+        options |= {"classifier": options["classifier"].identity()}
     run = with_options(run_over(photos, photos), **options)
     return identity(run.job, run.listing).values | {"versions": {"augcli": "1"}}
 

@@ -33,7 +33,9 @@ def make_run(
 
 def with_options(run: Run, **options: Any) -> Run:
     """The run with other options of its job."""
-    return replace(run, job=run.job.model_copy(update=options))
+    assert options.keys() <= Job.model_fields.keys()
+    now = {name: getattr(run.job, name) for name in Job.model_fields}
+    return replace(run, job=Job(**now | options))
 
 
 def run_over(source: Path, out: Path, **options: Any) -> Run:
