@@ -30,7 +30,8 @@ def test_each_case_is_accounted_for_or_refused(tmp_path: Path, kind: str) -> Non
 @pytest.mark.parametrize("kind", ["model", "settings"])
 def test_models(tmp_path: Path, kind: str) -> None:
     """Broken graphs may be refused late, by the runtime; what is beside them, at once."""
-    from augcli.saliency.classifier import build_spec, classifier_maps
+    from augcli.classifier.build import build_spec
+    from augcli.saliency.classifier import classifier_maps
 
     model, beside = tmp_path / "m.onnx", tmp_path / "m.toml"
     for name in ("classifier.onnx", "classifier.toml"):

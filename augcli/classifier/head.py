@@ -21,11 +21,11 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from augcli.autodiff.images import channel_axis
 from augcli.autodiff.load import read
+from augcli.classifier.build import build_spec
 from augcli.classifier.preprocess import Preprocessing, resized
 from augcli.classifier.runner import runner_of
 from augcli.classifier.settings import METADATA, ModelSettings
 from augcli.errors import UserError
-from augcli.saliency.classifier import build_spec
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]

@@ -168,7 +168,7 @@ def read_classifier(
         return None
     if asked.model is None:
         raise UserError(f"--saliency {wanted[0][0]} needs a classifier; give --model FILE.onnx.")
-    from augcli.saliency.classifier import build_spec
+    from augcli.classifier.build import build_spec
 
     folder = asked.saliency_cache
     no_cache = folder is not None and folded(folder) == NO_CACHE

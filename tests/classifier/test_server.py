@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 
 from augcli.classifier import server
+from augcli.classifier.build import build_spec
 from augcli.classifier.server import ask, serving, started
 from augcli.classifier.spec import ClassifierSpec
 from augcli.errors import RunFailed, UserError
-from augcli.saliency.classifier import build_spec, classifier_maps
+from augcli.saliency.classifier import classifier_maps
 from tests.conftest import ROOT
 from tests.helpers.onnx_models import SAMPLE, Float32, noise
 
@@ -143,7 +144,7 @@ import sys, time
 from dataclasses import replace
 from pathlib import Path
 from augcli.classifier import server
-from augcli.saliency.classifier import build_spec
+from augcli.classifier.build import build_spec
 popen = server.subprocess.Popen
 def noted(*arguments, **options):
     process = popen(*arguments, **options)

@@ -17,6 +17,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from augcli.classifier.build import build_spec
 from augcli.classifier.cost import multiply_adds
 from augcli.classifier.head import (
     HELD_OUT,
@@ -29,7 +30,7 @@ from augcli.classifier.preprocess import resized
 from augcli.cli.model import model_app
 from augcli.errors import UserError
 from augcli.image.codec import decode
-from augcli.saliency.classifier import build_spec, classifier_maps
+from augcli.saliency.classifier import classifier_maps
 from tests.conftest import SAMPLE_DATA, tree
 from tests.helpers.onnx_models import GOLDEN, SAMPLE, channel_means, model, real, saved
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from augcli.classifier.build import CLASSIFIER_DETECTORS, build_spec
 from augcli.classifier.settings import ModelSettings
 from augcli.classifier.spec import ClassifierSpec
 from augcli.cli.model_options import (
@@ -28,11 +29,7 @@ from augcli.cli.model_options import (
 from augcli.errors import RunFailed, UserError
 from augcli.image.codec import decode
 from augcli.recipes.recipe import Detector
-from augcli.saliency.classifier import (
-    CLASSIFIER_DETECTORS,
-    build_spec,
-    classifier_maps,
-)
+from augcli.saliency.classifier import classifier_maps
 from augcli.saliency.detectors import DETECTORS, OF_A_CLASSIFIER, detect
 from augcli.saliency.overlay import overlay
 from tests.cli.conftest import Run, rows

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from augcli.classifier.build import read_class_list
 from augcli.classifier.settings import settings_of
 from augcli.cli.app import app
 from augcli.data.labels import label_index
@@ -35,7 +36,6 @@ from augcli.enums import LabelsFrom
 from augcli.errors import RunFailed, UnreadableImage, UserError
 from augcli.manifest.verify import verify
 from augcli.pipeline.recipefile import read_recipe_file
-from augcli.saliency.classifier import read_class_list
 from augcli.tasks.replay import replay
 from tests.conftest import tree, write_photo
 from tests.helpers.archives import write_tar

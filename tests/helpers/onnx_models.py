@@ -12,8 +12,8 @@ import onnx
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from augcli.classifier.build import CLASSIFIER_DETECTORS
 from augcli.classifier.settings import ModelSettings
-from augcli.saliency.classifier import CLASSIFIER_DETECTORS
 from tests.conftest import ROOT, SAMPLE_DATA
 
 GOLDEN = ROOT / "tests/onnx_gradients"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from augcli.classifier.build import build_spec
 from augcli.classifier.spec import ClassifierSpec
-from augcli.saliency.classifier import build_spec
 from tests.helpers.onnx_models import ALL, CLASSES, SAMPLE
 
 

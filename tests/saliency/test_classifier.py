@@ -16,15 +16,13 @@ import onnxruntime
 import pytest
 from onnx import helper
 
+from augcli.classifier.build import build_spec
 from augcli.classifier.settings import ModelSettings
 from augcli.classifier.spec import ClassifierSpec
 from augcli.data.readers.imagefolder import read_image_folder
 from augcli.image.codec import decode
 from augcli.saliency import classifier as classifier_module
-from augcli.saliency.classifier import (
-    build_spec,
-    classifier_maps,
-)
+from augcli.saliency.classifier import classifier_maps
 from tests.conftest import SAMPLE_DATA
 from tests.helpers.onnx_models import (
     ALL,

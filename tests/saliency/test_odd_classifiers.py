@@ -11,8 +11,9 @@ from onnx import ModelProto, helper
 
 from augcli.autodiff import differentiate
 from augcli.autodiff.inspect import inspect
+from augcli.classifier.build import build_spec, map_classes
 from augcli.errors import UserError
-from augcli.saliency.classifier import build_spec, classifier_maps, map_classes
+from augcli.saliency.classifier import classifier_maps
 from tests.helpers.onnx_models import PLAIN, REAL, model, noise, saved
 
 RNG = np.random.default_rng(0)

@@ -29,7 +29,8 @@ import augcli.ort
 time.sleep(0.5)
 after_import = sockets()
 import numpy as np
-from augcli.saliency.classifier import build_spec, classifier_maps
+from augcli.classifier.build import build_spec
+from augcli.saliency.classifier import classifier_maps
 spec = build_spec(Path(sys.argv[1]), ["rocket"], [("gradient", None)], device="cpu")
 image = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
 (found,) = classifier_maps(spec, "gradient", [image], [((0,), (1.0,))])
