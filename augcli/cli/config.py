@@ -168,6 +168,8 @@ def _find(folder: Path) -> tuple[Path, dict[str, Any]] | None:
 def _of_project(file: Path, folder: Path) -> dict[str, Any] | None:
     data = _bytes(file, folder)
     table: Any = _parse(file, data, folder) if b"augcli" in data else {}
+    if "augcli" in table:
+        raise UserError(f"{_shown(file, folder)}: [augcli] is not read; write [tool.augcli].")
     for key in ("tool", "augcli"):
         if key not in table:
             return None

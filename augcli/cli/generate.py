@@ -71,7 +71,8 @@ def generate(
         int | None,
         number(
             "per-class",
-            "outputs for each class instead, at least 1, copied originals among them",
+            "outputs for each class instead, at least 1, copied originals among them; views of"
+            " a group count as one",
             least=1,
             most=MOST_OUTPUTS,
         ),
@@ -161,7 +162,9 @@ def generate(
         )
     if include_originals is Originals.link:
         check_linkable(out, listing)
-    classifier = read_classifier(pipeline.detections, listing.classes, model, pixels, shown.warn)
+    classifier = read_classifier(
+        pipeline.detections, listing.classes, model, pixels, shown.warn, folder, out
+    )
     from augcli.engine.job import Job, Runtime
     from augcli.engine.plan import Run
     from augcli.store.layout import ERRORS, STATE, TRAIN
@@ -184,6 +187,13 @@ def generate(
         classifier=None if classifier is None else classifier.identity(),
     )
     run = Run(listing, job, Runtime(out / STATE, memory << 20, classifier))
+    if run.plan.outputs == 0:
+        raise UserError(
+            f"--per-class {per_class} counts the copied originals, and each class has as many:"
+            " nothing is left to augment; raise it, or leave out --include-originals."
+        )
+    if include_originals is not Originals.none and size is not None:
+        shown.warn("the originals in OUT keep their own sizes, whatever --size says.")
     if run.plan.outputs > MOST_OUTPUTS:
         raise UserError(
             f"That is {run.plan.outputs} outputs, more than {MOST_OUTPUTS}; lower --copies or"
@@ -266,7 +276,8 @@ def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome, max_erro
         (least, rare), (most, common) = _least_and_most(outcome.label_mass, run.listing.classes)
         values["label_mass"] = {"min": least, "max": most}
         mass = f" Label mass of a class: {least:.2f} ({rare}) to {most:.2f} ({common})."
-    text = f"{count_text(outcome.outputs, 'image')} in {out / 'train'}"
+    classes = count_text(len(run.listing.classes), "class")
+    text = f"{count_text(outcome.outputs, 'image')} of {classes} in {out / 'train'}"
     of_skipped = f"; {skipped}" if skipped else ""
     if outcome.was_complete:
         text = f"Already complete: {text}{of_skipped}."

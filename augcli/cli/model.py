@@ -243,7 +243,12 @@ def fit_head(
         raise UserError(f"{output} exists; give --overwrite or another --output.")
     from augcli.autodiff.child import in_child
     from augcli.autodiff.load import files_of
-    from augcli.data.destination import check_destination, check_other, check_outside
+    from augcli.data.destination import (
+        check_destination,
+        check_not_in_run,
+        check_other,
+        check_outside,
+    )
 
     check_destination(output, "--output", _is_model)
     check_other(output, "--output", {"MODEL": model})
@@ -258,6 +263,7 @@ def fit_head(
         check_other(output, "--output", {f"{file}, which MODEL reads,": file})
     listing = read_source(source, reading.labels_from, shown.warn)
     check_outside(output, "--output", listing, None if source == STDIN else Path(source))
+    check_not_in_run(output, "--output")
     options = read_settings(pixels, layer=at)
     with decoders_silent(), progress_bar(progress, quiet=quiet) as bar:
         bar.start(len(listing))

@@ -156,11 +156,14 @@ def read_classifier(
     asked: ModelOptions,
     pixels: InputOptions,
     warn: Callable[[str], None],
+    source: Path | None,
+    out: Path | None = None,
 ) -> ClassifierSpec | None:
     """The classifier that finds `detections` (each a name and a shorter side, or None) for a data
     set of these classes; None if none of them needs one.
 
-    Raises UserError for whatever does not fit. `warn` is told where the CPU takes CUDA's place.
+    Raises UserError for whatever does not fit, as a cache inside SOURCE (None for a list) or OUT.
+    `warn` is told where the CPU takes CUDA's place.
     """
     cache_size = parse_bytes(asked.saliency_cache_size, "saliency-cache-size")
     wanted = list(dict.fromkeys((d[0], d[1]) for d in detections if is_of_classifier(d[0])))
@@ -169,9 +172,12 @@ def read_classifier(
     if asked.model is None:
         raise UserError(f"--saliency {wanted[0][0]} needs a classifier; give --model FILE.onnx.")
     from augcli.classifier.build import build_spec
+    from augcli.data.destination import check_cache
 
     folder = asked.saliency_cache
     no_cache = folder is not None and folded(folder) == NO_CACHE
+    cache = None if no_cache else cache_folder(folder)
+    check_cache(cache, source, out)
     return build_spec(
         asked.model,
         classes,
@@ -180,7 +186,7 @@ def read_classifier(
         class_list=asked.class_list,
         predicted=asked.target is TargetChoice.predicted,
         device=asked.device.value,
-        cache=None if no_cache else cache_folder(folder),
+        cache=cache,
         cache_size=cache_size,
         warn=warn,
     )

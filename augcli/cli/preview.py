@@ -87,7 +87,12 @@ def preview(
         require_colours()
     if to.suffix.lower() not in _FORMATS:
         raise UserError(f"--to {to} is no PNG, JPEG or WebP file; name it like preview.png.")
-    from augcli.data.destination import LARGEST_SHEET, check_destination, check_outside
+    from augcli.data.destination import (
+        LARGEST_SHEET,
+        check_destination,
+        check_not_in_run,
+        check_outside,
+    )
     from augcli.image.sheet_file import is_sheet
 
     check_destination(to, "--to", is_sheet, LARGEST_SHEET)
@@ -96,9 +101,11 @@ def preview(
     refuse_unused(context, pipelines, detections)
     listing = read_source(source, reading.labels_from, shown.warn)
     check_outside(to, "--to", listing, None if source == STDIN else Path(source))
+    check_not_in_run(to, "--to")
     for pipeline in pipelines:
         check_sources(listing, pipeline, source, pair)
-    classifier = read_classifier(detections, listing.classes, model, pixels, shown.warn)
+    folder = None if source == STDIN else Path(source)
+    classifier = read_classifier(detections, listing.classes, model, pixels, shown.warn, folder)
     from augcli.engine.job import Job, Runtime
     from augcli.engine.plan import Run
     from augcli.image.codec import largest_side

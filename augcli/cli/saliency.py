@@ -90,7 +90,9 @@ def saliency(
     folder = None if source == STDIN else Path(source)
     check_maps_out(out, folder, resume=resume, overwrite=overwrite)
     check_apart(out, listing)
-    classifier = read_classifier([detection], listing.classes, model, pixels, shown.warn)
+    classifier = read_classifier(
+        [detection], listing.classes, model, pixels, shown.warn, folder, out
+    )
     job = Job(
         recipe=Pipeline("saliency", ()),
         background=parse_colour(reading.background),

@@ -14,6 +14,13 @@ from augcli.errors import UserError
 from augcli.text import closest, did_you_mean, listed, shorten
 
 _LONGEST = 100
+# What others call an option.
+_HINTS = {
+    **dict.fromkeys(("--force", "--replace", "--clobber"), "--overwrite replaces a run"),
+    **dict.fromkeys(("--out", "--output", "--dst"), "OUT stands behind SOURCE, without an option"),
+    **dict.fromkeys(("--input", "--src", "--dir"), "SOURCE stands first, without an option"),
+    **dict.fromkeys(("--jobs", "--threads", "--num-workers"), "-j N, or --workers N, is meant"),
+}
 _ONE_DASH = re.compile(r"(-[a-z][a-z-]+)(?:=|\Z)")
 
 
@@ -93,9 +100,23 @@ def _no_option(name: str, context: Any, path: str) -> str:
     near = closest(name, own)
     elsewhere = [one.name for one in _every_command(context.find_root().command)
                  if name in _options(one)]  # fmt: skip
+    if near is None and (hint := _HINTS.get(name) or _of_a_recipe(name)):
+        return f"There is no option {name}; {hint}."
     if elsewhere and near is None:
         return f"`{path}` has no option {name}, which is one of `{elsewhere[0]}`; leave it out."
     return f"There is no option {name}{did_you_mean(name, own)}; `{path} --help` lists them."
+
+
+def _of_a_recipe(name: str) -> str:
+    """What to say where an option of a recipe stands as one of a command."""
+    from augcli.recipes.catalogue import recipe_class, recipe_names
+    from augcli.text import folded
+
+    options = {
+        folded(one) for recipe in recipe_names() for one in recipe_class(recipe).model_fields
+    }
+    key = name.removeprefix("--")
+    return f"options of a recipe are given as --set {key}=VALUE" if folded(key) in options else ""
 
 
 def _every_command(command: Any) -> Iterator[Any]:

@@ -86,6 +86,36 @@ def check_outside(path: Path, option: str, listing: Listing, source: Path | None
             )
 
 
+def check_cache(cache: Path | None, source: Path | None, out: Path | None = None) -> None:
+    """Refuse a --saliency-cache that is SOURCE or OUT, or lies in one of them; raises UserError.
+
+    `source` is None for a list of paths.
+    """
+    if cache is None:
+        return
+    place = cache.resolve()
+    for name, other in (("SOURCE", source), ("OUT", out)):
+        if other is not None and other.resolve() in (place, *place.parents):
+            where = "is" if other.resolve() == place else "lies inside"
+            raise UserError(
+                f"--saliency-cache {cache} {where} {name} {other}, which holds images only; choose"
+                " another place."
+            )
+
+
+def check_not_in_run(path: Path, option: str) -> None:
+    """Refuse a file among the images of a run, or among saliency maps; raises UserError."""
+    place = path.absolute().parent.resolve()
+    for folder in (place, *place.parents):
+        below = place.relative_to(folder).parts[:1]
+        of_run = (folder / ".augcli").is_dir() and below in (("train",), (".augcli",))
+        if of_run or (folder / ".augcli-maps").is_dir():
+            raise UserError(
+                f"{option} {path} lies inside {folder}, which augcli wrote as a whole; choose"
+                " another place."
+            )
+
+
 def check_other(path: Path, option: str, others: Mapping[str, Path | None]) -> None:
     """Refuse a path at which one of the other files stands that a command was given, by what the
     command line calls them; raises UserError."""

@@ -82,7 +82,9 @@ class _Reader:
         table = self._spelled(table, _TOP)
         for key in table:
             if key not in _TOP:
-                raise self._error(f"there is no key '{key}'{did_you_mean(key, _TOP)}", key)
+                below = key == "recipe" or find_recipe(key) is not None
+                hint = "; write it below [[steps]]" if below else did_you_mean(key, _TOP)
+                raise self._error(f"there is no key '{key}'{hint}", key)
         steps = table.get("steps")
         if not isinstance(steps, list) or not steps or not all(isinstance(s, dict) for s in steps):
             raise self._error("it has no [[steps]], which a recipe file needs", "steps")
@@ -124,7 +126,7 @@ class _Reader:
             name = find_recipe(written)
             if name not in used:
                 hint = did_you_mean(written, used)
-                message = f"classes.{class_name} changes '{written}', no step{hint}"
+                message = f"classes.{class_name} changes '{written}', which no step has{hint}"
                 raise self._error(message, written)
             if name in of_recipe:
                 raise self._error(f"classes.{class_name} changes '{written}' twice", written)
@@ -208,6 +210,11 @@ class _Reader:
         options = dict(table)
         name = options.pop("recipe", None)
         if not isinstance(name, str):
+            if "recipe" in table:
+                message = (
+                    f"step {number} takes the name of one recipe; one_of chooses among several"
+                )
+                raise self._error(message, "recipe", number)
             raise self._error(f"step {number} has no recipe", "steps", number)
         written, name = name, find_recipe(name)
         if name is None:

@@ -3,8 +3,7 @@
 What the maps depend on is a `ClassifierSpec`, which `classifier.build` checks before any work. On
 the CPU each process runs the model itself, one image at a time, so that a map's bits depend on
 nothing but the image, its label and the specification. On CUDA the images of several workers go
-through one
-process, in batches of one size.
+through one process, in batches of one size.
 """
 
 from __future__ import annotations

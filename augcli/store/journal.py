@@ -261,7 +261,8 @@ def is_finished(out: Path, now: Identity) -> bool:
         train = out / TRAIN
         if is_link(train) or (train.is_dir() and any(train.iterdir())) or train.is_file():
             raise UserError(
-                f"{train} is not of the run in OUT, which has not published yet; move it away."
+                f"{train} is there, but no {RUN} that says that it is of the run in OUT; move it"
+                " away, or give --overwrite."
             )
         return False
     if is_link(out / TRAIN) or not manifest_is(out, record):

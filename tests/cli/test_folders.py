@@ -162,6 +162,6 @@ def test_a_complete_run_says_what_it_skipped(augcli: Augcli, photos: Path, tmp_p
     done = augcli("generate", photos, out, "-r", "flip", "--resume")
     assert (done.returncode, done.stdout) == (
         1,
-        f"Already complete: 15 images in {out / 'train'}; 1 input skipped, see"
+        f"Already complete: 15 images of 3 classes in {out / 'train'}; 1 input skipped, see"
         f" {out / 'errors.jsonl'}.\n",
     )

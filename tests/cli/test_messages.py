@@ -199,8 +199,10 @@ def test_all_images_of_a_class_unreadable(augcli: Augcli, folder: Path) -> None:
     assert told["error"] == {"message": sentence, "exit_code": 1}
     assert again.stderr.splitlines()[-1] == failure
     again = augcli("generate", "S", "O", "-r", "flip", "--resume", cwd=folder)
-    assert again.stdout == "Already complete: 2 images in O/train; 4 inputs skipped, see" + (
-        " O/errors.jsonl.\n"
+    assert (
+        again.stdout
+        == "Already complete: 2 images of 2 classes in O/train; 4 inputs skipped, see"
+        + (" O/errors.jsonl.\n")
     )
     fine = augcli("generate", "S", "O", "-r", "flip", "--resume", "--max-errors", 4, cwd=folder)
     assert (fine.returncode, "exit 1" in fine.stderr) == (0, False)

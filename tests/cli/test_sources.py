@@ -75,7 +75,7 @@ def test_bytes_depend_on_no_hash_seed_and_no_locale(
         out = tmp_path / f"ö{number}"
         done = augcli("generate", source, out, "-r", "cutmix", "-j", 1, env=env, stdin=listed)
         assert done.returncode == 0, done.stderr
-        assert f"images in {out}/train" in done.stdout
+        assert f"in {out}/train" in done.stdout
         trees.append({k: v for k, v in tree(out).items() if k.startswith(("train/", "classes"))})
         warnings.append(done.stderr)
     assert trees[0] == trees[1] == trees[2]

@@ -322,7 +322,7 @@ def test_one_of_each_is_said_as_one(augcli: Augcli, tmp_path: Path) -> None:
     dry = augcli("generate", source, out, "-r", "flip", "--dry-run").stdout
     assert dry.startswith("Would make 1 image in ")
     assert dry.endswith(" with flip, from 1 image of 1 class.\n")
-    assert augcli("generate", source, out, "-r", "flip").stdout.startswith("1 image in ")
+    assert augcli("generate", source, out, "-r", "flip").stdout.startswith("1 image of 1 class in ")
     assert augcli("verify", out).stdout == "1 row and its file agree.\n"
     (out / "train/extra.txt").touch()
     assert augcli("verify", out).stdout.endswith("\n1 fault in 1 row.\n")

@@ -412,7 +412,7 @@ def test_a_finished_run_says_so(augcli: Augcli, photos: Path, tmp_path: Path) ->
     before = tree(out)
     done = augcli(*command, "--resume")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"Already complete: 15 images in {out / 'train'}.\n"
+    assert done.stdout == f"Already complete: 15 images of 3 classes in {out / 'train'}.\n"
     assert tree(out) == before
 
 
