@@ -12,6 +12,7 @@ from augcli.image.lettering import font
 from augcli.image.sheet import Panel, Sheet
 
 _PAPER, _BOX = (255, 255, 255), (255, 255, 255)
+_FRAME = (190, 190, 190)
 _ARM = 7  # pixels of a cross
 _THIN = 6
 
@@ -31,7 +32,10 @@ def draw_layout(layout: Layout) -> Pixels:
         shape = panel.image.shape[:2]
         landing = place((shape[0], shape[1]), (cell.height, cell.width), Fit.contain).landing
         picture = Image.fromarray(draw_marks(panel, (landing.height, landing.width)))
-        paper.paste(picture, (cell.left + landing.left, cell.top + landing.top))
+        left, top = cell.left + landing.left, cell.top + landing.top
+        # Where an image ends is seen also where it is as white as the paper.
+        pen.rectangle((left - 1, top - 1, left + picture.width, top + picture.height), None, _FRAME)
+        paper.paste(picture, (left, top))
     for text in layout.texts:
         anchor, left = ("ra", text.left + text.width) if text.to_the_right else ("la", text.left)
         pen.text((left, text.top), text.words, text.colour, font(text.size), anchor=anchor)

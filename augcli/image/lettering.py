@@ -15,6 +15,7 @@ from PIL import ImageFont
 _LONGEST = 2000
 # Texts whose lines are remembered: most stand on a sheet many times.
 _REMEMBERED = 4096
+_BREAKS = ("/", "_", "-")
 _ELLIPSIS = "…"
 _MISSING = "\uffff"  # no character, so that no font has a letter for it
 
@@ -91,8 +92,8 @@ def cut_middle(text: str, size: int, width: float) -> str:
 def wrap(text: str, size: int, width: float, most: int) -> tuple[str, ...]:
     """A text as `escape_missing` gives it, in at most `most` lines of at most `width` pixels.
 
-    Lines end at spaces, or within a word that is wider. What does not fit is left out, and an
-    ellipsis says so.
+    Lines end at spaces, behind the marks of a path (/ _ -), or within a word that is wider. What
+    does not fit is left out, and an ellipsis says so.
     """
     lines: list[str] = []
     left = _units(text)
@@ -124,7 +125,8 @@ def _fitting(units: Sequence[str], size: int, width: float) -> int:
     if fits == len(units):
         return fits
     words = next((n for n in range(fits, 0, -1) if units[n - 1] == " " or units[n] == " "), 0)
-    return words or max(1, fits)
+    marks = next((n for n in range(fits, fits // 2, -1) if units[n - 1] in _BREAKS), 0)
+    return words or marks or max(1, fits)
 
 
 def _fits(units: Sequence[str], size: int, width: float) -> bool:

@@ -55,4 +55,6 @@ def _captions(line: Line) -> Iterator[str]:
 
 def weight_text(weight: float) -> str:
     """The weight of a label beside its bar."""
+    if 0 < weight < 0.0005 or 0.9995 <= weight < 1:
+        return "<0.1 %" if weight < 0.5 else ">99.9 %"
     return f"{100 * weight:.1f} %"
