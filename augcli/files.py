@@ -6,10 +6,11 @@ read whole is read by any other way than this one.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
@@ -126,11 +127,35 @@ def _refuse_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def replace_file(path: Path, *data: bytes | memoryview) -> None:
+Standing = tuple[int, int, int, int] | None
+
+
+def standing(path: Path) -> Standing:
+    """What tells the file at `path` from another that may take its place; None for none."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def replace_only(path: Path, data: bytes, before: Standing) -> None:
+    """As `replace_file`, but only what stood there when `before` was taken; raises FileExistsError
+    where something else does now."""
+    replace_file(path, data, check=lambda: standing(path) == before, is_new=before is None)
+
+
+def replace_file(
+    path: Path,
+    *data: bytes | memoryview,
+    check: Callable[[], bool] = lambda: True,
+    is_new: bool = False,
+) -> None:
     """Write a file so that it is whole or as it was before, also after a loss of power.
 
     It may come in pieces. It is written beside `path` under a name that did not exist, flushed, and
-    renamed; a link at `path` is replaced, not followed.
+    renamed; a link at `path` is replaced, not followed. Raises FileExistsError where `check`, asked
+    at the end, says no, or where `is_new` and something is there.
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -142,7 +167,18 @@ def replace_file(path: Path, *data: bytes | memoryview) -> None:
             file.writelines(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        if not check():
+            raise FileExistsError(errno.EEXIST, "another file has appeared there", str(path))
+        if is_new:
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                raise
+            except OSError:  # a file system without hard links
+                temporary.replace(path)
+            temporary.unlink(missing_ok=True)
+        else:
+            temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

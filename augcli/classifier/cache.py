@@ -74,9 +74,13 @@ class Levels:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Levels:
-        """The levels that were written."""
+        """The levels that were written; raises ValueError where they are none."""
+        if len(data) < _HEADER.size:
+            raise ValueError("it breaks off")
         height, width, peak = _HEADER.unpack_from(data)
         levels = np.frombuffer(data, "<u2", offset=_HEADER.size).reshape(height, width)
+        if levels.size == 0 or not 0 <= peak < float("inf"):
+            raise ValueError("it is no map")
         return cls(levels.astype(np.uint16), peak)
 
 

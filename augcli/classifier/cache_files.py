@@ -28,7 +28,7 @@ _ENTRY = re.compile(f"{_KEY}(-[23])?")
 _UNFINISHED = re.compile(rf"{_KEY}-{FORMAT}\.\d+-\d+\.tmp")
 _OLD_DIGEST = 16
 _LEFTOVER_SECONDS = 3600.0
-_LARGEST = 4 << 30
+_LARGEST = 1 << 30
 _READ = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)

@@ -31,7 +31,7 @@ from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
 from augcli.enums import STDIN
 from augcli.errors import RunFailed, UnreadableImage, UserError
-from augcli.files import replace_file
+from augcli.files import replace_only, standing
 from augcli.text import count_text
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ def fit_head(
     listing = read_source(source, reading.labels_from, shown.warn)
     check_outside(output, "--output", listing, None if source == STDIN else Path(source))
     check_not_in_run(output, "--output")
-    options = read_settings(pixels, layer=at)
+    options, before = read_settings(pixels, layer=at), standing(output)
     with decoders_silent(), progress_bar(progress, quiet=quiet) as bar:
         bar.start(len(listing))
         fitted, data = add_head(
@@ -279,7 +279,7 @@ def fit_head(
             on_image=lambda: bar.update(1),
         )
     try:
-        replace_file(output, data)
+        replace_only(output, data, before)
     except OSError as error:
         raise RunFailed(f"--output {output} cannot be written: {error.strerror}.") from error
     accuracy = "unknown" if fitted.accuracy is None else f"{fitted.accuracy:.3f}"

@@ -33,6 +33,7 @@ from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.enums import STDIN, Fit, Format, Pair
 from augcli.errors import RunFailed, UserError, one_line
+from augcli.files import Standing, standing
 from augcli.streams import StdoutLost
 from augcli.text import count_text
 
@@ -102,6 +103,7 @@ def preview(
     listing = read_source(source, reading.labels_from, shown.warn)
     check_outside(to, "--to", listing, None if source == STDIN else Path(source))
     check_not_in_run(to, "--to")
+    before = standing(to)
     for pipeline in pipelines:
         check_sources(listing, pipeline, source, pair)
     folder = None if source == STDIN else Path(source)
@@ -150,7 +152,7 @@ def preview(
         shown.warn(f"{path}{more} of SOURCE cannot be read and has no place on the sheet: {reason}")
     pixels_drawn = draw_sheet(made.sheet)
     height, width = pixels_drawn.shape[:2]
-    _write_sheet(to, pixels_drawn)
+    _write_sheet(to, pixels_drawn, before)
     done = f"The sheet {to} is written"
     if show:
         _show(shown, made.sheet, done)
@@ -158,9 +160,9 @@ def preview(
     shown.result(values, f"{to} ({width} x {height})", done=done)
 
 
-def _write_sheet(to: Path, sheet: Any) -> None:
+def _write_sheet(to: Path, sheet: Any, before: Standing) -> None:
     """Write the sheet whole, or leave what stood there; raises RunFailed."""
-    from augcli.files import replace_file
+    from augcli.files import replace_only
     from augcli.image.sheet_file import encode_sheet
 
     try:
@@ -168,7 +170,7 @@ def _write_sheet(to: Path, sheet: Any) -> None:
     except (OSError, ValueError) as error:
         raise RunFailed(f"--to {to} cannot be encoded: {one_line(error)}.") from error
     try:
-        replace_file(to, data)
+        replace_only(to, data, before)
     except OSError as error:
         raise RunFailed(f"--to {to} cannot be written: {error.strerror or error}.") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import os
 from collections import Counter
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augcli.errors import UserError
+from augcli.files import read_json
 from augcli.manifest.columns import Columns, Hashes, find, group_of, hash_of
 from augcli.manifest.faults import (
     MOST_FAULTS,
@@ -23,7 +25,7 @@ from augcli.manifest.faults import (
     label_faults,
 )
 from augcli.manifest.kinds import Kinds
-from augcli.manifest.reader import BadLine, read_classes, read_rows
+from augcli.manifest.reader import BadLine, open_own, read_classes, read_rows
 from augcli.manifest.record import (
     CLASSES,
     ERRORS,
@@ -38,6 +40,9 @@ from augcli.manifest.record import (
 from augcli.manifest.row import MANIFEST
 
 TRAIN = "train"
+_IDENTITY = ".augcli/identity.json"
+_LARGEST_IDENTITY = 256 << 20
+_OF_RUN = {"source": "fingerprint"}
 _NO_ROW = "no row names this file"
 
 
@@ -83,6 +88,8 @@ def verify(out: Path) -> Verified:
         _check_between_rows(train, columns, faults)
         _check_strays(train, columns.files(), faults)
     _check_counts(records, len(columns), faults)
+    if not faults.count:
+        _check_digests(out, faults)
     wrong = np.unique(np.frombuffer(faults.outputs, np.uint64))
     return Verified(len(columns), faults.first, faults.count, wrong, faults.kinds)
 
@@ -234,6 +241,44 @@ def _strays_in(path: bytes, folder: bytes, known: Hashes) -> Iterator[Fault]:
 
 def _printed(name: bytes) -> str:
     return name.decode("utf-8", "backslashreplace")
+
+
+def _check_digests(out: Path, faults: Faults) -> None:
+    """Whether records that agree with one another are those that the run wrote: by the digests in
+    its run.json, where it has them (not before version 0.2), and by what it wrote down when it
+    began, where that is there."""
+    summary = read_summary(out)
+    manifest, files = summary.get("manifest"), summary.get("files")
+    if isinstance(manifest, dict) and _digest(out / TRAIN / MANIFEST) != manifest.get("sha256"):
+        faults.add(
+            MANIFEST, "its rows are not all as the run wrote them, by the digest in run.json"
+        )
+        for row in read_rows(out / TRAIN):
+            if not isinstance(row, BadLine):
+                faults.note_output(row.sample_id)
+    for name in (CLASSES, ERRORS):
+        if isinstance(files, dict) and _digest(out / name) != files.get(name):
+            faults.add(name, "it is not as the run wrote it, by the digest in run.json")
+    begun = _begun(out)
+    different = [k for k, v in begun.items() if summary.get(_OF_RUN.get(k, k), v) != v]
+    if different:
+        faults.add(RUN, f"its {different[0]} is not that with which the run began")
+
+
+def _begun(out: Path) -> dict[str, Any]:
+    try:
+        values = read_json(out / _IDENTITY, _LARGEST_IDENTITY)
+    except (OSError, UserError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _digest(file: Path) -> str:
+    digest = hashlib.sha256()
+    with open_own(file) as content:
+        while piece := content.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _check_counts(records: _Records, rows: int, faults: Faults) -> None:

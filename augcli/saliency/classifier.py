@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 import cv2
@@ -73,7 +74,9 @@ def classifier_maps(
             label = b"" if weight is None else weight.tobytes()
             keys[place] = content_key(about, label, repr(image.shape).encode(), shown[place])
             kept = cache.get(keys[place])
-            found[place] = None if kept is None else Levels.from_bytes(kept)
+            if kept is not None:
+                with suppress(ValueError):  # somebody else's: it is made again
+                    found[place] = Levels.from_bytes(kept)
     missing = [place for place, levels in enumerate(found) if levels is None]
     if missing:
         seen = [resized(images[place], shape) for place in missing]

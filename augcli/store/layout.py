@@ -25,6 +25,7 @@ LISTED = "listed"
 SOURCES = "sources"
 PARTS = "parts"
 ASIDE = "repair"  # a folder like STATE, of what is made again
+REPLACED = "replaced"  # records that a repair found and that were not the run's
 REMADE = "made"  # in it, the rows of that, in the order in which they are made
 
 # What the images that a run writes are called in the folder of their class.

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from augcli.data.listing import Listing
+from augcli.enums import MapFormat
 from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, open_regular, parse_json, read_json, read_lines
 from augcli.manifest.row import to_line
@@ -37,6 +38,11 @@ _IDENTITY, _LOCK, _HOLDER = "identity.json", "lock", "holder.json"
 _STAGED, _ROWS, _REPLACED = "maps", "rows", "replaced.jsonl"
 _ANY_CHUNK = f"{'[0-9]' * 10}-{'[0-9]' * 10}.jsonl"
 _CHUNK_ROWS = re.compile(r"[0-9]{10}-[0-9]{10}\.jsonl(\.[0-9]+\.tmp)?")
+_LEAVING = f"{_ROWS}.tmp"
+_UNFINISHED = re.compile(
+    rf"({_IDENTITY}|{_HOLDER}|{_REPLACED}|{SOURCES}|{INDEX}|{ERRORS})(\.[0-9]+)?\.tmp"
+)
+_ENDINGS = (*(f".{kind.value}" for kind in MapFormat), OVERLAY)
 _PIECE = 1 << 20
 
 Row = dict[str, Any]
@@ -209,7 +215,7 @@ def publish(out: Path) -> None:
 def remove_staging(out: Path) -> None:
     """Remove what complete maps need no more; a run may be killed before it does, and while the
     rows are under their own name all of them are there."""
-    rows, leaving = out / STATE / _ROWS, out / STATE / f"{_ROWS}.tmp"
+    rows, leaving = out / STATE / _ROWS, out / STATE / _LEAVING
     if leaving.exists():
         shutil.rmtree(leaving)
     if rows.exists():
@@ -315,14 +321,22 @@ def _refuse_foreign_state(out: Path) -> None:
         raise UserError(f"{state} is a link, and nothing is written through links; remove it.")
     if not state.is_dir():
         return
-    known = (_IDENTITY, _LOCK, _HOLDER, _STAGED, _ROWS, _REPLACED, INDEX, ERRORS, SOURCES)
+    known = (_LEAVING, _IDENTITY, _LOCK, _HOLDER, _STAGED, _ROWS, _REPLACED, INDEX, ERRORS, SOURCES)
     for path in sorted(state.iterdir()):
         if is_link(path):
             raise UserError(f"{path} is a link, and nothing is written through links; remove it.")
-        if not (path.name in known or path.name.removesuffix(".tmp").startswith(known)):
+        unfinished = _UNFINISHED.fullmatch(path.name)
+        if path.name not in known and not unfinished:
             raise UserError(f"{path} is nothing that maps leave there; move it away.")
-    for path in sorted((state / _ROWS).glob("*")):
-        if not _CHUNK_ROWS.fullmatch(path.name):
+        if path.is_dir() != (path.name in (_STAGED, _ROWS, _LEAVING)):
+            raise UserError(f"{path} is nothing that maps leave there; move it away.")
+    for name in _walk(state / _STAGED):
+        if not name.endswith(_ENDINGS) or is_complete(out):
+            raise UserError(
+                f"{state / _STAGED / name} is nothing that maps leave there; move it away."
+            )
+    for path in sorted([*(state / _ROWS).glob("*"), *(state / _LEAVING).glob("*")]):
+        if path.is_dir() or not _CHUNK_ROWS.fullmatch(path.name):
             raise UserError(f"{path} is nothing that maps leave there; move it away.")
 
 
@@ -361,7 +375,8 @@ def _remove(out: Path) -> None:
     for name in list(_walk(out)):
         (out / name).unlink()
     _remove_empty(out)
-    for path in state.iterdir():
+    _refuse_foreign_state(out)
+    for path in list(state.iterdir()):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         elif path.name not in (_LOCK, _HOLDER, _IDENTITY):

@@ -136,12 +136,12 @@ def _refuse_strangers_aside(aside: Path) -> None:
 def _foreign_records(out: Path) -> Iterator[Path]:
     """What stands in OUT under a name of a run, and is not the one's that its records tell of."""
     record = _record_of(out)
-    if record is None and _names_in(out / TRAIN / MANIFEST) is None:  # nothing is published yet
+    if record is None:  # nothing is published yet, or what proves it is lost
         yield from (out / name for name in OURS if name != STATE and os.path.lexists(out / name))
         return
     if os.path.lexists(out / RUN) and read_run_record(out / RUN) is None:
         yield out / RUN
-    digests = record.get("files") if record is not None else None
+    digests = record.get("files")
     if not isinstance(digests, dict):  # a version before 0.2 wrote none
         return
     for name in LISTS:

@@ -9,6 +9,7 @@ so that a repair that is killed leaves what was right as it was.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -34,9 +35,20 @@ from augcli.manifest.reader import parse_row
 from augcli.manifest.record import BadRecord, Skipped, read_counts, read_skipped
 from augcli.manifest.row import MANIFEST, Row
 from augcli.store.journal import stamp
-from augcli.store.layout import ASIDE, CLASSES, ERRORS, REMADE, RUN, STATE, TRAIN, staged_train
+from augcli.store.layout import (
+    ASIDE,
+    CLASSES,
+    ERRORS,
+    REMADE,
+    REPLACED,
+    RUN,
+    STATE,
+    TRAIN,
+    staged_train,
+)
 from augcli.store.lock import holding
 from augcli.store.parts import read_part
+from augcli.store.records import manifest_is
 from augcli.store.removal import empty_aside, remove_aside
 from augcli.store.sinks.folder import flush, prepare_state
 from augcli.tasks.generate import planned
@@ -140,6 +152,8 @@ def _repair(
             repaired = _make_images(repair, workers, seconds_an_image)
             _write_manifest(repair)
         flush(out)  # images are in their places before the manifest is
+        if not manifest_is(out, summary):
+            _keep(out, out / TRAIN / MANIFEST)
         (aside / MANIFEST).replace(out / TRAIN / MANIFEST)
         _write_records(out, run, skipped)
     finally:
@@ -353,6 +367,19 @@ def _write_manifest(repair: _Repair) -> None:
         os.fsync(manifest.fileno())
 
 
+def _keep(out: Path, record: Path) -> None:
+    """Keep what stands in the place of a record, under a name of its own: it may be somebody's."""
+    if not record.is_file():
+        return
+    folder = out / STATE / REPLACED
+    folder.mkdir(exist_ok=True)
+    number = 1
+    while os.path.lexists(folder / f"{record.name}.{number}"):
+        number += 1
+    shutil.copyfile(record, folder / f"{record.name}.{number}")
+    flush(folder)
+
+
 def _write_records(out: Path, run: Run, skipped: dict[int, Skipped]) -> None:
     """Write what else can be written again, where it is not as it was."""
     records = [(out / CLASSES, "".join(f"{name}\n" for name in run.listing.classes).encode())]
@@ -366,4 +393,5 @@ def _write_records(out: Path, run: Run, skipped: dict[int, Skipped]) -> None:
         if not is_right:
             if path.is_dir():
                 raise UserError(f"{path} is a folder; move it away.")
+            _keep(out, path)
             replace_file(path, data)

@@ -120,3 +120,36 @@ def test_maps_killed_while_their_rows_are_removed_are_complete(
     done = augcli_saliency(source, out, "--resume", "--max-errors", 9)
     assert (done.exit_code, "Already complete" in done.stdout) == (0, True)
     assert {path.name for path in (out / ".augcli-maps").iterdir()} & {"rows", "rows.tmp"} == set()
+
+
+@pytest.mark.parametrize(
+    "name", ["maps-backup/x", "identity.json.bak", "lock-notes.txt", "maps/x.txt", "rows/x.txt"]
+)
+@pytest.mark.parametrize("moment", ["finished", "unfinished"])
+def test_what_lies_in_the_state_of_maps_stays(
+    augcli_saliency: Run,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    moment: str,
+) -> None:
+    out = tmp_path / "maps"
+
+    def stop(_: Path) -> None:
+        raise RunFailed("stopped")
+
+    with monkeypatch.context() as patched:
+        if moment == "unfinished":
+            patched.setattr("augcli.tasks.maps.publish", stop)
+            with pytest.raises(RunFailed, match="stopped"):
+                augcli_saliency(source, out)
+        else:
+            augcli_saliency(source, out, "--max-errors", 9)
+    mine = out / ".augcli-maps" / name
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    mine.write_text("mine")
+    for how in ("--resume", "--overwrite"):
+        with pytest.raises(UserError, match="is nothing that maps leave there; move it away"):
+            augcli_saliency(source, out, how, "--max-errors", 9)
+        assert mine.read_text() == "mine"

@@ -218,3 +218,69 @@ def test_a_repair_that_another_run_overtakes_changes_nothing(source: Path, tmp_p
     with pytest.raises(UserError, match="was changed by another run; give the same command again"):
         repair(out, wrong=np.zeros(0, np.uint64), before=before)
     assert not image.exists()
+
+
+def test_nothing_is_removed_where_no_record_proves_it(
+    augcli: Augcli, source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    (out / "run.json").unlink()
+    (out / "classes.txt").write_text("my own\n")
+    before = tree(out)
+    done = augcli("generate", source, out, "-r", "flip", "--overwrite")
+    assert done.returncode == 2
+    assert "was not written by the run in OUT; move it away to replace the run." in done.stderr
+    assert tree(out) == before
+
+
+@pytest.mark.parametrize("name", ["train/metadata.jsonl", "classes.txt", "errors.jsonl"])
+def test_a_repair_keeps_what_stands_in_the_place_of_a_record(
+    augcli: Augcli, source: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    right = (out / name).read_bytes()
+    (out / name).write_text("mine")
+    done = augcli("verify", out, "--repair")
+    if name == "errors.jsonl":  # what was skipped is not known then, and nothing is repaired
+        assert (done.returncode, (out / name).read_text()) == (2, "mine")
+        return
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (out / name).read_bytes() == right
+    kept = out / ".augcli/replaced" / f"{Path(name).name}.1"
+    assert kept.read_text() == "mine"
+
+
+@pytest.mark.parametrize(("key", "value"), [("label_weights", [1.0]), ("recipe", "mixup")])
+def test_a_row_that_somebody_changed_is_found_and_made_again(
+    augcli: Augcli, source: Path, tmp_path: Path, key: str, value: object
+) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    manifest = out / "train/metadata.jsonl"
+    right = manifest.read_bytes()
+    lines = manifest.read_text().splitlines()
+    row = json.loads(lines[3])
+    row[key] = value
+    if key == "label_weights":
+        row |= {"label_ids": [row["label"]], "soft_label": [0.0] * len(row["soft_label"])}
+        row["soft_label"][row["label"]] = 1.0
+    lines[3] = json.dumps(row)
+    manifest.write_text("\n".join(lines) + "\n")
+    done = augcli("verify", out)
+    assert done.returncode == 1
+    assert "its rows are not all as the run wrote them, by the digest in run.json" in done.stdout
+    assert augcli("verify", out, "--repair").returncode == 0
+    assert manifest.read_bytes() == right
+
+
+def test_a_record_of_another_run_is_found(augcli: Augcli, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    make(source, out)
+    record = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps(record | {"seed": 9}))
+    done = augcli("verify", out)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (
+        1, "run.json: its seed is not that with which the run began",
+    )  # fmt: skip
