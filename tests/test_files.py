@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from augcli.errors import UserError
-from augcli.files import parse_json, read_bytes, read_lines, replace_file, size_text
+from augcli.files import (
+    parse_json,
+    read_bytes,
+    read_lines,
+    replace_file,
+    replace_only,
+    size_text,
+    standing,
+)
 
 
 def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
@@ -86,3 +94,31 @@ def test_sizes_as_text() -> None:
     assert [size_text(n) for n in (1 << 30, 3 << 20, 1 << 10, 1000)] == [
         "1 GiB", "3 MiB", "1 KiB", "1000 bytes"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("existed", [False, True])
+@pytest.mark.parametrize("has_links", [False, True])
+def test_what_appears_meanwhile_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existed: bool, has_links: bool
+) -> None:
+    file = tmp_path / "file"
+    if existed:
+        file.write_bytes(b"earlier")
+    before = standing(file)
+    file.unlink(missing_ok=True)
+    file.write_bytes(b"somebody's")
+    with pytest.raises(FileExistsError):
+        replace_only(file, b"ours", before)
+    assert file.read_bytes() == b"somebody's"
+    if not has_links:
+        monkeypatch.setattr(os, "link", refuse_links)
+    replace_only(file, b"ours", standing(file))
+    assert file.read_bytes() == b"ours"
+    file.unlink()
+    replace_only(file, b"anew", None)
+    assert file.read_bytes() == b"anew"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def refuse_links(*_: object) -> None:
+    raise OSError(1, "no hard links here")

@@ -137,7 +137,8 @@ def _foreign_records(out: Path) -> Iterator[Path]:
     """What stands in OUT under a name of a run, and is not the one's that its records tell of."""
     record = _record_of(out)
     if record is None:  # nothing is published yet, or what proves it is lost
-        yield from (out / name for name in OURS if name != STATE and os.path.lexists(out / name))
+        names = sorted(OURS, key=lambda name: name != RUN)
+        yield from (out / n for n in names if n != STATE and os.path.lexists(out / n))
         return
     if os.path.lexists(out / RUN) and read_run_record(out / RUN) is None:
         yield out / RUN
