@@ -156,7 +156,7 @@ def generate(
     _warn_of_alike(shown, listing.classes)
     if warning := order_warning(listing):
         shown.warn(warning)
-    if include_originals is Originals.link and listing.spans is not None:
+    if include_originals is Originals.link and not listing.are_files:
         raise UserError(
             f"--include-originals link cannot link to what lies in the archive {source}; copy it."
         )

@@ -297,16 +297,15 @@ def _loader(
     listing: Listing, max_pixels: int, background: tuple[int, int, int], shown: Output
 ) -> Callable[[int], Any]:
     """A function that decodes image i, and warns of what it cannot."""
-    from augcli.engine.images import read_sample
+    from augcli.data.source import read_image
     from augcli.image.codec import decode
 
     def load(index: int) -> Any:
-        sample = listing.sample(index)
         try:
-            data = read_sample(sample, max_pixels)
+            data = read_image(listing, index, max_pixels)
             return decode(data, max_pixels=max_pixels, background=background)
         except UnreadableImage as error:
-            shown.warn(f"{sample.relative} is left out: {error}")
+            shown.warn(f"{listing.sample(index).relative} is left out: {error}")
             return None
 
     return load

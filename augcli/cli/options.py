@@ -350,15 +350,14 @@ def read_source(source: str, labels_from: LabelsFrom, warn: Callable[[str], None
 
     Raises UserError.
     """
+    from augcli.data.source import list_paths, list_source
+
     if source == STDIN:
         import sys
 
-        from augcli.data.readers.pathlist import read_path_list
-
         if sys.stdin.isatty():
             raise UserError("SOURCE - reads paths from standard input; pipe a list into it.")
-        return read_path_list(sys.stdin.buffer, labels_from)
-    from augcli.data.source import list_source
+        return list_paths(sys.stdin.buffer, labels_from)
     from augcli.store.folders import refuse_as_source
 
     refuse_as_source(Path(source))

@@ -76,7 +76,7 @@ def check_outside(path: Path, option: str, listing: Listing, source: Path | None
         return
     taken = (there.st_dev, there.st_ino)
     check_other(path, option, {"SOURCE": source})
-    if listing.spans is not None:
+    if not listing.are_files:
         return
     for index in range(len(listing)):
         relative = listing.relative_path(index)

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from os import PathLike, fsencode
 
 import numpy as np
 import numpy.typing as npt
 
 from augcli.data.labels import SoftLabel, one_hot, printable
 
+# What stands for the bytes of a file that is not there, and of one that cannot be looked up.
+GONE, UNKNOWN = -1, -2
+
 
 @dataclass(slots=True)
 class Sample:
-    """One image of the source: where it is read (in an archive: the bytes from `span[0]`, and how
-    many), what the manifest calls it, what it shows."""
+    """One image of the source: the file in which it lies, what the manifest calls it, what it
+    shows."""
 
     index: int
     path: bytes
     relative: str
     sample_id: str
     label: SoftLabel
-    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,12 @@ class Listing:
 
     `names` is one blob of file names; file i is `names[ends[i - 1]:ends[i]]` inside folder
     `folders[folder_of[i]]`. About 10 bytes a file beside its name. Labels are one class a file, or
-    soft labels in compressed sparse rows (`soft_ids`, `soft_weights`, `soft_ends`). Where `root` is
-    an archive, `spans` (n, 2) says at which byte of it each file begins, and how long it is.
-    `warnings` are sentences about what of the source is not read.
+    soft labels in compressed sparse rows (`soft_ids`, `soft_weights`, `soft_ends`). `warnings` are
+    sentences about what of the source is not read.
+
+    `reader` is the name of the one in `source.READERS` that reads the images. Where they lie inside
+    `root`, a file, and are no files themselves, `spans` (n, k) says where: its last column is how
+    many bytes each has, and the others are for the reader alone.
     """
 
     root: bytes
@@ -50,6 +55,12 @@ class Listing:
     soft_ends: npt.NDArray[np.int64] | None = None
     spans: npt.NDArray[np.uint64] | None = None
     warnings: tuple[str, ...] = ()
+    reader: str = "imagefolder"
+
+    @property
+    def are_files(self) -> bool:
+        """Whether each image is a file of its own."""
+        return self.spans is None
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -61,14 +72,24 @@ class Listing:
         folder = self.folders[int(self.folder_of[index])]
         return folder + b"/" + name if folder else name
 
+    def path(self, index: int) -> bytes:
+        """The file of the image at `index`, or in which it lies."""
+        if not self.are_files:
+            return self.root
+        relative = self.relative_path(index)
+        return relative if relative.startswith(b"/") else self.root + b"/" + relative
+
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """The bytes of each image; GONE where its file is not there, UNKNOWN where it cannot be
+        looked up."""
+        if self.spans is not None:
+            return self.spans[:, -1].astype(np.int64)
+        count = len(self)
+        return np.fromiter(map(_size, map(self.path, range(count))), np.int64, count)
+
     def sample(self, index: int) -> Sample:
         """The image at `index`."""
-        relative = self.relative_path(index)
-        if self.spans is not None:
-            span = int(self.spans[index, 0]), int(self.spans[index, 1])
-            label = self.label(index)
-            return Sample(index, self.root, printable(relative), sample_id(relative), label, span)
-        path = relative if relative.startswith(b"/") else self.root + b"/" + relative
+        relative, path = self.relative_path(index), self.path(index)
         return Sample(index, path, printable(relative), sample_id(relative), self.label(index))
 
     def label(self, index: int) -> SoftLabel:
@@ -93,6 +114,15 @@ class Listing:
         return digest.hexdigest()
 
 
+def _size(path: bytes) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - bytes, and a million of them
+    except (FileNotFoundError, NotADirectoryError):
+        return GONE
+    except (OSError, ValueError):
+        return UNKNOWN
+
+
 def with_classes(listing: Listing, classes: Sequence[str]) -> Listing:
     """The listing with ids in the order of `classes`, which have the same names; where they have
     others, the listing as it is."""
@@ -103,6 +133,12 @@ def with_classes(listing: Listing, classes: Sequence[str]) -> Listing:
     soft = None if listing.soft_ids is None else ids[listing.soft_ids]
     class_of = ids[listing.class_of]
     return replace(listing, classes=tuple(classes), class_of=class_of, soft_ids=soft)
+
+
+def in_order(listing: Listing, order: Callable[[Iterable[str]], Sequence[str]]) -> Listing:
+    """The listing with ids in the order of its classes, which `order` returns; until then they are
+    numbered as `ListingBuilder.class_id` does."""
+    return with_classes(listing, order(listing.classes))
 
 
 def sample_id(relative: bytes) -> str:
@@ -141,6 +177,12 @@ class ListingBuilder:
         self._names = bytearray()
         self._ends = array("Q")
         self._class_of = array("i")
+        self._classes: dict[str, int] = {}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """All classes that `class_id` was given so far."""
+        return tuple(self._classes)
 
     @property
     def folders(self) -> tuple[bytes, ...]:
@@ -151,6 +193,11 @@ class ListingBuilder:
         """The number of a folder, to pass to `add`."""
         return self._folders.setdefault(folder, len(self._folders))
 
+    def class_id(self, name: str) -> int:
+        """The number of a class, to pass to `add`, where all classes are only known at the end: see
+        `in_order`."""
+        return self._classes.setdefault(name, len(self._classes))
+
     def add(self, folder: int, name: bytes, class_id: int) -> None:
         """Append one file."""
         self._folder_of.append(folder)
@@ -160,7 +207,7 @@ class ListingBuilder:
 
     def finish(
         self,
-        root: str | bytes | PathLike[str],
+        root: str | bytes | os.PathLike[str],
         classes: Sequence[str],
         soft: tuple[Sequence[int], Sequence[float], Sequence[int]] | None = None,
         spans: npt.NDArray[np.uint64] | None = None,
@@ -168,7 +215,7 @@ class ListingBuilder:
     ) -> Listing:
         """The listing; `soft` holds soft labels as (ids, weights, ends)."""
         return Listing(
-            root=fsencode(root),
+            root=os.fsencode(root),
             classes=tuple(classes),
             folders=tuple(self._folders),
             folder_of=np.frombuffer(self._folder_of, np.uint32),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,9 +13,8 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from augcli.data.labels import from_printable
-from augcli.data.listing import Listing, ListingBuilder, sample_ids, with_classes
-from augcli.data.readers.pathlist import class_name, read_path_list
-from augcli.data.source import list_source
+from augcli.data.listing import Listing, sample_ids, with_classes
+from augcli.data.source import list_known_paths, list_paths, list_source
 from augcli.declared import what_is_amiss
 from augcli.engine.job import Job, Runtime, versions
 from augcli.engine.maps import with_classifier
@@ -132,19 +129,15 @@ def _listed_sources(
     kept = read_listed(out)
     if kept is not None:
         try:
-            return replace(read_path_list(io.BytesIO(kept), labels_from), root=os.fsencode(root))
+            return list_paths(io.BytesIO(kept), labels_from, root)
         except UserError as error:
             raise UserError(
                 f"{out / STATE / LISTED}, the list that OUT was made from, is damaged; make OUT"
                 " anew."
             ) from error
     classes = read_classes(out / CLASSES)
-    builder = ListingBuilder()
-    for path in map(from_printable, dict.fromkeys(p for r in rows() for p in r.source_paths)):
-        folder, _, name = path.rpartition(b"/")
-        label = class_name(path, labels_from)
-        builder.add(builder.folder(folder), name, classes.index(label))
-    return builder.finish(root, classes)
+    paths = map(from_printable, dict.fromkeys(p for r in rows() for p in r.source_paths))
+    return list_known_paths(paths, labels_from, tuple(classes), root)
 
 
 class Places(NamedTuple):

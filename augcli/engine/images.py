@@ -4,31 +4,27 @@ into a worker's memory budget."""
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from augcli.data.listing import Sample
+from augcli.data.source import read_image
 from augcli.engine.maps import find_maps, found_together
 from augcli.engine.plan import Run
 from augcli.enums import Fit, Originals
-from augcli.errors import UnreadableImage, UserError
-from augcli.files import MIB, open_regular
+from augcli.errors import UnreadableImage
 from augcli.image.box import Box
-from augcli.image.codec import MAX_PIXELS, Pixels, decode
+from augcli.image.codec import Pixels, decode
 from augcli.image.fit import Fitted, Shape
 from augcli.pipeline.execute import Picture
 from augcli.recipes.recipe import Detection, SaliencyMap
 
 # Bytes of a file that tell its format.
 _SIGNATURE = 16
-# The most that a file takes: four channels of 16 bits as they are, metadata and further pages.
-_BYTES_A_PIXEL, _ROOM = 8, 64 * MIB
 
 
 @dataclass(slots=True)
@@ -134,7 +130,7 @@ class Images:
         self._before_decoding(index)
         self.decodes += 1
         try:
-            data = read_sample(sample, run.job.max_pixels)
+            data = read_image(run.listing, index, run.job.max_pixels)
             image = decode(data, max_pixels=run.job.max_pixels, background=run.job.background)
         except MemoryError as error:
             reason = "decoding it takes more memory than a worker may use"
@@ -190,52 +186,3 @@ def _on_canvas(saliency_map: SaliencyMap, decoded: Decoded) -> SaliencyMap:
     canvas = np.full(decoded.image.shape[:2], saliency_map.min(), saliency_map.dtype)
     canvas[decoded.landing.slices] = saliency_map
     return canvas
-
-
-def read_sample(sample: Sample, max_pixels: int = MAX_PIXELS) -> bytes:
-    """The bytes of a source image of at most `max_pixels`; raises UnreadableImage where they cannot
-    be read, or are too many for such an image."""
-    limit = _ROOM + _BYTES_A_PIXEL * max_pixels
-    try:
-        if sample.span is None:
-            return _read_file(sample.path, limit)
-        from augcli.data.readers.tar import read_member
-
-        if sample.span[1] > limit:
-            raise _too_large(limit)
-        return read_member(sample.path, sample.span)
-    except OSError as error:
-        raise UnreadableImage(f"the file cannot be read: {error.strerror}") from error
-    except (MemoryError, OverflowError) as error:
-        raise UnreadableImage("the file is larger than the memory a worker may use") from error
-
-
-def _read_file(path: bytes, limit: int) -> bytes:
-    """All bytes of a regular file, which may change its size meanwhile."""
-    place = Path(os.fsdecode(path))
-    try:
-        file = open_regular(place)
-    except UserError as error:
-        if place.is_dir():
-            raise UnreadableImage("the file cannot be read: Is a directory") from error
-        raise UnreadableImage("it is not a regular file") from error
-    with file:
-        size = os.fstat(file.fileno()).st_size
-        if size > limit:
-            raise _too_large(limit)
-        data = file.read(size + 1)
-        if len(data) <= size:
-            return data
-        pieces = [data]
-        while piece := file.read(MIB):
-            pieces.append(piece)
-            size += len(piece)
-            if size >= limit:
-                raise _too_large(limit)
-        return b"".join(pieces)
-
-
-def _too_large(limit: int) -> UnreadableImage:
-    return UnreadableImage(
-        f"the file is larger than {limit // MIB:,} MiB, the most for --max-pixels"
-    )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,14 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from augcli.data.labels import shown
-from augcli.data.listing import Listing, sample_ids
+from augcli.data.listing import GONE, Listing, sample_ids
 from augcli.errors import UserError
 from augcli.files import parse_json, read_bytes, replace_file
 from augcli.store.layout import SOURCES
 from augcli.text import count_text, shorten
 
 _LARGEST = 64 << 30
-_GONE, _UNKNOWN = -1, -2
 _NAMED = 3
 _COLUMNS: dict[str, type[np.generic]] = {
     "folder_of": np.uint32,
@@ -57,7 +55,7 @@ def keep_sources(state: Path, listing: Listing) -> None:
     """Write down what a run begins with. Each file is looked up, for its size."""
     for unfinished in state.glob(f"{SOURCES}.*.tmp"):  # of a run that was killed here
         unfinished.unlink()
-    folders, sizes = b"\0".join(listing.folders), _sizes_of(listing)
+    folders, sizes = b"\0".join(listing.folders), listing.sizes()
     listed = {name: getattr(listing, name, None) for name in _COLUMNS} | {"sizes": sizes}
     columns = {
         name: np.ascontiguousarray(column, _COLUMNS[name]).reshape(-1).view(np.uint8)
@@ -88,7 +86,7 @@ def sources_changed(state: Path, listing: Listing) -> str | None:
     """
     try:
         before = _read(state / SOURCES)
-        return None if before is None else _compare(before, _Sources(listing, _sizes_of(listing)))
+        return None if before is None else _compare(before, _Sources(listing, listing.sizes()))
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise UserError(
             f"{state / SOURCES}, the list of the files that OUT was begun with, is damaged;"
@@ -117,30 +115,11 @@ def _read(file: Path) -> _Sources | None:
     }
     sizes = columns.pop("sizes")
     if "spans" in columns:
-        columns["spans"] = columns["spans"].reshape(-1, 2)
+        columns["spans"] = columns["spans"].reshape(len(sizes), -1)
     folder_names = tuple(bytes(folders).split(b"\0"))
     return _Sources(
         Listing(b"", tuple(head["classes"]), folder_names, names=bytes(names), **columns), sizes
     )
-
-
-def _sizes_of(listing: Listing) -> Sizes:
-    """The bytes of each file, -1 of one that is not there, -2 of one that cannot be looked up."""
-    if listing.spans is not None:
-        return listing.spans[:, 1].astype(np.int64)
-    root, count = listing.root, len(listing)
-    paths = map(listing.relative_path, range(count))
-    whole = (path if path.startswith(b"/") else root + b"/" + path for path in paths)
-    return np.fromiter(map(_size, whole), np.int64, count)
-
-
-def _size(path: bytes) -> int:
-    try:
-        return os.stat(path).st_size  # noqa: PTH116 - bytes, and a million of them
-    except (FileNotFoundError, NotADirectoryError):
-        return _GONE
-    except (OSError, ValueError):
-        return _UNKNOWN
 
 
 def _compare(before: _Sources, now: _Sources) -> str:
@@ -175,7 +154,7 @@ def _with_other_sizes(
     """Which of the files that both list are not there any more, or have another size."""
     was, is_ = before.sizes[in_old], now.sizes[in_new]
     other = in_new[(was >= 0) & (is_ >= 0) & (was != is_)]
-    gone = in_new[(was >= 0) & (is_ == _GONE)]
+    gone = in_new[(was >= 0) & (is_ == GONE)]
     return [(now.listing, gone, "gone"), (now.listing, other, "of another size")]
 
 

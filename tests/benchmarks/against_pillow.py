@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageChops, ImageEnhance, ImageOps
 
-from augcli.data.readers.imagefolder import read_image_folder
+from augcli.data.source import list_source
 from augcli.engine.executors.memory import keep_memory
 from augcli.enums import Fit
 from augcli.image.codec import decode
@@ -171,7 +171,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(0)
     keep_memory(_HELD)  # as the workers do
-    listing = read_image_folder(arguments.images)
+    listing = list_source(arguments.images)
     photos = []
     for index in range(min(len(listing), arguments.count)):
         image = decode(Path(listing.sample(index).path.decode()).read_bytes())

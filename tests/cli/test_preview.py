@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from augcli.data.readers.imagefolder import read_image_folder
+from augcli.data.source import list_source
 from augcli.engine.images import Images
 from augcli.engine.outputs import Output, Outputs
 from augcli.engine.plan import Run
@@ -37,7 +37,7 @@ def test_outputs_of_preview_are_those_of_generate(augcli: Augcli, tmp_path: Path
     options = ("-r", "saliencymix", "--seed", "5")
     done = augcli("generate", SAMPLE_DATA, out, *options, "--format", "png")
     assert done.returncode == 0, done.stderr
-    listing = read_image_folder(SAMPLE_DATA)
+    listing = list_source(SAMPLE_DATA)
     run = make_run(listing, Pipeline("saliencymix", (Step(SaliencyMix()),)), tmp_path, seed=5)
     images, block = Images(run), run.plan.block(0)
     for place in range(6):
@@ -83,7 +83,7 @@ def outputs_of(run: Run, examples: int = 4) -> list[Output]:
 
 def run_of(recipe: Recipe, out: Path, source: Path = SAMPLE_DATA, **keep: Any) -> Run:
     step = Step(recipe, keep=Keep(**keep) if keep else None)
-    return make_run(read_image_folder(source), Pipeline(recipe.name, (step,)), out, seed=3)
+    return make_run(list_source(source), Pipeline(recipe.name, (step,)), out, seed=3)
 
 
 def test_maps_show_the_box_and_the_peak(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ CHAIN = (
 
 def test_steps_of_a_chain_are_shown_one_by_one(tmp_path: Path) -> None:
     """Each panel is what this step made of the one before it, and says what it drew."""
-    run = make_run(read_image_folder(SAMPLE_DATA), Pipeline("strong", CHAIN), tmp_path, seed=3)
+    run = make_run(list_source(SAMPLE_DATA), Pipeline("strong", CHAIN), tmp_path, seed=3)
     for line in preview(run, 4).sheet.lines:
         panels = {panel.title: panel for panel in line.panels}
         target = next(p for p in line.panels if p.title.startswith("target: "))
@@ -236,7 +236,7 @@ def test_all_recipes_of_one_readable_image(augcli: Augcli, tmp_path: Path) -> No
     write_photo(source / "a/a.png", 1, 30, 20)
     for name in "bcde":
         (source / f"a/{name}.png").write_bytes(b"no image")
-    listing = read_image_folder(source)
+    listing = list_source(source)
     runs = [
         make_run(listing, Pipeline(recipe.name, (Step(recipe),)), tmp_path)
         for recipe in (CutMix(), Cutout())
@@ -263,7 +263,7 @@ def test_show_draws_targets_and_results_with_text(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     plain = re.sub("\x1b\\[[0-9;]*m", "", done.stdout).splitlines()
-    run = make_run(read_image_folder(SAMPLE_DATA), Pipeline("cutmix", (Step(CutMix()),)), tmp_path)
+    run = make_run(list_source(SAMPLE_DATA), Pipeline("cutmix", (Step(CutMix()),)), tmp_path)
     for line in preview(run, 2).sheet.lines:
         label = ", ".join(f"{name} {100 * weight:.1f} %" for name, weight in line.label)
         assert f"label: {label}" in plain

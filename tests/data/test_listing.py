@@ -13,8 +13,7 @@ import pytest
 
 from augcli.data.labels import one_hot
 from augcli.data.listing import ListingBuilder, sample_id
-from augcli.data.readers.imagefolder import read_image_folder
-from augcli.data.readers.pathlist import read_path_list
+from augcli.data.source import list_paths, list_source
 from augcli.enums import LabelsFrom
 from augcli.errors import UserError
 from tests.conftest import Augcli
@@ -38,7 +37,7 @@ def test_classes_are_folders_in_order_and_images_lie_at_any_depth(tmp_path: Path
         *("b/2.JPG", "b/1.png", "a/x/deep/3.webp", "a/4.jpeg", "a/y.txt", "b/.hidden.jpg"),
         *("empty/readme.md", ".git/a.jpg", "loose.jpg", "B/5.tiff"),
     )
-    listing = read_image_folder(root)
+    listing = list_source(root)
     assert listing.classes == ("B", "a", "b")
     assert paths(listing) == ["B/5.tiff", "a/4.jpeg", "a/x/deep/3.webp", "b/1.png", "b/2.JPG"]
     sample = listing.sample(2)
@@ -53,7 +52,7 @@ def test_links_to_folders_are_followed_without_loops(tmp_path: Path) -> None:
     (root / "b").symlink_to(tmp_path / "elsewhere")
     (root / "a/up").symlink_to(root / "a")
     (root / "a/all").symlink_to(root)
-    listing = read_image_folder(root)
+    listing = list_source(root)
     assert paths(listing) == ["a/1.jpg", "a/all/b/2.jpg", "b/2.jpg"]
 
 
@@ -61,7 +60,7 @@ def test_pipes_and_broken_links_are_no_images(tmp_path: Path) -> None:
     root = fill(tmp_path, "a/1.jpg")
     os.mkfifo(root / "a/pipe.jpg")
     (root / "a/gone.jpg").symlink_to(root / "nowhere.jpg")
-    assert paths(read_image_folder(root)) == ["a/1.jpg"]
+    assert paths(list_source(root)) == ["a/1.jpg"]
 
 
 def test_sockets_and_links_in_circles_are_no_images(tmp_path: Path) -> None:
@@ -72,7 +71,7 @@ def test_sockets_and_links_in_circles_are_no_images(tmp_path: Path) -> None:
     (root / "loop").symlink_to("loop")
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(root / "a/socket.jpg"))
-        assert paths(read_image_folder(root)) == ["a/1.jpg"]
+        assert paths(list_source(root)) == ["a/1.jpg"]
 
 
 def test_a_closed_folder_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +85,7 @@ def test_a_closed_folder_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(os, "scandir", scandir)
     with pytest.raises(UserError, match=r"a/closed in SOURCE cannot be read: Permission denied"):
-        read_image_folder(root)
+        list_source(root)
 
 
 def test_a_folder_that_is_removed_meanwhile_holds_nothing(
@@ -101,7 +100,7 @@ def test_a_folder_that_is_removed_meanwhile_holds_nothing(
         return usual(folder)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    listing = read_image_folder(root)
+    listing = list_source(root)
     assert paths(listing) == ["a/1.jpg", "b/3.jpg"]
     assert listing.classes == ("a", "b")
 
@@ -119,7 +118,7 @@ def test_folders_too_deep_for_a_path_are_one_short_sentence(tmp_path: Path) -> N
         with pytest.raises(
             UserError, match=r"a/d/d/d.* in SOURCE cannot be read: File name too lo"
         ) as e:
-            read_image_folder(tmp_path)
+            list_source(tmp_path)
         assert len(str(e.value)) < 1000
     finally:
         subprocess.run(["rm", "-rf", tmp_path / "a"], check=True, timeout=60)
@@ -127,7 +126,7 @@ def test_folders_too_deep_for_a_path_are_one_short_sentence(tmp_path: Path) -> N
 
 def test_names_of_255_bytes(tmp_path: Path) -> None:
     folder, name = "k" * 255, "x" * 251 + ".jpg"
-    listing = read_image_folder(fill(tmp_path, f"{folder}/{name}"))
+    listing = list_source(fill(tmp_path, f"{folder}/{name}"))
     assert listing.classes == (folder,)
     assert paths(listing) == [f"{folder}/{name}"]
 
@@ -135,7 +134,7 @@ def test_names_of_255_bytes(tmp_path: Path) -> None:
 def test_undecodable_names(tmp_path: Path) -> None:
     folder = os.fsencode(fill(tmp_path, "a/1.jpg") / "a")
     Path(os.fsdecode(folder + b"/\xff\n.jpg")).write_bytes(b"")
-    listing = read_image_folder(tmp_path)
+    listing = list_source(tmp_path)
     assert paths(listing) == ["a/1.jpg", "a/\\xff\\x0a.jpg"]
     assert listing.sample(1).path == folder + b"/\xff\n.jpg"
 
@@ -154,7 +153,7 @@ def test_refusals_name_the_source_and_the_remedy(
     tmp_path: Path, make: object, message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        read_image_folder(make(tmp_path))  # type: ignore[operator]
+        list_source(make(tmp_path))  # type: ignore[operator]
 
 
 def test_fingerprint_changes_with_any_name_or_class(tmp_path: Path) -> None:
@@ -162,10 +161,10 @@ def test_fingerprint_changes_with_any_name_or_class(tmp_path: Path) -> None:
     for number, names in enumerate(
         [("a/1.jpg",), ("a/2.jpg",), ("b/1.jpg",), ("a/1.jpg", "b/1.jpg")]
     ):
-        prints.add(read_image_folder(fill(tmp_path / str(number), *names)).fingerprint())
+        prints.add(list_source(fill(tmp_path / str(number), *names)).fingerprint())
     assert len(prints) == 4
-    again = read_image_folder(fill(tmp_path / "again", "a/1.jpg"))
-    assert again.fingerprint() == read_image_folder(tmp_path / "0").fingerprint()
+    again = list_source(fill(tmp_path / "again", "a/1.jpg"))
+    assert again.fingerprint() == list_source(tmp_path / "0").fingerprint()
 
 
 @pytest.mark.parametrize("separator", [b"\0", b"\n", b"\r\n"])
@@ -174,7 +173,7 @@ def test_path_list(separator: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     lines = separator.join(
         [b"./p/dog/1.jpg", b"p/cat/2.jpg", b"p/dog/1.jpg", b"/abs/cat/3.jpg", b""]
     )
-    listing = read_path_list(io.BytesIO(lines), LabelsFrom.parent)
+    listing = list_paths(io.BytesIO(lines), LabelsFrom.parent)
     assert listing.classes == ("cat", "dog")
     assert paths(listing) == ["p/dog/1.jpg", "p/cat/2.jpg", "/abs/cat/3.jpg"]
     assert [int(c) for c in listing.class_of] == [1, 0, 0]
@@ -184,26 +183,26 @@ def test_path_list(separator: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 def test_path_list_labels_from_elsewhere() -> None:
     data = io.BytesIO(b"x/cat/train/dog_1.jpg")
-    assert read_path_list(data, LabelsFrom.grandparent).classes == ("cat",)
+    assert list_paths(data, LabelsFrom.grandparent).classes == ("cat",)
     data.seek(0)
-    assert read_path_list(data, LabelsFrom.prefix).classes == ("dog",)
+    assert list_paths(data, LabelsFrom.prefix).classes == ("dog",)
     with pytest.raises(UserError, match=r"1\.jpg on standard input has no parent"):
-        read_path_list(io.BytesIO(b"1.jpg"), LabelsFrom.parent)
+        list_paths(io.BytesIO(b"1.jpg"), LabelsFrom.parent)
     with pytest.raises(UserError, match="standard input is empty"):
-        read_path_list(io.BytesIO(b"\n\n"), LabelsFrom.parent)
+        list_paths(io.BytesIO(b"\n\n"), LabelsFrom.parent)
 
 
 def test_a_path_list_is_read_in_pieces() -> None:
     names = [b"%d/%s.jpg" % (number % 3, b"x" * (number % 300)) for number in range(30_000)]
     for separator in (b"\0", b"\n", b"\r\n"):
-        listing = read_path_list(io.BytesIO(separator.join(names)), LabelsFrom.parent)
+        listing = list_paths(io.BytesIO(separator.join(names)), LabelsFrom.parent)
         assert paths(listing) == [name.decode() for name in dict.fromkeys(names)]
         assert listing.class_of[:4].tolist() == [0, 1, 2, 0]
 
 
 def test_a_list_may_begin_with_a_mark() -> None:
     data = io.BytesIO(b"\xef\xbb\xbfa/1.jpg\r\nb/2.jpg\r\n")
-    assert paths(read_path_list(data, LabelsFrom.parent)) == ["a/1.jpg", "b/2.jpg"]
+    assert paths(list_paths(data, LabelsFrom.parent)) == ["a/1.jpg", "b/2.jpg"]
 
 
 class Endless(io.RawIOBase):
@@ -231,19 +230,19 @@ class Endless(io.RawIOBase):
 )
 def test_a_stream_without_end_is_refused(first: bytes, then: bytes, message: str) -> None:
     with pytest.raises(UserError, match=f"^The list of paths on standard input {message}"):
-        read_path_list(Endless(first, then), LabelsFrom.parent)  # type: ignore[arg-type]
+        list_paths(Endless(first, then), LabelsFrom.parent)  # type: ignore[arg-type]
 
 
 def test_a_list_in_another_encoding_or_from_a_folder_is_refused() -> None:
     with pytest.raises(UserError, match="cannot be read: it is in UTF-16 or UTF-32"):
-        read_path_list(io.BytesIO("a/1.jpg\n".encode("utf-16")), LabelsFrom.parent)
+        list_paths(io.BytesIO("a/1.jpg\n".encode("utf-16")), LabelsFrom.parent)
 
     class Folder(io.RawIOBase):
         def read(self, size: int = -1) -> bytes:
             raise IsADirectoryError(21, "Is a directory")
 
     with pytest.raises(UserError, match="cannot be read: Is a directory"):
-        read_path_list(Folder(), LabelsFrom.parent)  # type: ignore[arg-type]
+        list_paths(Folder(), LabelsFrom.parent)  # type: ignore[arg-type]
 
 
 def test_listing_takes_few_bytes_a_name() -> None:

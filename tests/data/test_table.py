@@ -146,6 +146,7 @@ def test_a_table_is_generated_from(augcli: Augcli, photos: Path, tmp_path: Path)
 def test_a_file_that_is_neither_is_refused(augcli: Augcli, tmp_path: Path) -> None:
     done = augcli("generate", table(tmp_path, "x", "t.txt"), tmp_path / "out", "-r", "cutmix")
     assert done.returncode == 2
-    assert "is a file; give a folder with one folder a class, a .tar archive or a .csv" in (
-        done.stderr
+    assert (
+        "is a file; give a folder with a metadata.jsonl, a folder with one folder a class, a .csv"
+        in (done.stderr)
     )

@@ -15,12 +15,12 @@ from PIL import Image
 
 from augcli.data.labels import one_hot
 from augcli.data.listing import Sample
-from augcli.data.source import list_source
-from augcli.engine.images import read_sample
+from augcli.data.source import list_source, read_image
 from augcli.errors import UnreadableImage, UserError
 from tests.conftest import ROOT, Augcli, tree
 from tests.helpers.archives import special, write_tar
 
+MAX_PIXELS = 1_000_000
 CASES = ROOT.parent / "shared/cases/tar"
 LONG = "cat/" + "deep/" * 40 + "x" * 120 + ".png"
 
@@ -29,7 +29,13 @@ def contents(source: Path) -> dict[str, tuple[str, bytes]]:
     """Each listed image by its name: its class and its bytes."""
     listing = list_source(source)
     samples = [listing.sample(i) for i in range(len(listing))]
-    return {s.relative: (listing.classes[s.label.dominant], read_sample(s)) for s in samples}
+    return {
+        s.relative: (
+            listing.classes[s.label.dominant],
+            read_image(listing, s.index, MAX_PIXELS),
+        )
+        for s in samples
+    }
 
 
 def pictures(*names: str) -> dict[str, bytes]:
@@ -55,6 +61,13 @@ def test_one_folder_around_all_classes_is_passed_over(tmp_path: Path) -> None:
     assert list_source(write_tar(tmp_path / "a.tar", pictures(*names))).classes == ("cat", "dog")
     more = pictures(*names, "photos/3.jpg")
     assert list_source(write_tar(tmp_path / "b.tar", more)).classes == ("photos",)
+
+
+def test_labels_in_an_archive_of_folders_name_no_class(tmp_path: Path) -> None:
+    members = {**pictures("b/1.jpg"), "b/1.json": b'{"label": "x"}', **pictures("a/2.jpg")}
+    listing = list_source(write_tar(tmp_path / "a.tar", members))
+    assert listing.classes == ("a", "b")
+    assert listing.class_of.tolist() == [1, 0]
 
 
 def test_the_systems_tar_is_read_too(photos: Path, tmp_path: Path) -> None:
@@ -103,7 +116,7 @@ def test_links_and_devices_cost_themselves(tmp_path: Path) -> None:
     reasons = []
     for index in range(len(listing)):
         try:
-            reasons.append(read_sample(listing.sample(index)).decode())
+            reasons.append(read_image(listing, index, MAX_PIXELS).decode())
         except UnreadableImage as error:
             reasons.append(str(error))
     link = "it is a link in the archive, and links are not followed there"
@@ -128,8 +141,8 @@ def test_sparse_members_are_named(tmp_path: Path) -> None:
         listing = list_source(source)
         assert [listing.sample(i).relative for i in range(2)] == ["a/1.jpg", "a/2.jpg"]
         with pytest.raises(UnreadableImage, match="a sparse file in the archive"):
-            read_sample(listing.sample(0))
-        assert read_sample(listing.sample(1)) == b"behind"
+            read_image(listing, 0, MAX_PIXELS)
+        assert read_image(listing, 1, MAX_PIXELS) == b"behind"
 
 
 def archive(members: dict[str, bytes]) -> bytes:
@@ -271,7 +284,7 @@ def samples(source: Path) -> list[Sample]:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO on this system")
 def test_an_archive_that_is_or_becomes_a_pipe_or_a_device(tmp_path: Path) -> None:
     source = write_tar(tmp_path / "a.tar", pictures("a/1.jpg"))
-    (sample,) = samples(source)
+    listing = list_source(source)
     for make in (lambda: os.mkfifo(source), lambda: source.symlink_to("/dev/zero")):
         source.unlink()
         make()
@@ -280,7 +293,7 @@ def test_an_archive_that_is_or_becomes_a_pipe_or_a_device(tmp_path: Path) -> Non
     source.unlink()
     os.mkfifo(source)
     with pytest.raises(UnreadableImage, match="cannot be read: Illegal seek"):
-        read_sample(sample)
+        read_image(listing, 0, MAX_PIXELS)
 
 
 def test_an_archive_is_generated_from_as_its_folder_is(
@@ -329,12 +342,12 @@ def test_an_archive_that_is_cut_while_the_run_goes_on(tmp_path: Path) -> None:
     source = write_tar(tmp_path / "a.tar", pictures("a/1.jpg", "a/2.jpg"))
     listing = list_source(source)
     os.truncate(source, 1536 + 4)
-    assert read_sample(listing.sample(0)) == b"picture a/1.jpg"
+    assert read_image(listing, 0, MAX_PIXELS) == b"picture a/1.jpg"
     with pytest.raises(UnreadableImage, match="the archive ends inside it"):
-        read_sample(listing.sample(1))
+        read_image(listing, 1, MAX_PIXELS)
     source.unlink()
     with pytest.raises(UnreadableImage, match="cannot be read: No such file"):
-        read_sample(listing.sample(1))
+        read_image(listing, 1, MAX_PIXELS)
     assert listing.label(0) == one_hot(0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
@@ -11,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from augcli.data.labels import one_hot
-from augcli.data.listing import Sample
-from augcli.engine.images import Images, read_sample
+from augcli.data.listing import Listing, ListingBuilder
+from augcli.data.source import read_image
+from augcli.engine.images import Images
 from augcli.enums import Fit
 from augcli.errors import UnreadableImage
 from augcli.image.box import Box
@@ -54,14 +55,21 @@ def test_a_flat_image_stays_flat_between_padding(tmp_path: Path) -> None:
     assert not images.saliency(images.get(0), DETECTION).any()
 
 
+def _only(path: Path) -> Listing:
+    """The listing of one file."""
+    builder = ListingBuilder()
+    builder.add(builder.folder(b""), os.fsencode(path.name), 0)
+    return builder.finish(path.parent, ["x"])
+
+
 def _reason(path: Path, max_pixels: int = 1000) -> str:
     """Why a file is not read, within 20 seconds."""
-    sample = Sample(0, os.fsencode(path), path.name, "0", one_hot(0))
+    listing = _only(path)
     reasons: list[str] = []
 
     def read() -> None:
         try:
-            read_sample(sample, max_pixels)
+            read_image(listing, 0, max_pixels)
         except UnreadableImage as error:
             reasons.append(str(error))
 
@@ -94,9 +102,11 @@ def test_a_file_that_is_too_large_for_an_image_is_not_read(tmp_path: Path) -> No
     with (tmp_path / "large.png").open("wb") as file:
         file.truncate((64 << 20) + 8000)
     assert _reason(tmp_path / "large.png") == ""
-    member = Sample(0, os.fsencode(tmp_path / "a.tar"), "x", "0", one_hot(0), (512, 1 << 62))
+    member = replace(
+        _only(tmp_path / "a.tar"), spans=np.array([[512, 1 << 62]], np.uint64), reader="tar"
+    )
     with pytest.raises(UnreadableImage, match="larger than 64 MiB, the most for --max-pixels"):
-        read_sample(member, 1000)
+        read_image(member, 0, 1000)
 
 
 def test_a_file_that_grows_while_it_is_read_ends(
@@ -113,5 +123,4 @@ def test_a_file_that_grows_while_it_is_read_ends(
 
     monkeypatch.setattr(os, "fstat", size_before)
     assert _reason(path) == "the file is larger than 64 MiB, the most for --max-pixels"
-    sample = Sample(0, os.fsencode(path), path.name, "0", one_hot(0))
-    assert len(read_sample(sample, 1_000_000)) == 66 << 20
+    assert len(read_image(_only(path), 0, 1_000_000)) == 66 << 20

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from augcli.data.readers.imagefolder import read_image_folder
+from augcli.data.source import list_source
 from augcli.engine import images as images_module
 from augcli.engine import shard as shard_module
 from augcli.engine.executors.pool import Pool
@@ -40,7 +40,7 @@ def many(tmp_path: Path) -> Path:
 
 def run_into(source: Path, out: Path) -> Run:
     pipeline = Pipeline("cutmix", (Step(CutMix()),))
-    return make_run(read_image_folder(source), pipeline, prepare_state(out / STATE), copies=2)
+    return make_run(list_source(source), pipeline, prepare_state(out / STATE), copies=2)
 
 
 def finish(run: Run, pool: Pool) -> tuple[dict[str, str], int]:

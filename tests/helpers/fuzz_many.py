@@ -28,10 +28,8 @@ from augcli.classifier.settings import settings_of
 from augcli.cli.app import app
 from augcli.data.labels import label_index
 from augcli.data.listing import Listing
-from augcli.data.readers.pathlist import read_path_list
-from augcli.data.source import list_source
+from augcli.data.source import list_paths, list_source, read_image
 from augcli.engine.described import read_run_to_repeat, summary_of
-from augcli.engine.images import read_sample
 from augcli.enums import LabelsFrom
 from augcli.errors import RunFailed, UnreadableImage, UserError
 from augcli.manifest.verify import verify
@@ -91,7 +89,7 @@ def read_all(listing: Listing, root: Path) -> None:
         names.add(sample.relative)
         assert abs(sum(sample.label.weights) - 1.0) < 1e-5
         try:
-            read_sample(sample)
+            read_image(listing, index, 100_000_000)
         except UnreadableImage as error:
             assert str(error)
             continue
@@ -156,7 +154,7 @@ def path_lists(folder: Path) -> Callable[[Rng], None]:
         data = mutated_text(separator.join(names), rng)
         labels_from = list(LabelsFrom)[int(rng.integers(3))]
         with contextlib.chdir(small):
-            listing = read_path_list(io.BytesIO(data), labels_from)
+            listing = list_paths(io.BytesIO(data), labels_from)
         mark = b"" if b"\0" in data else b"\xef\xbb\xbf"
         lines = data.removeprefix(mark).split(b"\0" if b"\0" in data else b"\n")
         paths = [line if b"\0" in data else line.removesuffix(b"\r") for line in lines]

@@ -19,7 +19,7 @@ from onnx import helper
 from augcli.classifier.build import build_spec
 from augcli.classifier.settings import ModelSettings
 from augcli.classifier.spec import ClassifierSpec
-from augcli.data.readers.imagefolder import read_image_folder
+from augcli.data.source import list_source
 from augcli.image.codec import decode
 from augcli.saliency import classifier as classifier_module
 from augcli.saliency.classifier import classifier_maps
@@ -106,7 +106,7 @@ def test_sample_classifier_looks_at_the_object(
 
 def test_sample_classifier_knows_its_classes(sample: ClassifierSpec) -> None:
     """With the predicted class, most maps are those of the label."""
-    listing = read_image_folder(SAMPLE_DATA)
+    listing = list_source(SAMPLE_DATA)
     assert listing.classes == CLASSES
     predicting = build_spec(SAMPLE, CLASSES, [("gradient", None)], predicted=True)
     agreeing = 0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from augcli.data.listing import Listing, ListingBuilder
-from augcli.data.readers.imagefolder import read_image_folder
+from augcli.data.source import list_source
 from augcli.engine.job import identity
 from augcli.engine.plan import Run
 from augcli.errors import UserError
@@ -206,5 +206,5 @@ def test_what_a_killed_run_wrote_of_it_is_removed(tmp_path: Path) -> None:
     state = tmp_path / ".augcli"
     state.mkdir()
     (state / "sources.4711.tmp").write_bytes(b"half")
-    keep_sources(state, read_image_folder(tmp_path))
+    keep_sources(state, list_source(tmp_path))
     assert [path.name for path in state.iterdir()] == ["sources"]

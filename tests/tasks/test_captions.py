@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from augcli.data.labels import SoftLabel
-from augcli.data.readers.imagefolder import read_image_folder
+from augcli.data.source import list_source
 from augcli.engine.plan import Run
 from augcli.enums import Fit, Pair
 from augcli.image.box import Box
@@ -136,7 +136,7 @@ def test_labels_are_class_names_with_per_cent() -> None:
 
 def run_of(*steps: Step, name: str = "", **more: Any) -> Run:
     pipeline = Pipeline(name or steps[0].recipe.name, steps)
-    return make_run(read_image_folder(SAMPLE_DATA), pipeline, Path(), **more)
+    return make_run(list_source(SAMPLE_DATA), pipeline, Path(), **more)
 
 
 def test_the_heading_names_all_options() -> None:

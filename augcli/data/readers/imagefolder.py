@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from augcli.data.image_file import read_image as read_image
 from augcli.data.labels import class_order, printable, shown
 from augcli.data.left_out import LeftOut, has_suffix, is_of_other_format
 from augcli.data.listing import Listing, ListingBuilder
@@ -13,6 +14,7 @@ from augcli.data.splits import check_classes
 from augcli.errors import UserError
 from augcli.text import count_text
 
+KIND = "a folder with one folder a class"
 # Files in which others say what the images of a folder are.
 _OTHER_MANIFESTS = ("metadata.csv", "metadata.parquet")
 
@@ -30,20 +32,20 @@ class _Entries(NamedTuple):
     other_formats: list[bytes]
 
 
-def read_image_folder(source: Path) -> Listing:
+def recognises(source: Path) -> bool:
+    """Whether it is a folder."""
+    return source.is_dir()
+
+
+def list_images(source: Path) -> Listing:
     """List an image folder: each folder in SOURCE is a class, images lie at any depth inside it.
 
     One `scandir` pass; symbolic links are followed, a folder is listed once a class. Entries are
     sorted by name, so the order never depends on the file system; classes are sorted as their
     folders in OUT. A folder that is removed meanwhile holds nothing. What is left out is counted
     in the listing's warnings.
-    Raises UserError where there is no folder, no class folder or no image, and where the folders
-    are splits.
+    Raises UserError where there is no class folder or no image, and where the folders are splits.
     """
-    if not source.exists():
-        raise UserError(f"SOURCE {source} does not exist; give a folder with one folder a class.")
-    if not source.is_dir():
-        raise UserError(f"SOURCE {source} is a file; give a folder with one folder a class.")
     root = os.fsencode(source)
     left_out = LeftOut()
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from augcli.data.columns import UnreadColumns
+from augcli.data.image_file import read_image as read_image
 from augcli.data.labels import (
     SoftLabel,
     class_index,
@@ -20,6 +21,7 @@ from augcli.data.labels import (
     split_lines,
 )
 from augcli.data.listing import Listing, ListingBuilder, first_repeated
+from augcli.data.splits import other_splits
 from augcli.declared import what_is_amiss
 from augcli.errors import UserError
 from augcli.files import MIB, parse_json, read_lines
@@ -27,6 +29,7 @@ from augcli.text import count_text, shorten
 from augcli.text_files import LARGEST_LIST, read_text
 
 MANIFEST = "metadata.jsonl"
+KIND = f"a folder with a {MANIFEST}"
 _CLASSES = "classes.txt"
 _TOLERANCE = 1e-6
 # Bytes of a row: a million weights fit.
@@ -56,7 +59,12 @@ class _Row(BaseModel):
 _KEYS = tuple(f'"{name}"'.encode() for name in _Row.model_fields)
 
 
-def find_manifest(source: Path) -> Path | None:
+def recognises(source: Path) -> bool:
+    """Whether a folder has a manifest."""
+    return _find_manifest(source) is not None
+
+
+def _find_manifest(source: Path) -> Path | None:
     """The manifest of an earlier output (SOURCE/train) or of a folder of images, if any, whatever
     kind of file it is. A folder of that name is one of a class."""
     for folder in (source / "train", source):
@@ -66,16 +74,19 @@ def find_manifest(source: Path) -> Path | None:
     return None
 
 
-def read_labelled(manifest: Path) -> Listing:
-    """List the images that `manifest` names, in its order, with their soft labels.
+def list_images(source: Path) -> Listing:
+    """List the images that the manifest of a folder names, in its order, with their soft labels.
 
     A row needs `file_name` (below the manifest's folder) and one of: `label_ids` with
     `label_weights`, `soft_label`, `label`, or `class_name`. Class names come from `classes.txt`
     beside the manifest or above it, else from `class_name`. Raises UserError, with the line, for a
     row that is none, leaves the folder, or has a label outside the classes, and for a class that
     has no name of its own. What else rows have, but for the columns of a run, is named in the
-    listing's warnings.
+    listing's warnings, as are splits that are not read.
     """
+    manifest = _find_manifest(source)
+    if manifest is None:
+        raise UserError(f"SOURCE {source} has no {MANIFEST} any more; put it back.")
     classes = _classes(manifest)
     ids: dict[str, int] = {}
     for class_id, class_name in enumerate(classes):
@@ -108,7 +119,7 @@ def read_labelled(manifest: Path) -> Listing:
     if not soft_ends:
         raise UserError(_no_rows(manifest))
     soft = soft_ids, soft_weights, soft_ends
-    warnings = unread.warnings(str(manifest))
+    warnings = [*unread.warnings(str(manifest)), *_unread_splits(source, manifest)]
     listing = builder.finish(manifest.parent, classes, soft, warnings=warnings)
     again = first_repeated(listing)
     if again is not None:
@@ -117,6 +128,13 @@ def read_labelled(manifest: Path) -> Listing:
             f"{manifest}, line {again + 1}: the file '{twice}' stands there twice; remove one."
         )
     return listing
+
+
+def _unread_splits(source: Path, manifest: Path) -> Iterator[str]:
+    beside = other_splits(source) if manifest.parent != source else []
+    if beside:
+        are = "is" if len(beside) == 1 else "are"
+        yield f"only {manifest.parent} is read; {', '.join(beside)} beside it {are} not."
 
 
 def _below(file_name: str) -> bytes | None:

@@ -6,16 +6,12 @@ import codecs
 import errno
 import hashlib
 import os
-from array import array
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
 from augcli.data.labels import class_index, printable, shown
-from augcli.data.listing import Listing, ListingBuilder
+from augcli.data.listing import Listing, ListingBuilder, in_order
 from augcli.enums import LabelsFrom
 from augcli.errors import UserError
 from augcli.files import MIB, size_text
@@ -30,17 +26,17 @@ _EMPTY_BYTES = MIB
 _REPETITIONS = 1_000_000
 
 
-def read_path_list(stream: BinaryIO, labels_from: LabelsFrom) -> Listing:
+def list_images(
+    stream: BinaryIO, labels_from: LabelsFrom, root: str | bytes | os.PathLike[str] | None = None
+) -> Listing:
     """List the paths in `stream` in the order given, each once.
 
     A NUL in its first MiB makes NUL the separator (`find -print0`), else it is the newline. Paths
-    are relative to the working directory. Nothing is opened. Raises UserError for an empty list,
-    for one that cannot be read or does not end, and for a path that is too long or lacks the part
-    that should name its class.
+    are relative to `root` (None: the working directory). Nothing is opened. Raises UserError for an
+    empty list, for one that cannot be read or does not end, and for a path that is too long or
+    lacks the part that should name its class.
     """
     builder = ListingBuilder()
-    numbers: dict[str, int] = {}
-    class_of = array("i")
     seen: set[bytes] = set()
     repeated = 0
     for path in _paths(stream):
@@ -54,17 +50,26 @@ def read_path_list(stream: BinaryIO, labels_from: LabelsFrom) -> Listing:
             continue
         repeated = 0
         seen.add(digest)
-        name = class_name(path, labels_from)
+        name = _class_name(path, labels_from)
         folder, _, file_name = path.rpartition(b"/")
-        builder.add(builder.folder(folder), file_name, 0)
-        class_of.append(numbers.setdefault(name, len(numbers)))
-    if not class_of:
+        builder.add(builder.folder(folder), file_name, builder.class_id(name))
+    if not seen:
         raise UserError(f"{_WHERE} is empty; pipe in image paths.")
-    classes = class_index(numbers)
-    ids = {name: class_id for class_id, name in enumerate(classes)}
-    of_number = np.array([ids[name] for name in numbers], np.int32)
-    listing = builder.finish(Path.cwd(), classes)
-    return replace(listing, class_of=of_number[np.frombuffer(class_of, np.int32)])
+    place = Path.cwd() if root is None else root
+    return in_order(builder.finish(place, builder.classes), class_index)
+
+
+def list_known(
+    paths: Iterable[bytes], labels_from: LabelsFrom, classes: tuple[str, ...], root: str
+) -> Listing:
+    """List paths that an earlier list had, below `root`; raises ValueError for one whose class is
+    none of `classes`, and UserError for one that names none."""
+    builder = ListingBuilder()
+    for path in paths:
+        folder, _, name = path.rpartition(b"/")
+        class_id = classes.index(_class_name(path, labels_from))
+        builder.add(builder.folder(folder), name, class_id)
+    return builder.finish(root, classes)
 
 
 def _paths(stream: BinaryIO) -> Iterator[bytes]:
@@ -121,7 +126,7 @@ def _normal(path: bytes) -> bytes:
     return os.path.normpath(path)
 
 
-def class_name(path: bytes, labels_from: LabelsFrom) -> str:
+def _class_name(path: bytes, labels_from: LabelsFrom) -> str:
     """The class that a listed path names; raises UserError where it names none."""
     *folders, name = path.split(b"/")
     if labels_from is LabelsFrom.prefix:

@@ -5,22 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import os
-from array import array
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from augcli.data.columns import UnreadColumns, divides
 from augcli.data.header import find_column
+from augcli.data.image_file import read_image as read_image
 from augcli.data.labels import label_index, printable, shown
-from augcli.data.listing import Listing, ListingBuilder, first_repeated
+from augcli.data.listing import Listing, ListingBuilder, first_repeated, in_order
 from augcli.errors import UserError
 from augcli.files import MIB, open_regular, size_text
 from augcli.text import count_text, is_url
 from augcli.text_files import refuse_utf16
 
+KIND = "a .csv table"
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _PATH_COLUMNS = ("path", "file_name", "filename", "image")
 _LABEL_COLUMNS = ("label", "class", "class_name")
@@ -28,12 +26,12 @@ _LABEL_COLUMNS = ("label", "class", "class_name")
 _LONGEST_ROW = MIB
 
 
-def is_table(source: Path) -> bool:
+def recognises(source: Path) -> bool:
     """Whether a file is a table, by its name."""
-    return source.suffix.lower() in _DELIMITERS
+    return not source.is_dir() and source.suffix.lower() in _DELIMITERS
 
 
-def read_table(source: Path) -> Listing:
+def list_images(source: Path) -> Listing:
     """List the images that a table names, in its order.
 
     The first line names the columns: `path`, `file_name`, `filename` or `image`, and `label`,
@@ -42,8 +40,6 @@ def read_table(source: Path) -> Listing:
     values. No image is opened. Raises UserError, with the line, for what is no such table.
     """
     builder = ListingBuilder()
-    numbers: dict[str, int] = {}
-    labels = array("i")
     unread = UnreadColumns()
     for where, path, label in _rows(source, unread):
         if is_url(os.fsdecode(path)):
@@ -53,16 +49,12 @@ def read_table(source: Path) -> Listing:
             raise UserError(f"{where}: {shown(path)} is no path of an image; fix it.")
         if not label:
             raise UserError(f"{where}: {shown(path)} has no label; add one.")
-        builder.add(builder.folder(folder), name, 0)
-        labels.append(numbers.setdefault(printable(label), len(numbers)))
-    if not labels:
+        builder.add(builder.folder(folder), name, builder.class_id(printable(label)))
+    if not builder.classes:
         raise UserError(f"SOURCE {source} has no rows; give a table of images.")
-    classes = label_index(numbers)
-    places = {name: class_id for class_id, name in enumerate(classes)}
-    ids = np.array([places[name] for name in numbers], np.int32)
-    listing = builder.finish(source.parent, classes)
-    class_of = ids[np.frombuffer(labels, np.int32)]
-    listing = replace(listing, class_of=class_of, warnings=tuple(unread.warnings(str(source))))
+    warnings = unread.warnings(str(source))
+    listing = builder.finish(source.parent, builder.classes, warnings=warnings)
+    listing = in_order(listing, label_index)
     again = first_repeated(listing)
     if again is not None:
         twice = shown(listing.relative_path(again))
