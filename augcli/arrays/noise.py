@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
+
+from augcli.arrays.types import Floats
 
 
-def uniform_field(seed: int, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+def uniform_field(seed: int, shape: tuple[int, ...]) -> Floats:
     """Uniform numbers k / 2^32 in [0, 1) of `shape`, by Philox-4x64-10 (Salmon et al., SC 2011).
 
     `seed`, 0 <= seed < 2^64, is the generator's key. Made from its raw words, lower half first:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from augcli.arrays.types import Pixels, SaliencyMap, Shape
 from augcli.data.listing import Sample
 from augcli.engine.maps import find_maps, found_together
 from augcli.engine.plan import Run
@@ -20,10 +21,10 @@ from augcli.enums import Fit, Originals
 from augcli.errors import UnreadableImage, UserError
 from augcli.files import MIB, open_regular
 from augcli.image.box import Box
-from augcli.image.codec import MAX_PIXELS, Pixels, decode
-from augcli.image.fit import Fitted, Shape
+from augcli.image.codec import MAX_PIXELS, decode
+from augcli.image.fit import Fitted
 from augcli.pipeline.execute import Picture
-from augcli.recipes.recipe import Detection, SaliencyMap
+from augcli.recipes.recipe import Detection
 
 # Bytes of a file that tell its format.
 _SIGNATURE = 16

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.data.labels import SoftLabel
 from augcli.engine.plan import Run
-from augcli.image.codec import Pixels
-from augcli.recipes.recipe import Detection, SaliencyMap
+from augcli.recipes.recipe import Detection
 from augcli.saliency.detectors import DETECTORS, detect
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from augcli.arrays.types import Colour, Pixels
 from augcli.image.box import Box
-from augcli.image.fit import Pixels
 from augcli.operations.pillow_exact.shift import shift_rows
 from augcli.operations.pillow_exact.warp import rotated
-from augcli.operations.pixels import BLACK, Colour, as_pixels
+from augcli.operations.pixels import BLACK, as_pixels
 
 Matrix = tuple[float, float, float, float, float, float]
 Resample = Literal["nearest", "bilinear", "bicubic"]

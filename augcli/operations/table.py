@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from augcli.image.fit import Pixels
+from augcli.arrays.types import Colour, Pixels
 from augcli.operations import geometry, tone
 from augcli.operations.dropout import cutout
 from augcli.operations.enhance import brightness, color, contrast, sharpness
 from augcli.operations.geometry import Geometry, Resample
-from augcli.operations.pixels import BLACK, Colour
+from augcli.operations.pixels import BLACK
 
 _AFFINE: dict[str, Callable[[Pixels, float, Geometry], Pixels]] = {
     "ShearX": geometry.shear_x,

@@ -10,21 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import TypeAdapter
 
+from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.enums import Fit
 from augcli.image.box import Box
 from augcli.image.collage import Image, pixels_of
-from augcli.image.fit import Fitted, Pixels
+from augcli.image.fit import Fitted
 from augcli.pipeline.keep import Kept, put_back, selective_cut, selective_paste
 from augcli.pipeline.pipeline import Pipeline, Record, Step
-from augcli.recipes.recipe import (
-    Augmented,
-    Detection,
-    Recipe,
-    RegionRecipe,
-    SaliencyMap,
-    View,
-    as_record,
-)
+from augcli.recipes.recipe import Augmented, Detection, Recipe, RegionRecipe, View, as_record
 from augcli.recipes.shares import Layers, Mixture, mixed
 
 

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from augcli.arrays.types import Pixels, SaliencyMap, Shape
 from augcli.declared import declared_spellings, shortened, what_is_wrong
 from augcli.errors import UserError
 from augcli.image.box import Box
 from augcli.image.collage import laid_over
-from augcli.image.fit import Pixels, Shape
 from augcli.recipes.recipe import (
     DETECTOR_DESCRIPTION,
     Augmented,
@@ -29,7 +29,6 @@ from augcli.recipes.recipe import (
     MapSide,
     Recipe,
     RegionRecipe,
-    SaliencyMap,
     View,
 )
 from augcli.recipes.shares import evenly, with_target_in

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from augcli.image.fit import Fitted, Pixels, Shape
+from augcli.arrays.types import Pixels, Shape
+from augcli.image.fit import Fitted
 from augcli.operations.geometry import Geometry
 from augcli.operations.magnitudes import AUGMIX, ENHANCEMENTS
 from augcli.operations.pixels import row_blocks

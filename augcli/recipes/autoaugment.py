@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from augcli.image.fit import Shape
+from augcli.arrays.types import Shape
 from augcli.operations.geometry import Geometry
 from augcli.operations.magnitudes import RESEARCH_CIFAR, TORCHVISION_AUTOAUGMENT
 from augcli.operations.policies import DataSet, sub_policies

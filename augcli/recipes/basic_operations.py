@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from augcli.image.fit import Shape
+from augcli.arrays.types import Shape
 from augcli.operations.geometry import Geometry
 from augcli.recipes.chain import ChainRecipe, Operation, Outside, Resampling, as_geometry
 

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import ImageColor
 from pydantic import AfterValidator, Field
 
-from augcli.image.fit import Fitted, Pixels, Shape
+from augcli.arrays.types import Pixels, Shape
+from augcli.image.fit import Fitted
 from augcli.operations.geometry import NEAREST_ON_BLACK, Geometry, Resample
 from augcli.operations.magnitudes import TRANSLATIONS, Magnitudes, argument
 from augcli.operations.table import MOVING, operate

@@ -10,8 +10,9 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
+from augcli.arrays.types import Shape
 from augcli.image.box import Box
-from augcli.image.fit import Fitted, Shape, resize
+from augcli.image.fit import Fitted, resize
 from augcli.recipes.recipe import Augmented, Recipe, View
 
 _TRIES = 10

@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
+from augcli.arrays.types import Shape
 from augcli.image.box import Box
-from augcli.image.fit import Fitted, Shape
+from augcli.image.fit import Fitted
 from augcli.recipes.recipe import Alpha, Augmented, RegionRecipe, cut_size, paste
 
 

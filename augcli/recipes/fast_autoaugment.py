@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from pydantic import Field
 
-from augcli.image.fit import Shape
+from augcli.arrays.types import Shape
 from augcli.operations.geometry import Geometry
 from augcli.operations.magnitudes import FAST_AUTOAUGMENT
 from augcli.operations.policies import DataSet, sub_policies

@@ -8,13 +8,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import AfterValidator, Field
 
+from augcli.arrays.types import Colour, Pixels, Shape
 from augcli.image.box import Box
 from augcli.image.collage import laid_over
-from augcli.image.fit import Pixels, Shape
 from augcli.recipes.recipe import Augmented
 from augcli.text import did_you_mean
-
-Colour = tuple[int, int, int]
 
 # The per-channel means that training code subtracts, so that these colours become zero.
 _NAMED: dict[str, Colour] = {

@@ -11,21 +11,18 @@ from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from augcli.arrays.select import greatest, split
+from augcli.arrays.types import Complex, Floats, Mask, Pixels, Shape
 from augcli.image.box import Box
-from augcli.image.fit import Fitted, Pixels, Shape
+from augcli.image.fit import Fitted
 from augcli.recipes.recipe import Alpha, Augmented, Recipe, View
 
 _ROWS_AT_ONCE = 64
 _WORDS_AT_ONCE = 1 << 16
 
 Spectrum = Literal["paper", "official"]
-Floats = npt.NDArray[np.float64]
-Complex = npt.NDArray[np.complex128]
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from augcli.image.fit import Fitted, Pixels, Shape
+from augcli.arrays.types import Pixels, Shape
+from augcli.image.fit import Fitted
 from augcli.recipes.recipe import Alpha, Augmented, Recipe, View
 
 

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from augcli.image.fit import Fitted, Pixels, Shape
+from augcli.arrays.types import Pixels, Shape
+from augcli.image.fit import Fitted
 from augcli.operations.geometry import Geometry
 from augcli.operations.magnitudes import TORCHVISION_RANDAUGMENT, TPU, argument
 from augcli.recipes.chain import (

@@ -10,9 +10,10 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
+from augcli.arrays.types import Colour, Shape
 from augcli.image.box import Box
-from augcli.image.fit import Fitted, Shape
-from augcli.recipes.fill import FILL_DESCRIPTION, NOISE, Colour, Fill, cover, draw_fill
+from augcli.image.fit import Fitted
+from augcli.recipes.fill import FILL_DESCRIPTION, NOISE, Fill, cover, draw_fill
 from augcli.recipes.recipe import Augmented, RegionRecipe
 
 _AREA = (0.02, 0.4)  # of the image

@@ -9,12 +9,12 @@ from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from augcli.arrays.types import Floats, Pixels, SaliencyMap, Shape
 from augcli.image.box import Box
 from augcli.image.collage import Image, laid_over, pixels_of
-from augcli.image.fit import Fitted, Pixels, Shape
+from augcli.image.fit import Fitted
 from augcli.saliency.regions import saliency_peak
 
 
@@ -38,8 +38,6 @@ Detector = Literal[
     "feature-map",
 ]
 DETECTOR_DESCRIPTION = "what finds the salient pixels; the last three need a classifier (--model)"
-
-SaliencyMap = npt.NDArray[Any]
 
 
 class View(NamedTuple):
@@ -92,7 +90,7 @@ class Augmented(NamedTuple):
     weights: tuple[float, ...]
     boxes: tuple[Box, ...] = ()
     shares_in: Callable[[Box], tuple[float, ...]] | None = None
-    blend: Callable[[Sequence[Fitted]], npt.NDArray[np.float64]] | None = None
+    blend: Callable[[Sequence[Fitted]], Floats] | None = None
 
     @property
     def image(self) -> Pixels:
@@ -101,7 +99,7 @@ class Augmented(NamedTuple):
 
 
 # Mixes the layers of a recipe's sources (see `shares`), (H, W) each, as it mixes their pixels.
-Blend = Callable[[Sequence[Fitted]], npt.NDArray[np.float64]]
+Blend = Callable[[Sequence[Fitted]], Floats]
 
 Alpha = Annotated[float, Field(ge=1e-6, le=1e9)]  # of a Beta(alpha, alpha)
 # The shorter side of a saliency map, which no image that can be decoded exceeds.
@@ -230,8 +228,8 @@ def paste(target: Fitted, partner: Fitted, box: Box | None, taken: Box | None = 
     lam = 1.0 - box.area / (height * width)
     pasted = laid_over(image, box, partner.pixels(taken or box))
 
-    def blend(layers: Sequence[Fitted]) -> npt.NDArray[np.float64]:
-        mixed: npt.NDArray[np.float64] = layers[0].pixels().copy()
+    def blend(layers: Sequence[Fitted]) -> Floats:
+        mixed: Floats = layers[0].pixels().copy()
         mixed[box.slices] = layers[1].pixels(taken or box)
         return mixed
 

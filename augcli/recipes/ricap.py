@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
+from augcli.arrays.types import Floats, Shape
 from augcli.image.box import Box
 from augcli.image.collage import Collage
-from augcli.image.fit import Fitted, Shape
+from augcli.image.fit import Fitted
 from augcli.recipes.recipe import Alpha, Augmented, Recipe, View
 
 Corner = tuple[int, int]
@@ -71,7 +71,7 @@ class RICAP(Recipe):
             ]
             return Collage(shape, tuple(parts))
 
-        def blend(layers: Sequence[Fitted]) -> npt.NDArray[np.float64]:
+        def blend(layers: Sequence[Fitted]) -> Floats:
             mixed = np.empty(shape)
             for box, part in crops(layers).parts:
                 mixed[box.slices] = part

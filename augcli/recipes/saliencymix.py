@@ -8,11 +8,11 @@ from itertools import islice
 from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field, ValidationInfo, field_validator
 
+from augcli.arrays.types import Mask, SaliencyMap, Shape
 from augcli.image.box import Box
-from augcli.image.fit import Fitted, Shape
+from augcli.image.fit import Fitted
 from augcli.recipes.recipe import (
     DETECTOR_DESCRIPTION,
     Alpha,
@@ -21,7 +21,6 @@ from augcli.recipes.recipe import (
     Detector,
     MapSide,
     RegionRecipe,
-    SaliencyMap,
     View,
     box_around,
     cut_size,
@@ -151,18 +150,18 @@ class SaliencyMix(RegionRecipe):
         return paste(target, source, params.box, params.taken)
 
 
-def salient_region(saliency_map: SaliencyMap) -> npt.NDArray[np.bool_]:
+def salient_region(saliency_map: SaliencyMap) -> Mask:
     """The most salient pixels of a map (H, W), fewest first, that hold half of its sum, with all
     pixels as salient as the last of them; none of a map that is flat or not finite."""
     if is_flat(saliency_map):
         return np.zeros(saliency_map.shape, bool)
     ranked = np.sort(saliency_map, axis=None, kind="stable")[::-1]  # by radix, if of bytes
     held = np.cumsum(ranked, dtype=np.float64)
-    region: npt.NDArray[np.bool_] = saliency_map >= ranked[np.searchsorted(held, held[-1] / 2)]
+    region: Mask = saliency_map >= ranked[np.searchsorted(held, held[-1] / 2)]
     return region
 
 
-def hidden_share(region: npt.NDArray[np.bool_], box: Box | None) -> float:
+def hidden_share(region: Mask, box: Box | None) -> float:
     """The share of a region's pixels (H, W) that lie in the box; 0 without any."""
     if box is None or not region.any():
         return 0.0

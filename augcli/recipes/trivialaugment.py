@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from augcli.image.fit import Shape
+from augcli.arrays.types import Shape
 from augcli.operations.geometry import Geometry
 from augcli.operations.magnitudes import TRIVIALAUGMENT_WIDE
 from augcli.recipes.chain import (

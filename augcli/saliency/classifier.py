@@ -18,10 +18,10 @@ from typing import Literal
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import onnx
 import PIL
 
+from augcli.arrays.types import Float32, UInt8
 from augcli.autodiff.child import in_child
 from augcli.classifier.cache import BOUND, Levels, content_key, open_cache, require_writable
 from augcli.classifier.graphs import (
@@ -48,8 +48,6 @@ CLASSIFIER_DETECTORS = tuple(METHODS)
 _NOTHING_SAID = ModelSettings()
 _VERSION = 1  # of what a map is
 
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
 Label = tuple[Sequence[int], Sequence[float]]  # class ids of the data set, and their weights
 
 

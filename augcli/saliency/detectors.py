@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from augcli.arrays.types import UInt8
 from augcli.enums import OF_A_CLASSIFIER
 from augcli.errors import UserError
 from augcli.saliency.fine_grained import (
@@ -19,7 +19,6 @@ from augcli.saliency.fine_grained import (
 )
 from augcli.text import did_you_mean, listed, shorten
 
-UInt8 = npt.NDArray[np.uint8]
 Detector = Callable[[UInt8], UInt8]  # uint8 RGB (H, W, 3) to a map, uint8 (H, W)
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.enums import Fit
 from augcli.errors import UserError
 from augcli.image.box import Box
-from augcli.image.fit import Fitted, Pixels
+from augcli.image.fit import Fitted
 from augcli.pipeline.execute import Maker, Picture
 from augcli.pipeline.keep import Keep, Kept, build_keep, put_back, selective_cut, selective_paste
 from augcli.pipeline.pipeline import Pipeline, Step, pipeline_of
@@ -20,7 +21,7 @@ from augcli.recipes.catalogue import build_recipe, recipe_class, recipe_names
 from augcli.recipes.cutout import Cutout
 from augcli.recipes.fill import cover
 from augcli.recipes.random_erasing import RandomErasing
-from augcli.recipes.recipe import Augmented, Detection, RegionRecipe, SaliencyMap, View
+from augcli.recipes.recipe import Augmented, Detection, RegionRecipe, View
 from augcli.recipes.saliencymix import Params, SaliencyMix
 from augcli.saliency.regions import region_scores, threshold
 

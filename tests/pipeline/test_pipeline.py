@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.enums import Fit
-from augcli.image.fit import Fitted, Pixels
+from augcli.image.fit import Fitted
 from augcli.pipeline.execute import Batch, Maker, Picture
 from augcli.pipeline.pipeline import Pipeline, Step, pipeline_of
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.cutout import Cutout
 from augcli.recipes.mixup import Mixup
 from augcli.recipes.random_erasing import RandomErasing
-from augcli.recipes.recipe import Detection, Recipe, SaliencyMap, View
+from augcli.recipes.recipe import Detection, Recipe, View
 from augcli.recipes.ricap import RICAP
 from augcli.recipes.saliencymix import SaliencyMix
 from augcli.recipes.samplepairing import SamplePairing
