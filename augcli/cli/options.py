@@ -395,9 +395,9 @@ def read_pipeline(chosen: RecipeOptions) -> Pipeline:
     if "probability" in options and "probability" not in recipe.model_fields:
         probability = _parse_probability(options.pop("probability"))
     looked_for = _said(saliency=chosen.saliency, saliency_size=chosen.saliency_size)
-    if "detector" in recipe.model_fields:
-        own = {"detector": "saliency", "saliency_size": "saliency_size"}
-        options = {k: looked_for[v] for k, v in own.items() if v in looked_for} | options
+    if recipe.saliency_options is not None:
+        own = zip(recipe.saliency_options, ("saliency", "saliency_size"), strict=True)
+        options = {k: looked_for[v] for k, v in own if v in looked_for} | options
     built = build_recipe(recipe.name, options)
     keep = None
     if chosen.keep:

@@ -70,10 +70,10 @@ def _not_set_by(option: str) -> Callable[[Called], bool]:
 
 
 def _puts_back(called: Called) -> bool:
-    from augcli.recipes.recipe import RegionRecipe
+    from augcli.pipeline.keep import cuts
 
     recipes = [recipe for pipeline in called.pipelines for recipe in pipeline.recipes()]
-    return not all(isinstance(recipe, RegionRecipe) for recipe in recipes)
+    return not all(cuts(recipe) for recipe in recipes)
 
 
 def _asks_classifier(called: Called) -> bool:

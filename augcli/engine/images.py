@@ -23,7 +23,7 @@ from augcli.files import MIB, open_regular
 from augcli.image.box import Box
 from augcli.image.codec import MAX_PIXELS, decode
 from augcli.image.fit import Fitted
-from augcli.pipeline.execute import Picture
+from augcli.pipeline.picture import Picture
 from augcli.recipes.recipe import Detection
 
 # Bytes of a file that tell its format.

@@ -13,7 +13,9 @@ from augcli.engine.images import Decoded, Images
 from augcli.engine.maps import find_maps, without_cache
 from augcli.engine.plan import Run
 from augcli.errors import UnreadableImage
-from augcli.pipeline.execute import Batch, Maker, Observe, Picture
+from augcli.pipeline.execute import Maker, Observe
+from augcli.pipeline.per_batch import Batch
+from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline
 from augcli.recipes.recipe import Detection
 

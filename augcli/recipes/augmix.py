@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -51,7 +51,6 @@ class AugMix(Recipe):
     """
 
     name = "augmix"
-    params_type: ClassVar[type] = Params
 
     width: int = Field(3, ge=1, le=100, description="how many chains are mixed")
     depth: Annotated[int, AfterValidator(_not_zero)] = Field(

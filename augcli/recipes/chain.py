@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from PIL import ImageColor
@@ -64,8 +64,6 @@ Outside = Annotated[
 
 class ChainRecipe(Recipe):
     """A recipe for one image that draws operations, and applies them one after another."""
-
-    params_type: ClassVar[type] = Chain
 
     def operations(self, rng: np.random.Generator, shape: Shape) -> Iterable[Operation]:
         """Draw the operations for an image of `shape`."""

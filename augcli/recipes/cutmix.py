@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -31,7 +30,6 @@ class CutMix(RegionRecipe):
 
     name = "cutmix"
     sources = 2
-    params_type: ClassVar[type] = Params
 
     alpha: Alpha = Field(1.0, description="lam ~ Beta(alpha, alpha), the target's share")
 

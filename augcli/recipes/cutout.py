@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -32,7 +31,6 @@ class Cutout(RegionRecipe):
     """
 
     name = "cutout"
-    params_type: ClassVar[type] = Params
 
     length: int | None = Field(
         None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -45,7 +44,6 @@ class FMix(Recipe):
 
     name = "fmix"
     sources = 2
-    params_type: ClassVar[type] = Params
 
     alpha: Alpha = Field(1.0, description="lam ~ Beta(alpha, alpha), the target's share")
     decay: float = Field(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -38,7 +37,6 @@ class RandomErasing(RegionRecipe):
     """
 
     name = "random_erasing"
-    params_type: ClassVar[type] = Params
 
     probability: float = Field(0.5, ge=0, le=1, description="of erasing anything")
     fill: Fill = Field(NOISE, description=FILL_DESCRIPTION)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -36,7 +35,6 @@ class RICAP(Recipe):
 
     name = "ricap"
     sources = 4
-    params_type: ClassVar[type] = Params
 
     beta: Alpha = Field(0.3, description="the quadrants meet at Beta(beta, beta) of each side")
 

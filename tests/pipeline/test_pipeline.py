@@ -13,7 +13,9 @@ import pytest
 from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.enums import Fit
 from augcli.image.fit import Fitted
-from augcli.pipeline.execute import Batch, Maker, Picture
+from augcli.pipeline.execute import Maker
+from augcli.pipeline.per_batch import Batch
+from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline, Step, pipeline_of
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.cutout import Cutout

@@ -16,7 +16,8 @@ from scipy import stats
 from augcli.enums import Fit
 from augcli.image.fit import Fitted
 from augcli.operations.smooth_field import field_of_noise, gaussian_noise, noise_shape
-from augcli.pipeline.execute import Maker, Picture
+from augcli.pipeline.execute import Maker
+from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.cutout import Cutout

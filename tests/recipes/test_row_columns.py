@@ -12,8 +12,9 @@ import pytest
 from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.engine.outputs import saliency_method
 from augcli.enums import Fit
-from augcli.pipeline.execute import Maker, Picture
+from augcli.pipeline.execute import Maker
 from augcli.pipeline.keep import Keep
+from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.catalogue import build_recipe
 from augcli.recipes.recipe import Detection
