@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 from PIL import ImageColor
@@ -83,10 +83,17 @@ class ChainRecipe(Recipe):
         return Augmented(applied(images[0].pixels(), params), (1.0,))
 
 
-def as_geometry(resample: Resample, fill: str) -> Geometry:
-    """What these options of a recipe say."""
-    red, green, blue = ImageColor.getrgb(fill)[:3]
-    return Geometry(resample, (red, green, blue))
+class GeometricRecipe(ChainRecipe):
+    """A recipe with operations that move pixels. It declares the options `resample` and `fill`,
+    each with its own default: `resample: Resampling = "nearest"`, `fill: Outside = "black"`."""
+
+    if TYPE_CHECKING:  # else they would stand before a recipe's own options
+        resample: Resampling
+        fill: Outside
+
+    def geometry(self) -> Geometry:
+        red, green, blue = ImageColor.getrgb(self.fill)[:3]
+        return Geometry(self.resample, (red, green, blue))
 
 
 def operated(image: Pixels, operation: Operation, geometry: Geometry) -> Pixels:

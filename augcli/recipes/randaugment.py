@@ -14,12 +14,11 @@ from augcli.operations.geometry import Geometry
 from augcli.operations.magnitudes import TORCHVISION_RANDAUGMENT, TPU, argument
 from augcli.recipes.chain import (
     Chain,
-    ChainRecipe,
+    GeometricRecipe,
     Operation,
     Outside,
     Resampling,
     any_of,
-    as_geometry,
     drawn,
     operated,
 )
@@ -29,7 +28,7 @@ from augcli.recipes.recipe import Augmented, box_around, uniform_pixel
 _TPU_SIDE = 224
 
 
-class RandAugment(ChainRecipe):
+class RandAugment(GeometricRecipe):
     """RandAugment (Cubuk et al., CVPRW 2020, https://arxiv.org/abs/1909.13719).
 
     n operations, each drawn uniformly and with repetition, are applied one after another, all with
@@ -47,9 +46,6 @@ class RandAugment(ChainRecipe):
     ops: Literal["paper", "tpu"] = Field("paper", description="which operations are drawn")
     resample: Resampling = "nearest"
     fill: Outside = "grey"
-
-    def geometry(self) -> Geometry:
-        return as_geometry(self.resample, self.fill)
 
     def operations(self, rng: np.random.Generator, shape: Shape) -> Iterator[Operation]:
         magnitudes, side = (
