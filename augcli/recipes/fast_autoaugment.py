@@ -41,5 +41,5 @@ class FastAutoAugment(GeometricRecipe):
             operation = drawn(rng, FAST_AUTOAUGMENT, name, level, shape)
             if name == "Cutout":
                 centre = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
-                operation = operation._replace(centre=centre)
+                operation = operation._replace(others=centre)
             yield operation

@@ -72,8 +72,8 @@ class RandAugment(GeometricRecipe):
 
 def _square_covered(image: Pixels, operation: Operation, geometry: Geometry) -> Pixels:
     """Cutout as in the authors' code: its argument is half a side in pixels."""
-    if operation.centre is None:
+    if operation.others is None:
         raise ValueError("Cutout needs a centre")
-    row, column = map(int, operation.centre)
+    row, column = map(int, operation.others)
     side = 2 * int(operation.argument)
     return erase(image, box_around((row, column), (side, side), image.shape[:2]), geometry.fill)
