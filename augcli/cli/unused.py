@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augcli.cli.model_options import NO_CACHE, TargetChoice, is_of_classifier
 from augcli.cli.origins import COMMAND_LINE, nearness, spelled
-from augcli.enums import STDIN, Format
+from augcli.enums import OF_A_CLASSIFIER, STDIN, Format
 from augcli.errors import UserError
+from augcli.text import listed
 
 if TYPE_CHECKING:
     from augcli.pipeline.pipeline import Pipeline
@@ -154,8 +155,7 @@ RULES = (
     Rule(
         _OF_A_CLASSIFIER,
         _asks_classifier,
-        "where no classifier is asked; add --saliency gradient, gradcam or feature-map, or leave it"
-        " out.",
+        f"where no classifier is asked; add --saliency {listed(OF_A_CLASSIFIER)}, or leave it out.",
     ),
     Rule(
         ("layer",),

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augcli.arrays.types import Pixels, SaliencyMap, Shape
 from augcli.declared import declared_spellings, shortened, what_is_wrong
+from augcli.enums import DEFAULT_DETECTOR, Detector
 from augcli.errors import UserError
 from augcli.image.box import Box
 from augcli.image.collage import laid_over
@@ -26,7 +27,6 @@ from augcli.recipes.recipe import (
     DETECTOR_DESCRIPTION,
     Augmented,
     Detection,
-    Detector,
     MapSide,
     Recipe,
     RegionRecipe,
@@ -54,7 +54,7 @@ class Keep(BaseModel):
     size: float = Field(
         0.5, gt=0, le=1, description="sides of the region put back, as a share of the image's"
     )
-    saliency: Detector = Field("fine-grained", description=DETECTOR_DESCRIPTION)
+    saliency: Detector = Field(DEFAULT_DETECTOR, description=DETECTOR_DESCRIPTION)
     saliency_size: MapSide | None = Field(
         None, description="shorter side on which the map is computed; none: the image's own"
     )

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_type_hints
+from typing import Annotated, Any, ClassVar, NamedTuple, get_type_hints
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,14 +29,6 @@ class Detection(NamedTuple):
         return self.detector if self.size is None else f"{self.detector}@{self.size}"
 
 
-Detector = Literal[
-    "fine-grained",
-    "opencv-fine-grained",
-    "spectral-residual",
-    "gradient",
-    "gradcam",
-    "feature-map",
-]
 DETECTOR_DESCRIPTION = "what finds the salient pixels; the last three need a classifier (--model)"
 
 

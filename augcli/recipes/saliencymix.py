@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from augcli.arrays.types import Shape
+from augcli.enums import DEFAULT_DETECTOR, Detector
 from augcli.image.box import Box
 from augcli.image.fit import Fitted
 from augcli.recipes.protect_target import least_hiding
@@ -18,7 +19,6 @@ from augcli.recipes.recipe import (
     Alpha,
     Augmented,
     Detection,
-    Detector,
     MapSide,
     Mark,
     RegionRecipe,
@@ -67,7 +67,7 @@ class SaliencyMix(RegionRecipe):
     saliency_options = ("detector", "saliency_size")
 
     alpha: Alpha = Field(1.0, description="lam ~ Beta(alpha, alpha), the target's share")
-    detector: Detector = Field("fine-grained", description=DETECTOR_DESCRIPTION)
+    detector: Detector = Field(DEFAULT_DETECTOR, description=DETECTOR_DESCRIPTION)
     saliency_size: MapSide | None = Field(
         None,
         description="shorter side in pixels on which the map is computed; none: the image's own",

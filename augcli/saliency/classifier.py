@@ -43,8 +43,6 @@ from augcli.ort import onnxruntime
 from augcli.text import count_text, did_you_mean
 from augcli.text_files import LARGEST_LIST, read_text
 
-CLASSIFIER_DETECTORS = tuple(METHODS)
-
 _NOTHING_SAID = ModelSettings()
 _VERSION = 1  # of what a map is
 
