@@ -1,8 +1,8 @@
 """Smooth random fields: Gaussian noise whose spectrum falls with a power of the frequency, as FMix
 (Harris et al., 2020, https://arxiv.org/abs/2002.12047) cuts them.
 
-`smooth_field` is the field; `greatest_of_field` says where its greatest values stand, and finds
-that in half of the time (row "fmix" of the benchmark).
+`smooth_field` is the field; `greatest_of_field` says where its greatest values stand, and takes two
+thirds of the time for it (row "fmix" of the benchmark).
 """
 
 from __future__ import annotations
