@@ -175,7 +175,8 @@ class RegionRecipe(Recipe):
     @property
     def params_type(self) -> Any:
         """The record that `cover` returns, which `draw` passes on."""
-        return returned_by(type(self), "cover" if "draw" not in vars(type(self)) else "draw")
+        inherited = type(self).draw is RegionRecipe.draw
+        return returned_by(type(self), "cover" if inherited else "draw")
 
     def moves(self, params: Any) -> bool:
         return False
