@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal, get_args
 
 # SOURCE as a list of paths on standard input.
 STDIN = "-"
-# What finds saliency in the image alone, and what needs a classifier.
-OF_THE_IMAGE = ("fine-grained", "opencv-fine-grained", "spectral-residual")
-OF_A_CLASSIFIER = ("gradient", "gradcam", "feature-map")
-
-# What finds salient pixels; the last three ask a classifier.
-DETECTORS = (
-    "fine-grained",
-    "opencv-fine-grained",
-    "spectral-residual",
-    "gradient",
-    "gradcam",
-    "feature-map",
-)
+# What finds salient pixels: in the image alone, or by asking a classifier.
+OfTheImage = Literal["fine-grained", "opencv-fine-grained", "spectral-residual"]
+OfAClassifier = Literal["gradient", "gradcam", "feature-map"]
+Detector = Literal[OfTheImage, OfAClassifier]
+OF_THE_IMAGE: tuple[OfTheImage, ...] = get_args(OfTheImage)
+OF_A_CLASSIFIER: tuple[OfAClassifier, ...] = get_args(OfAClassifier)
+DETECTORS: tuple[Detector, ...] = (*OF_THE_IMAGE, *OF_A_CLASSIFIER)
+DEFAULT_DETECTOR: Detector = OF_THE_IMAGE[0]
 
 
 class Fit(StrEnum):

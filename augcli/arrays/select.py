@@ -8,17 +8,17 @@ from math import isqrt
 import numpy as np
 import numpy.typing as npt
 
+from augcli.arrays.types import Floats, Mask
+
 _STEP = 8  # of the sample, along rows and along columns
 
-Floats = npt.NDArray[np.float64]
 
-
-def greatest(values: Floats, count: int) -> npt.NDArray[np.bool_]:
+def greatest(values: Floats, count: int) -> Mask:
     """Where the `count` greatest values (H, W) stand; equal ones count in raster order."""
     return split(values, count)[0]
 
 
-def split(values: Floats, count: int) -> tuple[npt.NDArray[np.bool_], float]:
+def split(values: Floats, count: int) -> tuple[Mask, float]:
     """Where the `count` greatest values (H, W) stand, equal ones counting in raster order, and by
     how much the least of them exceeds the greatest of the others; infinite where there are none.
     """
@@ -47,9 +47,7 @@ def of_rank(values: Floats, rank: int) -> tuple[float, float]:
     return float(ranked[rank - below]), float(ranked[last - below])
 
 
-def _around(
-    values: Floats, first: int, last: int
-) -> tuple[npt.NDArray[np.intp], int, npt.NDArray[np.bool_]]:
+def _around(values: Floats, first: int, last: int) -> tuple[npt.NDArray[np.intp], int, Mask]:
     """Where, in raster order, the values (H, W) stand whose ranks are between two, and some before
     and after them; how many values are less than all of these; which (H, W) are those or less.
 

@@ -10,6 +10,7 @@ from onnx import ModelProto
 
 from augcli.autodiff.fold import fold, set_input_shape
 from augcli.autodiff.graph import Batch, Graph, Value
+from augcli.autodiff.images import ImageShape
 from augcli.autodiff.probe import probe
 from augcli.autodiff.reverse import dependents
 from augcli.autodiff.rewrite import dims, integers, joined, plain
@@ -18,7 +19,6 @@ from augcli.errors import UserError
 _BATCHES = (2, 3)
 
 Logits = npt.NDArray[np.float32]
-ImageShape = tuple[int, int, int]
 
 
 def forward(

@@ -30,8 +30,6 @@ from augcli.errors import UserError
 from augcli.text import count_text, did_you_mean
 from augcli.text_files import LARGEST_LIST, read_text
 
-CLASSIFIER_DETECTORS = tuple(METHODS)
-
 _NOTHING_SAID = ModelSettings()
 
 

@@ -21,6 +21,7 @@ from threading import get_ident
 import numpy as np
 import numpy.typing as npt
 
+from augcli.arrays.types import Float32
 from augcli.classifier.cache_files import (
     FORMAT,
     MAGIC,
@@ -40,7 +41,6 @@ _KEPT_SHARE = 0.9
 _HEADER = struct.Struct("<IIf")
 _LEVELS = 65535
 
-Float32 = npt.NDArray[np.float32]
 UInt16 = npt.NDArray[np.uint16]
 
 

@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from onnx import ModelProto
 
+from augcli.arrays.types import Float32, Shape
 from augcli.autodiff import Differentiated, differentiate
 from augcli.autodiff.differentiate import Target
 from augcli.autodiff.images import channel_axis
@@ -23,12 +23,9 @@ from augcli.autodiff.inspect import inspect
 from augcli.autodiff.nodes import names_read
 from augcli.errors import UserError
 
-Float32 = npt.NDArray[np.float32]
-Size = tuple[int, int]
-
 
 def cam_model(
-    model: ModelProto | Path, size: Size, target: Target, head: str | None, layer: str | None
+    model: ModelProto | Path, size: Shape, target: Target, head: str | None, layer: str | None
 ) -> Differentiated:
     """The model that returns a layer's activation and its gradient; raises UserError.
 
@@ -46,7 +43,7 @@ def cam_model(
 
 
 def strength_model(
-    model: ModelProto | Path, size: Size, target: Target, head: str | None, layer: str | None
+    model: ModelProto | Path, size: Shape, target: Target, head: str | None, layer: str | None
 ) -> Differentiated:
     """The part of `cam_model` that makes the activation."""
     return part(cam_model(model, size, target, head, layer), "activation")
@@ -70,20 +67,20 @@ def part(made: Differentiated, output: str) -> Differentiated:
     return replace(made, model=model, inputs=("image",), outputs=(output,))
 
 
-def grad_cam(outputs: Mapping[str, Float32], size: Size) -> Float32:
+def grad_cam(outputs: Mapping[str, Float32], size: Shape) -> Float32:
     """Grad-CAM (N, h, w) from "activation" and "gradient", both (N, C, h, w) or (N, h, w, C)."""
     activation, gradient = _channels_first(outputs["activation"], size), outputs["gradient"]
     weights = _channels_first(gradient, size).mean(axis=(2, 3), keepdims=True)
     return np.maximum((weights * activation).sum(axis=1), 0.0)
 
 
-def cell_strength(outputs: Mapping[str, Float32], size: Size) -> Float32:
+def cell_strength(outputs: Mapping[str, Float32], size: Shape) -> Float32:
     """The length of each cell's feature vector (N, h, w), from "activation"."""
     activation = _channels_first(outputs["activation"], size)
     return np.sqrt(np.square(activation).sum(axis=1))
 
 
-def _channels_first(tensor: Float32, size: Size) -> Float32:
+def _channels_first(tensor: Float32, size: Shape) -> Float32:
     if tensor.ndim != 4 or min(tensor.shape) == 0:
         shape = " x ".join(map(str, tensor.shape[1:]))
         raise UserError(f"Grad-CAM needs a layer with channels, rows and columns, not {shape}.")

@@ -11,14 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from onnx import ModelProto
 
+from augcli.arrays.types import Float32
 from augcli.autodiff import Differentiated, differentiate
 from augcli.autodiff.differentiate import Target
-
-Float32 = npt.NDArray[np.float32]
 
 
 def gradient_model(

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import ModelProto, TensorProto, numpy_helper
 
+from augcli.arrays.types import Float32, Floats, Shape
 from augcli.autodiff import Differentiated, cache_key
 from augcli.autodiff.differentiate import Target
 from augcli.autodiff.heads import FLOATS
@@ -23,12 +23,11 @@ from augcli.autodiff.normalise import normalise
 from augcli.classifier.cache import Cache
 from augcli.classifier.gradcam import cam_model, cell_strength, grad_cam, strength_model
 from augcli.classifier.gradient import gradient_maps, gradient_model
-from augcli.classifier.preprocess import Layout, Size
+from augcli.classifier.preprocess import Layout
 from augcli.errors import UserError
 
-Float32 = npt.NDArray[np.float32]
-Build = Callable[[ModelProto | Path, Size, Target, str | None, str | None], Differentiated]
-Finish = Callable[[Mapping[str, Float32], Size], Float32]
+Build = Callable[[ModelProto | Path, Shape, Target, str | None, str | None], Differentiated]
+Finish = Callable[[Mapping[str, Float32], Shape], Float32]
 
 
 class Method(NamedTuple):
@@ -50,7 +49,7 @@ class Declared(NamedTuple):
     """What a model file says about itself: the (height, width) of its input, if it is fixed;
     whether it takes bytes; its metadata."""
 
-    size: Size | None
+    size: Shape | None
     raw: bool
     metadata: dict[str, str]
 
@@ -67,7 +66,7 @@ class SaliencyGraph:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     batch: int | None
-    size: Size
+    size: Shape
     layout: Layout
     channels: int
     classes: int
@@ -97,7 +96,7 @@ def model_digest(model: Path) -> str:
 def saliency_graph(
     model: Path,
     method: str,
-    size: Size,
+    size: Shape,
     *,
     target: Target,
     head: str | None = None,
@@ -142,7 +141,7 @@ def _from_bytes(content: bytes) -> SaliencyGraph:
     return SaliencyGraph(**{**facts, **lists, "data": data})
 
 
-def _with_resize(model: ModelProto, size: Size) -> ModelProto:
+def _with_resize(model: ModelProto, size: Shape) -> ModelProto:
     """The model behind a bilinear enlargement of images of `size` to what it declares.
 
     Two matrix products, whatever the operator set. Raises UserError for a model that takes bytes.
@@ -181,7 +180,7 @@ def _with_resize(model: ModelProto, size: Size) -> ModelProto:
     return model
 
 
-def interpolation(length: int, new: int) -> npt.NDArray[np.float64]:
+def interpolation(length: int, new: int) -> Floats:
     """The matrix (new, length) of linear interpolation between pixel centres."""
     at = np.clip((np.arange(new) + 0.5) * length / new - 0.5, 0, length - 1)
     return np.maximum(1.0 - np.abs(at[:, None] - np.arange(length)), 0.0)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from augcli.arrays.types import Floats, Mask, UInt8
 from augcli.autodiff.images import channel_axis
 from augcli.autodiff.load import read
 from augcli.classifier.build import build_spec
@@ -27,9 +28,7 @@ from augcli.classifier.runner import runner_of
 from augcli.classifier.settings import METADATA, ModelSettings
 from augcli.errors import UserError
 
-Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
-UInt8 = npt.NDArray[np.uint8]
 
 HELD_OUT = 5  # one image of so many, of each class
 
@@ -74,7 +73,7 @@ def add_head(
     size = spec.preprocessing.size
     runner = runner_of(spec, "feature-map", None)
 
-    def pooled(index: int) -> tuple[Float64, int] | None:
+    def pooled(index: int) -> tuple[Floats, int] | None:
         image = load(index)
         on_image()
         if image is None:
@@ -106,7 +105,7 @@ def add_head(
     return Fitted(len(usable), features.shape[1], accuracy), data
 
 
-def _check(data: bytes, image: UInt8, expected: Float64, model: Path) -> None:
+def _check(data: bytes, image: UInt8, expected: Floats, model: Path) -> None:
     """Raise UserError for a model whose head does not compute what was fitted.
 
     That is so where the tensor holds other numbers when the model is run by itself, such as the
@@ -126,19 +125,19 @@ def _check(data: bytes, image: UInt8, expected: Float64, model: Path) -> None:
 class LinearHead:
     """Logits are ``features @ weights + bias``: weights (features, classes), bias (classes,)."""
 
-    weights: Float64
-    bias: Float64
+    weights: Floats
+    bias: Floats
 
-    def logits(self, features: Float64) -> Float64:
+    def logits(self, features: Floats) -> Floats:
         """Logits (N, classes) of features (N, F)."""
         return features @ self.weights + self.bias
 
-    def predict(self, features: Float64) -> Int64:
+    def predict(self, features: Floats) -> Int64:
         """The class of each row of features (N, F)."""
         return np.argmax(self.logits(features), axis=1)
 
 
-def fit_linear(features: Float64, labels: Int64, classes: int) -> LinearHead:
+def fit_linear(features: Floats, labels: Int64, classes: int) -> LinearHead:
     """Multinomial logistic regression of labels (N,) on features (N, F), which is deterministic.
 
     Features are brought to mean 0 and variance 1 first. The mean negative log likelihood plus
@@ -152,7 +151,7 @@ def fit_linear(features: Float64, labels: Int64, classes: int) -> LinearHead:
     decay = np.full((scaled.shape[1], 1), _DECAY)
     decay[-1] = 0.0
 
-    def loss(flat: Float64) -> tuple[float, Float64]:
+    def loss(flat: Floats) -> tuple[float, Floats]:
         weights = flat.reshape(-1, classes)
         logits = scaled @ weights
         logits -= logits.max(axis=1, keepdims=True)
@@ -166,12 +165,12 @@ def fit_linear(features: Float64, labels: Int64, classes: int) -> LinearHead:
     return LinearHead(weights[:-1], weights[-1] - mean @ weights[:-1])
 
 
-def minimise(loss: Callable[[Float64], tuple[float, Float64]], start: Float64) -> Float64:
+def minimise(loss: Callable[[Floats], tuple[float, Floats]], start: Floats) -> Floats:
     """The minimum of a smooth convex function, from its value and gradient, by L-BFGS."""
     at = start
     value, slope = loss(at)
-    steps: list[Float64] = []
-    changes: list[Float64] = []
+    steps: list[Floats] = []
+    changes: list[Floats] = []
     for _ in range(_STEPS):
         if np.abs(slope).max() < _TOLERANCE:
             break
@@ -195,8 +194,8 @@ def minimise(loss: Callable[[Float64], tuple[float, Float64]], start: Float64) -
 
 
 def _scaled_by_curvature(
-    slope: Float64, steps: Sequence[Float64], changes: Sequence[Float64]
-) -> Float64:
+    slope: Floats, steps: Sequence[Floats], changes: Sequence[Floats]
+) -> Floats:
     """The slope times what L-BFGS knows of the inverse Hessian (its two-loop recursion)."""
     direction, shares = slope.copy(), []
     for step, change in zip(steps[::-1], changes[::-1], strict=True):
@@ -210,7 +209,7 @@ def _scaled_by_curvature(
     return direction
 
 
-def held_out(labels: Int64) -> npt.NDArray[np.bool_]:
+def held_out(labels: Int64) -> Mask:
     """Which images are kept from the fit to measure its accuracy: every fifth of each class, in
     the order of the data set, but never the first."""
     chosen = np.zeros(len(labels), bool)
@@ -219,7 +218,7 @@ def held_out(labels: Int64) -> npt.NDArray[np.bool_]:
     return chosen
 
 
-def held_out_accuracy(features: Float64, labels: Int64, classes: int) -> float | None:
+def held_out_accuracy(features: Floats, labels: Int64, classes: int) -> float | None:
     """The share of the held-out images that a head fitted to the others gets right.
 
     None where no class has five images.

@@ -12,11 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from augcli.arrays.types import Float32, Shape, UInt8
 from augcli.image.fit import resize
 
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
-Size = tuple[int, int]  # height, width
 Layout = Literal["NCHW", "NHWC"]
 
 
@@ -29,14 +27,14 @@ class Preprocessing:
     pixels as they are. order: that of the model's channels.
     """
 
-    size: Size
+    size: Shape
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     scale: float = 255.0
     order: Literal["rgb", "bgr"] = "rgb"
 
 
-def resized(image: UInt8, size: Size) -> UInt8:
+def resized(image: UInt8, size: Shape) -> UInt8:
     """An RGB image (H, W, 3) stretched to `size`: bilinear, over the area of a new pixel where that
     covers more than one old pixel, as Pillow does it and most classifiers were trained with."""
     height, width = size
@@ -62,7 +60,7 @@ def tensor_of(
     return tensor if layout == "NCHW" else np.ascontiguousarray(tensor.transpose(0, 2, 3, 1))
 
 
-def on_image(saliency_map: Float32, shape: Size) -> Float32:
+def on_image(saliency_map: Float32, shape: Shape) -> Float32:
     """A map (h, w) of the input tensor in the pixels of its image: float32 `shape`, bilinear.
 
     Half a cell from the border the map goes on as it is there.
@@ -71,7 +69,7 @@ def on_image(saliency_map: Float32, shape: Size) -> Float32:
     return back.astype(np.float32, copy=False)
 
 
-def low_resolution(size: Size, shorter: int | None) -> Size:
+def low_resolution(size: Shape, shorter: int | None) -> Shape:
     """The input size whose shorter side is `shorter`; `size` itself if that is no larger, or for
     None."""
     if shorter is None or shorter >= min(size):
@@ -80,7 +78,7 @@ def low_resolution(size: Size, shorter: int | None) -> Size:
     return height, width
 
 
-def _planes(image: UInt8, order: str, channels: int) -> list[npt.NDArray[np.uint8]]:
+def _planes(image: UInt8, order: str, channels: int) -> list[UInt8]:
     if channels == 1:
         return [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)]
     planes = [image[:, :, channel] for channel in range(3)]

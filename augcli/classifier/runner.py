@@ -11,17 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from augcli.arrays.types import Float32, UInt8
 from augcli.classifier.cache import open_cache
 from augcli.classifier.graphs import METHODS, SaliencyGraph, model_digest, saliency_graph
 from augcli.classifier.preprocess import Preprocessing, low_resolution, tensor_of
 from augcli.classifier.sessions import Device, open_session, refusals
 from augcli.classifier.spec import ClassifierSpec
 from augcli.errors import UserError
-
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
 
 
 class Runner:

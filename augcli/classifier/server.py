@@ -27,17 +27,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from augcli.arrays.types import Float32, UInt8
 from augcli.classifier.runner import Runner, runner_of
 from augcli.classifier.spec import Address, ClassifierSpec
 from augcli.errors import RunFailed, UserError
 
 _SECONDS = 300.0  # for a batch and what waits before it; the first one loads the model
 _POLL_SECONDS = 1.0
-
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
 
 
 @contextmanager

@@ -22,7 +22,8 @@ from pydantic import (
     ValidationError,
 )
 
-from augcli.classifier.preprocess import Preprocessing, Size
+from augcli.arrays.types import Shape
+from augcli.classifier.preprocess import Preprocessing
 from augcli.declared import declared_spellings, what_is_wrong
 from augcli.errors import UserError
 from augcli.files import parse_json
@@ -107,7 +108,7 @@ def parse_settings(values: Mapping[str, Any], where: str) -> ModelSettings:
 
 
 def preprocessing_of(
-    settings: ModelSettings, model: Path, *, declared: Size | None, raw: bool
+    settings: ModelSettings, model: Path, *, declared: Shape | None, raw: bool
 ) -> Preprocessing:
     """The preprocessing that settings describe. Nothing is guessed; raises UserError instead.
 

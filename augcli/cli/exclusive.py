@@ -148,7 +148,7 @@ def _looks(recipe: str | None) -> bool:
     require_opencv()
     from augcli.recipes.catalogue import recipe_class
 
-    return "detector" in recipe_class(recipe).model_fields
+    return recipe_class(recipe).saliency_options is not None
 
 
 def forget(context: typer.Context, names: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from augcli.cli.options import choice, file_option, number, option, parse_size
 from augcli.cli.values import text_of_path
 from augcli.enums import OF_A_CLASSIFIER
 from augcli.errors import UserError
-from augcli.text import folded
+from augcli.text import folded, listed
 
 if TYPE_CHECKING:
     from augcli.classifier.settings import ModelSettings
@@ -51,7 +51,7 @@ ModelFile = Annotated[
     Path | None,
     file_option(
         "model",
-        "the ONNX classifier that --saliency gradient, gradcam or feature-map asks",
+        f"the ONNX classifier that --saliency {listed(OF_A_CLASSIFIER)} asks",
         complete=complete_model,
     ),
 ]

@@ -20,7 +20,17 @@ from augcli.cli.completion import (
 from augcli.cli.origins import named
 from augcli.cli.output import expect_json
 from augcli.cli.values import choice_reader, number_reader, path_reader, text_of_path
-from augcli.enums import OF_A_CLASSIFIER, OF_THE_IMAGE, STDIN, Fit, Format, LabelsFrom, Pair
+from augcli.enums import (
+    DEFAULT_DETECTOR,
+    DETECTORS,
+    OF_A_CLASSIFIER,
+    OF_THE_IMAGE,
+    STDIN,
+    Fit,
+    Format,
+    LabelsFrom,
+    Pair,
+)
 from augcli.errors import UserError
 from augcli.text import did_you_mean, listed, shorten, spelled
 
@@ -117,12 +127,11 @@ def _expected_json(wanted: bool) -> bool:
 
 def _detector(name: str) -> str:
     """The saliency detector that a name spells; raises UserError."""
-    known = (*OF_THE_IMAGE, *OF_A_CLASSIFIER)
-    found = spelled(name, known)
+    found = spelled(name, DETECTORS)
     if found is None and name.strip():
         raise UserError(
-            f"There is no saliency detector '{shorten(name)}'{did_you_mean(name, known)}; give one"
-            f" of {listed(known)}."
+            f"There is no saliency detector '{shorten(name)}'{did_you_mean(name, DETECTORS)};"
+            f" give one of {listed(DETECTORS)}."
         )
     return found or name
 
@@ -214,8 +223,8 @@ SaliencyName = Annotated[
     str | None,
     option(
         "saliency",
-        "what finds the salient pixels: fine-grained, opencv-fine-grained or spectral-residual;"
-        " with a --model also gradient, gradcam or feature-map (default: fine-grained)",
+        f"what finds the salient pixels: {listed(OF_THE_IMAGE)}; with a --model also"
+        f" {listed(OF_A_CLASSIFIER)} (default: {DEFAULT_DETECTOR})",
         metavar="NAME",
         complete=complete_detector,
         parser=_detector,
@@ -394,9 +403,9 @@ def read_pipeline(chosen: RecipeOptions) -> Pipeline:
     if "probability" in options and "probability" not in recipe.model_fields:
         probability = _parse_probability(options.pop("probability"))
     looked_for = _said(saliency=chosen.saliency, saliency_size=chosen.saliency_size)
-    if "detector" in recipe.model_fields:
-        own = {"detector": "saliency", "saliency_size": "saliency_size"}
-        options = {k: looked_for[v] for k, v in own.items() if v in looked_for} | options
+    if recipe.saliency_options is not None:
+        own = zip(recipe.saliency_options, ("saliency", "saliency_size"), strict=True)
+        options = {k: looked_for[v] for k, v in own if v in looked_for} | options
     built = build_recipe(recipe.name, options)
     keep = None
     if chosen.keep:

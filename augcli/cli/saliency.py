@@ -33,7 +33,7 @@ from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.unused import refuse_unused
-from augcli.enums import STDIN, MapFormat
+from augcli.enums import DEFAULT_DETECTOR, STDIN, MapFormat
 from augcli.text import count_text
 
 
@@ -82,7 +82,7 @@ def saliency(
     from augcli.store.map_store import INDEX, STATE, check_maps_out
     from augcli.tasks.maps import Maps, write_maps
 
-    detection = Detection(saliency or "fine-grained", saliency_size)
+    detection = Detection(saliency or DEFAULT_DETECTOR, saliency_size)
     if not is_of_classifier(detection.detector):
         detect(detection.detector, [])  # refuses an unknown name
     refuse_unused(context, detections=[detection])

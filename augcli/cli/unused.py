@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augcli.cli.model_options import NO_CACHE, TargetChoice, is_of_classifier
 from augcli.cli.origins import COMMAND_LINE, nearness, spelled
-from augcli.enums import STDIN, Format
+from augcli.enums import OF_A_CLASSIFIER, STDIN, Format
 from augcli.errors import UserError
+from augcli.text import listed
 
 if TYPE_CHECKING:
     from augcli.pipeline.pipeline import Pipeline
@@ -41,7 +42,7 @@ class Rule(NamedTuple):
     """Options that have an effect only where `used` says so.
 
     `where` completes "--option has no effect ..." with where that is and what to do; {recipe} in it
-    is the name of the first recipe.
+    is the name of the first recipe, {detector} and {size} are its options for saliency.
     """
 
     options: tuple[str, ...]
@@ -57,23 +58,29 @@ def _no_file(called: Called) -> bool:
     return called.has("all_recipes") or not called.has("recipe_file")
 
 
-def _not_set_by(option: str) -> Callable[[Called], bool]:
-    """Whether no --set says the same of the recipe as another option; with --keep that speaks of
-    KeepAugment."""
+def _saliency_options(called: Called) -> tuple[str, str]:
+    """What the first recipe that looks for saliency calls its detector and the map's size."""
+    recipes = (recipe for pipeline in called.pipelines for recipe in pipeline.recipes())
+    return next((r.saliency_options for r in recipes if r.saliency_options is not None), ("", ""))
+
+
+def _not_set_by(place: int) -> Callable[[Called], bool]:
+    """Whether no --set says the same of the recipe as --saliency (0) or --saliency-size (1); with
+    --keep these speak of KeepAugment."""
 
     def free(called: Called) -> bool:
         keys = {text.partition("=")[0].strip() for text in called.options.get("set") or ()}
-        same = option in {key.replace("-", "_") for key in keys}
+        same = _saliency_options(called)[place] in {key.replace("-", "_") for key in keys}
         return called.has("keep") or called.has("all_recipes") or not same
 
     return free
 
 
 def _puts_back(called: Called) -> bool:
-    from augcli.recipes.recipe import RegionRecipe
+    from augcli.pipeline.keep import cuts
 
     recipes = [recipe for pipeline in called.pipelines for recipe in pipeline.recipes()]
-    return not all(isinstance(recipe, RegionRecipe) for recipe in recipes)
+    return not all(cuts(recipe) for recipe in recipes)
 
 
 def _asks_classifier(called: Called) -> bool:
@@ -132,13 +139,13 @@ RULES = (
     ),
     Rule(
         ("saliency",),
-        _not_set_by("detector"),
-        "beside --set detector, which says the same; give one of them.",
+        _not_set_by(0),
+        "beside --set {detector}, which says the same; give one of them.",
     ),
     Rule(
         ("saliency_size",),
-        _not_set_by("saliency_size"),
-        "beside --set saliency_size, which says the same; give one of them.",
+        _not_set_by(1),
+        "beside --set {size}, which says the same; give one of them.",
     ),
     Rule(
         ("saliency", "saliency_size"),
@@ -148,8 +155,7 @@ RULES = (
     Rule(
         _OF_A_CLASSIFIER,
         _asks_classifier,
-        "where no classifier is asked; add --saliency gradient, gradcam or feature-map, or leave it"
-        " out.",
+        f"where no classifier is asked; add --saliency {listed(OF_A_CLASSIFIER)}, or leave it out.",
     ),
     Rule(
         ("layer",),
@@ -231,5 +237,7 @@ def refuse_unused(
     for rule in RULES:
         options = [name for name in rule.options if name in given and called.has(name)]
         if options and not rule.used(called):
-            where = rule.where.format(recipe=pipelines[0].name if pipelines else "")
+            detector, size = _saliency_options(called)
+            name = pipelines[0].name if pipelines else ""
+            where = rule.where.format(recipe=name, detector=detector, size=size)
             raise UserError(f"{spelled(parameters[options[0]])} has no effect {where}")

@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 
+from augcli.arrays.types import Pixels, SaliencyMap, Shape
 from augcli.data.listing import Sample
 from augcli.data.source import read_image
 from augcli.engine.maps import find_maps, found_together
@@ -18,10 +19,10 @@ from augcli.engine.plan import Run
 from augcli.enums import Fit, Originals
 from augcli.errors import UnreadableImage
 from augcli.image.box import Box
-from augcli.image.codec import Pixels, decode
-from augcli.image.fit import Fitted, Shape
-from augcli.pipeline.execute import Picture
-from augcli.recipes.recipe import Detection, SaliencyMap
+from augcli.image.codec import decode
+from augcli.image.fit import Fitted
+from augcli.pipeline.picture import Picture
+from augcli.recipes.recipe import Detection
 
 # Bytes of a file that tell its format.
 _SIGNATURE = 16

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.data.labels import SoftLabel
 from augcli.engine.plan import Run
-from augcli.image.codec import Pixels
-from augcli.recipes.recipe import Detection, SaliencyMap
-from augcli.saliency.detectors import DETECTORS, detect
+from augcli.enums import OF_THE_IMAGE
+from augcli.recipes.recipe import Detection
+from augcli.saliency.detectors import detect
 
 if TYPE_CHECKING:
     from augcli.classifier.spec import ClassifierSpec
@@ -29,7 +30,7 @@ def find_maps(
     contents: Sequence[bytes] = (),
 ) -> Sequence[SaliencyMap]:
     """The saliency map of each image, in order; `contents` as `classifier_maps` takes them."""
-    if detection.detector in DETECTORS or run.runtime.classifier is None:
+    if detection.detector in OF_THE_IMAGE or run.runtime.classifier is None:
         return detect(detection.detector, images, detection.size)
     from augcli.saliency.classifier import classifier_maps
 
@@ -64,7 +65,7 @@ def served(run: Run) -> Iterator[Run]:
 
 def found_together(run: Run, image: Pixels, detection: Detection) -> int:
     """How many images of a block are worth looking at together with `image`."""
-    if detection.detector in DETECTORS or run.runtime.classifier is None:
+    if detection.detector in OF_THE_IMAGE or run.runtime.classifier is None:
         return 1 if image.nbytes > _SMALL else 1 << 16
     from augcli.saliency.classifier import images_at_once
 

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from augcli.arrays.seeds import generator, output_id, rekeyed
+from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.data.labels import SoftLabel, mix, smooth
 from augcli.data.listing import Sample
 from augcli.engine.images import Decoded, Images
 from augcli.engine.maps import find_maps, without_cache
 from augcli.engine.plan import Run
 from augcli.errors import UnreadableImage
-from augcli.image.codec import Pixels
-from augcli.pipeline.execute import Batch, Maker, Observe, Picture
+from augcli.pipeline.execute import Maker, Observe
+from augcli.pipeline.per_batch import Batch
+from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline
-from augcli.recipes.recipe import Detection, SaliencyMap
+from augcli.recipes.recipe import Detection
 
 ORIGINAL = "orig"
 

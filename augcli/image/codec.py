@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from augcli.arrays.types import Pixels
 from augcli.enums import Chroma, Format
 from augcli.errors import UnreadableImage
 from augcli.image.collage import Image, bgr_of
@@ -39,8 +40,6 @@ from augcli.image.jpeg import (
     without_texts,
 )
 from augcli.image.png import GREY, PNG_MAGIC, RGB, PngHeader, png_header, still
-
-Pixels = npt.NDArray[np.uint8]
 
 MAX_PIXELS = 100_000_000
 _WHITE = (255, 255, 255)

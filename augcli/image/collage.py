@@ -8,8 +8,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from augcli.arrays.types import Pixels, Shape
 from augcli.image.box import Box
-from augcli.image.fit import Pixels, Shape
 
 
 class Collage(NamedTuple):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
+from augcli.arrays.types import Pixels
 from augcli.enums import Fit
-from augcli.image.fit import Fitted, Pixels, place
+from augcli.image.fit import Fitted, place
 from augcli.image.layout import INK, Layout, lay_out
 from augcli.image.lettering import font
 from augcli.image.sheet import Panel, Sheet

@@ -10,10 +10,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-Pixels = npt.NDArray[np.uint8]
+from augcli.arrays.types import Pixels
 
 EXIF_MARK = b"Exif\0\0"
 

@@ -8,11 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from augcli.arrays.types import Shape
 from augcli.enums import Fit
 from augcli.image.box import Box
-
-Shape = tuple[int, int]
-Pixels = npt.NDArray[np.uint8]
 
 # Shrinking further than this by bilinear interpolation would skip source pixels.
 _AREA_FROM = 2.0

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from augcli.arrays.types import Colour
 from augcli.image.box import Box
 from augcli.image.lettering import cut_middle, wrap
 from augcli.image.sheet import Line, Panel, Sheet, weight_text
-
-Colour = tuple[int, int, int]
 
 INK, FAINT, TRACK = (28, 30, 33), (105, 109, 115), (226, 228, 232)
 _COLOURS = ((38, 109, 211), (230, 126, 34), (46, 160, 103), (149, 82, 176), (200, 60, 70))

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageCms, ImageFile
 
+from augcli.arrays.types import Pixels
 from augcli.errors import UnreadableImage
 from augcli.image.containers import code_stream, webp_size, without_exif_item
 from augcli.image.exif import read_orientation, stored_upright
@@ -23,8 +23,6 @@ from augcli.image.header import check_size
 from augcli.image.jpeg import JPEG_MAGIC, is_xyb_profile, jpeg_header
 from augcli.image.png import PNG_MAGIC
 from augcli.image.tiff import NO_RANGE, SIGNED, high_bytes, prepare_tiff
-
-Pixels = npt.NDArray[np.uint8]
 
 # In the order in which Pillow tries them; MPO is part of JPEG.
 _FORMATS = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from augcli.arrays.types import Pixels
 from augcli.image.box import Box
-from augcli.image.fit import Pixels
 
 
 @dataclass(frozen=True, slots=True)

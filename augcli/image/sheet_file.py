@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import io
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+
+from augcli.arrays.types import UInt8
 
 MARK = "augcli preview"
 _SOFTWARE = 0x0131  # the EXIF tag
 
 
-def encode_sheet(pixels: npt.NDArray[np.uint8], suffix: str) -> bytes:
+def encode_sheet(pixels: UInt8, suffix: str) -> bytes:
     """A sheet (uint8 RGB, (H, W, 3)) as the bytes of a PNG, JPEG or WebP file with the mark;
     raises OSError or ValueError where the format cannot hold it."""
     image, file = Image.fromarray(pixels), io.BytesIO()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImagePalette
 
+from augcli.arrays.types import UInt8
 from augcli.errors import UnreadableImage
 
 _BITS, _PHOTOMETRIC, _PLANES, _MAP = 258, 262, 284, 320
@@ -50,7 +50,7 @@ def prepare_tiff(image: Image.Image, max_pixels: int) -> None:
     image.info.pop("xmp", None)
 
 
-def high_bytes(image: Image.Image) -> npt.NDArray[np.uint8]:
+def high_bytes(image: Image.Image) -> UInt8:
     """The 8 high bits of samples of more bits, white as 255."""
     tags: Any = getattr(image, "tag_v2", {})
     bits = tags.get(_BITS, (16,))[0]

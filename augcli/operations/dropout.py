@@ -5,23 +5,21 @@ cutout.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from augcli.arrays.noise import uniform_field
-from augcli.image.fit import Pixels
-from augcli.operations.pixels import Colour
+from augcli.arrays.types import Colour, Mask, Pixels
 
 CUTOUT_COLOUR: Colour = (125, 123, 114)
 
 
-def dropout_mask(seed: int, rate: float, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+def dropout_mask(seed: int, rate: float, shape: tuple[int, ...]) -> Mask:
     """A mask of `shape`, True with probability `rate` at each place: (H, W) drops pixels, (H, W, 3)
     single values.
     """
     return uniform_field(seed, shape) < rate
 
 
-def drop_pixels(image: Pixels, mask: npt.NDArray[np.bool_]) -> Pixels:
+def drop_pixels(image: Pixels, mask: Mask) -> Pixels:
     """Black where `mask` is True; (H, W) masks drop whole pixels of (H, W, 3) `image`, (H, W, 3)
     masks single values.
 
@@ -31,7 +29,7 @@ def drop_pixels(image: Pixels, mask: npt.NDArray[np.bool_]) -> Pixels:
     return image * (kept[..., None] if mask.ndim == 2 else kept)
 
 
-def drop_channels(image: Pixels, dropped: npt.NDArray[np.bool_], fill: int = 0) -> Pixels:
+def drop_channels(image: Pixels, dropped: Mask, fill: int = 0) -> Pixels:
     """Replace whole channels of (H, W, 3) `image`, those where `dropped` (3,) is True, by `fill`
     (spatial dropout).
     """

@@ -16,12 +16,12 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from augcli.arrays.noise import uniform_field
+from augcli.arrays.types import Float32, Floats, Pixels
 from augcli.errors import UnreadableImage
-from augcli.image.fit import Pixels
 from augcli.operations.pixels import row_blocks
 
-Samples = Pixels | npt.NDArray[np.float32]
-Field = npt.NDArray[np.float64]
+Samples = Pixels | Float32
+
 Variant = Literal["imagenet", "tinyimagenet", "cifar"]
 
 # ImageNet-C's severities 1 to 5: alpha, sigma and the largest offset of its affine jitter, as
@@ -92,7 +92,7 @@ def elastic(
     seed: int,
     alpha: float,
     sigma: float,
-    jitter: npt.NDArray[np.float64] | None = None,
+    jitter: Floats | None = None,
 ) -> Pixels:
     """Displace the pixels of (H, W, 3) uint8 `image` by noise U(-1, 1), smoothed by `sigma` pixels,
     times `alpha` pixels.
@@ -112,14 +112,14 @@ def elastic(
     return np.rint(displaced(source, dx, dy)).astype(np.uint8)
 
 
-def displacement(noise: Field, alpha: float, sigma: float) -> Field:
+def displacement(noise: Floats, alpha: float, sigma: float) -> Floats:
     """`alpha` times (H, W) `noise`, smoothed by a Gaussian of `sigma` pixels cut off at 3 sigma,
     the border reflected.
     """
     return alpha * _smooth_rows(_smooth_rows(noise, sigma).T, sigma).T
 
 
-def displaced(image: Samples, dx: Field, dy: Field) -> npt.NDArray[np.float32]:
+def displaced(image: Samples, dx: Floats, dy: Floats) -> Float32:
     """(H, W, 3) `image` (uint8 or float32) read at (row + dy, column + dx); the border repeats its
     outermost pixel once.
     """
@@ -129,7 +129,7 @@ def displaced(image: Samples, dx: Field, dy: Field) -> npt.NDArray[np.float32]:
     return _bilinear(image, x, y, cv2.BORDER_REFLECT)
 
 
-def jitter_points(height: int, width: int) -> npt.NDArray[np.float32]:
+def jitter_points(height: int, width: int) -> Float32:
     """The three points (x, y) that ImageNet-C moves, (3, 2): corners of a square in the middle."""
     x, y, reach = width // 2, height // 2, min(height, width) // 3
     return np.array(
@@ -137,7 +137,7 @@ def jitter_points(height: int, width: int) -> npt.NDArray[np.float32]:
     )
 
 
-def affine_jitter(image: Samples, offsets: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+def affine_jitter(image: Samples, offsets: Floats) -> Float32:
     """Warp (H, W, 3) `image` so that `jitter_points` move by `offsets`, (3, 2) in pixels (x, y);
     float32, 0..255.
 
@@ -154,7 +154,7 @@ def affine_jitter(image: Samples, offsets: npt.NDArray[np.float64]) -> npt.NDArr
     return _bilinear(image, a * x + b * y + c, d * x + e * y + f, cv2.BORDER_REFLECT_101)
 
 
-def _smooth_rows(field: Field, sigma: float) -> Field:
+def _smooth_rows(field: Floats, sigma: float) -> Floats:
     """`field` smoothed along its first axis, whose ends are mirrored with their outermost value.
 
     A product with a banded matrix, block by block: several times quicker than sliding the kernel,
@@ -183,7 +183,7 @@ def _smooth_rows(field: Field, sigma: float) -> Field:
     return result
 
 
-def _bilinear(image: Samples, x: Field, y: Field, border: int) -> npt.NDArray[np.float32]:
+def _bilinear(image: Samples, x: Floats, y: Floats, border: int) -> Float32:
     """(H, W, 3) `image` read at columns `x` and rows `y`, both (H, W), beyond the image as OpenCV's
     `border` says.
 
@@ -210,9 +210,9 @@ def _bilinear(image: Samples, x: Field, y: Field, border: int) -> npt.NDArray[np
     return result
 
 
-def _thrice(share: Field) -> npt.NDArray[np.float32]:
+def _thrice(share: Floats) -> Float32:
     one = share.astype(np.float32)
-    three: npt.NDArray[np.float32] = cv2.merge([one, one, one])
+    three: Float32 = cv2.merge([one, one, one])
     return three
 
 
@@ -222,15 +222,13 @@ def _gathered(
     right: int,
     down: int,
     border: int,
-) -> npt.NDArray[np.float32]:
+) -> Float32:
     source = corner + np.array([right, down], np.int16)
     found: Samples = cv2.remap(image, source, _NO_MAP, cv2.INTER_NEAREST, borderMode=border)
     return found.astype(np.float32)
 
 
-def _between(
-    start: npt.NDArray[np.float32], end: npt.NDArray[np.float32], share: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
+def _between(start: Float32, end: Float32, share: Float32) -> Float32:
     """`start` + `share` of the way to `end`, in the memory of `end`."""
     end -= start
     end *= share

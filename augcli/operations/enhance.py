@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from augcli.image.fit import Pixels
+from augcli.arrays.types import Pixels
 from augcli.operations.pixels import as_pixels, row_blocks
 from augcli.operations.tone import look_up
 

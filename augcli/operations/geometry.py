@@ -1,4 +1,4 @@
-"""Affine operations, flips and crops, with the pixels that Pillow's `Image.transform` and
+"""Affine operations and flips, with the pixels that Pillow's `Image.transform` and
 `Image.rotate` give.
 
 Affine matrices are Pillow's: (a, b, c, d, e, f) reads output pixel (x, y) from input (a x + b y +
@@ -18,11 +18,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from augcli.image.box import Box
-from augcli.image.fit import Pixels
+from augcli.arrays.types import Colour, Pixels
 from augcli.operations.pillow_exact.shift import shift_rows
 from augcli.operations.pillow_exact.warp import rotated
-from augcli.operations.pixels import BLACK, Colour, as_pixels
+from augcli.operations.pixels import BLACK, as_pixels
 
 Matrix = tuple[float, float, float, float, float, float]
 Resample = Literal["nearest", "bilinear", "bicubic"]
@@ -89,11 +88,6 @@ def flip_horizontal(image: Pixels) -> Pixels:
 def flip_vertical(image: Pixels) -> Pixels:
     """Mirror (H, W, 3) `image` top to bottom."""
     return as_pixels(cv2.flip(image, 0))
-
-
-def crop(image: Pixels, box: Box) -> Pixels:
-    """The pixels of (H, W, 3) `image` inside `box`, as an array of its own."""
-    return image[box.slices].copy()
 
 
 def affine(image: Pixels, matrix: Matrix, geometry: Geometry = NEAREST_ON_BLACK) -> Pixels:

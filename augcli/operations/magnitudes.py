@@ -20,8 +20,6 @@ class Magnitudes(NamedTuple):
     formulas: Mapping[str, Formula]
     signed: frozenset[str]
     """The operations whose raw value gets a random sign."""
-    levels: int | None
-    """How many integer levels there are, from 0; None where levels are real numbers."""
     enhances_by_delta: bool
     """Whether the values of enhancements are differences from a factor of 1, and not factors."""
 
@@ -105,13 +103,13 @@ _AUTOAUGMENT = (
 )
 
 TORCHVISION_RANDAUGMENT = Magnitudes(
-    _torchvision(_RANDAUGMENT, 31), GEOMETRIC | ENHANCEMENTS, levels=31, enhances_by_delta=True
+    _torchvision(_RANDAUGMENT, 31), GEOMETRIC | ENHANCEMENTS, enhances_by_delta=True
 )
 """RandAugment (Cubuk et al., 2019, arXiv:1909.13719) as in torchvision: 14 operations, 31 levels.
 """
 
 TORCHVISION_AUTOAUGMENT = Magnitudes(
-    _torchvision(_AUTOAUGMENT, 10), GEOMETRIC | ENHANCEMENTS, levels=10, enhances_by_delta=True
+    _torchvision(_AUTOAUGMENT, 10), GEOMETRIC | ENHANCEMENTS, enhances_by_delta=True
 )
 """AutoAugment (Cubuk et al., CVPR 2019, arXiv:1805.09501) as in torchvision: ten levels."""
 
@@ -125,20 +123,11 @@ TRIVIALAUGMENT_WIDE = Magnitudes(
         "Posterize": _fewer_bits(6, 30),
     },
     GEOMETRIC | ENHANCEMENTS,
-    levels=31,
     enhances_by_delta=True,
 )
 """TrivialAugment's wide space (Müller and Hutter, ICCV 2021, arXiv:2103.10158); translations in
 pixels.
 """
-
-DEEPVOLTAIRE = Magnitudes(
-    {**TORCHVISION_AUTOAUGMENT.formulas, "Solarize": _line(256.0, 0.0, 9)},
-    GEOMETRIC - {"Rotate"} | ENHANCEMENTS,
-    levels=10,
-    enhances_by_delta=True,
-)
-"""AutoAugment in DeepVoltaire's much-used transcription: rotations have no random sign."""
 
 RESEARCH_CIFAR = Magnitudes(
     {
@@ -152,7 +141,6 @@ RESEARCH_CIFAR = Magnitudes(
         "Cutout": _whole(20, 10),
     },
     GEOMETRIC,
-    levels=11,
     enhances_by_delta=False,
 )
 """AutoAugment's authors' code for CIFAR: translations of up to ten pixels of 32. "Cutout" is a side
@@ -172,7 +160,6 @@ TPU = Magnitudes(
         "SolarizeAdd": _tenths(110),
     },
     GEOMETRIC,
-    levels=31,
     enhances_by_delta=False,
 )
 """RandAugment's authors' code for TPUs, its constants for images of 224 pixels. "Cutout" is half a
@@ -192,7 +179,6 @@ AUGMIX = Magnitudes(
         **dict.fromkeys(("Color", "Contrast", "Brightness", "Sharpness"), _line(0.1, 1.9, 10)),
     },
     GEOMETRIC,
-    levels=None,
     enhances_by_delta=False,
 )
 """AugMix (Hendrycks et al., ICLR 2020, arXiv:1912.02781): levels are real, uniform from 0.1 to the
@@ -215,7 +201,6 @@ FAST_AUTOAUGMENT = Magnitudes(
         "Cutout": _line(0.0, 0.2, 1),
     },
     GEOMETRIC,
-    levels=None,
     enhances_by_delta=False,
 )
 """Fast AutoAugment (Lim et al., NeurIPS 2019, arXiv:1905.00397): levels are real, 0 to 1. "Cutout"

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from augcli.image.fit import Pixels
-
-Colour = tuple[int, int, int]
+from augcli.arrays.types import Colour, Pixels
 
 BLACK: Colour = (0, 0, 0)
 

@@ -1,45 +1,68 @@
-"""The operations by the names that AutoAugment's family gives them."""
+"""The operations by the names that AutoAugment's family gives them.
+
+A new one is a function and a line in `OPERATIONS`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from augcli.image.fit import Pixels
+from augcli.arrays.types import Colour, Pixels
 from augcli.operations import geometry, tone
 from augcli.operations.dropout import cutout
 from augcli.operations.enhance import brightness, color, contrast, sharpness
 from augcli.operations.geometry import Geometry, Resample
-from augcli.operations.pixels import BLACK, Colour
+from augcli.operations.pixels import BLACK
 
-_AFFINE: dict[str, Callable[[Pixels, float, Geometry], Pixels]] = {
-    "ShearX": geometry.shear_x,
-    "ShearY": geometry.shear_y,
-    "TranslateX": geometry.translate_x,
-    "TranslateY": geometry.translate_y,
-    "Rotate": geometry.rotate,
-}
-_WITH_LEVEL: dict[str, Callable[[Pixels, float], Pixels]] = {
-    "Posterize": tone.posterize,
-    "Solarize": tone.solarize,
-    "SolarizeAdd": tone.solarize_add,
-    "Color": color,
-    "Contrast": contrast,
-    "Brightness": brightness,
-    "Sharpness": sharpness,
-}
-_LEVEL_LESS: dict[str, Callable[[Pixels], Pixels]] = {
-    "Identity": lambda image: image.copy(),
-    "AutoContrast": tone.auto_contrast,
-    "Equalize": tone.equalize,
-    "Invert": tone.invert,
-    "HorizontalFlip": geometry.flip_horizontal,
-    "VerticalFlip": geometry.flip_vertical,
-}
+SEED = "seed"
 
-# Operations after which content may lie elsewhere.
-MOVING = frozenset({*_AFFINE, "HorizontalFlip", "VerticalFlip"})
-LEVEL_LESS = frozenset(_LEVEL_LESS)
-NAMES = frozenset({*_AFFINE, *_WITH_LEVEL, *_LEVEL_LESS, "Cutout"})
+
+class Entry(NamedTuple):
+    """An operation: a function of (H, W, 3) uint8 pixels, which stay as they are, that returns an
+    array of its own, and what else it takes, in this order.
+
+    `magnitude`: a number in the operation's own unit. `geometry`: a `Geometry`. `others`: the names
+    of further numbers; "seed" is a whole number below 2**63, which `recipes.chain.drawn` draws.
+    """
+
+    function: Callable[..., Pixels]
+    magnitude: bool = True
+    geometry: bool = False
+    others: tuple[str, ...] = ()
+    moves: bool = False
+    """Whether content may lie elsewhere afterwards."""
+
+
+def _affine(function: Callable[[Pixels, float, Geometry], Pixels]) -> Entry:
+    return Entry(function, geometry=True, moves=True)
+
+
+def _cutout(image: Pixels, share: float, row: float, column: float) -> Pixels:
+    return cutout(image, share, (row, column))
+
+
+OPERATIONS: dict[str, Entry] = {
+    "ShearX": _affine(geometry.shear_x),
+    "ShearY": _affine(geometry.shear_y),
+    "TranslateX": _affine(geometry.translate_x),
+    "TranslateY": _affine(geometry.translate_y),
+    "Rotate": _affine(geometry.rotate),
+    "HorizontalFlip": Entry(geometry.flip_horizontal, magnitude=False, moves=True),
+    "VerticalFlip": Entry(geometry.flip_vertical, magnitude=False, moves=True),
+    "Posterize": Entry(tone.posterize),
+    "Solarize": Entry(tone.solarize),
+    "SolarizeAdd": Entry(tone.solarize_add),
+    "Color": Entry(color),
+    "Contrast": Entry(contrast),
+    "Brightness": Entry(brightness),
+    "Sharpness": Entry(sharpness),
+    "Identity": Entry(lambda image: image.copy(), magnitude=False),
+    "AutoContrast": Entry(tone.auto_contrast, magnitude=False),
+    "Equalize": Entry(tone.equalize, magnitude=False),
+    "Invert": Entry(tone.invert, magnitude=False),
+    "Cutout": Entry(_cutout, others=("centre row", "centre column")),
+}
 
 
 def operate(
@@ -49,23 +72,25 @@ def operate(
     *,
     resample: Resample = "nearest",
     fill: Colour = BLACK,
-    centre: tuple[float, float] | None = None,
+    others: Sequence[float] = (),
 ) -> Pixels:
     """Apply operation `name` to (H, W, 3) uint8 `image`, which stays as it is; the result is an
     array of its own.
 
-    `argument` is in the operation's unit: a slope, pixels, degrees, a threshold, bits, a factor;
-    level-less operations ignore it. Translations move content left and up, rotations turn
-    counter-clockwise. `resample` and `fill` concern the geometric operations; `centre` (row,
-    column) Cutout, whose argument is a share of the width. Raises KeyError for an unknown name,
-    ValueError for a Cutout without a centre.
+    `argument` is the magnitude in the operation's unit: a slope, pixels, degrees, a threshold,
+    bits, a factor; operations without one ignore it. Translations move content left and up,
+    rotations turn counter-clockwise. `resample` and `fill` concern the geometric operations.
+    `others` are the further arguments in the order of the table, of operations that have any:
+    Cutout's centre (row, column), whose magnitude is a share of the width. Raises KeyError for an
+    unknown name, ValueError where others are missing or are too many.
     """
-    if name in _LEVEL_LESS:
-        return _LEVEL_LESS[name](image)
-    if name in _AFFINE:
-        return _AFFINE[name](image, argument, Geometry(resample, fill))
-    if name == "Cutout":
-        if centre is None:
-            raise ValueError("Cutout needs a centre")
-        return cutout(image, argument, centre)
-    return _WITH_LEVEL[name](image, argument)
+    entry = OPERATIONS[name]
+    if not entry.others:
+        others = ()
+    elif len(others) != len(entry.others):
+        raise ValueError(
+            f"{name} needs {', '.join(entry.others)}; others has {len(others)} numbers"
+        )
+    magnitude = (argument,) if entry.magnitude else ()
+    look = (Geometry(resample, fill),) if entry.geometry else ()
+    return entry.function(image, *magnitude, *look, *others)

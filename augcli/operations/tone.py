@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from augcli.image.fit import Pixels
+from augcli.arrays.types import Pixels
 from augcli.operations.pixels import as_pixels
 
 # OpenCV counts in float32, which is exact up to here.

@@ -4,76 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import TypeAdapter
 
+from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.enums import Fit
-from augcli.image.box import Box
-from augcli.image.collage import Image, pixels_of
-from augcli.image.fit import Fitted, Pixels
-from augcli.pipeline.keep import Kept, put_back, selective_cut, selective_paste
-from augcli.pipeline.pipeline import Pipeline, Record, Step
-from augcli.recipes.recipe import (
-    Augmented,
-    Detection,
-    Recipe,
-    RegionRecipe,
-    SaliencyMap,
-    View,
-    as_record,
-)
-from augcli.recipes.shares import Layers, Mixture, mixed
-
-
-class Picture(NamedTuple):
-    """An image on its way through the steps, with the share that each source image has in it.
-
-    `content` is its pixels; of an output of the last step, which is only encoded, it may be parts
-    that make these. `class_name` is the class of the first source, the target. `boxes` are the
-    regions that steps covered or put back, in their order, since the last step that moved the
-    target's pixels; `detections` the saliency maps that were looked at to make it, in the order of
-    their steps.
-    """
-
-    content: Image
-    shares: dict[int, float]
-    detect: Callable[[Detection], SaliencyMap]
-    class_name: str = ""
-    boxes: tuple[Box, ...] = ()
-    record: Record | None = None
-    layers: Layers = MappingProxyType({})
-    detections: tuple[Detection, ...] = ()
-
-    @property
-    def image(self) -> Pixels:
-        """The pixels, uint8 RGB (H, W, 3)."""
-        return pixels_of(self.content)
-
-    @property
-    def sources(self) -> list[int]:
-        """The source images that went in, the target first. The share of one that was covered
-        again is 0, as is that of a partner whose label does not count."""
-        return list(self.shares)
-
+from augcli.image.collage import pixels_of
+from augcli.image.fit import Fitted
+from augcli.pipeline.keep import Kept, apply_keeping, draw_keeping
+from augcli.pipeline.per_batch import Batch, views_of_batch
+from augcli.pipeline.picture import Picture, Record
+from augcli.pipeline.pipeline import Pipeline, Step
+from augcli.recipes.recipe import Augmented, Detection, Recipe, View, as_record, declared_views
+from augcli.recipes.shares import Mixture, mixed
 
 Sources = Callable[[int], Picture]
 Detect = Callable[[Pixels, Mapping[int, float], Detection], SaliencyMap]
 # Is told of each step that is applied: its record, itself, its inputs, and what it made of them.
 Observe = Callable[[Record, Step, Sequence[Picture], Picture], None]
-
-
-class Batch(NamedTuple):
-    """What outputs share whose recipe draws per batch.
-
-    `generator(step)` gives a new generator for the step of this number, which is the same for all
-    outputs of the batch, and `lead()` the source image that they all look at.
-    """
-
-    generator: Callable[[int], np.random.Generator]
-    lead: Callable[[], Picture]
 
 
 class Maker(NamedTuple):
@@ -120,21 +70,17 @@ class Maker(NamedTuple):
         ]
         seen = self._fitted(inputs)
         views = [View(s, picture.detect) for s, picture in zip(seen, inputs, strict=True)]
+        target = views[0]
         if recipe.drawn_per_batch():
             if batch is None:
                 raise ValueError(f"{recipe.name} draws per batch, and there is no batch")
-            rng, lead = batch.generator(number), batch.lead()
-            canvas = Fitted(lead.image, views[0].shape, self.fit)
-            views[recipe.looks_at] = View(canvas, lead.detect)
-        kept = None
-        if step.keep is not None and isinstance(recipe, RegionRecipe):
-            params, kept = selective_cut(step.keep, recipe, rng, views)
+            rng, views = batch.generator(number), views_of_batch(recipe, views, batch, self.fit)
+        views = declared_views(recipe, views)
+        if step.keep is None:
+            params, kept = recipe.draw(rng, views), None
         else:
-            params = recipe.draw(rng, views)
-        augmented = recipe.apply(seen, params)
-        if step.keep is not None and kept is None:
-            kept = selective_paste(step.keep, rng, views[0])
-            augmented = _put_back(inputs[0], augmented, kept)
+            params, kept = draw_keeping(step.keep, recipe, rng, target, views)
+        augmented = apply_keeping(recipe, seen, params, kept)
         record: Record = {"recipe": recipe.name, "params": as_record(params)}
         if kept is not None:
             record["keep"] = as_record(kept)
@@ -186,11 +132,8 @@ class Maker(NamedTuple):
             inputs.append(
                 self.remake(inner, sources, every=every, observe=observe) if used else target
             )
-        augmented = recipe.apply(self._fitted(inputs), params)
-        kept = None
-        if "keep" in record:
-            kept = _validator(Kept).validate_python(record["keep"])
-            augmented = _put_back(inputs[0], augmented, kept)
+        kept = _validator(Kept).validate_python(record["keep"]) if "keep" in record else None
+        augmented = apply_keeping(recipe, self._fitted(inputs), params, kept)
         made = self._combined(step, recipe, params, kept, augmented, inputs, uses, record)
         observe(record, step, inputs, made)
         return made
@@ -255,15 +198,8 @@ def _looked_for(step: Step, recipe: Recipe, kept: Kept | None) -> Iterator[Detec
     no place to cut."""
     if step.keep is not None and kept is not None and kept.looked:
         yield step.keep.detection
-    detection = recipe.detection()
-    if detection is not None and not (kept is not None and kept.mode == "cut" and not kept.box):
-        yield detection
-
-
-def _put_back(target: Picture, augmented: Augmented, kept: Kept) -> Augmented:
-    if kept.mode != "paste" or kept.box is None:
-        return augmented
-    return put_back(target.image, augmented, kept.box)
+    if kept is None or not kept.cuts_nothing:
+        yield from recipe.looks_at().values()
 
 
 @cache

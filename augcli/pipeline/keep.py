@@ -11,25 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from augcli.arrays.types import Pixels, SaliencyMap, Shape
 from augcli.declared import declared_spellings, shortened, what_is_wrong
+from augcli.enums import DEFAULT_DETECTOR, Detector
 from augcli.errors import UserError
 from augcli.image.box import Box
 from augcli.image.collage import laid_over
-from augcli.image.fit import Pixels, Shape
+from augcli.image.fit import Fitted
 from augcli.recipes.recipe import (
     DETECTOR_DESCRIPTION,
     Augmented,
     Detection,
-    Detector,
     MapSide,
     Recipe,
     RegionRecipe,
-    SaliencyMap,
     View,
 )
 from augcli.recipes.shares import evenly, with_target_in
@@ -54,7 +54,7 @@ class Keep(BaseModel):
     size: float = Field(
         0.5, gt=0, le=1, description="sides of the region put back, as a share of the image's"
     )
-    saliency: Detector = Field("fine-grained", description=DETECTOR_DESCRIPTION)
+    saliency: Detector = Field(DEFAULT_DETECTOR, description=DETECTOR_DESCRIPTION)
     saliency_size: MapSide | None = Field(
         None, description="shorter side on which the map is computed; none: the image's own"
     )
@@ -104,33 +104,88 @@ class Kept:
     admissible: bool
     flat: bool
 
+    @classmethod
+    def left_alone(cls) -> Kept:
+        """The recipe covers nothing: no region is looked for."""
+        return cls("cut", None, 0.0, 0.0, admissible=True, flat=False)
+
+    @classmethod
+    def nothing_to_cut(cls, threshold: float, flat: bool) -> Kept:
+        """No region is of so little importance that it may be covered."""
+        return cls("cut", None, 0.0, threshold, admissible=False, flat=flat)
+
+    @classmethod
+    def cut(cls, box: Box, score: float, threshold: float, flat: bool) -> Kept:
+        """A region that is covered."""
+        return cls("cut", box, score, threshold, admissible=True, flat=flat)
+
+    @classmethod
+    def paste(
+        cls, box: Box, score: float, threshold: float, flat: bool, *, admissible: bool
+    ) -> Kept:
+        """A region that is put back."""
+        return cls("paste", box, score, threshold, admissible, flat)
+
     @property
     def looked(self) -> bool:
         """Whether the target's saliency was looked for: a cut of nothing needs none."""
         return self.mode == "paste" or self.box is not None or not self.admissible
 
+    @property
+    def cuts_nothing(self) -> bool:
+        """Whether a recipe that covers a region covers none."""
+        return self.mode == "cut" and self.box is None
+
+
+def cuts(recipe: Recipe) -> TypeGuard[RegionRecipe]:
+    """Whether KeepAugment chooses what this recipe covers; else it puts something back."""
+    return isinstance(recipe, RegionRecipe)
+
+
+def draw_keeping(
+    keep: Keep, recipe: Recipe, rng: np.random.Generator, target: View, views: Sequence[View]
+) -> tuple[Any, Kept]:
+    """Draw the parameters of a recipe that is shown `views`, and what is kept of its target."""
+    if cuts(recipe):
+        return selective_cut(keep, recipe, rng, target, views)
+    params = recipe.draw(rng, views)
+    return params, selective_paste(keep, rng, target)
+
+
+def apply_keeping(
+    recipe: Recipe, images: Sequence[Fitted], params: Any, kept: Kept | None
+) -> Augmented:
+    """The output of a recipe, with what `kept` says put back over it."""
+    augmented = recipe.apply(images, params)
+    if kept is None or kept.mode != "paste" or kept.box is None:
+        return augmented
+    return put_back(images[0].pixels(), augmented, kept.box)
+
 
 def selective_cut(
-    keep: Keep, recipe: RegionRecipe, rng: np.random.Generator, views: Sequence[View]
+    keep: Keep,
+    recipe: RegionRecipe,
+    rng: np.random.Generator,
+    target: View,
+    views: Sequence[View],
 ) -> tuple[Any, Kept]:
     """Draw the recipe's parameters with a region that the label can spare.
 
     The size is the recipe's own; the region is uniform over those below the threshold. None
     qualifies: nothing is covered.
     """
-    target = views[0]
     size = recipe.region_size(rng, target.shape)
-    if size is None or min(size) == 0:  # and no map is found
-        return recipe.cover(rng, None), Kept("cut", None, 0.0, 0.0, admissible=True, flat=False)
+    if size is None or min(size) == 0:
+        return recipe.cover(rng, None), Kept.left_alone()
     saliency_map, flat = usable(target.saliency(keep.detection))
     height, width = (min(side, limit) for side, limit in zip(size, target.shape, strict=True))
     scores = region_scores(saliency_map, height, width)
     limit = threshold(scores, keep.tau)
     corner = draw_region(rng, scores, limit, below=True)
     if corner is None:
-        return recipe.cover(rng, None), Kept("cut", None, 0.0, limit, admissible=False, flat=flat)
+        return recipe.cover(rng, None), Kept.nothing_to_cut(limit, flat)
     box = _box(corner, height, width)
-    kept = Kept("cut", box, float(scores[corner]), limit, admissible=True, flat=flat)
+    kept = Kept.cut(box, float(scores[corner]), limit, flat)
     return recipe.cover_spared(rng, box, views), kept
 
 
@@ -145,9 +200,8 @@ def selective_paste(keep: Keep, rng: np.random.Generator, target: View) -> Kept:
     limit = threshold(scores, keep.tau)
     drawn = draw_region(rng, scores, limit, below=False)
     corner = best_region(scores) if drawn is None else drawn
-    return Kept(
-        "paste", _box(corner, height, width), float(scores[corner]), limit, drawn is not None, flat
-    )
+    box = _box(corner, height, width)
+    return Kept.paste(box, float(scores[corner]), limit, flat, admissible=drawn is not None)
 
 
 def put_back(original: Pixels, augmented: Augmented, box: Box) -> Augmented:

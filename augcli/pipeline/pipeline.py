@@ -18,11 +18,10 @@ import numpy as np
 from pydantic import BaseModel
 
 from augcli.pipeline.keep import Keep
+from augcli.pipeline.picture import Record
 from augcli.recipes.catalogue import build_recipe
 from augcli.recipes.first_options import KEEP_OPTIONS, RECIPE_OPTIONS
 from augcli.recipes.recipe import Detection, Recipe
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ class Pipeline:
         """The saliency maps that the steps ask for."""
         steps = [*self.steps, *(step for steps in self.by_class.values() for step in steps)]
         kept = [step.keep.detection for step in steps if step.keep is not None]
-        return [*kept, *(d for recipe in self.recipes() if (d := recipe.detection()) is not None)]
+        return [*kept, *(d for recipe in self.recipes() for d in recipe.looks_at().values())]
 
     @cached_property
     def is_single(self) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import cv2
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from augcli.image.fit import Fitted, Pixels, Shape
+from augcli.arrays.types import Pixels, Shape
+from augcli.image.fit import Fitted
 from augcli.operations.geometry import Geometry
 from augcli.operations.magnitudes import AUGMIX, ENHANCEMENTS
 from augcli.operations.pixels import row_blocks
@@ -50,7 +51,6 @@ class AugMix(Recipe):
     """
 
     name = "augmix"
-    params_type: ClassVar[type] = Params
 
     width: int = Field(3, ge=1, le=100, description="how many chains are mixed")
     depth: Annotated[int, AfterValidator(_not_zero)] = Field(

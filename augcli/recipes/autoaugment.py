@@ -8,24 +8,22 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from augcli.image.fit import Shape
-from augcli.operations.geometry import Geometry
+from augcli.arrays.types import Shape
 from augcli.operations.magnitudes import RESEARCH_CIFAR, TORCHVISION_AUTOAUGMENT
 from augcli.operations.policies import DataSet, sub_policies
 from augcli.recipes.chain import (
-    ChainRecipe,
+    GeometricRecipe,
     Operation,
     Outside,
     Resampling,
     any_of,
-    as_geometry,
     drawn,
 )
 
 _CIFAR_SIDE = 32
 
 
-class AutoAugment(ChainRecipe):
+class AutoAugment(GeometricRecipe):
     """AutoAugment (Cubuk et al., CVPR 2019, https://arxiv.org/abs/1805.09501).
 
     One of the 25 sub-policies that were found for a data set is drawn uniformly. Its two operations
@@ -44,9 +42,6 @@ class AutoAugment(ChainRecipe):
     )
     resample: Resampling = "nearest"
     fill: Outside = "grey"
-
-    def geometry(self) -> Geometry:
-        return as_geometry(self.resample, self.fill)
 
     def operations(self, rng: np.random.Generator, shape: Shape) -> Iterator[Operation]:
         for name, probability, level in any_of(rng, sub_policies("autoaugment", self.policy)):

@@ -11,9 +11,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from augcli.image.fit import Shape
-from augcli.operations.geometry import Geometry
-from augcli.recipes.chain import ChainRecipe, Operation, Outside, Resampling, as_geometry
+from augcli.arrays.types import Shape
+from augcli.recipes.chain import ChainRecipe, GeometricRecipe, Operation, Outside, Resampling
 
 Axis = Literal["horizontal", "vertical", "both"]
 _AXIS_DESCRIPTION = "both: first horizontal, then vertical"
@@ -34,7 +33,7 @@ class Flip(ChainRecipe):
             yield Operation(f"{self.direction.title()}Flip")
 
 
-class Rotate(ChainRecipe):
+class Rotate(GeometricRecipe):
     """Rotation about the centre, either way
     (https://pillow.readthedocs.io/en/stable/reference/Image.html#PIL.Image.Image.rotate).
 
@@ -47,14 +46,11 @@ class Rotate(ChainRecipe):
     resample: Resampling = "bilinear"
     fill: Outside = "black"
 
-    def geometry(self) -> Geometry:
-        return as_geometry(self.resample, self.fill)
-
     def operations(self, rng: np.random.Generator, shape: Shape) -> Iterator[Operation]:
         yield Operation("Rotate", rng.uniform(-self.degrees, self.degrees))
 
 
-class Shear(ChainRecipe):
+class Shear(GeometricRecipe):
     """Shear, either way, with the top left corner in place, as in AutoAugment
     (https://arxiv.org/abs/1805.09501)."""
 
@@ -65,9 +61,6 @@ class Shear(ChainRecipe):
     resample: Resampling = "bilinear"
     fill: Outside = "black"
 
-    def geometry(self) -> Geometry:
-        return as_geometry(self.resample, self.fill)
-
     def operations(self, rng: np.random.Generator, shape: Shape) -> Iterator[Operation]:
         if self.axis != "vertical":
             yield Operation("ShearX", rng.uniform(-self.slope, self.slope))
@@ -75,7 +68,7 @@ class Shear(ChainRecipe):
             yield Operation("ShearY", rng.uniform(-self.slope, self.slope))
 
 
-class Translate(ChainRecipe):
+class Translate(GeometricRecipe):
     """Translation, either way, as in AutoAugment (https://arxiv.org/abs/1805.09501)."""
 
     name = "translate"
@@ -84,9 +77,6 @@ class Translate(ChainRecipe):
     axis: Axis = Field("both", description=_AXIS_DESCRIPTION)
     resample: Resampling = "nearest"
     fill: Outside = "black"
-
-    def geometry(self) -> Geometry:
-        return as_geometry(self.resample, self.fill)
 
     def operations(self, rng: np.random.Generator, shape: Shape) -> Iterator[Operation]:
         if self.axis != "vertical":

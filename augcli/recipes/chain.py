@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 from PIL import ImageColor
 from pydantic import AfterValidator, Field
 
-from augcli.image.fit import Fitted, Pixels, Shape
+from augcli.arrays.types import Pixels, Shape
+from augcli.image.fit import Fitted
 from augcli.operations.geometry import NEAREST_ON_BLACK, Geometry, Resample
 from augcli.operations.magnitudes import TRANSLATIONS, Magnitudes, argument
-from augcli.operations.table import MOVING, operate
+from augcli.operations.table import OPERATIONS, SEED, operate
 from augcli.recipes.recipe import Augmented, Recipe, View
 from augcli.text import did_you_mean
 
 
 class Operation(NamedTuple):
-    """An operation as it was drawn: its name and argument as `operate` takes them, and where
-    Cutout's square lies (row, column)."""
+    """An operation as it was drawn: its name and arguments as `operate` takes them. Of `others`,
+    whole numbers stay whole, as a seed must."""
 
     name: str
     argument: float = 0.0
-    centre: tuple[float, float] | None = None
+    others: tuple[int | float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,6 @@ Outside = Annotated[
 class ChainRecipe(Recipe):
     """A recipe for one image that draws operations, and applies them one after another."""
 
-    params_type: ClassVar[type] = Chain
-
     def operations(self, rng: np.random.Generator, shape: Shape) -> Iterable[Operation]:
         """Draw the operations for an image of `shape`."""
         raise TypeError(f"{type(self).__name__} draws no operations")
@@ -78,16 +77,23 @@ class ChainRecipe(Recipe):
         return Chain(tuple(self.operations(rng, views[0].shape)), self.geometry())
 
     def moves(self, params: Chain) -> bool:
-        return any(operation.name in MOVING for operation in params.operations)
+        return any(OPERATIONS[operation.name].moves for operation in params.operations)
 
     def apply(self, images: Sequence[Fitted], params: Chain) -> Augmented:
         return Augmented(applied(images[0].pixels(), params), (1.0,))
 
 
-def as_geometry(resample: Resample, fill: str) -> Geometry:
-    """What these options of a recipe say."""
-    red, green, blue = ImageColor.getrgb(fill)[:3]
-    return Geometry(resample, (red, green, blue))
+class GeometricRecipe(ChainRecipe):
+    """A recipe with operations that move pixels. It declares the options `resample` and `fill`,
+    each with its own default: `resample: Resampling = "nearest"`, `fill: Outside = "black"`."""
+
+    if TYPE_CHECKING:  # else they would stand before a recipe's own options
+        resample: Resampling
+        fill: Outside
+
+    def geometry(self) -> Geometry:
+        red, green, blue = ImageColor.getrgb(self.fill)[:3]
+        return Geometry(self.resample, (red, green, blue))
 
 
 def operated(image: Pixels, operation: Operation, geometry: Geometry) -> Pixels:
@@ -98,7 +104,7 @@ def operated(image: Pixels, operation: Operation, geometry: Geometry) -> Pixels:
         operation.argument,
         resample=geometry.resample,
         fill=geometry.fill,
-        centre=operation.centre,
+        others=operation.others or (),
     )
 
 
@@ -121,12 +127,15 @@ def drawn(
     """An operation at a level, with a sign drawn where the mapping has random signs.
 
     Translations that were published in pixels of an image whose side is `published_for` scale
-    with the image.
+    with the image. A seed is drawn too where the operation takes one; what else it takes is the
+    recipe's to add.
     """
     value = argument(magnitudes, name, level, shape, negative=bool(rng.random() < 0.5))
     if published_for is not None and name in TRANSLATIONS:
         value *= (shape[1] if name == "TranslateX" else shape[0]) / published_for
-    return Operation(name, value)
+    if SEED not in OPERATIONS[name].others:
+        return Operation(name, value)
+    return Operation(name, value, (int(rng.integers(1 << 63)),))
 
 
 def any_of(rng: np.random.Generator, things: Sequence[Any]) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -30,7 +29,6 @@ class ChannelDropout(Recipe):
     """
 
     name = "channel_dropout"
-    params_type: ClassVar[type] = Params
 
     rate: float = Field(0.2, ge=0, le=1, description="probability of dropping a channel")
     fill: int = Field(0, ge=0, le=255, description="the value of a dropped channel")

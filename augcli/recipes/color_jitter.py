@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -31,7 +30,6 @@ class ColorJitter(Recipe):
     """
 
     name = "color_jitter"
-    params_type: ClassVar[type] = Params
 
     brightness: float = Field(0.4, ge=0, le=10, description="factor 1 - this to 1 + this, over 0")
     contrast: float = Field(0.4, ge=0, le=10, description="factor 1 - this to 1 + this, over 0")

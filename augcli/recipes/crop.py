@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
+from augcli.arrays.types import Shape
 from augcli.image.box import Box
-from augcli.image.fit import Fitted, Shape, resize
+from augcli.image.fit import Fitted, resize
 from augcli.recipes.recipe import Augmented, Recipe, View
 
 _TRIES = 10
@@ -33,7 +33,6 @@ class Crop(Recipe):
     """
 
     name = "crop"
-    params_type: ClassVar[type] = Params
 
     area: float = Field(
         0.08, gt=0, le=1, description="least share of the image's area, drawn from this to 1"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
+from augcli.arrays.types import Shape
 from augcli.image.box import Box
-from augcli.image.fit import Fitted, Shape
+from augcli.image.fit import Fitted
 from augcli.recipes.recipe import Alpha, Augmented, RegionRecipe, cut_size, paste
 
 
@@ -30,7 +30,6 @@ class CutMix(RegionRecipe):
 
     name = "cutmix"
     sources = 2
-    params_type: ClassVar[type] = Params
 
     alpha: Alpha = Field(1.0, description="lam ~ Beta(alpha, alpha), the target's share")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
+from augcli.arrays.types import Colour, Shape
 from augcli.image.box import Box
-from augcli.image.fit import Fitted, Shape
-from augcli.recipes.fill import FILL_DESCRIPTION, Colour, Fill, cover, draw_fill
+from augcli.image.fit import Fitted
+from augcli.recipes.fill import FILL_DESCRIPTION, Fill, cover, draw_fill
 from augcli.recipes.recipe import Augmented, RegionRecipe
 
 
@@ -31,7 +31,6 @@ class Cutout(RegionRecipe):
     """
 
     name = "cutout"
-    params_type: ClassVar[type] = Params
 
     length: int | None = Field(
         None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -46,7 +46,6 @@ class Elastic(Recipe):
     """
 
     name = "elastic"
-    params_type: ClassVar[type] = Params
 
     variant: Literal["simard", "imagenet-c", "tiny-imagenet-c", "cifar-c"] = Field(
         "simard", description="whose distortion it is"

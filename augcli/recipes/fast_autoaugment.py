@@ -7,22 +7,20 @@ from collections.abc import Iterator
 import numpy as np
 from pydantic import Field
 
-from augcli.image.fit import Shape
-from augcli.operations.geometry import Geometry
+from augcli.arrays.types import Shape
 from augcli.operations.magnitudes import FAST_AUTOAUGMENT
 from augcli.operations.policies import DataSet, sub_policies
 from augcli.recipes.chain import (
-    ChainRecipe,
+    GeometricRecipe,
     Operation,
     Outside,
     Resampling,
     any_of,
-    as_geometry,
     drawn,
 )
 
 
-class FastAutoAugment(ChainRecipe):
+class FastAutoAugment(GeometricRecipe):
     """Fast AutoAugment (Lim et al., NeurIPS 2019, https://arxiv.org/abs/1905.00397).
 
     One of the about 500 sub-policies that were found for a data set is drawn uniformly. Its two
@@ -36,9 +34,6 @@ class FastAutoAugment(ChainRecipe):
     resample: Resampling = "nearest"
     fill: Outside = "black"
 
-    def geometry(self) -> Geometry:
-        return as_geometry(self.resample, self.fill)
-
     def operations(self, rng: np.random.Generator, shape: Shape) -> Iterator[Operation]:
         for name, probability, level in any_of(rng, sub_policies("fast_autoaugment", self.policy)):
             if rng.random() >= probability:
@@ -46,5 +41,5 @@ class FastAutoAugment(ChainRecipe):
             operation = drawn(rng, FAST_AUTOAUGMENT, name, level, shape)
             if name == "Cutout":
                 centre = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
-                operation = operation._replace(centre=centre)
+                operation = operation._replace(others=centre)
             yield operation

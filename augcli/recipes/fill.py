@@ -8,13 +8,12 @@ from typing import Annotated
 import numpy as np
 from pydantic import AfterValidator, Field
 
+from augcli.arrays.noise import random_bytes
+from augcli.arrays.types import Colour, Pixels, Shape
 from augcli.image.box import Box
 from augcli.image.collage import laid_over
-from augcli.image.fit import Pixels, Shape
 from augcli.recipes.recipe import Augmented
 from augcli.text import did_you_mean
-
-Colour = tuple[int, int, int]
 
 # The per-channel means that training code subtracts, so that these colours become zero.
 _NAMED: dict[str, Colour] = {
@@ -66,11 +65,5 @@ def _patch(box: Box, fill: Colour | int) -> Pixels:
 
 
 def noise(seed: int, shape: Shape) -> Pixels:
-    """Uniform random uint8 RGB pixels (H, W, 3) for a seed, 0 <= seed < 2**64.
-
-    These are the raw bytes of Philox-4x64-10 (Salmon et al., SC 2011), which NumPy keeps the same
-    for ever, unlike its distributions.
-    """
-    count = 3 * shape[0] * shape[1]
-    words = np.random.Philox(key=seed).random_raw(-(-count // 8))
-    return words.astype("<u8", copy=False).view(np.uint8)[:count].reshape(*shape, 3)
+    """Uniform random uint8 RGB pixels (H, W, 3), for a seed as `random_bytes` takes it."""
+    return random_bytes(seed, 3 * shape[0] * shape[1]).reshape(*shape, 3)

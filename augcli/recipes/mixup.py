@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import cv2
 import numpy as np
 from pydantic import Field
 
-from augcli.image.fit import Fitted, Pixels, Shape
+from augcli.arrays.types import Pixels, Shape
+from augcli.image.fit import Fitted
 from augcli.recipes.recipe import Alpha, Augmented, Recipe, View
 
 
@@ -29,7 +29,6 @@ class Mixup(Recipe):
 
     name = "mixup"
     sources = 2
-    params_type: ClassVar[type] = Params
 
     alpha: Alpha = Field(
         0.2, description="lam ~ Beta(alpha, alpha); 0.2 suits photographs, CIFAR code uses 1"

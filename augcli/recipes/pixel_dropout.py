@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -31,7 +30,6 @@ class PixelDropout(Recipe):
     """
 
     name = "pixel_dropout"
-    params_type: ClassVar[type] = Params
 
     rate: float = Field(0.2, ge=0, le=1, description="probability of dropping a pixel")
     per_channel: bool = Field(False, description="drop red, green and blue independently")

@@ -8,17 +8,17 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from augcli.image.fit import Fitted, Pixels, Shape
+from augcli.arrays.types import Pixels, Shape
+from augcli.image.fit import Fitted
 from augcli.operations.geometry import Geometry
 from augcli.operations.magnitudes import TORCHVISION_RANDAUGMENT, TPU, argument
 from augcli.recipes.chain import (
     Chain,
-    ChainRecipe,
+    GeometricRecipe,
     Operation,
     Outside,
     Resampling,
     any_of,
-    as_geometry,
     drawn,
     operated,
 )
@@ -28,7 +28,7 @@ from augcli.recipes.recipe import Augmented, box_around, uniform_pixel
 _TPU_SIDE = 224
 
 
-class RandAugment(ChainRecipe):
+class RandAugment(GeometricRecipe):
     """RandAugment (Cubuk et al., CVPRW 2020, https://arxiv.org/abs/1909.13719).
 
     n operations, each drawn uniformly and with repetition, are applied one after another, all with
@@ -46,9 +46,6 @@ class RandAugment(ChainRecipe):
     ops: Literal["paper", "tpu"] = Field("paper", description="which operations are drawn")
     resample: Resampling = "nearest"
     fill: Outside = "grey"
-
-    def geometry(self) -> Geometry:
-        return as_geometry(self.resample, self.fill)
 
     def operations(self, rng: np.random.Generator, shape: Shape) -> Iterator[Operation]:
         magnitudes, side = (
@@ -75,8 +72,8 @@ class RandAugment(ChainRecipe):
 
 def _square_covered(image: Pixels, operation: Operation, geometry: Geometry) -> Pixels:
     """Cutout as in the authors' code: its argument is half a side in pixels."""
-    if operation.centre is None:
+    if operation.others is None:
         raise ValueError("Cutout needs a centre")
-    row, column = map(int, operation.centre)
+    row, column = map(int, operation.others)
     side = 2 * int(operation.argument)
     return erase(image, box_around((row, column), (side, side), image.shape[:2]), geometry.fill)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
+from augcli.arrays.types import Colour, Shape
 from augcli.image.box import Box
-from augcli.image.fit import Fitted, Shape
-from augcli.recipes.fill import FILL_DESCRIPTION, NOISE, Colour, Fill, cover, draw_fill
+from augcli.image.fit import Fitted
+from augcli.recipes.fill import FILL_DESCRIPTION, NOISE, Fill, cover, draw_fill
 from augcli.recipes.recipe import Augmented, RegionRecipe
 
 _AREA = (0.02, 0.4)  # of the image
@@ -37,7 +37,6 @@ class RandomErasing(RegionRecipe):
     """
 
     name = "random_erasing"
-    params_type: ClassVar[type] = Params
 
     probability: float = Field(0.5, ge=0, le=1, description="of erasing anything")
     fill: Fill = Field(NOISE, description=FILL_DESCRIPTION)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple, get_type_hints
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from augcli.arrays.types import Floats, Pixels, SaliencyMap, Shape
 from augcli.image.box import Box
 from augcli.image.collage import Image, laid_over, pixels_of
-from augcli.image.fit import Fitted, Pixels, Shape
+from augcli.image.fit import Fitted
 from augcli.saliency.regions import saliency_peak
 
 
@@ -29,17 +29,7 @@ class Detection(NamedTuple):
         return self.detector if self.size is None else f"{self.detector}@{self.size}"
 
 
-Detector = Literal[
-    "fine-grained",
-    "opencv-fine-grained",
-    "spectral-residual",
-    "gradient",
-    "gradcam",
-    "feature-map",
-]
 DETECTOR_DESCRIPTION = "what finds the salient pixels; the last three need a classifier (--model)"
-
-SaliencyMap = npt.NDArray[Any]
 
 
 class View(NamedTuple):
@@ -79,6 +69,15 @@ class View(NamedTuple):
             seen[around] = seen.min()
 
 
+class Mark(NamedTuple):
+    """What was chosen by a saliency map, on the canvas: a box, and a pixel (row, column) that was
+    the most salient one, or drawn uniformly where the map was flat."""
+
+    box: Box | None = None
+    pixel: tuple[int, int] | None = None
+    flat: bool = False
+
+
 class Augmented(NamedTuple):
     """One output: its content, which is pixels on the target's canvas or parts that make these, the
     label weight of each source (summing to 1), and the boxes that came from another source or were
@@ -92,7 +91,7 @@ class Augmented(NamedTuple):
     weights: tuple[float, ...]
     boxes: tuple[Box, ...] = ()
     shares_in: Callable[[Box], tuple[float, ...]] | None = None
-    blend: Callable[[Sequence[Fitted]], npt.NDArray[np.float64]] | None = None
+    blend: Callable[[Sequence[Fitted]], Floats] | None = None
 
     @property
     def image(self) -> Pixels:
@@ -101,7 +100,7 @@ class Augmented(NamedTuple):
 
 
 # Mixes the layers of a recipe's sources (see `shares`), (H, W) each, as it mixes their pixels.
-Blend = Callable[[Sequence[Fitted]], npt.NDArray[np.float64]]
+Blend = Callable[[Sequence[Fitted]], Floats]
 
 Alpha = Annotated[float, Field(ge=1e-6, le=1e9)]  # of a Beta(alpha, alpha)
 # The shorter side of a saliency map, which no image that can be decoded exceeds.
@@ -119,8 +118,9 @@ class Recipe(BaseModel):
 
     name: ClassVar[str]
     sources: ClassVar[int] = 1
-    looks_at: ClassVar[int] = 0  # the source whose saliency is looked at, if any is
-    params_type: ClassVar[type]
+    saliency_options: ClassVar[tuple[str, str] | None] = None
+    """The options, if there are any, that name the detector of the saliency maps that `draw` looks
+    at, and the shorter side that it works on."""
 
     def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Any:
         """Draw a `Params` record for these sources, of which the first is the target."""
@@ -130,9 +130,20 @@ class Recipe(BaseModel):
         """Make the output that `params` describes."""
         raise TypeError(f"{type(self).__name__} does not apply")
 
-    def detection(self) -> Detection | None:
-        """The saliency map that `draw` asks its views for, if any."""
-        return None
+    @property
+    def params_type(self) -> Any:
+        """The record that `draw` returns, as its annotation says; raises TypeError where it does
+        not say."""
+        return returned_by(type(self), "draw")
+
+    def looks_at(self) -> Mapping[int, Detection]:
+        """The sources, by number, of whose saliency `draw` looks at a map, and at which. It is
+        shown no other."""
+        return {}
+
+    def marks(self, params: Any) -> Mapping[int, Mark]:
+        """What `draw` chose by the saliency of which source, to be marked on its map."""
+        return dict.fromkeys(self.looks_at(), Mark())
 
     def moves(self, params: Any) -> bool:
         """Whether the target's pixels may lie elsewhere afterwards: regions that earlier steps
@@ -150,7 +161,7 @@ class Recipe(BaseModel):
 
     def drawn_per_batch(self) -> bool:
         """Whether the outputs of a batch share what is drawn: `draw` is then given the batch's
-        generator, and the batch's leading image in the place of the one whose saliency it looks
+        generator, and the batch's leading image in the place of those whose saliency it looks
         at."""
         return False
 
@@ -160,6 +171,12 @@ class RegionRecipe(Recipe):
 
     Whoever chooses the region in its stead calls `region_size` and `cover`. `Params` have a `box`.
     """
+
+    @property
+    def params_type(self) -> Any:
+        """The record that `cover` returns, which `draw` passes on."""
+        inherited = type(self).draw is RegionRecipe.draw
+        return returned_by(type(self), "cover" if inherited else "draw")
 
     def moves(self, params: Any) -> bool:
         return False
@@ -189,6 +206,34 @@ class RegionRecipe(Recipe):
         shape = views[0].shape
         size = self.region_size(rng, shape)
         return self.cover(rng, None if size is None else self.place(rng, size, shape))
+
+
+def declared_views(recipe: Recipe, views: Sequence[View]) -> list[View]:
+    """The views, each with the saliency map that the recipe declares to look at, and no other."""
+    looks_at = recipe.looks_at()
+
+    def showing(number: int, view: View) -> View:
+        def detect(detection: Detection) -> SaliencyMap:
+            if looks_at.get(number) != detection:
+                raise TypeError(
+                    f"{type(recipe).__name__} draws by the saliency map {detection} of source"
+                    f" {number}; name it in looks_at"
+                )
+            return view.detect(detection)
+
+        return View(view.seen, detect)
+
+    return [showing(number, view) for number, view in enumerate(views)]
+
+
+@cache
+def returned_by(recipe: type[Recipe], method: str) -> Any:
+    """The type that a recipe's method is annotated to return; raises TypeError where it names
+    none."""
+    record = get_type_hints(getattr(recipe, method)).get("return", Any)
+    if record is Any:
+        raise TypeError(f"annotate {method} of {recipe.__name__} with the Params that it returns")
+    return record
 
 
 def uniform_pixel(rng: np.random.Generator, shape: Shape) -> tuple[int, int]:
@@ -230,8 +275,8 @@ def paste(target: Fitted, partner: Fitted, box: Box | None, taken: Box | None = 
     lam = 1.0 - box.area / (height * width)
     pasted = laid_over(image, box, partner.pixels(taken or box))
 
-    def blend(layers: Sequence[Fitted]) -> npt.NDArray[np.float64]:
-        mixed: npt.NDArray[np.float64] = layers[0].pixels().copy()
+    def blend(layers: Sequence[Fitted]) -> Floats:
+        mixed: Floats = layers[0].pixels().copy()
         mixed[box.slices] = layers[1].pixels(taken or box)
         return mixed
 

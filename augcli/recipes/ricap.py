@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
+from augcli.arrays.types import Floats, Shape
 from augcli.image.box import Box
 from augcli.image.collage import Collage
-from augcli.image.fit import Fitted, Shape
+from augcli.image.fit import Fitted
 from augcli.recipes.recipe import Alpha, Augmented, Recipe, View
 
 Corner = tuple[int, int]
@@ -36,7 +35,6 @@ class RICAP(Recipe):
 
     name = "ricap"
     sources = 4
-    params_type: ClassVar[type] = Params
 
     beta: Alpha = Field(0.3, description="the quadrants meet at Beta(beta, beta) of each side")
 
@@ -71,7 +69,7 @@ class RICAP(Recipe):
             ]
             return Collage(shape, tuple(parts))
 
-        def blend(layers: Sequence[Fitted]) -> npt.NDArray[np.float64]:
+        def blend(layers: Sequence[Fitted]) -> Floats:
             mixed = np.empty(shape)
             for box, part in crops(layers).parts:
                 mixed[box.slices] = part

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field, ValidationInfo, field_validator
 
+from augcli.arrays.types import Shape
+from augcli.enums import DEFAULT_DETECTOR, Detector
 from augcli.image.box import Box
-from augcli.image.fit import Fitted, Shape
+from augcli.image.fit import Fitted
+from augcli.recipes.protect_target import least_hiding
 from augcli.recipes.recipe import (
     DETECTOR_DESCRIPTION,
     Alpha,
     Augmented,
     Detection,
-    Detector,
     MapSide,
+    Mark,
     RegionRecipe,
-    SaliencyMap,
     View,
     box_around,
     cut_size,
     paste,
     uniform_pixel,
 )
-from augcli.saliency.regions import is_flat
-
-_TRIES = 8  # boxes that protect_target looks at
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +64,10 @@ class SaliencyMix(RegionRecipe):
 
     name = "saliencymix"
     sources = 2
-    looks_at = 1
-    params_type: ClassVar[type] = Params
+    saliency_options = ("detector", "saliency_size")
 
     alpha: Alpha = Field(1.0, description="lam ~ Beta(alpha, alpha), the target's share")
-    detector: Detector = Field("fine-grained", description=DETECTOR_DESCRIPTION)
+    detector: Detector = Field(DEFAULT_DETECTOR, description=DETECTOR_DESCRIPTION)
     saliency_size: MapSide | None = Field(
         None,
         description="shorter side in pixels on which the map is computed; none: the image's own",
@@ -89,51 +85,18 @@ class SaliencyMix(RegionRecipe):
         " none: paste over anything",
     )
 
-    @field_validator("protect_target")
-    @classmethod
-    def _needs_own_box(cls, value: float | None, info: ValidationInfo) -> float | None:
-        if value is not None and info.data.get("box") == "per-batch":
-            raise ValueError("it chooses a box for each target, and needs box=per-image")
-        return value
-
-    def detection(self) -> Detection:
-        return Detection(self.detector, self.saliency_size)
-
-    def drawn_per_batch(self) -> bool:
-        return self.box == "per-batch"
+    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
+        target, source = views
+        boxes = self._boxes(rng, source, self.region_size(rng, target.shape))
+        if self.protect_target is None:
+            return next(boxes)
+        params, hidden = least_hiding(boxes, target.saliency(self.detection()), self.protect_target)
+        return replace(params, hidden=hidden, protected=hidden <= self.protect_target)
 
     def region_size(self, rng: np.random.Generator, shape: Shape) -> tuple[int, int]:
         return cut_size(rng.beta(self.alpha, self.alpha), shape)
 
-    def cover(self, rng: np.random.Generator, box: Box | None) -> Params:
-        return Params(box)
-
-    def cover_spared(self, rng: np.random.Generator, box: Box, views: Sequence[View]) -> Params:
-        """The source's box is the one around its peak, moved inside the canvas."""
-        peak = next(views[1].peaks(self.detection()), None)
-        centre = uniform_pixel(rng, views[1].shape) if peak is None else peak
-        height, width = views[1].shape
-        top = min(max(centre[0] - box.height // 2, 0), height - box.height)
-        left = min(max(centre[1] - box.width // 2, 0), width - box.width)
-        taken = Box(top, left, top + box.height, left + box.width)
-        return Params(box, centre, peak is None, taken=taken)
-
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
-        target, source = views
-        candidates = self._candidates(rng, source, self.region_size(rng, target.shape))
-        if self.protect_target is None:
-            return next(candidates)
-        region = salient_region(target.saliency(self.detection()))
-        tried: list[tuple[float, Params]] = []
-        for params in islice(candidates, _TRIES):
-            hidden = hidden_share(region, params.box)
-            protected = hidden <= self.protect_target
-            tried.append((hidden, replace(params, hidden=hidden, protected=protected)))
-            if protected:
-                break
-        return min(tried, key=lambda pair: pair[0])[1]
-
-    def _candidates(
+    def _boxes(
         self, rng: np.random.Generator, source: View, size: tuple[int, int]
     ) -> Iterator[Params]:
         """Boxes around the source's peaks, the greatest first; around uniformly drawn pixels, and
@@ -150,20 +113,38 @@ class SaliencyMix(RegionRecipe):
         target, source = images
         return paste(target, source, params.box, params.taken)
 
+    # Which maps are looked at, and what others may ask of a recipe that covers a region.
 
-def salient_region(saliency_map: SaliencyMap) -> npt.NDArray[np.bool_]:
-    """The most salient pixels of a map (H, W), fewest first, that hold half of its sum, with all
-    pixels as salient as the last of them; none of a map that is flat or not finite."""
-    if is_flat(saliency_map):
-        return np.zeros(saliency_map.shape, bool)
-    ranked = np.sort(saliency_map, axis=None, kind="stable")[::-1]  # by radix, if of bytes
-    held = np.cumsum(ranked, dtype=np.float64)
-    region: npt.NDArray[np.bool_] = saliency_map >= ranked[np.searchsorted(held, held[-1] / 2)]
-    return region
+    def detection(self) -> Detection:
+        """The saliency map that is looked at."""
+        return Detection(self.detector, self.saliency_size)
 
+    def looks_at(self) -> dict[int, Detection]:
+        detection = self.detection()
+        return {1: detection} if self.protect_target is None else {0: detection, 1: detection}
 
-def hidden_share(region: npt.NDArray[np.bool_], box: Box | None) -> float:
-    """The share of a region's pixels (H, W) that lie in the box; 0 without any."""
-    if box is None or not region.any():
-        return 0.0
-    return float(np.count_nonzero(region[box.slices]) / np.count_nonzero(region))
+    def marks(self, params: Params) -> dict[int, Mark]:
+        return {1: Mark(params.taken or params.box, params.centre, params.flat)}
+
+    def cover(self, rng: np.random.Generator, box: Box | None) -> Params:
+        return Params(box)
+
+    def cover_spared(self, rng: np.random.Generator, box: Box, views: Sequence[View]) -> Params:
+        """The source's box is the one around its peak, moved inside the canvas."""
+        peak = next(views[1].peaks(self.detection()), None)
+        centre = uniform_pixel(rng, views[1].shape) if peak is None else peak
+        height, width = views[1].shape
+        top = min(max(centre[0] - box.height // 2, 0), height - box.height)
+        left = min(max(centre[1] - box.width // 2, 0), width - box.width)
+        taken = Box(top, left, top + box.height, left + box.width)
+        return Params(box, centre, peak is None, taken=taken)
+
+    def drawn_per_batch(self) -> bool:
+        return self.box == "per-batch"
+
+    @field_validator("protect_target")
+    @classmethod
+    def _needs_own_box(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None and info.data.get("box") == "per-batch":
+            raise ValueError("it chooses a box for each target, and needs box=per-image")
+        return value

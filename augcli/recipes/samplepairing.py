@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -26,7 +25,6 @@ class SamplePairing(Recipe):
 
     name = "samplepairing"
     sources = 2
-    params_type: ClassVar[type] = Params
 
     def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
         return Params()

@@ -12,14 +12,14 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from augcli.arrays.types import Floats, Shape
 from augcli.enums import Fit
 from augcli.image.box import Box
-from augcli.image.fit import Fitted, Shape
+from augcli.image.fit import Fitted
 from augcli.recipes.recipe import Augmented, Blend
 
-Layers = Mapping[int, npt.NDArray[np.float64]]
+Layers = Mapping[int, Floats]
 
 _ROUNDING = 1e-9  # shares that are smaller come of rounding
 
@@ -52,7 +52,7 @@ def mixed(
     if blend is None:
         blend = evenly(augmented.weights)
     shares: dict[int, float] = {}
-    of_source: dict[int, npt.NDArray[np.float64]] = {}
+    of_source: dict[int, Floats] = {}
     for number, (one, weight) in enumerate(zip(inputs, augmented.weights, strict=True)):
         whole = blend(_alone(number, np.ones(canvas), len(inputs), canvas, fit))
         for source, share in one.shares.items():
@@ -67,9 +67,7 @@ def mixed(
     return Mixture(shares, of_source if layers else {})
 
 
-def _alone(
-    number: int, layer: npt.NDArray[np.float64], count: int, canvas: Shape, fit: Fit
-) -> list[Fitted]:
+def _alone(number: int, layer: Floats, count: int, canvas: Shape, fit: Fit) -> list[Fitted]:
     """A layer in the place of one of `count` images, of which the others are 0."""
     nothing = Fitted(np.zeros(canvas), canvas, fit)
     return [Fitted(layer, canvas, fit) if i == number else nothing for i in range(count)]
@@ -78,8 +76,8 @@ def _alone(
 def evenly(weights: Sequence[float]) -> Blend:
     """The blend of a recipe that mixes all pixels by the same weights."""
 
-    def blend(layers: Sequence[Fitted]) -> npt.NDArray[np.float64]:
-        total: npt.NDArray[np.float64] = np.zeros(layers[0].canvas)
+    def blend(layers: Sequence[Fitted]) -> Floats:
+        total: Floats = np.zeros(layers[0].canvas)
         for weight, layer in zip(weights, layers, strict=True):
             total += weight * layer.pixels()
         return total
@@ -90,7 +88,7 @@ def evenly(weights: Sequence[float]) -> Blend:
 def with_target_in(blend: Blend, box: Box) -> Blend:
     """The blend, with the target alone inside `box`."""
 
-    def put_back(layers: Sequence[Fitted]) -> npt.NDArray[np.float64]:
+    def put_back(layers: Sequence[Fitted]) -> Floats:
         result = blend(layers).copy()
         result[box.slices] = layers[0].pixels(box)
         return result

@@ -6,23 +6,21 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from augcli.image.fit import Shape
-from augcli.operations.geometry import Geometry
+from augcli.arrays.types import Shape
 from augcli.operations.magnitudes import TRIVIALAUGMENT_WIDE
 from augcli.recipes.chain import (
-    ChainRecipe,
+    GeometricRecipe,
     Operation,
     Outside,
     Resampling,
     any_of,
-    as_geometry,
     drawn,
 )
 
 _LEVELS = range(31)
 
 
-class TrivialAugment(ChainRecipe):
+class TrivialAugment(GeometricRecipe):
     """TrivialAugment (Müller and Hutter, ICCV 2021, https://arxiv.org/abs/2103.10158).
 
     One operation, drawn uniformly, at one of 31 magnitudes, drawn uniformly: the paper's wide
@@ -33,9 +31,6 @@ class TrivialAugment(ChainRecipe):
 
     resample: Resampling = "nearest"
     fill: Outside = "black"
-
-    def geometry(self) -> Geometry:
-        return as_geometry(self.resample, self.fill)
 
     def operations(self, rng: np.random.Generator, shape: Shape) -> Iterator[Operation]:
         name, level = any_of(rng, TRIVIALAUGMENT_WIDE.names), any_of(rng, _LEVELS)

@@ -22,6 +22,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from augcli.arrays.types import Float32, UInt8
+
 RADII = (12, 24, 28, 48, 56, 112)  # half the side of a scale's window, in pixels
 
 # Values worked on at a time: at four bytes each, a few such arrays fit into a core's cache.
@@ -30,9 +32,7 @@ MAX_KEPT = 1 << 25  # bytes of one working array that outlive a call
 TILE = 8192  # values: NumPy copies a smaller operand again and again to repeat it
 
 Shape = tuple[int, int, int]  # height, width, images
-Float32 = npt.NDArray[np.float32]
 Int16 = npt.NDArray[np.int16]
-UInt8 = npt.NDArray[np.uint8]
 Operation = tuple[Callable[..., Any], tuple[Any, ...]]  # to be called with these arguments
 
 

@@ -15,10 +15,10 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import onnx
 import PIL
 
+from augcli.arrays.types import Float32, UInt8
 from augcli.classifier.cache import Levels, content_key, open_cache
 from augcli.classifier.graphs import (
     METHODS,
@@ -31,8 +31,6 @@ from augcli.ort import onnxruntime
 
 _VERSION = 1  # of what a map is
 
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
 Label = tuple[Sequence[int], Sequence[float]]  # class ids of the data set, and their weights
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from augcli.enums import OF_A_CLASSIFIER
+from augcli.arrays.types import UInt8
+from augcli.enums import DETECTORS, OF_A_CLASSIFIER
 from augcli.errors import UserError
 from augcli.saliency.fine_grained import (
     opencv_detector,
@@ -19,8 +19,7 @@ from augcli.saliency.fine_grained import (
 )
 from augcli.text import did_you_mean, listed, shorten
 
-UInt8 = npt.NDArray[np.uint8]
-Detector = Callable[[UInt8], UInt8]  # uint8 RGB (H, W, 3) to a map, uint8 (H, W)
+Function = Callable[[UInt8], UInt8]  # uint8 RGB (H, W, 3) to a map, uint8 (H, W)
 
 
 def spectral_residual(image: UInt8) -> UInt8:
@@ -38,7 +37,7 @@ def spectral_residual(image: UInt8) -> UInt8:
     return opencv_map(detector, image)
 
 
-DETECTORS: dict[str, Detector] = {
+FUNCTIONS: Mapping[str, Function] = {
     "fine-grained": saliency_map,
     "opencv-fine-grained": opencv_saliency_map,
     "spectral-residual": spectral_residual,
@@ -54,17 +53,18 @@ def detect(name: str, images: Sequence[UInt8], size: int | None = None) -> list[
     """
     if name in OF_A_CLASSIFIER:
         raise UserError(f"Saliency '{name}' needs a classifier; give --model FILE.onnx.")
-    if name not in DETECTORS:
-        known = (*DETECTORS, *OF_A_CLASSIFIER)
-        hint = did_you_mean(name, known)
+    function = FUNCTIONS.get(name)
+    if function is None:
+        hint = did_you_mean(name, DETECTORS)
         raise UserError(
-            f"There is no saliency detector '{shorten(name)}'{hint}; give one of {listed(known)}."
+            f"There is no saliency detector '{shorten(name)}'{hint}; give one of"
+            f" {listed(DETECTORS)}."
         )
     seen = [_shrunk(image, size) if size else image for image in images]
-    if DETECTORS[name] is saliency_map:
+    if function is saliency_map:
         maps = saliency_maps(seen)
     else:
-        maps = [DETECTORS[name](image) for image in seen]
+        maps = [function(image) for image in seen]
     return [_enlarged(found, image) for found, image in zip(maps, images, strict=True)]
 
 

@@ -32,8 +32,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from augcli.arrays.types import UInt8
 from augcli.image.opencv import require_opencv
-from augcli.saliency.centre_surround import Int16, UInt8, Workspace, centre_surround, memory
+from augcli.saliency.centre_surround import Int16, Workspace, centre_surround, memory
 
 # The images of a batch are interleaved. That saves calls, but an integral image of many channels
 # takes longer: of larger images than this, one at a time is faster.

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
+from augcli.arrays.types import Pixels
 
 _HEAT = 0.55
 

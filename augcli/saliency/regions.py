@@ -8,16 +8,13 @@ flat map.
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from augcli.arrays.select import of_rank
+from augcli.arrays.types import Floats, SaliencyMap
 
-SaliencyMap = npt.NDArray[Any]  # (H, W), uint8 or floating
-Scores = npt.NDArray[np.float64]
+Scores = Floats
 
 
 def saliency_peak(saliency_map: SaliencyMap) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ from augcli.data.labels import SoftLabel
 from augcli.engine.plan import Run
 from augcli.enums import Fit, Pair
 from augcli.operations.magnitudes import ENHANCEMENTS, TRANSLATIONS
-from augcli.operations.table import LEVEL_LESS
+from augcli.operations.table import OPERATIONS
 from augcli.pipeline.keep import Keep
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.chain import Operation
@@ -208,7 +208,7 @@ def _operations(recipe: str, operations: Sequence[Operation]) -> str:
 def describe_operation(recipe: str, operation: Operation) -> str:
     """An operation and its magnitude in its unit, as this recipe means it."""
     name, argument = operation.name, operation.argument
-    if name in LEVEL_LESS:
+    if not OPERATIONS[name].magnitude:
         return name
     if name == "Cutout":
         # RandAugment's argument is half a side in pixels; others give a share of the width.

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.data.listing import Sample
 from augcli.engine.differences import begun_with
 from augcli.engine.executors.pool import Pool
@@ -26,8 +27,7 @@ from augcli.engine.plan import Run, Shard
 from augcli.enums import MapFormat
 from augcli.errors import RESUME, RunFailed, UnreadableImage
 from augcli.image.codec import Encoding, encode
-from augcli.image.fit import Pixels
-from augcli.recipes.recipe import Detection, SaliencyMap
+from augcli.recipes.recipe import Detection
 from augcli.saliency.overlay import overlay
 from augcli.saliency.regions import is_flat
 from augcli.store.journal import Identity

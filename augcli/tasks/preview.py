@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from augcli.engine.images import Images
 from augcli.engine.outputs import Output, Outputs
@@ -15,8 +16,8 @@ from augcli.errors import UnreadableImage, UserError
 from augcli.image.fit import Fitted
 from augcli.image.layout import most_lines
 from augcli.image.sheet import Line, Panel, Sheet
-from augcli.pipeline.execute import Picture
-from augcli.pipeline.pipeline import Record, Step
+from augcli.pipeline.picture import Picture, Record
+from augcli.pipeline.pipeline import Step
 from augcli.recipes.recipe import Detection
 from augcli.saliency.overlay import overlay
 from augcli.tasks.captions import (
@@ -252,19 +253,20 @@ def _map_panels(
         panel = _map_panel(run, output, inputs, 0, step.keep.detection, notes)
         boxes = () if kept["box"] is None else (kept["box"],)
         yield replace(panel, title=prefix + panel.title, boxes=boxes)
-    detection = recipe.detection()
-    if detection is None or (step.keep is not None and recipe.looks_at == 0):
-        return
-    if recipe.looks_at and inputs[recipe.looks_at] is inputs[0]:
-        return  # nothing of the partner went in, and the target stands in its place
-    params = record["params"]
-    notes = [f"{detection}: flat, drawn at random" if params.get("flat") else str(detection)]
-    if recipe.drawn_per_batch():
-        notes.append("the peak is that of the batch's first image")
-    panel = _map_panel(run, output, inputs, recipe.looks_at, detection, notes)
-    box = params.get("taken") or params.get("box")
-    boxes = () if box is None else (box,)
-    yield replace(panel, title=prefix + panel.title, boxes=boxes, mark=params.get("centre"))
+    looks_at = recipe.looks_at()
+    params = TypeAdapter(recipe.params_type).validate_python(record["params"])
+    for number, mark in recipe.marks(params).items():
+        if number == 0 and step.keep is not None:
+            continue  # it was shown with what was kept
+        if number > 0 and inputs[number] is inputs[0]:
+            continue  # nothing of the partner went in, and the target stands in its place
+        detection = looks_at[number]
+        notes = [f"{detection}: flat, drawn at random" if mark.flat else str(detection)]
+        if recipe.drawn_per_batch():
+            notes.append("the peak is that of the batch's first image")
+        panel = _map_panel(run, output, inputs, number, detection, notes)
+        boxes = () if mark.box is None else (mark.box,)
+        yield replace(panel, title=prefix + panel.title, boxes=boxes, mark=mark.pixel)
 
 
 def _map_panel(

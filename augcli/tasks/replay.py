@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from augcli.arrays.types import Pixels
 from augcli.engine.described import Places, places_in, read_run, read_sources, summary_of
 from augcli.engine.executors.pool import Pool
 from augcli.engine.images import Decoded, Images
@@ -21,7 +22,6 @@ from augcli.engine.plan import Run, Shard
 from augcli.engine.shard import encoded
 from augcli.errors import UnreadableImage, UserError, one_line
 from augcli.files import parse_json
-from augcli.image.codec import Pixels
 from augcli.manifest.faults import MOST_FAULTS, Fault
 from augcli.manifest.reader import LONGEST_LINE, BadLine, open_own, parse_row, read_lines
 from augcli.manifest.row import MANIFEST, Row

@@ -12,7 +12,7 @@ from typing import get_args
 
 import pytest
 
-from augcli.enums import DETECTORS, Fit, Format, Pair
+from augcli.enums import DETECTORS, Detector, Fit, Format, Pair
 from augcli.recipes.catalogue import recipe_names
 from tests.conftest import ROOT, Augcli
 
@@ -84,8 +84,6 @@ def test_settings_of_the_recipe(complete: Complete) -> None:
 
 
 def test_words_of_other_options(complete: Complete) -> None:
-    from augcli.recipes.recipe import Detector
-
     assert tuple(DETECTORS) == get_args(Detector)
     for command in ("generate", "preview", "saliency"):
         assert complete(command, "--saliency", "") == list(DETECTORS)

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from augcli.classifier.build import CLASSIFIER_DETECTORS, build_spec
+from augcli.classifier.build import build_spec
+from augcli.classifier.graphs import METHODS
 from augcli.classifier.settings import ModelSettings
 from augcli.classifier.spec import ClassifierSpec
 from augcli.cli.model_options import (
@@ -26,11 +27,11 @@ from augcli.cli.model_options import (
     read_classifier,
     read_settings,
 )
+from augcli.enums import DETECTORS, OF_A_CLASSIFIER, OF_THE_IMAGE, Detector
 from augcli.errors import RunFailed, UserError
 from augcli.image.codec import decode
-from augcli.recipes.recipe import Detector
 from augcli.saliency.classifier import classifier_maps
-from augcli.saliency.detectors import DETECTORS, OF_A_CLASSIFIER, detect
+from augcli.saliency.detectors import FUNCTIONS, detect
 from augcli.saliency.overlay import overlay
 from tests.cli.conftest import Run, rows
 from tests.conftest import SAMPLE_DATA, Augcli, tree, write_photo
@@ -84,7 +85,7 @@ def test_maps_as_arrays_and_at_low_resolution(augcli_saliency: Run, tmp_path: Pa
     assert row["saliency_method"] == "gradcam@48"
 
 
-@pytest.mark.parametrize("method", [None, *DETECTORS])
+@pytest.mark.parametrize("method", [None, *OF_THE_IMAGE])
 def test_maps_without_a_classifier(
     augcli_saliency: Run, tmp_path: Path, method: str | None
 ) -> None:
@@ -206,8 +207,9 @@ def test_wrong_usage(augcli_saliency: Run, tmp_path: Path) -> None:
 
 
 def test_classifier_detectors_are_those_of_the_options() -> None:
-    assert OF_A_CLASSIFIER == CLASSIFIER_DETECTORS
-    assert get_args(Detector) == (*DETECTORS, *OF_A_CLASSIFIER)
+    assert tuple(METHODS) == OF_A_CLASSIFIER
+    assert tuple(FUNCTIONS) == OF_THE_IMAGE
+    assert get_args(Detector) == (*OF_THE_IMAGE, *OF_A_CLASSIFIER) == DETECTORS
     assert is_of_classifier("gradcam") and not is_of_classifier("fine-grained")
 
 

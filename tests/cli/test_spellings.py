@@ -10,12 +10,11 @@ import pytest
 
 from augcli.cli.options import RecipeOptions, read_pipeline
 from augcli.cli.values import choice_reader
-from augcli.enums import OF_A_CLASSIFIER, OF_THE_IMAGE, Chroma, Fit, Format, Pair
+from augcli.enums import OF_A_CLASSIFIER, OF_THE_IMAGE, Chroma, Detector, Fit, Format, Pair
 from augcli.errors import UserError
 from augcli.pipeline.recipefile import read_recipe_file
 from augcli.recipes.catalogue import recipe_names
 from augcli.recipes.names import find_recipe
-from augcli.recipes.recipe import Detector
 from augcli.text import closest, spelled
 from tests.conftest import Augcli, tree
 

@@ -12,8 +12,8 @@ import onnx
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from augcli.classifier.build import CLASSIFIER_DETECTORS
 from augcli.classifier.settings import ModelSettings
+from augcli.enums import OF_A_CLASSIFIER
 from tests.conftest import ROOT, SAMPLE_DATA
 
 GOLDEN = ROOT / "tests/onnx_gradients"
@@ -22,7 +22,7 @@ REAL = ROOT.parent / "shared/models"
 
 CLASSES = ("cat", "coffee", "flower", "rocket", "temple")
 PLAIN = ModelSettings(scale=1)
-ALL = [(method, size) for method in CLASSIFIER_DETECTORS for size in (None, 48)]
+ALL = [(method, size) for method in OF_A_CLASSIFIER for size in (None, 48)]
 
 Float32 = npt.NDArray[np.float32]
 Shape = Sequence[int | str]

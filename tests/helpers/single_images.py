@@ -12,8 +12,9 @@ import numpy.typing as npt
 from pydantic import TypeAdapter
 from scipy import stats
 
+from augcli.arrays.types import Pixels
 from augcli.enums import Fit
-from augcli.image.fit import Fitted, Pixels
+from augcli.image.fit import Fitted
 from augcli.recipes.recipe import Recipe, View, as_record
 from tests.helpers.reference_vectors import fitted
 

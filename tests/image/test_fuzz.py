@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from augcli.arrays.types import Pixels
 from augcli.errors import UnreadableImage
 from augcli.image import codec
-from augcli.image.codec import Pixels, decode
+from augcli.image.codec import decode
 from augcli.image.header import upright_size
 from tests.helpers.image_files import chunk, exif_block, raw_profile, saved, with_chunks
 from tests.image.test_animations import apng

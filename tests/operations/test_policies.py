@@ -11,7 +11,8 @@ import pytest
 
 from augcli.operations import magnitudes, policies
 from augcli.operations.policies import DataSet, Search, SubPolicy, sub_policies
-from augcli.operations.table import NAMES, operate
+from augcli.operations.table import OPERATIONS, operate
+from tests.helpers.deepvoltaire import DEEPVOLTAIRE
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 DATA_SETS: tuple[DataSet, ...] = ("imagenet", "cifar10", "svhn")
@@ -42,7 +43,7 @@ def test_digests(search: Search, data_set: DataSet) -> None:
     for field, column in (("name", "op"), ("probability", "prob"), ("level", "level")):
         found = [[getattr(step, field) for step in steps] for steps in policy]
         np.testing.assert_array_equal(found, published[column])
-    assert {step.name for steps in policy for step in steps} <= NAMES
+    assert {step.name for steps in policy for step in steps} <= {*OPERATIONS}
     assert sub_policies(search, data_set) is policy
 
 
@@ -59,14 +60,15 @@ def test_autoaugment_in_deepvoltaires_transcription(data_set: DataSet) -> None:
     case = np.load(REFERENCE / "autoaugment" / f"subpolicy_deepvoltaire_{data_set}.npz")
     fill = tuple(case["fill"].tolist())
     # The vectors give rotations a sign, which the upstream transcription does not.
-    mapping = magnitudes.DEEPVOLTAIRE._replace(signed=magnitudes.TORCHVISION_AUTOAUGMENT.signed)
     for row in range(len(case["input"])):
         image = case["input"][row]
         steps = sub_policies("autoaugment", data_set)[case["subpolicy_index"][row]]
         for step, applied, sign in zip(steps, case["applied"][row], case["sign"][row], strict=True):
             if not applied:
                 continue
-            argument = magnitudes.argument(mapping, step.name, step.level, image.shape, sign < 0)
+            argument = magnitudes.argument(
+                DEEPVOLTAIRE, step.name, step.level, image.shape, sign < 0
+            )
             shears = step.name in ("ShearX", "ShearY")
             resample = case["shear_resample" if shears else "other_resample"]
             image = operate(image, step.name, argument, resample=str(resample).lower(), fill=fill)
@@ -103,6 +105,6 @@ def test_fast_autoaugment(data_set: DataSet) -> None:
                 magnitudes.FAST_AUTOAUGMENT, step.name, step.level, image.shape, bool(negated)
             )
             image = operate(
-                image, step.name, argument, fill=tuple(case["fill"].tolist()), centre=(y, x)
+                image, step.name, argument, fill=tuple(case["fill"].tolist()), others=(y, x)
             )
         np.testing.assert_array_equal(image, case["output"][row], err_msg=f"{row} {steps}")

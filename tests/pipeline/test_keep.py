@@ -9,18 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.enums import Fit
 from augcli.errors import UserError
 from augcli.image.box import Box
-from augcli.image.fit import Fitted, Pixels
-from augcli.pipeline.execute import Maker, Picture
+from augcli.image.fit import Fitted
+from augcli.pipeline.execute import Maker
 from augcli.pipeline.keep import Keep, Kept, build_keep, put_back, selective_cut, selective_paste
+from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline, Step, pipeline_of
 from augcli.recipes.catalogue import build_recipe, recipe_class, recipe_names
 from augcli.recipes.cutout import Cutout
 from augcli.recipes.fill import cover
 from augcli.recipes.random_erasing import RandomErasing
-from augcli.recipes.recipe import Augmented, Detection, RegionRecipe, SaliencyMap, View
+from augcli.recipes.recipe import Augmented, Detection, RegionRecipe, View
 from augcli.recipes.saliencymix import Params, SaliencyMix
 from augcli.saliency.regions import region_scores, threshold
 
@@ -68,7 +70,7 @@ def test_regions_are_drawn_from_the_admissible_ones_alone(file: Path) -> None:
     cuts, pastes = np.zeros((2, *case["score"].shape), bool)
     for seed in range(3000):
         rng = np.random.default_rng(seed)
-        _, kept = selective_cut(keep, Cutout(length=side), rng, [seen])
+        _, kept = selective_cut(keep, Cutout(length=side), rng, seen, [seen])
         assert kept.box is not None
         assert kept.score < kept.threshold
         cuts[kept.box.top, kept.box.left] = True
@@ -96,7 +98,7 @@ def test_a_map_that_tells_nothing(useless: str) -> None:
     image = np.full((20, 30, 3), 90, np.uint8)
     seen = view(image, saliency_map)
     rng = np.random.default_rng(1)
-    params, kept = selective_cut(Keep(), Cutout(length=6), rng, [seen])
+    params, kept = selective_cut(Keep(), Cutout(length=6), rng, seen, [seen])
     assert (params.box, kept.box, kept.admissible, kept.flat) == (None, None, False, True)
     kept = selective_paste(Keep(), rng, seen)
     assert (kept.box, kept.admissible, kept.flat) == (Box(0, 0, 10, 15), False, True)
@@ -110,7 +112,7 @@ def test_no_map_is_found_where_nothing_is_covered() -> None:
 
     seen = View(Fitted(image, (20, 30)), detect_nothing)
     recipe = RandomErasing(probability=0)
-    params, kept = selective_cut(Keep(), recipe, np.random.default_rng(1), [seen])
+    params, kept = selective_cut(Keep(), recipe, np.random.default_rng(1), seen, [seen])
     assert params.box is None
     assert kept == Kept("cut", None, 0.0, 0.0, admissible=True, flat=False)
 
@@ -122,10 +124,10 @@ def test_a_region_larger_than_the_image_is_cut_to_it() -> None:
     recipe, seen = Cutout(length=24), [view(image, levels)]
     boxes = set()
     for seed in range(200):
-        _, kept = selective_cut(Keep(tau=0.5), recipe, np.random.default_rng(seed), seen)
+        _, kept = selective_cut(Keep(tau=0.5), recipe, np.random.default_rng(seed), *seen, seen)
         boxes.add(kept.box)
     assert boxes == {Box(0, left, 10, left + 24) for left in range(3)}
-    whole, kept = selective_cut(Keep(), Cutout(length=99), np.random.default_rng(0), seen)
+    whole, kept = selective_cut(Keep(), Cutout(length=99), np.random.default_rng(0), *seen, seen)
     assert (whole.box, kept.box, kept.admissible) == (None, None, False)
 
 
@@ -207,7 +209,7 @@ def test_saliencymix_pastes_its_peak_where_the_target_can_spare_it() -> None:
     peak_map = np.zeros((40, 60), np.float32)
     peak_map[8, 5] = 1
     seen = [view(target, salient_left(target)), view(source, peak_map)]
-    params, kept = selective_cut(Keep(), SaliencyMix(), np.random.default_rng(3), seen)
+    params, kept = selective_cut(Keep(), SaliencyMix(), np.random.default_rng(3), seen[0], seen)
     assert kept.box == params.box
     assert params.centre == (8, 5)
     assert params.taken.top <= 8 < params.taken.bottom

@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.enums import Fit
-from augcli.image.fit import Fitted, Pixels
-from augcli.pipeline.execute import Batch, Maker, Picture
+from augcli.image.fit import Fitted
+from augcli.pipeline.execute import Maker
+from augcli.pipeline.per_batch import Batch
+from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline, Step, pipeline_of
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.cutout import Cutout
 from augcli.recipes.mixup import Mixup
 from augcli.recipes.random_erasing import RandomErasing
-from augcli.recipes.recipe import Detection, Recipe, SaliencyMap, View
+from augcli.recipes.recipe import Detection, Recipe, View
 from augcli.recipes.ricap import RICAP
 from augcli.recipes.saliencymix import SaliencyMix
 from augcli.recipes.samplepairing import SamplePairing

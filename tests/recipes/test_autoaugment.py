@@ -7,10 +7,11 @@ import pytest
 from scipy import stats
 
 from augcli.operations.geometry import Geometry
-from augcli.operations.magnitudes import DEEPVOLTAIRE, TORCHVISION_AUTOAUGMENT, argument
+from augcli.operations.magnitudes import argument
 from augcli.operations.policies import DataSet, sub_policies
 from augcli.recipes.autoaugment import AutoAugment
 from augcli.recipes.chain import Chain, Operation
+from tests.helpers.deepvoltaire import DEEPVOLTAIRE
 from tests.helpers.reference_vectors import Scripted, fitted, load, views
 from tests.helpers.single_images import (
     KEPT,
@@ -69,7 +70,6 @@ def test_the_research_codes_translations_scale() -> None:
 def test_the_transcription_in_pytorch(policy: DataSet) -> None:
     """Sub-policies with some steps skipped. That code solarises from 256 instead of 255, and shears
     by BICUBIC."""
-    mapping = DEEPVOLTAIRE._replace(signed=TORCHVISION_AUTOAUGMENT.signed)
     case = load(f"autoaugment/subpolicy_deepvoltaire_{policy}")
     assert tuple(case["fill"].tolist()) == GREY
     for row in range(8):
@@ -83,7 +83,7 @@ def test_the_transcription_in_pytorch(policy: DataSet) -> None:
         for (name, _, level), applied, sign in rows:
             if not applied:
                 continue
-            value = argument(mapping, name, level, image.shape, sign < 0)
+            value = argument(DEEPVOLTAIRE, name, level, image.shape, sign < 0)
             kind = "bicubic" if name.startswith("Shear") else "nearest"
             params = Chain((Operation(name, value),), Geometry(kind, GREY))
             image = AutoAugment().apply(fitted(image), params).image

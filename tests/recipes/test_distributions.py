@@ -15,12 +15,14 @@ from scipy import stats
 
 from augcli.enums import Fit
 from augcli.image.fit import Fitted
-from augcli.pipeline.execute import Maker, Picture
+from augcli.operations.smooth_field import field_of_noise, gaussian_noise, noise_shape
+from augcli.pipeline.execute import Maker
+from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.cutout import Cutout
 from augcli.recipes.fill import noise
-from augcli.recipes.fmix import FMix, cut, gaussian_noise, noise_shape, random_field
+from augcli.recipes.fmix import FMix, cut
 from augcli.recipes.mixup import Mixup
 from augcli.recipes.random_erasing import RandomErasing
 from augcli.recipes.recipe import Recipe, View, uniform_pixel
@@ -198,7 +200,7 @@ def test_fmix_fields_fall_with_the_frequency() -> None:
     """The power at f waves across is that at 1 wave, divided by f to the sixth, for decay 3."""
     shape, power = (32, 32), np.zeros((32, 17))
     for seed in range(300):
-        field = random_field(gaussian_noise(seed, noise_shape(shape)), shape, 3.0, "paper")
+        field = field_of_noise(gaussian_noise(seed, noise_shape(shape)), shape, 3.0, "paper")
         waves = np.abs(np.fft.rfft2(field)) ** 2
         power += waves / waves[1, 1]  # the scaling to 0..1 differs from field to field
     ratio = np.median([power[0, f] / power[0, 2 * f] for f in (1, 2, 4)])
@@ -209,7 +211,7 @@ def test_fmix_shows_the_target_everywhere_equally_often() -> None:
     shape, count = (12, 16), 800
     shown = np.zeros(shape)
     for seed in range(count):
-        field = random_field(gaussian_noise(seed, noise_shape(shape)), shape, 3.0, "paper")
+        field = field_of_noise(gaussian_noise(seed, noise_shape(shape)), shape, 3.0, "paper")
         shown += cut(field, 0.25, False, 0.0)
     assert shown.mean() == pytest.approx(0.25 * count)
     assert np.abs(shown - 0.25 * count).max() < 5 * np.sqrt(count * 0.25 * 0.75)

@@ -15,13 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.enums import Fit
-from augcli.image.fit import Pixels
-from augcli.pipeline.execute import Batch, Maker, Picture
+from augcli.pipeline.execute import Maker
 from augcli.pipeline.keep import Keep
+from augcli.pipeline.per_batch import Batch
+from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.catalogue import build_recipe, recipe_class, recipe_names
-from augcli.recipes.recipe import Detection, Recipe, RegionRecipe, SaliencyMap
+from augcli.recipes.recipe import Detection, Recipe, RegionRecipe
 from augcli.saliency.detectors import detect
 
 MORE: dict[str, list[dict[str, Any]]] = {

@@ -100,9 +100,9 @@ def test_tpu_draws() -> None:
     assert p_uniform((operation.name for operation in drawn), 16) > KEPT
     for name in ("Rotate", "ShearX", "ShearY", "TranslateX", "TranslateY"):
         assert p_half(np.signbit(found.argument) for found in drawn if found.name == name) > KEPT
-    centres = [found.centre for found in drawn if found.name == "Cutout"]
+    centres = [found.others for found in drawn if found.name == "Cutout"]
     assert p_uniform(centres, 5 * 7) > KEPT
-    assert all(found.centre is None for found in drawn if found.name != "Cutout")
+    assert all(found.others is None for found in drawn if found.name != "Cutout")
 
 
 def test_tpu_cutout_is_a_grey_square_around_its_centre() -> None:

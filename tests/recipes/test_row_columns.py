@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.engine.outputs import saliency_method
 from augcli.enums import Fit
-from augcli.image.fit import Pixels
-from augcli.pipeline.execute import Maker, Picture
+from augcli.pipeline.execute import Maker
 from augcli.pipeline.keep import Keep
+from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.catalogue import build_recipe
-from augcli.recipes.recipe import Detection, SaliencyMap
+from augcli.recipes.recipe import Detection
 from augcli.saliency.detectors import detect
 
 HEIGHT, WIDTH = 24, 36

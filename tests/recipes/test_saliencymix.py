@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from augcli.enums import Fit
 from augcli.image.box import Box
 from augcli.image.fit import Fitted
+from augcli.recipes.protect_target import hidden_share, salient_region
 from augcli.recipes.recipe import Detection, View
-from augcli.recipes.saliencymix import Params, SaliencyMix, hidden_share, salient_region
+from augcli.recipes.saliencymix import Params, SaliencyMix
 from tests.helpers.reference_vectors import Scripted, Vectors, cases, fitted, load, views
 
 FINE_GRAINED = Detection("fine-grained")
@@ -32,7 +33,7 @@ def test_cases(case: Vectors, detector: str) -> None:
     images = case["target_image"], case["source_image"]
     recipe = SaliencyMix(detector=detector)
     looked_at = views(*images)
-    found = looked_at[recipe.looks_at].saliency(recipe.detection())
+    found = looked_at[1].saliency(recipe.detection())
     np.testing.assert_array_equal(found, case["saliency_bgr"], strict=True)
 
     rng = Scripted(beta=[float(case["lam_sampled"])])

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from augcli.errors import UserError
-from augcli.saliency.detectors import DETECTORS, detect, spectral_residual
+from augcli.saliency.detectors import FUNCTIONS, detect, spectral_residual
 from augcli.saliency.fine_grained import opencv_detector, opencv_saliency_map, saliency_map
 
 UInt8 = npt.NDArray[np.uint8]
@@ -25,17 +25,17 @@ def box_on_ground(height: int, width: int) -> UInt8:
 
 
 def test_names() -> None:
-    assert list(DETECTORS) == ["fine-grained", "opencv-fine-grained", "spectral-residual"]
+    assert list(FUNCTIONS) == ["fine-grained", "opencv-fine-grained", "spectral-residual"]
 
 
-@pytest.mark.parametrize("name", DETECTORS)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_detect_gives_each_images_map_in_order(name: str) -> None:
     images = [noise(40, 52, 1), noise(52, 40, 2), noise(40, 52, 3)]
     found = detect(name, images)
     assert [saliency.shape for saliency in found] == [(40, 52), (52, 40), (40, 52)]
     for saliency, image in zip(found, images, strict=True):
         assert saliency.dtype == np.uint8
-        np.testing.assert_array_equal(saliency, DETECTORS[name](image))
+        np.testing.assert_array_equal(saliency, FUNCTIONS[name](image))
     assert detect(name, []) == []
 
 

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from augcli.image.fit import Pixels
+from augcli.arrays.types import Colour, Float32, Floats, Pixels
 from augcli.operations.pillow_exact.rounding import pillow_rounds_each_step
-from augcli.operations.pixels import Colour, as_pixels, row_blocks
+from augcli.operations.pixels import as_pixels, row_blocks
 
 # Pillow rounds x + 0.5 + slope * (y + 0.5) + distance for each pixel; where that may change which
 # pixel is read, its own loop decides. In float64 these sums are good to 1e-10 for any image.
@@ -62,9 +62,7 @@ def shift_rows(image: Pixels, slope: float, distance: float, fill: Colour) -> Pi
     return result.reshape(height, width, 3)
 
 
-def _blend(
-    moved: Pixels, share: npt.NDArray[np.float32], block: slice, result: Pixels
-) -> npt.NDArray[np.intp]:
+def _blend(moved: Pixels, share: Float32, block: slice, result: Pixels) -> npt.NDArray[np.intp]:
     """Blend a block's pixels with those to their right into `result`; the indices in `moved`, taken
     flat, of those values that float32 does not settle.
     """
@@ -114,8 +112,8 @@ def _runs(moves: npt.NDArray[np.int64]) -> Iterator[tuple[slice, int]]:
 
 def _share(
     row: npt.NDArray[np.int64], column: npt.NDArray[np.int64], slope: float, distance: float
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """How far between its two neighbours Pillow reads, with each of its roundings."""
     x = (column + 0.5) + slope * (row + 0.5) + distance - 0.5
-    share: npt.NDArray[np.float64] = x - np.floor(x)
+    share: Floats = x - np.floor(x)
     return share

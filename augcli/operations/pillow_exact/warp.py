@@ -15,9 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from augcli.image.fit import Pixels
+from augcli.arrays.types import Colour, Pixels
 from augcli.operations.pillow_exact.rounding import pillow_rounds_each_step
-from augcli.operations.pixels import Colour
 
 FixedPoint = npt.NDArray[np.uint16]
 Doubles = npt.NDArray[np.float64]

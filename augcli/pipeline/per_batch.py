@@ -1,0 +1,33 @@
+"""Recipes that draw once for all outputs of a batch, as SaliencyMix with box=per-batch does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from augcli.enums import Fit
+from augcli.image.fit import Fitted
+from augcli.pipeline.picture import Picture
+from augcli.recipes.recipe import Recipe, View
+
+
+class Batch(NamedTuple):
+    """What outputs share whose recipe draws per batch.
+
+    `generator(step)` gives a new generator for the step of this number, which is the same for all
+    outputs of the batch, and `lead()` the source image that they all look at.
+    """
+
+    generator: Callable[[int], np.random.Generator]
+    lead: Callable[[], Picture]
+
+
+def views_of_batch(recipe: Recipe, views: Sequence[View], batch: Batch, fit: Fit) -> list[View]:
+    """What such a recipe is shown: the batch's leading image in the place of each source whose
+    saliency it looks at."""
+    lead = batch.lead()
+    leading = View(Fitted(lead.image, views[0].shape, fit), lead.detect)
+    looks_at = recipe.looks_at()
+    return [leading if number in looks_at else view for number, view in enumerate(views)]
