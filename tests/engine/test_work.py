@@ -85,6 +85,11 @@ class Words:
         return f"committed {file.read_text()}" if file.exists() else None
 
 
+class FullDisk(Words):
+    def make(self, word: str, watch: Watch) -> str:
+        raise OSError(28, "No space left on device")
+
+
 def harm(letter: str, kinds: str) -> None:
     if letter not in kinds:
         return
@@ -128,30 +133,24 @@ def test_an_image_that_ends_its_decoder_is_tried_alone_and_set_aside(tmp_path: P
     pool = Pool(Words(tmp_path), ["abD", "e"], 1)
     assert "".join(reports(pool)).count("-") == 1
     assert (tmp_path / "tried").read_text() == "DD"
-    assert pool.deaths == 5  # twice in its item, twice alone, once more
+    assert pool.deaths == 3  # once in its item, twice alone
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize(("letter", "deaths"), [("K", 6), ("T", 2), ("S", 4), ("F", 0)])
+@pytest.mark.parametrize(("letter", "deaths"), [("K", 6), ("T", 2), ("S", 3), ("F", 0)])
 def test_a_target_that_does_harm_costs_itself(tmp_path: Path, letter: str, deaths: int) -> None:
     """By ending its worker, by never ending, while it decodes too, or by a fault."""
-    pool = Pool(Words(tmp_path), [f"ab{letter}ba"], 1, seconds_an_image=0.5, seconds_an_output=0.5)
+    pool = Pool(Words(tmp_path), [f"ab{letter}ba"], 1, seconds_an_image=2, seconds_an_output=2)
     assert sorted("".join(reports(pool))) == ["-", "a", "a", "b", "b"]
     assert pool.deaths == deaths
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("method", ["fork"])
-def test_a_full_disk_is_named_by_the_place_of_the_work(tmp_path: Path, method: str) -> None:
+def test_a_full_disk_is_named_by_the_place_of_the_work(tmp_path: Path) -> None:
     work = FullDisk(tmp_path)
     with pytest.raises(RunFailed) as failed:
         reports(Pool(work, ["a"], 1, remedy="make room."))
     assert str(failed.value) == f"{tmp_path}: No space left on device; make room."
-
-
-class FullDisk(Words):
-    def make(self, word: str, watch: Watch) -> str:
-        raise OSError(28, "No space left on device")
 
 
 def test_executors_know_nothing_of_what_is_made() -> None:
