@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -16,6 +16,7 @@ from augcli.data.listing import Sample
 from augcli.data.source import read_image
 from augcli.engine.maps import find_maps, found_together
 from augcli.engine.plan import Run
+from augcli.engine.watch import UNWATCHED, Watch
 from augcli.enums import Fit, Originals
 from augcli.errors import UnreadableImage
 from augcli.image.box import Box
@@ -53,22 +54,14 @@ class Decoded:
 class Images:
     """Decoded images by their index in the listing, the least recently used dropped first.
 
-    `block` are the images that will be asked for.
+    `block` are the images that will be asked for; `watch` sees each decoding, and names images
+    that are not to be touched.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        block: Sequence[int] = (),
-        quarantined: Mapping[int, str] | None = None,
-        before_decoding: Callable[[int], None] = lambda _: None,
-        after_decoding: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, run: Run, block: Sequence[int] = (), watch: Watch = UNWATCHED) -> None:
         self._run = run
         self._block = block
-        self._quarantined = quarantined or {}
-        self._before_decoding = before_decoding
-        self._after_decoding = after_decoding
+        self._watch = watch
         self._held: OrderedDict[int, Decoded] = OrderedDict()
         self._bytes = 0
         self.unreadable: dict[int, str] = {}
@@ -125,10 +118,10 @@ class Images:
 
     def _decode(self, index: int) -> Decoded:
         run = self._run
-        if index in self._quarantined:
-            raise UnreadableImage(self._quarantined[index])
+        if index in self._watch.set_aside:
+            raise UnreadableImage(self._watch.set_aside[index])
         sample = run.listing.sample(index)
-        self._before_decoding(index)
+        self._watch.decoding(index)
         self.decodes += 1
         try:
             data = read_image(run.listing, index, run.job.max_pixels)
@@ -137,7 +130,7 @@ class Images:
             reason = "decoding it takes more memory than a worker may use"
             raise UnreadableImage(reason) from error
         finally:
-            self._after_decoding()
+            self._watch.decoded()
         height, width = image.shape[:2]
         landing = None
         if run.job.size is not None:

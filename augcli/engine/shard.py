@@ -21,12 +21,14 @@ from augcli.data.labels import SoftLabel, class_folder, dense
 from augcli.engine.images import Decoded, Images
 from augcli.engine.outputs import ORIGINAL, Output, Outputs, saliency_method
 from augcli.engine.plan import Run, Shard
+from augcli.engine.run_work import RunWork
+from augcli.engine.watch import UNWATCHED, Watch
 from augcli.enums import Originals
 from augcli.errors import UnreadableImage
 from augcli.image.codec import encode, output_format, suffix
 from augcli.manifest.row import SCHEMA_VERSION, to_line, to_text
 from augcli.store.layout import staged_train
-from augcli.store.parts import PartWriter
+from augcli.store.parts import PartWriter, read_part
 from augcli.store.sinks.folder import check_no_link, flush, link_file, write_file
 
 # Bytes of outputs, and copies, that are worked on together.
@@ -46,27 +48,36 @@ class ShardReport:
     unreadable: Mapping[int, str] = field(default_factory=dict)
 
 
-def run_shard(
-    run: Run,
-    shard: Shard,
-    quarantined: Mapping[int, str] | None = None,
-    before_decoding: Callable[[int], None] = lambda _: None,
-    after_decoding: Callable[[], None] = lambda: None,
-    at_target: Callable[[int | None], None] = lambda _: None,
-) -> ShardReport:
-    """Make and commit the outputs of a shard.
+class ShardWork(RunWork):
+    """Shards of a run as work for an executor."""
 
-    `quarantined` holds images (by index) that are not to be touched, with the reason. Before each
-    decode its index goes to `before_decoding`, and `after_decoding` is called when it is over, so
-    that a supervisor knows what killed a worker; `at_target` gets the target whose outputs are
-    made, and None when all are. Raises OSError where outputs cannot be written.
-    """
+    def make(self, shard: Shard, watch: Watch) -> ShardReport:
+        """Make and commit the outputs of a shard; raises OSError where they cannot be written."""
+        return run_shard(self.run, shard, watch)
+
+    def targets(self, shard: Shard) -> list[int]:
+        """The images (by index) that are the targets of a shard."""
+        return self.run.plan.block(shard.block)[shard.start : shard.stop]
+
+    def piece(self, shard: Shard, start: int, stop: int) -> Shard:
+        """The shard of the targets `start` to `stop` of a shard."""
+        return Shard(shard.block, shard.start + start, shard.start + stop)
+
+    def committed(self, shard: Shard) -> ShardReport | None:
+        """The report of a shard whose part is there: how often it decoded is not known."""
+        part = read_part(self.run.runtime.state, shard.part)
+        return None if part is None else ShardReport(shard, part.rows, part.skipped, 0, 0)
+
+
+def run_shard(run: Run, shard: Shard, watch: Watch = UNWATCHED) -> ShardReport:
+    """Make and commit the outputs of a shard, seen by `watch`. Raises OSError where they cannot be
+    written."""
     block = run.plan.block(shard.block)
-    images = Images(run, block, quarantined, before_decoding, after_decoding)
+    images = Images(run, block, watch)
     part = PartWriter(run.runtime.state, shard.part)
     try:
         writer = _Writer(run, part)
-        _make_copies(run, images, block, shard, writer, at_target)
+        _make_copies(run, images, block, shard, writer, watch)
         part.commit(writer.errors(shard.block), flush)
     except BaseException:
         part.abandon()
@@ -81,7 +92,7 @@ def _make_copies(
     block: list[int],
     shard: Shard,
     writer: _Writer,
-    at_target: Callable[[int | None], None],
+    watch: Watch,
 ) -> None:
     """Make and write all copies of a shard's targets. The first copy of a target that could not be
     made ends it."""
@@ -92,7 +103,7 @@ def _make_copies(
             for copy in copies:
                 if copy.index in failed and copy.order >= failed[copy.index].order:
                     continue
-                at_target(copy.index)
+                watch.target(copy.index)
                 reason = _reason_against(phase, copy)
                 if reason is not None:
                     first = failed.get(copy.index)
@@ -100,7 +111,7 @@ def _make_copies(
         for copy in copies:
             if copy.index not in failed or copy.order < failed[copy.index].order:
                 writer.write(copy)
-    at_target(None)
+    watch.target(None)
 
 
 class _Failure(NamedTuple):

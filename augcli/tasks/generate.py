@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from augcli.engine.executors.pool import Pool
 from augcli.engine.job import identity
 from augcli.engine.maps import served
 from augcli.engine.plan import Run, remaining
-from augcli.engine.shard import ShardReport
+from augcli.engine.shard import ShardReport, ShardWork
 from augcli.enums import STDIN, Originals, Pair
 from augcli.errors import RESUME, RunFailed, UserError
 from augcli.manifest.mass import label_mass
@@ -92,16 +92,14 @@ def generate(
         on_start(planned(run), sum(part.rows for part in proven_parts(state)))
         with served(run) as reachable:
             pool = Pool(
-                reachable,
+                ShardWork(reachable),
                 remaining(run.plan, run.runtime.state),
                 workers,
                 seconds_an_image=seconds_an_image,
             )
-            try:
+            with closing(pool):
                 for report in pool.reports():
                     on_report(report)
-            finally:
-                pool.close()
         if resumed or pool.deaths:
             sweep(state)
         published = merge_parts(state)

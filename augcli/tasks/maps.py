@@ -7,11 +7,10 @@ listed in the order of the source.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,7 +22,9 @@ from augcli.engine.executors.pool import Pool
 from augcli.engine.images import Decoded, Images
 from augcli.engine.job import versions
 from augcli.engine.maps import served
-from augcli.engine.plan import Run, Shard
+from augcli.engine.plan import Run
+from augcli.engine.run_work import RunWork
+from augcli.engine.watch import Watch
 from augcli.enums import MapFormat
 from augcli.errors import RESUME, RunFailed, UnreadableImage
 from augcli.image.codec import Encoding, encode
@@ -58,15 +59,13 @@ _CHUNKS_A_WORKER = 3  # at least
 
 @dataclass(frozen=True)
 class Maps:
-    """What is found in the images of a run's source, and how and where it is written; `names` as
-    from `map_names`. Picklable."""
+    """What is found in the images of a run's source, and how and where it is written."""
 
     run: Run
     out: Path
     detection: Detection
     format: MapFormat = MapFormat.png
     overlay: bool = False
-    names: dict[int, str] = field(default_factory=dict)
 
     def identity(self) -> Identity:
         """All that the bytes of the maps depend on."""
@@ -126,10 +125,15 @@ def write_maps(
             count = sum(stop - start for start, stop in left)
             on_start(count)
             if left:
+                workers = min(workers, count)
+                size = min(_CHUNK, -(-count // (workers * _CHUNKS_A_WORKER)))
+                chunks, names = _chunks(left, size), map_names(maps.run.listing, RESERVED)
                 with served(maps.run) as reachable:
-                    named = map_names(maps.run.listing, RESERVED)
-                    ready = replace(maps, run=reachable, names=named)
-                    _write_chunks(ready, left, min(workers, count), on_done, seconds_an_image)
+                    work = MapWork(reachable, maps, names)
+                    pool = Pool(work, chunks, workers, seconds_an_image=seconds_an_image)
+                    with closing(pool):
+                        for images in pool.reports():
+                            on_done(images)
             publish(out)
             return Written(*counted(out), resumed)
     except OSError as error:
@@ -146,80 +150,63 @@ def _remaining(out: Path, count: int) -> Iterator[tuple[int, int]]:
         at = max(at, stop)
 
 
-def _write_chunks(
-    maps: Maps,
-    left: list[tuple[int, int]],
-    workers: int,
-    on_done: Callable[[int], None],
-    seconds_an_image: float,
-) -> None:
-    count = sum(stop - start for start, stop in left)
-    size = min(_CHUNK, -(-count // (workers * _CHUNKS_A_WORKER)))
-    chunks = (
-        Shard(0, i, min(i + size, stop)) for start, stop in left for i in range(start, stop, size)
-    )
-    pool = Pool(
-        maps.run, chunks, workers, make=partial(write_chunk, maps), targets_of=_images_of,
-        seconds_an_image=seconds_an_image,
-    )  # fmt: skip
-    try:
-        for report in pool.reports():
-            on_done(report.shard.stop - report.shard.start)
-    finally:
-        pool.close()
+def _chunks(left: list[tuple[int, int]], size: int) -> Iterator[range]:
+    """The images that are left, `size` at a time."""
+    for start, stop in left:
+        for first in range(start, stop, size):
+            yield range(first, min(first + size, stop))
 
 
-def _images_of(_: Run, chunk: Shard) -> range:
-    return range(chunk.start, chunk.stop)
+@dataclass(frozen=True)
+class MapWork(RunWork):
+    """Maps as work for an executor: an item are images that follow one another in the listing, and
+    its report is how many they are. `names` as from `map_names`."""
+
+    maps: Maps
+    names: dict[int, str]
+
+    def make(self, chunk: range, watch: Watch) -> int:
+        """Write and commit the maps of some images; raises OSError where they cannot be written."""
+        images = Images(self.run, chunk, watch)
+        rows = []
+        for index in chunk:
+            watch.target(index)
+            rows.append(_row(self, images, index))
+        watch.target(None)
+        commit(self.maps.out, chunk.start, chunk.stop, rows)
+        return len(chunk)
+
+    def targets(self, chunk: range) -> range:
+        """The images of a chunk."""
+        return chunk
+
+    def piece(self, chunk: range, start: int, stop: int) -> range:
+        """A part of a chunk."""
+        return chunk[start:stop]
+
+    def committed(self, chunk: range) -> int | None:
+        """How many images a chunk has, if it is done."""
+        return len(chunk) if (chunk.start, chunk.stop) in committed(self.maps.out) else None
 
 
-class ChunkReport(NamedTuple):
-    """A chunk of images whose maps are committed."""
-
-    shard: Shard
-
-
-def write_chunk(
-    maps: Maps,
-    run: Run,
-    chunk: Shard,
-    quarantined: Mapping[int, str] | None = None,
-    before_decoding: Callable[[int], None] = lambda _: None,
-    after_decoding: Callable[[], None] = lambda: None,
-    at_target: Callable[[int | None], None] = lambda _: None,
-) -> ChunkReport:
-    """Write and commit the maps of the images `start` to `stop` of the listing; with `maps` given
-    it is called like `run_shard`. Raises OSError where they cannot be written.
-    """
-    indices = _images_of(run, chunk)
-    images = Images(run, indices, quarantined, before_decoding, after_decoding)
-    rows = []
-    for index in indices:
-        at_target(index)
-        rows.append(_row(maps, images, index))
-    at_target(None)
-    commit(maps.out, chunk.start, chunk.stop, rows)
-    return ChunkReport(chunk)
-
-
-def _row(maps: Maps, images: Images, index: int) -> Row:
+def _row(work: MapWork, images: Images, index: int) -> Row:
     try:
         decoded = images.get(index)
-        found = images.saliency(decoded, maps.detection)
+        found = images.saliency(decoded, work.maps.detection)
     except (UnreadableImage, cv2.error, MemoryError) as error:
         reason = str(error) or "it takes more memory than a worker may use"
-        return _skipped(maps.run.listing.sample(index), " ".join(reason.split()))
-    return _write(maps, decoded, found)
+        return _skipped(work.run.listing.sample(index), " ".join(reason.split()))
+    name = map_name(work.run.listing, work.names, index)
+    return _write(work.maps, name, decoded, found)
 
 
 def _skipped(sample: Sample, reason: str) -> Row:
     return {"source_path": sample.relative, "source_id": sample.sample_id, "reason": reason}
 
 
-def _write(maps: Maps, decoded: Decoded, found: SaliencyMap) -> Row:
+def _write(maps: Maps, name: str, decoded: Decoded, found: SaliencyMap) -> Row:
     """Write one map, and the picture of it where that is asked for; its row."""
     flat = is_flat(found)
-    name = map_name(maps.run.listing, maps.names, decoded.sample.index)
     file_name = f"{name}.{maps.format.value}"
     data = _encoded(found, flat, maps.format)
     refuse_link_above(maps.out, file_name)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from augcli.engine.executors.pool import Pool
 from augcli.engine.maps import served
 from augcli.engine.outputs import ORIGINAL
 from augcli.engine.plan import Run, Shard
-from augcli.engine.shard import ShardReport
+from augcli.engine.shard import ShardReport, ShardWork
 from augcli.enums import Originals
 from augcli.errors import RunFailed, UserError
 from augcli.files import read_bytes, replace_file
@@ -239,10 +240,10 @@ def _make_images(repair: _Repair, workers: int, seconds_an_image: float) -> Repa
         (repair.aside / REMADE / MANIFEST).open("wb") as rows,
     ):
         pool = Pool(
-            reachable, _pieces(repair), workers, remedy=_REMEDY, set_aside=set_aside,
-            seconds_an_image=seconds_an_image,
+            ShardWork(reachable), _pieces(repair), workers, remedy=_REMEDY,
+            set_aside=set_aside, seconds_an_image=seconds_an_image,
         )  # fmt: skip
-        try:
+        with closing(pool):
             for report in pool.reports():
                 for line, fault in _take_over(repair, report, set_aside):
                     if fault is None:
@@ -253,8 +254,6 @@ def _make_images(repair: _Repair, workers: int, seconds_an_image: float) -> Repa
                     failed.append((report.shard, fault))
                 if len(failed) > 8 * MOST_FAULTS:
                     failed = sorted(failed)[:MOST_FAULTS]
-        finally:
-            pool.close()
     faults = [fault for _, fault in sorted(failed)[:MOST_FAULTS]]
     return Repaired(replaced, faults, count)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -18,8 +19,10 @@ from augcli.engine.described import Places, places_in, read_run, read_sources, s
 from augcli.engine.executors.pool import Pool
 from augcli.engine.images import Decoded, Images
 from augcli.engine.outputs import Output, output_label
-from augcli.engine.plan import Run, Shard
+from augcli.engine.plan import Run
+from augcli.engine.run_work import RunWork
 from augcli.engine.shard import encoded
+from augcli.engine.watch import Watch
 from augcli.errors import UnreadableImage, UserError, one_line
 from augcli.files import parse_json
 from augcli.manifest.faults import MOST_FAULTS, Fault
@@ -38,7 +41,7 @@ class _Report(NamedTuple):
     """What differs of some rows, and the images (by index) that could not be read: why, and of how
     many of the rows that was the fault."""
 
-    shard: Shard
+    rows: range
     faults: list[Fault]
     unreadable: dict[int, tuple[str, int]]
 
@@ -51,18 +54,14 @@ class _Rows(NamedTuple):
     offsets: array[int]
     targets: array[int]
 
-    def read(self, start: int, stop: int) -> Iterator[Row]:
-        """The rows from one number to another."""
+    def read(self, numbers: range) -> Iterator[Row]:
+        """The rows with these numbers."""
         with open_own(self.train / MANIFEST) as file:
-            for offset in self.offsets[start:stop]:
+            for offset in self.offsets[numbers.start : numbers.stop]:
                 file.seek(offset)
                 row = parse_row(file.readline(LONGEST_LINE + 1), 0)
                 if isinstance(row, Row):  # else the manifest has changed
                     yield row
-
-    def targets_of(self, _: Run, shard: Shard) -> list[int]:
-        """The images that the rows of a shard are about."""
-        return self.targets[shard.start : shard.stop].tolist()
 
 
 def replay(
@@ -85,21 +84,21 @@ def replay(
     places = places_in(listing)
     rows = _choose(train, count, places)
     total = len(rows.offsets)
-    shards = (Shard(0, i, min(i + _TOGETHER, total)) for i in range(0, total, _TOGETHER))
+    starts = range(0, total, _TOGETHER)
+    items = (range(start, min(start + _TOGETHER, total)) for start in starts)
     pool = Pool(
-        run, shards, max(1, min(workers, -(-total // _TOGETHER))),
-        make=partial(make_again, rows, places), targets_of=rows.targets_of, remedy=_REMEDY,
+        ReplayWork(run, rows, places), items, max(1, min(workers, len(starts))), remedy=_REMEDY,
         seconds_an_image=seconds_an_image, seconds_an_output=seconds_an_image,
     )  # fmt: skip
     unreadable: dict[int, tuple[str, int]] = {}
     early: dict[int, _Report] = {}
     at = 0
-    try:
+    with closing(pool):
         for report in pool.reports():
-            early[report.shard.start] = report
+            early[report.rows.start] = report
             while at in early:
                 following = early.pop(at)
-                at = following.shard.stop
+                at = following.rows.stop
                 yield from following.faults
                 for index, (reason, times) in following.unreadable.items():
                     if index in unreadable or len(unreadable) < MOST_FAULTS:
@@ -107,8 +106,6 @@ def replay(
                         unreadable[index] = known[0], known[1] + times
                     else:
                         yield _unreadable(run, index, reason, times)
-    finally:
-        pool.close()
     for index, (reason, times) in unreadable.items():
         yield _unreadable(run, index, reason, times)
 
@@ -147,46 +144,53 @@ def _choose(train: Path, count: int, places: Places) -> _Rows:
     )
 
 
-def make_again(
-    rows: _Rows,
-    places: Places,
-    run: Run,
-    shard: Shard,
-    quarantined: Mapping[int, str] | None = None,
-    before_decoding: Callable[[int], None] = lambda _: None,
-    after_decoding: Callable[[], None] = lambda: None,
-    at_target: Callable[[int | None], None] = lambda _: None,
-) -> _Report:
-    """Make the rows `start` to `stop` again; with rows and places given it is called like
-    `run_shard`."""
-    images = Images(run, (), quarantined, before_decoding, after_decoding)
-    faults: list[Fault] = []
-    unreadable: dict[int, tuple[str, int]] = {}
-    chosen = zip(rows.targets_of(run, shard), rows.read(shard.start, shard.stop), strict=False)
-    for target, row in chosen:
-        if len(row.source_ids) != len(row.source_paths):
-            continue  # that is a fault already
-        indices = [places.of(source) for source in row.source_ids]
-        missing = [p for i, p in zip(indices, row.source_paths, strict=True) if i is None]
-        if missing:
-            faults.append(
-                Fault(row.file_name, f"its source {missing[0][:300]} is no longer in SOURCE")
-            )
-            continue
-        at_target(target)
-        used: list[Decoded] = []
-        for index in indices:
-            assert index is not None
-            try:
-                used.append(images.get(index))
-            except UnreadableImage as error:
-                _, times = unreadable.get(index, ("", 0))
-                unreadable[index] = str(error), times + 1
-                break
-        if len(used) == len(indices):
-            faults += _differences(run, images, row, used)
-    at_target(None)
-    return _Report(shard, faults, unreadable)
+@dataclass(frozen=True)
+class ReplayWork(RunWork):
+    """Rows that are made again as work for an executor: an item are rows by their numbers, which
+    follow one another. Nothing is written."""
+
+    rows: _Rows
+    places: Places
+
+    def make(self, numbers: range, watch: Watch) -> _Report:
+        """Make rows again, and say what differs."""
+        images = Images(self.run, (), watch)
+        faults: list[Fault] = []
+        unreadable: dict[int, tuple[str, int]] = {}
+        for target, row in zip(self.targets(numbers), self.rows.read(numbers), strict=False):
+            if len(row.source_ids) != len(row.source_paths):
+                continue  # that is a fault already
+            indices = [self.places.of(source) for source in row.source_ids]
+            missing = [p for i, p in zip(indices, row.source_paths, strict=True) if i is None]
+            if missing:
+                what = f"its source {missing[0][:300]} is no longer in SOURCE"
+                faults.append(Fault(row.file_name, what))
+                continue
+            watch.target(target)
+            used: list[Decoded] = []
+            for index in indices:
+                assert index is not None
+                try:
+                    used.append(images.get(index))
+                except UnreadableImage as error:
+                    _, times = unreadable.get(index, ("", 0))
+                    unreadable[index] = str(error), times + 1
+                    break
+            if len(used) == len(indices):
+                faults += _differences(self.run, images, row, used)
+        watch.target(None)
+        return _Report(numbers, faults, unreadable)
+
+    def targets(self, numbers: range) -> list[int]:
+        """The images that rows are about, -1 for none."""
+        return self.rows.targets[numbers.start : numbers.stop].tolist()
+
+    def piece(self, numbers: range, start: int, stop: int) -> range:
+        """Some of the rows of an item."""
+        return numbers[start:stop]
+
+    def committed(self, numbers: range) -> None:
+        """None: nothing is kept of what a dead worker did."""
 
 
 def _differences(run: Run, images: Images, row: Row, used: list[Decoded]) -> list[Fault]:

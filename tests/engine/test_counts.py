@@ -13,7 +13,7 @@ import pytest
 
 from augcli.engine.executors.pool import Pool
 from augcli.engine.plan import Run
-from augcli.engine.shard import run_shard
+from augcli.engine.shard import ShardWork, run_shard
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.catalogue import build_recipe
 from augcli.saliency import fine_grained
@@ -151,7 +151,7 @@ def test_a_run_starts_as_many_processes_as_it_was_told(
 ) -> None:
     run = run_over(photos, tmp_path, copies=2)
     prepare_state(run.runtime.state)
-    pool = Pool(run, run.plan.shards(), workers)
+    pool = Pool(ShardWork(run), run.plan.shards(), workers)
     reports = list(pool.reports())
     started = {worker.process.pid for worker in pool.workers}
     pool.close()

@@ -20,7 +20,7 @@ from augcli.engine import shard as shard_module
 from augcli.engine.executors.pool import Pool
 from augcli.engine.outputs import Output, Outputs
 from augcli.engine.plan import Run, Shard
-from augcli.engine.shard import ShardReport, run_shard
+from augcli.engine.shard import ShardReport, ShardWork, run_shard
 from augcli.errors import RunFailed, UnreadableImage
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.cutmix import CutMix
@@ -43,7 +43,7 @@ def run_into(source: Path, out: Path) -> Run:
     return make_run(list_source(source), pipeline, prepare_state(out / STATE), copies=2)
 
 
-def finish(run: Run, pool: Pool) -> tuple[dict[str, str], int]:
+def finish(run: Run, pool: Pool[Shard, ShardReport]) -> tuple[dict[str, str], int]:
     try:
         made = sum(report.made for report in pool.reports())
     finally:
@@ -54,7 +54,7 @@ def finish(run: Run, pool: Pool) -> tuple[dict[str, str], int]:
 
 def undisturbed(source: Path, out: Path) -> dict[str, str]:
     run = run_into(source, out)
-    files, made = finish(run, Pool(run, run.plan.shards(), 1))
+    files, made = finish(run, Pool(ShardWork(run), run.plan.shards(), 1))
     assert made == 240
     return files
 
@@ -62,7 +62,7 @@ def undisturbed(source: Path, out: Path) -> dict[str, str]:
 def test_workers_killed_again_and_again_cost_nothing(many: Path, tmp_path: Path) -> None:
     expected = undisturbed(many, tmp_path / "calm")
     run = run_into(many, tmp_path / "wild")
-    pool = Pool(run, run.plan.shards(), 2)
+    pool = Pool(ShardWork(run), run.plan.shards(), 2)
 
     def disturbed() -> Iterator[ShardReport]:
         for number, report in enumerate(pool.reports()):
@@ -98,7 +98,7 @@ def test_an_image_that_kills_its_decoder_costs_only_itself(
 
     monkeypatch.setattr(images_module, "decode", decode)
     run = run_into(many, tmp_path / "out")
-    pool = Pool(run, run.plan.shards(), 2, seconds_an_image=3)
+    pool = Pool(ShardWork(run), run.plan.shards(), 2, seconds_an_image=3)
     files, made = finish(run, pool)
     errors = (run.runtime.state / "errors.jsonl").read_text()
     assert errors.count("\n") == 1
@@ -115,7 +115,7 @@ def test_outputs_that_cannot_be_written_stop_the_run(many: Path, tmp_path: Path)
     for class_name in ("c0", "c1", "c2", "c3"):
         (run.runtime.state / "train" / class_name).write_text("a file where a folder has to be")
     with pytest.raises(RunFailed, match=r"Not a directory.*--resume"):
-        finish(run, Pool(run, run.plan.shards(), 2))
+        finish(run, Pool(ShardWork(run), run.plan.shards(), 2))
 
 
 def test_pieces_of_a_committed_shard_are_passed_over(many: Path, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_target_that_kills_or_stalls_its_worker_outside_of_decoding(
 
     monkeypatch.setattr(shard_module, "encoded", encoded)
     run = run_into(many, tmp_path / "out")
-    pool = Pool(run, run.plan.shards(), 2, seconds_an_image=3, seconds_an_output=3)
+    pool = Pool(ShardWork(run), run.plan.shards(), 2, seconds_an_image=3, seconds_an_output=3)
     files, made = finish(run, pool)
     (error,) = [json.loads(line) for line in (run.runtime.state / "errors.jsonl").open()]
     assert error["source_path"] == "c2/6.jpg"
@@ -177,7 +177,7 @@ def test_a_worker_that_memory_runs_out_for_while_decoding_costs_nothing(
 
     monkeypatch.setattr(images_module, "decode", decode)
     run = run_into(many, tmp_path / "out")
-    pool = Pool(run, run.plan.shards(), 2)
+    pool = Pool(ShardWork(run), run.plan.shards(), 2)
     files, made = finish(run, pool)
     assert pool.deaths >= 3
     assert made == 240
@@ -202,7 +202,7 @@ def test_a_worker_killed_behind_its_commit_leaves_its_images_alone(
             os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr(PartWriter, "commit", commit)
-    _, made = finish(run, Pool(run, run.plan.shards(), 1))
+    _, made = finish(run, Pool(ShardWork(run), run.plan.shards(), 1))
     assert made == 240
     part = read_part(run.runtime.state, once.read_text())
     assert part is not None
@@ -227,7 +227,7 @@ def test_a_copy_that_fails_ends_its_target_and_nothing_else(
     monkeypatch.setattr(Outputs, "of", of)
     run = with_options(run_into(many, tmp_path / "out"), copies=3)
     run = replace(run, runtime=replace(run.runtime, memory=memory))
-    files, made = finish(run, Pool(run, run.plan.shards(), 1))
+    files, made = finish(run, Pool(ShardWork(run), run.plan.shards(), 1))
     assert made == 3 * 120 - 2
     assert len(files) == made + 1
     (error,) = [json.loads(line) for line in (run.runtime.state / "errors.jsonl").open()]
@@ -248,7 +248,7 @@ def test_a_fault_of_the_program_costs_one_image(
 
     monkeypatch.setattr(shard_module._Writer, "write", write)
     run = run_into(many, tmp_path / "out")
-    files, made = finish(run, Pool(run, run.plan.shards(), 2))
+    files, made = finish(run, Pool(ShardWork(run), run.plan.shards(), 2))
     (error,) = [json.loads(line) for line in (run.runtime.state / "errors.jsonl").open()]
     assert error["source_path"] == "c0/8.jpg"
     assert error["reason"] == "augcli failed on it: RuntimeError: as nobody expected"

@@ -19,7 +19,9 @@ import pytest
 from augcli.engine.executors import pool as local
 from augcli.engine.executors import worker as worker_module
 from augcli.engine.executors.pool import Pool
-from augcli.engine.plan import Run
+from augcli.engine.plan import Run, Shard
+from augcli.engine.shard import ShardReport, ShardWork
+from augcli.engine.watch import Watch
 from augcli.errors import RunFailed
 from augcli.recipes.recipe import Detection
 from augcli.store.sinks.folder import merge_parts, prepare_state
@@ -59,7 +61,7 @@ def prepared(source: Path, out: Path, **options: Any) -> Run:
     return run
 
 
-def finish(run: Run, pool: Pool) -> dict[str, str]:
+def finish(run: Run, pool: Pool[Shard, ShardReport]) -> dict[str, str]:
     """All files of a run, whose workers have ended by themselves."""
     try:
         assert sum(report.made for report in pool.reports()) == 240
@@ -71,9 +73,9 @@ def finish(run: Run, pool: Pool) -> dict[str, str]:
     return tree(run.runtime.state / "train")
 
 
-def failure(run: Run, workers: int = 2, **options: Any) -> str:
+def failure(work: ShardWork, workers: int = 2) -> str:
     """The sentence that ends a run; its workers have ended, and are no zombies."""
-    pool = Pool(run, run.plan.shards(), workers, **options)
+    pool = Pool(work, work.run.plan.shards(), workers)
     try:
         with pytest.raises(RunFailed) as failed:
             list(pool.reports())
@@ -89,16 +91,16 @@ def test_idle_workers_end_when_their_pipe_does(many: Path, tmp_path: Path) -> No
     expected = tmp_path / "expected"
     generate(run_over(many, expected, copies=2), expected, source={"source": str(many)}, workers=1)
     run = prepared(many, tmp_path / "out")
-    made = finish(run, Pool(run, run.plan.shards(), 4))
+    made = finish(run, Pool(ShardWork(run), run.plan.shards(), 4))
     assert made == tree(expected / "train")
 
 
 @pytest.mark.usefixtures("either_method")
 def test_killed_workers_cost_nothing(many: Path, tmp_path: Path) -> None:
     run = prepared(many, tmp_path / "calm")
-    expected = finish(run, Pool(run, run.plan.shards(), 1))
+    expected = finish(run, Pool(ShardWork(run), run.plan.shards(), 1))
     run = prepared(many, tmp_path / "wild")
-    pool = Pool(run, run.plan.shards(), 2)
+    pool = Pool(ShardWork(run), run.plan.shards(), 2)
     usual = pool.reports
 
     def disturbed() -> Iterator[Any]:
@@ -202,7 +204,7 @@ def test_a_worker_that_cannot_be_started_is_one_sentence(
         usual(process)
 
     monkeypatch.setattr(multiprocessing.context.ForkProcess, "start", start)
-    said = failure(prepared(many, tmp_path / "out"), 3)
+    said = failure(ShardWork(prepared(many, tmp_path / "out")), 3)
     assert said.startswith(
         f"Worker process 2 of 3 (--workers) cannot be started: {os.strerror(code)};"
     )
@@ -222,7 +224,7 @@ def test_the_systems_limit_on_files_is_one_sentence(tmp_path: Path, many: Path) 
 
 def breaks(how: Callable[[], None]) -> Callable[..., None]:
     """What a worker does instead of getting ready."""
-    return lambda _: how()
+    return lambda *_: how()
 
 
 def refuse() -> None:
@@ -234,7 +236,7 @@ def test_a_worker_that_cannot_get_ready_is_one_sentence(
 ) -> None:
     """As where the system does not let it limit its memory."""
     monkeypatch.setattr(worker_module, "limit_memory", breaks(refuse))
-    said = failure(prepared(many, tmp_path / "out"))
+    said = failure(ShardWork(prepared(many, tmp_path / "out")))
     assert said.startswith(
         "A worker process cannot work (ValueError: not allowed to raise maximum limit); "
     )
@@ -245,7 +247,7 @@ def test_a_worker_that_ends_before_its_first_task_is_not_started_for_ever(
     many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "limit_memory", breaks(partial(os._exit, 3)))
-    said = failure(prepared(many, tmp_path / "out"))
+    said = failure(ShardWork(prepared(many, tmp_path / "out")))
     assert said.startswith("A worker process ended before its first task (exit code 3); ")
 
 
@@ -256,18 +258,21 @@ def test_workers_that_are_killed_before_their_first_task_are_not_started_for_eve
         os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr(worker_module, "limit_memory", breaks(die))
-    said = failure(prepared(many, tmp_path / "out"))
+    said = failure(ShardWork(prepared(many, tmp_path / "out")))
     assert said.startswith(
         "13 worker processes died one after another before anything was done (the last by SIGKILL,"
     )
 
 
-def kill_worker(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+class Killing(ShardWork):
+    def make(self, shard: Shard, watch: Watch) -> ShardReport:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return super().make(shard, watch)
 
 
-def fail_always(*_: object) -> None:
-    raise ValueError("as nobody expected")
+class Failing(ShardWork):
+    def make(self, shard: Shard, watch: Watch) -> ShardReport:
+        raise ValueError("as nobody expected")
 
 
 @pytest.mark.usefixtures("either_method")
@@ -275,7 +280,7 @@ def test_a_shard_that_always_kills_its_worker_does_not_run_for_ever(
     many: Path, tmp_path: Path
 ) -> None:
     """And no image is to blame."""
-    said = failure(prepared(many, tmp_path / "out"), make=kill_worker)
+    said = failure(Killing(prepared(many, tmp_path / "out")))
     assert "13 worker processes died one after another" in said
 
 
@@ -283,7 +288,7 @@ def test_a_shard_that_always_kills_its_worker_does_not_run_for_ever(
 def test_a_fault_that_no_image_is_to_blame_for_does_not_run_for_ever(
     many: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    said = failure(prepared(many, tmp_path / "out"), make=fail_always)
+    said = failure(Failing(prepared(many, tmp_path / "out")))
     assert said.startswith(
         "The shard of one image that is left out is not made (augcli failed on it: ValueError: as"
         " nobody expected); "
@@ -297,7 +302,9 @@ def test_images_that_were_set_aside_before_are_not_touched(many: Path, tmp_path:
     relative = [run.listing.sample(index).relative for index in range(120)]
     aside = relative.index("c1/5.jpg")
     (many / "c1/5.jpg").unlink()  # else its reason would be that it cannot be read
-    pool = Pool(run, run.plan.shards(), 2, set_aside={aside: "it killed its decoder before"})
+    pool = Pool(
+        ShardWork(run), run.plan.shards(), 2, set_aside={aside: "it killed its decoder before"}
+    )
     try:
         assert sum(report.made for report in pool.reports()) == 238
     finally:
@@ -323,4 +330,4 @@ def test_a_fault_while_maps_are_written_leaves_no_worker(many: Path, tmp_path: P
 
 def test_more_memory_than_there_are_addresses_is_no_limit(many: Path, tmp_path: Path) -> None:
     run = prepared(many, tmp_path / "out", memory=1 << 70)
-    finish(run, Pool(run, run.plan.shards(), 2))
+    finish(run, Pool(ShardWork(run), run.plan.shards(), 2))

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from augcli.engine import shard
-from augcli.engine.plan import Run, Shard
-from augcli.engine.shard import ShardReport, run_shard
+from augcli.engine.plan import Shard
+from augcli.engine.shard import ShardReport, ShardWork
+from augcli.engine.watch import UNWATCHED
 from augcli.errors import UserError
 from augcli.store import journal as resume
 from augcli.store import removal
@@ -38,12 +39,12 @@ class InThisProcess:
 
     deaths = 0
 
-    def __init__(self, run: Run, shards: Iterator[Shard], *_: Any, **__: Any) -> None:
-        self._run, self._shards = run, shards
+    def __init__(self, work: ShardWork, shards: Iterator[Shard], *_: Any, **__: Any) -> None:
+        self._work, self._shards = work, shards
 
     def reports(self) -> Iterator[ShardReport]:
         for one in self._shards:
-            yield run_shard(self._run, one)
+            yield self._work.make(one, UNWATCHED)
 
     def close(self) -> None:
         pass

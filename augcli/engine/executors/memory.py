@@ -9,8 +9,6 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from augcli.engine.plan import Run
-
 # RGBA, flattened, RGB, an array: at the worst so many times three bytes a pixel.
 _COPIES, _ROOM = 8, 1 << 28
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -50,16 +48,17 @@ def _use_large_pages(libc: ctypes.CDLL, size: int) -> None:
     libc.free(start)
 
 
-def limit_memory(run: Run) -> None:
-    """Bound what a decoder may allocate: the images held, one of the largest size in all the
-    copies that its conversion takes, and some room. Beyond it, the image fails and not the run."""
+def limit_memory(memory: int, max_pixels: int) -> None:
+    """Bound what a decoder may allocate: `memory` bytes of images held, one of `max_pixels` in all
+    the copies that its conversion takes, and some room. Beyond it, the image fails and not the run.
+    """
     if not sys.platform.startswith("linux"):
         return
     import resource
 
     status = Path("/proc/self/status").read_text(encoding="ascii")
     held = int(status.partition("VmData:")[2].split()[0]) << 10
-    limit = held + run.runtime.memory + _COPIES * 3 * run.job.max_pixels + _ROOM
+    limit = held + memory + _COPIES * 3 * max_pixels + _ROOM
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if limit < (_ADDRESSES if hard in (resource.RLIM_INFINITY, -1) else hard):
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))

@@ -1,8 +1,8 @@
-"""Runs shards in processes of this machine, and goes on when one of them dies.
+"""Has items of work made by processes of this machine, and goes on when one of them dies.
 
-Each worker has its own pipe and at most two shards in hand, so nothing queues up and a death loses
+Each worker has its own pipe and at most two items in hand, so nothing queues up and a death loses
 nothing but time. What a worker was decoding stands in shared memory: an image that kills its
-decoder again when it is tried alone is quarantined, and its shard is made without it.
+decoder again when it is tried alone is set aside, and its item is made without it.
 """
 
 from __future__ import annotations
@@ -13,19 +13,17 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, Generic
 
-from augcli.engine.executors.worker import NOTHING, Task, Trial, signals_held, work
-from augcli.engine.plan import Run, Shard
-from augcli.engine.shard import ShardReport, run_shard
+from augcli.engine.executors.work import Item, Report, Work
+from augcli.engine.executors.worker import NOTHING, Progress, Trial, run_worker, signals_held
 from augcli.errors import RESUME, RunFailed, one_line
-from augcli.store.parts import read_part
 
 _IN_HAND = 2
 _TRIALS = 2
@@ -40,11 +38,11 @@ _MOST_WORKERS = 31 if sys.platform == "win32" else 1 << 16
 
 
 @dataclass(slots=True)
-class _Worker:
+class _Worker(Generic[Item]):
     process: Any
     pipe: Connection
-    decoding: Any
-    tasks: deque[Task] = field(default_factory=deque)
+    progress: Progress
+    tasks: deque[Item | Trial] = field(default_factory=deque)
     sent: int = 0
     ready: bool = False
     ending: str = ""
@@ -57,16 +55,9 @@ def available_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def targets_of_block(run: Run, shard: Shard) -> Sequence[int]:
-    """The images (by index) that are the targets of a shard of a run's plan."""
-    return run.plan.block(shard.block)[shard.start : shard.stop]
+class Pool(Generic[Item, Report]):
+    """`workers` processes that make the items of a work; see the module.
 
-
-class Pool:
-    """`workers` processes that make shards; see the module.
-
-    `make` is what they do with each, `run_shard` or a function that is called like it, and
-    `targets_of` says which images a shard is about, one for each step from its start to its stop.
     `set_aside` are images (by index) that are not to be touched, with the reason. Raises RunFailed
     from `reports`, with the remedy where outputs cannot be written, and where workers cannot be
     started or die again and again before anything is done. `close` must follow.
@@ -74,36 +65,32 @@ class Pool:
 
     def __init__(
         self,
-        run: Run,
-        shards: Iterable[Shard],
+        work: Work[Item, Report],
+        items: Iterable[Item],
         workers: int,
         *,
-        make: Callable[..., Any] = run_shard,
-        targets_of: Callable[[Run, Shard], Sequence[int]] = targets_of_block,
         remedy: str = RESUME,
         seconds_an_image: float = 60.0,
         seconds_an_output: float = _SECONDS_AN_OUTPUT,
         set_aside: Mapping[int, str] | None = None,
     ) -> None:
-        self._run = run
-        self._make = make
-        self._targets_of = targets_of
+        self._work = work
         self._remedy = remedy
-        self._todo = iter(shards)
-        self._again: deque[Task] = deque()
-        self._quarantined: dict[int, str] = dict(set_aside or {})
+        self._todo = iter(items)
+        self._again: deque[Item | Trial] = deque()
+        self._set_aside: dict[int, str] = dict(set_aside or {})
         self._suspicion: dict[int, int] = {}
-        self._deaths: dict[Shard, int] = {}
+        self._deaths: dict[Item, int] = {}
         self._seconds = seconds_an_image
         self._seconds_an_output = max(seconds_an_output, seconds_an_image)
         self._context = _context()
         self._size = min(workers, _MOST_WORKERS)
         self._in_vain = 0
-        self.workers: list[_Worker] = []
+        self.workers: list[_Worker[Item]] = []
         self.deaths = 0
 
-    def reports(self) -> Iterator[Any]:
-        """Yield what `make` returned for each shard, as it is done."""
+    def reports(self) -> Iterator[Report]:
+        """Yield what the work reports of each item, as it is done."""
         while True:
             self._hand_out()
             busy = [worker for worker in self.workers if worker.tasks]
@@ -146,16 +133,16 @@ class Pool:
                     self._start()
                 self._give(self.workers[number], task)
 
-    def _next(self) -> Task | None:
+    def _next(self) -> Item | Trial | None:
         if self._again:
             return self._again.popleft()
         return next(self._todo, None)
 
-    def _give(self, worker: _Worker, task: Task) -> None:
+    def _give(self, worker: _Worker[Item], task: Item | Trial) -> None:
         worker.tasks.append(task)
         with suppress(OSError):  # a worker that died just now is found by its sentinel
             # What is new only: all of it might fill the pipe to a worker that does not listen.
-            new = dict(islice(self._quarantined.items(), worker.sent, None))
+            new = dict(islice(self._set_aside.items(), worker.sent, None))
             worker.pipe.send((task, new))
             worker.sent += len(new)
 
@@ -167,12 +154,12 @@ class Pool:
         with signals_held():
             try:
                 ours, theirs = self._context.Pipe()
-                decoding = self._context.RawArray("d", [NOTHING, 0.0, NOTHING, 0.0])
+                progress = self._context.RawValue(Progress, NOTHING, 0.0, NOTHING, 0.0)
                 # A forked process has the other workers' pipes open too: it would keep them so.
                 inherited = [worker.pipe for worker in self.workers] if method == "fork" else []
                 process = self._context.Process(
-                    target=work,
-                    args=(self._run, self._make, theirs, decoding, self._quarantined),
+                    target=run_worker,
+                    args=(self._work, theirs, progress, self._set_aside),
                     kwargs={"inherited": [*inherited, ours] if method == "fork" else None},
                     daemon=True,
                 )
@@ -184,10 +171,10 @@ class Pool:
                     f" started: {why}; {self._remedy}"
                 ) from error
             theirs.close()
-            sent = len(self._quarantined)
-            self.workers.append(_Worker(process, ours, decoding, sent=sent))
+            sent = len(self._set_aside)
+            self.workers.append(_Worker(process, ours, progress, sent=sent))
 
-    def _hear(self, worker: _Worker) -> Iterator[ShardReport]:
+    def _hear(self, worker: _Worker[Item]) -> Iterator[Report]:
         try:
             while worker.pipe.poll():
                 kind, content = worker.pipe.recv()
@@ -197,10 +184,10 @@ class Pool:
                 if kind == "failed":
                     raise RunFailed(f"{content}; {self._remedy}")
                 task = worker.tasks.popleft()
-                if kind == "broken" and isinstance(task, Shard):
-                    self._again.extend(self._smaller(task, int(worker.decoding[2]), content))
-                elif isinstance(task, Trial):
+                if isinstance(task, Trial):
                     self._suspicion.pop(task.index, None)
+                elif kind == "broken":
+                    self._again.extend(self._smaller(task, worker.progress.target, content))
                 else:
                     yield content
         except (EOFError, OSError):  # it died, perhaps in the middle of a message
@@ -209,9 +196,9 @@ class Pool:
         if not worker.process.is_alive() and not worker.pipe.poll():
             yield from self._bury(worker)
 
-    def _bury(self, worker: _Worker) -> Iterator[ShardReport]:
-        """Take back a dead worker's tasks, and find out what killed it. A shard that it committed
-        before it could say so is done: its images must not be touched again."""
+    def _bury(self, worker: _Worker[Item]) -> Iterator[Report]:
+        """Take back a dead worker's tasks, and find out what killed it. An item that it committed
+        before it could say so is done: its results must not be touched again."""
         worker.process.join()
         worker.pipe.close()
         self.workers.remove(worker)
@@ -221,30 +208,29 @@ class Pool:
         if not tasks:
             return
         first, rest = tasks[0], tasks[1:]
-        index = int(worker.decoding[0])
-        done = read_part(self._run.runtime.state, first.part) if isinstance(first, Shard) else None
-        if isinstance(first, Shard) and done is not None:
-            yield ShardReport(first, done.rows, done.skipped, 0, 0)
-        elif isinstance(first, Trial):
+        progress = worker.progress
+        if isinstance(first, Trial):
             self._suspect(first.index, worker)
-        elif index != NOTHING:
+        elif (report := self._work.committed(first)) is not None:
+            yield report
+        elif progress.decoding != NOTHING:
             self._again.extend(self._smaller(first))
-            self._suspect(index, worker)
+            self._suspect(progress.decoding, worker)
         else:
-            self._again.extend(self._smaller(first, int(worker.decoding[2]), worker.ending))
+            self._again.extend(self._smaller(first, progress.target, worker.ending))
         self._again.extend(rest)
 
-    def _give_up_in_vain(self, worker: _Worker) -> None:
+    def _give_up_in_vain(self, worker: _Worker[Item]) -> None:
         """Raise RunFailed for a death that others like it will follow: it ended by itself before
         its first task, or many have died in a row while nothing was done and no image is to blame.
         """
-        index, _, target, _ = worker.decoding
+        progress = worker.progress
         code = worker.process.exitcode
         if not worker.ready and code is not None and code >= 0:
             raise RunFailed(
                 f"A worker process ended before its first task ({_exit_name(code)}); {self._remedy}"
             )
-        if index == target == NOTHING and not worker.ending:
+        if progress.decoding == progress.target == NOTHING and not worker.ending:
             self._in_vain += 1
         if self._in_vain > self._size + _DEATHS_IN_VAIN:
             raise RunFailed(
@@ -252,53 +238,50 @@ class Pool:
                 f" (the last by {_exit_name(code)}); {self._remedy}"
             )
 
-    def _suspect(self, index: int, worker: _Worker) -> None:
+    def _suspect(self, index: int, worker: _Worker[Item]) -> None:
         trials = self._suspicion.get(index, 0)
         if trials < _TRIALS:
             self._suspicion[index] = trials + 1
             self._again.appendleft(Trial(index))
         else:
-            self._quarantined[index] = worker.ending or (
+            self._set_aside[index] = worker.ending or (
                 f"decoding it ended its worker ({_exit_name(worker.process.exitcode)})"
             )
 
-    def _smaller(self, shard: Shard, target: int = NOTHING, stall: str = "") -> list[Shard]:
-        """What to make instead of a shard that killed its worker: the same, or after the second
+    def _smaller(self, item: Item, target: int = NOTHING, stall: str = "") -> list[Item]:
+        """What to make instead of an item that killed its worker: the same, or after the second
         time or a stall its pieces around the target that was being made."""
-        deaths = self._deaths.get(shard, 0) + 1
-        self._deaths[shard] = deaths
+        deaths = self._deaths.get(item, 0) + 1
+        self._deaths[item] = deaths
         if deaths < _TRIALS and not stall:
-            return [shard]
-        block, start, stop = shard
-        targets = list(self._targets_of(self._run, shard))
+            return [item]
+        targets = self._work.targets(item)
         if len(targets) > 1:
-            at = start + (targets.index(target) if target in targets else len(targets) // 2)
-            cuts = [start, at, at + 1, stop]
-            return [Shard(block, a, b) for a, b in pairwise(cuts) if a < b]
-        if targets[0] in self._quarantined and deaths > 2 * (_TRIALS + 1):
+            at = targets.index(target) if target in targets else len(targets) // 2
+            cuts = [0, at, at + 1, len(targets)]
+            return [self._work.piece(item, a, b) for a, b in pairwise(cuts) if a < b]
+        if targets[0] in self._set_aside and deaths > 2 * (_TRIALS + 1):
             reason = stall or "its workers die"
             raise RunFailed(
                 f"The shard of one image that is left out is not made ({reason}); {self._remedy}"
             )
         if deaths > _TRIALS + 1 or stall:
-            self._quarantined[targets[0]] = (
-                stall or "making its outputs killed its worker each time"
-            )
-        return [shard]
+            self._set_aside[targets[0]] = stall or "making its outputs killed its worker each time"
+        return [item]
 
     def _end_stalled(self) -> None:
         now = time.monotonic()
         for worker in self.workers:
-            index, since, target, moved = worker.decoding
-            if not worker.tasks:
-                continue
-            if index != NOTHING:
-                if now - since > self._seconds:
-                    worker.ending = f"decoding took longer than {self._seconds:g} s"
-                    worker.process.kill()
-            elif target != NOTHING and now - moved > self._seconds_an_output:
-                limit = self._seconds_an_output
-                worker.ending = f"making its outputs took longer than {limit:g} s"
+            progress, ending = worker.progress, ""
+            if progress.decoding != NOTHING:
+                if now - progress.decoding_since > self._seconds:
+                    ending = f"decoding took longer than {self._seconds:g} s"
+            elif progress.target != NOTHING and (
+                now - progress.target_since > self._seconds_an_output
+            ):
+                ending = f"making its outputs took longer than {self._seconds_an_output:g} s"
+            if worker.tasks and ending:
+                worker.ending = ending
                 worker.process.kill()
 
 

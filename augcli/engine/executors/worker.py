@@ -1,5 +1,5 @@
 """A worker: a process that does the tasks that come through its pipe, until it is closed or its
-parent dies. What it decodes stands in shared memory meanwhile, for its parent to see."""
+parent dies. What it works on stands in shared memory meanwhile, for its parent to see."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -19,9 +19,9 @@ from types import FrameType
 from typing import Any, Literal
 
 from augcli.engine.executors.memory import keep_memory, limit_memory
-from augcli.engine.images import Images
-from augcli.engine.plan import Run, Shard
-from augcli.errors import UnreadableImage, one_line
+from augcli.engine.executors.work import Work
+from augcli.engine.watch import Watch
+from augcli.errors import one_line
 from augcli.image.decoder_output import silence_decoders
 
 NOTHING = -1
@@ -37,8 +37,42 @@ class Trial:
     index: int
 
 
-Task = Shard | Trial
 Message = tuple[Literal["ready", "done", "failed", "broken"], Any]
+
+
+class Progress(ctypes.Structure):
+    """What a worker works on, in memory that its parent sees: the image (by index) that it decodes,
+    and the one whose outputs it makes, or NOTHING; times by the monotonic clock, in seconds.
+
+    `target_since` is when it began with the target, or when it last ended a decoding for it.
+    """
+
+    _fields_ = (
+        ("decoding", ctypes.c_longlong),
+        ("decoding_since", ctypes.c_double),
+        ("target", ctypes.c_longlong),
+        ("target_since", ctypes.c_double),
+    )
+
+
+class _SharedWatch(Watch):
+    """Writes what it sees where the parent finds it."""
+
+    def __init__(self, set_aside: Mapping[int, str], progress: Any) -> None:
+        super().__init__(set_aside)
+        self._progress = progress
+
+    def decoding(self, index: int) -> None:
+        self._progress.decoding_since = time.monotonic()
+        self._progress.decoding = index
+
+    def decoded(self) -> None:
+        self._progress.target_since = time.monotonic()
+        self._progress.decoding = NOTHING
+
+    def target(self, index: int | None) -> None:
+        self._progress.target_since = time.monotonic()
+        self._progress.target = NOTHING if index is None else index
 
 
 @contextmanager
@@ -70,17 +104,20 @@ def signals_held() -> Iterator[None]:
             signal.raise_signal(signum)
 
 
-def work(
-    run: Run,
-    make: Callable[..., Any],
+def run_worker(
+    work: Work[Any, Any],
     pipe: Connection,
-    decoding: Any,
-    quarantined: dict[int, str],
+    progress: Any,
+    set_aside: Mapping[int, str],
     *,
     inherited: list[Connection] | None,
 ) -> None:
-    """A worker's life: it ends when its parent closes the pipe, or dies. `inherited` are pipes that
-    a forked one has and is not to keep; None of one that was spawned."""
+    """A worker's life: it ends when its parent closes the pipe, or dies.
+
+    Through the pipe come tasks, each with the images that were set aside since; `progress` is a
+    shared `Progress`. `inherited` are pipes that a forked worker has and is not to keep; None of
+    one that was spawned.
+    """
     for for_parent in (signal.SIGINT, _HANGUP):  # a terminal sends them to workers too
         signal.signal(for_parent, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -91,9 +128,14 @@ def work(
         for other in inherited or ():
             with suppress(OSError):
                 other.close()
-        _prepare(run)
+        _prepare(work.memory, work.max_pixels)
         pipe.send(("ready", None))
-        _work_off(run, make, pipe, decoding, dict(quarantined))
+        watch = _SharedWatch(set_aside, progress)
+        while True:
+            task, new = pipe.recv()
+            watch.set_aside.update(new)
+            pipe.send(_do(work, task, watch))
+            gc.collect()
     except (EOFError, ConnectionError):  # the parent closed the pipe
         return
     except Exception as error:  # noqa: BLE001 - a traceback would tell a user nothing
@@ -120,62 +162,25 @@ def _die_with_parent(forked: bool) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _prepare(run: Run) -> None:
+def _prepare(memory: int, max_pixels: int) -> None:
     import cv2
 
-    limit_memory(run)
-    keep_memory(run.runtime.memory)
+    limit_memory(memory, max_pixels)
+    keep_memory(memory)
     silence_decoders()
     gc.freeze()  # what was inherited is not looked through again
-    gc.disable()  # a shard is, when it is done
+    gc.disable()  # an item is, when it is done
     cv2.setNumThreads(0)
 
 
-def _work_off(
-    run: Run,
-    make: Callable[..., Any],
-    pipe: Connection,
-    decoding: Any,
-    quarantined: dict[int, str],
-) -> None:
-    """Do the tasks that come through the pipe; raises EOFError or ConnectionError at its end."""
-
-    def before_decoding(index: int) -> None:
-        decoding[1] = time.monotonic()
-        decoding[0] = index
-
-    def after_decoding() -> None:
-        decoding[3] = time.monotonic()
-        decoding[0] = NOTHING
-
-    def at_target(index: int | None) -> None:
-        decoding[3] = time.monotonic()
-        decoding[2] = NOTHING if index is None else index
-
-    hooks = before_decoding, after_decoding, at_target
-    while True:
-        task, new = pipe.recv()
-        quarantined |= new
-        pipe.send(_do(run, make, task, quarantined, *hooks))
-        gc.collect()
-
-
-def _do(
-    run: Run,
-    make: Callable[..., Any],
-    task: Task,
-    quarantined: dict[int, str],
-    before: Any,
-    after: Any,
-    at_target: Any,
-) -> Message:
+def _do(work: Work[Any, Any], task: Any, watch: Watch) -> Message:
+    """Do one task: an item, or a trial."""
     try:
         if isinstance(task, Trial):
-            with suppress(UnreadableImage):
-                Images(run, (), None, before, after).get(task.index)
+            work.try_decoding(task.index, watch)
             return "done", None
-        return "done", make(run, task, quarantined, before, after, at_target)
+        return "done", work.make(task, watch)
     except OSError as error:
-        return "failed", f"{error.filename or run.runtime.state}: {error.strerror or error}"
+        return "failed", f"{error.filename or work.place}: {error.strerror or error}"
     except Exception as error:  # noqa: BLE001 - a fault of ours costs one image, and is listed
         return "broken", f"augcli failed on it: {one_line(error)}"
