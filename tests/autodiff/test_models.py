@@ -14,7 +14,7 @@ from augcli.autodiff.fold import fold, set_input_shape
 from augcli.autodiff.inspect import inspect
 from augcli.autodiff.load import load
 from augcli.autodiff.normalise import normalise
-from tests.helpers.finite_differences import in_float64, run
+from tests.helpers.finite_differences import in_float64, reference_output, run
 
 MODELS = Path(__file__).resolve().parents[3] / "shared" / "models"
 NAMES = {
@@ -50,7 +50,7 @@ def test_gradients_agree_with_differences_in_float64(name: str) -> None:
     evaluator = ReferenceEvaluator(in_float64(fold(forward)))
 
     def chosen(at: np.ndarray) -> np.ndarray:
-        return evaluator.run(None, {forward.graph.input[0].name: at})[0].reshape(2, -1)[
+        return reference_output(evaluator, {forward.graph.input[0].name: at}).reshape(2, -1)[
             [0, 1], label
         ]
 

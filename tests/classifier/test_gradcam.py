@@ -11,7 +11,8 @@ import onnx
 import pytest
 from onnx import helper
 
-from augcli.classifier.gradcam import cell_strength, channel_axis, grad_cam
+from augcli.autodiff.images import channel_axis
+from augcli.classifier.gradcam import cell_strength, grad_cam
 from augcli.classifier.graphs import METHODS, saliency_graph
 from augcli.classifier.sessions import open_session
 from augcli.errors import UserError

@@ -31,7 +31,7 @@ from augcli.image.codec import decode
 from tests.conftest import ROOT
 from tests.helpers.onnx_models import noise, real
 
-IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 MODEL = Path("net.onnx")
 
 

@@ -25,6 +25,7 @@ from augcli.cli.model_options import (
     read_classifier,
     read_settings,
 )
+from augcli.enums import OF_A_CLASSIFIER
 from augcli.errors import RunFailed, UserError
 from augcli.image.codec import decode
 from augcli.recipes.recipe import Detector
@@ -33,7 +34,7 @@ from augcli.saliency.classifier import (
     build_spec,
     classifier_maps,
 )
-from augcli.saliency.detectors import DETECTORS, OF_A_CLASSIFIER, detect
+from augcli.saliency.detectors import DETECTORS, detect
 from augcli.saliency.overlay import overlay
 from tests.cli.conftest import Run, rows
 from tests.conftest import SAMPLE_DATA, Augcli, tree, write_photo
@@ -64,6 +65,7 @@ def test_gradient_maps_as_png_with_overlays(augcli_saliency: Run, tmp_path: Path
         (found,) = classifier_maps(spec, "gradient", [photo(row)], [label])
         assert row["file_name"] == f"{row['source_path']}.png"
         levels = cv2.imread(str(out / row["file_name"]), cv2.IMREAD_UNCHANGED)
+        assert levels is not None
         assert levels.dtype == np.uint16 and levels.max() == 65535
         expected = np.rint(found.astype(np.float64) * (65535 / float(found.max())))
         np.testing.assert_array_equal(levels, expected)
@@ -71,6 +73,7 @@ def test_gradient_maps_as_png_with_overlays(augcli_saliency: Run, tmp_path: Path
         assert (row["height"], row["width"]) == found.shape
         assert (row["saliency_method"], row["flat"]) == ("gradient", False)
         drawn = cv2.imread(str(out / f"{row['source_path']}.overlay.jpg"), cv2.IMREAD_COLOR_RGB)
+        assert drawn is not None
         assert np.abs(drawn.astype(int) - overlay(photo(row), found)).mean() < 3
 
 
@@ -112,7 +115,8 @@ def test_flat_and_unreadable_inputs_are_told(augcli_saliency: Run, tmp_path: Pat
     assert "1 map in" in result.stdout and "1 of them flat; 1 input skipped" in result.stdout
     (row,) = rows(out)
     assert row["flat"] and row["file_name"] == "a b/flat.png.png"
-    assert not cv2.imread(str(out / row["file_name"]), cv2.IMREAD_UNCHANGED).any()
+    levels = cv2.imread(str(out / row["file_name"]), cv2.IMREAD_UNCHANGED)
+    assert levels is not None and not levels.any()
     (error,) = rows(out, "errors.jsonl")
     assert error["source_path"] == "a b/broken.png" and "PNG" in error["reason"]
     assert augcli_saliency(data, tmp_path / "again", "--max-errors", 1).exit_code == 0
@@ -245,7 +249,7 @@ def test_a_classifier_only_where_one_is_asked_for(tmp_path: Path) -> None:
     )  # fmt: skip
     assert spec is not None
     assert (spec.class_map, spec.cache, spec.device) == (None, str(tmp_path), "cpu")
-    asked = {"model": SAMPLE, "device": DeviceChoice.cpu, "saliency_cache": "none"}
+    asked: dict[str, Any] = {"model": SAMPLE, "device": DeviceChoice.cpu, "saliency_cache": "none"}
     uncached = classifier([("gradient", None)], **asked)
     assert uncached is not None and uncached.cache is None
 

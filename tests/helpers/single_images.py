@@ -100,30 +100,27 @@ def table(vectors: dict[str, npt.NDArray[Any]], key: str = "arg") -> dict[str, n
     return dict(zip(vectors["op"].tolist(), vectors[key], strict=True))
 
 
-class Recorded:
+class Recorded(np.random.Generator):
     """A generator that remembers what its `integers` drew."""
 
     def __init__(self, seed: int = 0) -> None:
-        self._rng = generator(seed)
+        super().__init__(np.random.Philox(seed))
         self.integers_drawn: list[int] = []
 
-    def integers(self, below: int) -> int:
-        drawn = int(self._rng.integers(below))
-        self.integers_drawn.append(drawn)
+    def integers(self, *arguments: Any, **options: Any) -> Any:
+        drawn = super().integers(*arguments, **options)
+        self.integers_drawn.append(int(drawn))
         return drawn
-
-    def __getattr__(self, method: str) -> Any:
-        return getattr(self._rng, method)
 
 
 def policy_draws(recipe: Recipe, shape: tuple[int, int], count: int) -> list[tuple[int, Any]]:
     """The number of the sub-policy that each draw chose, and the operations that it led to."""
     flat = Fitted(np.zeros((2, 2, 3), np.uint8), shape, Fit.stretch)
     view = View(flat, lambda _: np.zeros((2, 2), np.uint8))
-    rng, drawn = Recorded(), []
+    rng, drawn = Recorded(), list[tuple[int, Any]]()
     for _ in range(count):
         rng.integers_drawn.clear()
-        params = recipe.draw(rng, [view])  # type: ignore[arg-type]
+        params = recipe.draw(rng, [view])
         (number,) = rng.integers_drawn
         drawn.append((number, params.operations))
     return drawn

@@ -145,7 +145,7 @@ def test_text_is_drawn_in_its_place() -> None:
 
     def ink(words: str) -> np.ndarray:
         layout = Layout(60, 40, [Text(10, 10, 40, words, 16, (0, 0, 0))], [], [])
-        return (draw_layout(layout) < 128).any(axis=2)
+        return np.asarray((draw_layout(layout) < 128).any(axis=2))
 
     plain_letter, umlaut = ink("u"), ink("ü")
     top = np.flatnonzero(plain_letter.any(axis=1))[0]

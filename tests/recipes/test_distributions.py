@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def view(canvas: tuple[int, int]) -> View:
     return View(Fitted(image, canvas, Fit.stretch), lambda _: np.zeros((2, 2), np.uint8))
 
 
-def draws(recipe: Recipe, canvas: tuple[int, int], count: int, seed: int = 0) -> list:
+def draws(recipe: Recipe, canvas: tuple[int, int], count: int, seed: int = 0) -> list[Any]:
     rng = generator(seed)
     return [recipe.draw(rng, [view(canvas)] * recipe.sources) for _ in range(count)]
 
@@ -50,7 +51,7 @@ def p_beta(values: Sequence[float], alpha: float) -> float:
     return float(stats.kstest(values, stats.beta(alpha, alpha).cdf).pvalue)
 
 
-def p_uniform(counts: Counter, values: int) -> float:
+def p_uniform(counts: Counter[Any], values: int) -> float:
     """Chi-squared test that all of `values` possible values are drawn equally often."""
     assert len(counts) <= values
     return float(stats.chisquare([*counts.values(), *[0] * (values - len(counts))]).pvalue)

@@ -21,6 +21,7 @@ import pytest
 from augcli.data.labels import from_printable
 from augcli.engine import shard as shard_module
 from augcli.errors import RunFailed
+from augcli.files import replace_file
 from augcli.store.sinks import folder as storage
 from augcli.tasks.generate import generate
 from tests.conftest import ROOT, Augcli, tree, write_photo
@@ -80,7 +81,7 @@ def test_any_durable_write_may_fail(
     calm, out = tmp_path / "calm", tmp_path / "out"
     told = {"source": str(photos)}
     generate(run_over(photos, calm), calm, source=told, workers=1)
-    usual, names = storage.replace_file, list[str]()
+    usual, names = replace_file, list[str]()
 
     def failing(path: Path, data: bytes) -> None:
         names.append(path.name)
