@@ -139,12 +139,11 @@ def test_only_cuda_is_served(spec: ClassifierSpec, monkeypatch: pytest.MonkeyPat
 
 
 PARENT = """
-import sys, time
+import subprocess, sys, time
 from dataclasses import replace
 from pathlib import Path
 from augcli.classifier import server
 from augcli.saliency.classifier import build_spec
-import subprocess
 
 popen = subprocess.Popen
 def noted(*arguments, **options):
