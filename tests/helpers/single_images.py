@@ -1,4 +1,5 @@
-"""How recipes for one image are drawn, applied and replayed in tests, and what holds for each."""
+"""How recipes are drawn, applied and replayed in tests, what holds for each that makes one image of
+one, and the p-values of what is drawn."""
 
 from __future__ import annotations
 
@@ -26,10 +27,10 @@ def generator(seed: int = 0) -> np.random.Generator:
 
 
 def draws(recipe: Recipe, shape: tuple[int, int], count: int, seed: int = 0) -> list[Any]:
-    """What is drawn, again and again, for an image of this shape."""
+    """What is drawn, again and again, for flat images on a canvas of this shape."""
     flat = Fitted(np.zeros((2, 2, 3), np.uint8), shape, Fit.stretch)
     rng, view = generator(seed), View(flat, lambda _: np.zeros((2, 2), np.uint8))
-    return [recipe.draw(rng, [view]) for _ in range(count)]
+    return [recipe.draw(rng, [view] * recipe.sources) for _ in range(count)]
 
 
 def photo(shape: tuple[int, int], seed: int = 0) -> Pixels:
@@ -93,6 +94,11 @@ def p_half(values: Iterable[bool]) -> float:
 def p_between(values: Iterable[float], low: float, high: float) -> float:
     """Kolmogorov and Smirnov's test that values are uniform from `low` to `high`."""
     return float(stats.kstest(list(values), stats.uniform(low, high - low).cdf).pvalue)
+
+
+def p_beta(values: Iterable[float], alpha: float) -> float:
+    """Kolmogorov and Smirnov's test that values are those of Beta(alpha, alpha)."""
+    return float(stats.kstest(list(values), stats.beta(alpha, alpha).cdf).pvalue)
 
 
 def table(vectors: dict[str, npt.NDArray[Any]], key: str = "arg") -> dict[str, npt.NDArray[Any]]:
