@@ -282,6 +282,7 @@ def _write_and_read(folder: Path, writer: int) -> None:
         cache.put(key(0xF0 + writer, f"{turn:02x}"), bytes(10_000))
 
 
+@pytest.mark.slow
 def test_many_processes_write_and_read(tmp_path: Path) -> None:
     """And one more that cleans, again and again: who misses an entry makes it again."""
     context = multiprocessing.get_context("spawn")

@@ -134,6 +134,7 @@ def test_an_unknown_layer(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "shape"), [("mobilenetv2_fp32", (3, 3)), ("squeezenet1_0_fp32", (5, 5))]
 )

@@ -203,6 +203,7 @@ def test_an_unknown_head_is_named(tmp_path: Path) -> None:
         saliency_graph(path, "gradient", (4, 6), target="weights", head="logit")
 
 
+@pytest.mark.slow
 def test_real_model() -> None:
     """Central differences at the greatest pixel agree with the map."""
     path = real("mobilenetv2_fp32")

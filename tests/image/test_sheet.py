@@ -85,6 +85,7 @@ def test_sheets_are_viewable(lines: int, panels: int) -> None:
         assert layout.pictures[0].cell.width == 208
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("panels", [1, 3, 5, 7, 32, 60])
 @pytest.mark.parametrize("side", [16_383, 65_535])
 def test_what_is_said_to_fit_fits(panels: int, side: int) -> None:

@@ -196,6 +196,7 @@ def test_an_image_beside_itself() -> None:
         np.testing.assert_array_equal(shown(AugMix(), image, same), image)
 
 
+@pytest.mark.slow
 def test_a_run_writes_triplets(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--recipe", "augmix", "--set", "views=2", "--copies", "2", "--format", "png")

@@ -109,6 +109,7 @@ def output_of(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
 @tried
 @given(case=case_strategy)
