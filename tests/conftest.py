@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def augcli(tmp_path: Path) -> Augcli:
     return run
 
 
-def write_photo(path: Path, seed: int, width: int, height: int, **save: object) -> None:
+def write_photo(path: Path, seed: int, width: int, height: int, **save: Any) -> None:
     """A smooth, coloured picture that differs with its seed."""
     rng = np.random.default_rng(seed)
     small = Image.fromarray(rng.integers(0, 256, (5, 6, 3), np.uint8))

@@ -114,7 +114,7 @@ def show(context: typer.Context) -> None:
 
 
 def _shell() -> str:
-    from shellingham import ShellDetectionFailure, detect_shell  # type: ignore[import-untyped]
+    from shellingham import ShellDetectionFailure, detect_shell
 
     try:
         name: str = detect_shell()[0]

@@ -14,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 
 from augcli.autodiff import cache_key, differentiate
 from augcli.autodiff import differentiate as _function
-from tests.helpers.finite_differences import in_float64, random, run, spread
+from tests.helpers.finite_differences import in_float64, random, reference_output, run, spread
 from tests.helpers.networks import TWO_HEADS, WEIGHTS, classifier, dims, operators, two_heads
 
 IMAGE = spread((3, 3, 9, 8))
@@ -108,7 +108,7 @@ def test_the_gradient_of_an_inner_tensor(name: str) -> None:
     assert result.outputs == ("logits", "gradient", "activation")
     found = outputs_of(result, label=LABEL)
     model = two_heads()
-    inner = ReferenceEvaluator(model_with_output(model, name)).run(None, {"picture": IMAGE})[0]
+    inner = reference_output(ReferenceEvaluator(model_with_output(model, name)), {"picture": IMAGE})
     np.testing.assert_allclose(found["activation"], inner, rtol=1e-5, atol=1e-6)
     assert found["gradient"].shape == inner.shape
 
@@ -117,7 +117,7 @@ def test_the_gradient_of_an_inner_tensor(name: str) -> None:
     rng = np.random.Generator(np.random.Philox(0))
     for _ in range(3):
         v = rng.standard_normal(inner.shape)
-        ends = [rest.run(None, {name: inner + s * 1e-6 * v})[0] for s in (1, -1)]
+        ends = [reference_output(rest, {name: inner + s * 1e-6 * v}) for s in (1, -1)]
         expected = float((seed * (ends[0] - ends[1])).sum() / 2e-6)
         assert float((found["gradient"] * v).sum()) == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
@@ -144,9 +144,8 @@ def model_from(model: onnx.ModelProto, name: str, shape: tuple[int, ...]) -> onn
     # What else those nodes read, such as the features beside the gate, stays as it was.
     missing = {i for n in nodes for i in n.input} - known - {t.name for t in needed}
     for extra in sorted(missing):
-        value = ReferenceEvaluator(model_with_output(two_heads(), extra)).run(
-            None, {"picture": IMAGE}
-        )[0]
+        evaluator = ReferenceEvaluator(model_with_output(two_heads(), extra))
+        value = reference_output(evaluator, {"picture": IMAGE})
         graph.initializer.append(onnx.numpy_helper.from_array(value, extra))
     return helper.make_model(graph, opset_imports=model.opset_import, ir_version=8)
 

@@ -29,7 +29,8 @@ def cases() -> list[Any]:
         for key in arrays:
             if key.startswith("output"):
                 suffix = key.removeprefix("output")
-                found.append(pytest.param(folder, suffix, id=f"{name}{suffix}"))
+                marks = [pytest.mark.slow] if name.startswith("swin") else []
+                found.append(pytest.param(folder, suffix, id=f"{name}{suffix}", marks=marks))
     return found
 
 

@@ -139,7 +139,7 @@ def test_names_that_the_result_promises_may_be_taken() -> None:
 @pytest.mark.parametrize("mode", ["linear", "nearest"])
 @pytest.mark.parametrize(("opset", "scale"), [(7, 1.6), (9, 2.3), (10, 1.6), (10, 0.6)])
 def test_old_operator_sets_sample_where_they_did(opset: int, scale: float, mode: str) -> None:
-    scales = np.float32([1, 1, scale, scale])
+    scales = np.array([1, 1, scale, scale], np.float32)
     text = f'up = Resize<mode = "{mode}">(picture, scales) scores = Flatten(up)'
     weights = {"scales": scales}
     if opset < 10:
@@ -223,9 +223,9 @@ def test_places_of_an_affine_grid() -> None:
         weighed = Mul(seen, w)
         scores = ReduceSum<keepdims = 0>(weighed, ends)
     """
-    weights = {
+    weights: dict[str, Any] = {
         "zero": np.float32(0), "flat": np.array([-1, 3]), "two_by_three": np.array([-1, 2, 3]),
-        "rotation": np.float32([[-1, 0, 0], [0, -1, 0]]), "size": np.array([1, 3, 8, 8]),
+        "rotation": np.array([[-1, 0, 0], [0, -1, 0]], np.float32), "size": np.array([1, 3, 8, 8]),
         "w": random(3, 8, 8), "ends": np.array([2, 3]),
     }  # fmt: skip
     model = classifier(text, "scores", weights, picture="float[1, 3, 8, 8]", opset=20)

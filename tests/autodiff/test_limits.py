@@ -161,6 +161,7 @@ def test_weights_that_are_no_file_of_weights(tmp_path: Path, kind: str) -> None:
         files_of(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_models_that_are_no_file_of_a_model(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "m.onnx"
@@ -237,6 +238,7 @@ def chain(depth: int) -> ModelProto:
     return classifier_with(nodes, {"k": np.float32(1)}, last)
 
 
+@pytest.mark.slow
 def test_time_grows_with_depth() -> None:
     """Not with its square, which four times the nodes would cost sixteen times."""
 

@@ -14,7 +14,7 @@ from augcli.autodiff.fold import fold, set_input_shape
 from augcli.autodiff.inspect import inspect
 from augcli.autodiff.load import load
 from augcli.autodiff.normalise import normalise
-from tests.helpers.finite_differences import in_float64, run
+from tests.helpers.finite_differences import in_float64, reference_output, run
 
 MODELS = Path(__file__).resolve().parents[3] / "shared" / "models"
 NAMES = {
@@ -36,6 +36,7 @@ def images(name: str, side: int, count: int = 2) -> np.ndarray:
     return (NAMES[name] * (patches + 0.3 * noise)).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_agree_with_differences_in_float64(name: str) -> None:
     path, side = MODELS / f"{name}.onnx", 64
@@ -50,7 +51,7 @@ def test_gradients_agree_with_differences_in_float64(name: str) -> None:
     evaluator = ReferenceEvaluator(in_float64(fold(forward)))
 
     def chosen(at: np.ndarray) -> np.ndarray:
-        return evaluator.run(None, {forward.graph.input[0].name: at})[0].reshape(2, -1)[
+        return reference_output(evaluator, {forward.graph.input[0].name: at}).reshape(2, -1)[
             [0, 1], label
         ]
 
@@ -64,6 +65,7 @@ def test_gradients_agree_with_differences_in_float64(name: str) -> None:
         assert (np.abs(found - expected) <= 1e-3 * size).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "tolerance"), [("mobilenetv2_fp32", 1e-5), ("squeezenet1_0_fp32", 1e-5)]
 )
@@ -78,6 +80,7 @@ def test_logits_are_the_model_s_own(name: str, tolerance: float) -> None:
     assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
 
 
+@pytest.mark.slow
 def test_logits_without_rounding_are_close_to_those_of_bytes() -> None:
     model = onnx.load(MODELS / "mobilenetv2_int8_qdq.onnx")
     x, label = images("mobilenetv2_int8_qdq", 224), np.zeros(2, np.int64)
@@ -87,6 +90,7 @@ def test_logits_without_rounding_are_close_to_those_of_bytes() -> None:
         assert np.corrcoef(a, b)[0, 1] > 0.95
 
 
+@pytest.mark.slow
 def test_half_precision_is_the_same_network() -> None:
     x, label = images("squeezenet1_0_fp32", 224), np.array([3, 500])
     found, expected = (
@@ -100,6 +104,7 @@ def test_half_precision_is_the_same_network() -> None:
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * np.abs(b).max())
 
 
+@pytest.mark.slow
 def test_bytes_lose_little_of_the_gradient() -> None:
     x, label = images("mobilenetv2_fp32", 224), np.array([3, 500])
     exact, bytes_only = (
@@ -113,6 +118,7 @@ def test_bytes_lose_little_of_the_gradient() -> None:
     assert cosine > 0.5
 
 
+@pytest.mark.slow
 def test_the_last_feature_map() -> None:
     facts = inspect(MODELS / "mobilenetv2_fp32.onnx", size=(96, 96))
     assert facts.features[-1].shape == "(N, 1280, 3, 3)"

@@ -213,7 +213,7 @@ def test_operators_on_codes(name: str) -> None:
 
 def test_a_dense_layer_on_codes() -> None:
     weights, bias = quantised(random(7, 5), 0), np.array([3, -70, 9, 0, 21, 400, -3], np.int32)
-    given = {
+    given: dict[str, Any] = {
         "xs": np.float32(4 / 255),
         "xz": np.uint8(128),
         "ys": np.float32(0.1),
@@ -307,7 +307,12 @@ def test_the_last_quantiser_is_taken_off() -> None:
         narrow = DequantizeLinear(q, s, z)
         scores = Add(narrow, b)
     """
-    weights = {"w": random(3, 5), "b": random(5, key=1), "s": np.float32(1e-3), "z": np.uint8(128)}
+    weights: dict[str, Any] = {
+        "w": random(3, 5),
+        "b": random(5, key=1),
+        "s": np.float32(1e-3),
+        "z": np.uint8(128),
+    }
     result = differentiate(classifier(text, "scores", weights), result="gradient")
     image = random(2, 3, 9, 8, key=2) + 2
     label = np.array([1, 3])

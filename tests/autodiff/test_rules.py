@@ -12,7 +12,7 @@ from tests.helpers.gradient_cases import case
 
 i64 = np.int64
 
-UNARY = [
+UNARY: list[tuple[str, dict[str, Any]]] = [
     ("Relu", {}),
     ("LeakyRelu", {"alpha": 0.3}),
     ("Elu", {"alpha": 0.7}),
@@ -259,7 +259,7 @@ FOURIER = [
     ("model", "x", "reference"), [*ELEMENTWISE, *NORMS, *REDUCING, *SHAPES, *INDEXING, *FOURIER]
 )
 def test_a_rule_agrees_with_central_differences(model: Any, x: np.ndarray, reference: bool) -> None:
-    exact = (
+    exact: dict[str, Any] = (
         {"step": 0.5, "tolerance": 2e-5} if model.graph.node[0].op_type in ("Pad", "DFT") else {}
     )
     assert_gradient(model, x, reference=reference, **({} if reference else exact))

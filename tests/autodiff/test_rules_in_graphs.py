@@ -20,7 +20,7 @@ def graph(text: str, shape: tuple[int, ...], opset: int = 17, **constants: Any) 
     return network(nodes, shape, constants, opset)
 
 
-GRAPHS = {
+GRAPHS: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
     "split": (
         "a, b, c = Split<axis = 1>(x, sizes)  d = Mul(a, a)  y = Concat<axis = 1>(d, c, b)",
         (6, 4),

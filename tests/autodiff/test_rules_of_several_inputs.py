@@ -56,6 +56,18 @@ def joint(
 
 
 V = (3,)
+CONVOLVED: list[dict[str, Any]] = [
+    {},
+    {"strides": [2, 3], "pads": [1, 0, 2, 1]},
+    {"dilations": [2, 1], "strides": [2, 2], "pads": [1, 1, 0, 0]},
+    {"auto_pad": "SAME_LOWER", "strides": [2, 2]},
+]
+TRANSPOSED: list[dict[str, Any]] = [
+    {},
+    {"strides": [2, 3], "pads": [1, 0, 2, 1]},
+    {"strides": [2, 2], "output_padding": [1, 1]},
+]
+
 CASES = [
     *(joint(op, (3, 4), (3, 4)) for op in ("Add", "Sub", "Mul", "Div", "Max", "Min", "Sum")),
     *(joint(op, (3, 1), (1, 4)) for op in ("Add", "Sub", "Mul", "Div", "Max", "Min", "Sum")),
@@ -128,14 +140,7 @@ CASES = [
     joint("Einsum", (3, 4), (5,), equation="bij,bk->bk", label="summed"),
     *(
         joint("Conv", (1, 2, 6, 7), (4, 2, 3, 3), (4,), batched=False, label=f"{i}", **w)
-        for i, w in enumerate(
-            (
-                {},
-                {"strides": [2, 3], "pads": [1, 0, 2, 1]},
-                {"dilations": [2, 1], "strides": [2, 2], "pads": [1, 1, 0, 0]},
-                {"auto_pad": "SAME_LOWER", "strides": [2, 2]},
-            )
-        )
+        for i, w in enumerate(CONVOLVED)
     ),
     joint(
         "Conv",
@@ -159,13 +164,7 @@ CASES = [
             reference=False,
             **w,
         )
-        for i, w in enumerate(
-            (
-                {},
-                {"strides": [2, 3], "pads": [1, 0, 2, 1]},
-                {"strides": [2, 2], "output_padding": [1, 1]},
-            )
-        )
+        for i, w in enumerate(TRANSPOSED)
     ),
     joint(
         "ConvTranspose",

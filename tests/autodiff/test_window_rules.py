@@ -28,6 +28,14 @@ WINDOWS: list[dict[str, Any]] = [
     {"strides": [4, 4]},
     {"strides": [4, 5], "pads": [1, 2, 1, 2]},
 ]
+TRANSPOSED: list[dict[str, Any]] = [
+    {},
+    {"strides": [2, 2]},
+    {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1]},
+    {"strides": [2, 3], "pads": [1, 0, 0, 1]},
+    {"dilations": [2, 1], "strides": [1, 2]},
+    {"strides": [3, 3], "output_padding": [2, 1]},
+]
 
 CONVOLUTIONS = [
     *(case("Conv", (2, 9, 10), random(4, 2, 3, 3), random(4), **w) for w in WINDOWS),
@@ -55,17 +63,7 @@ CONVOLUTIONS = [
     ),
     case("Conv", (2, 5, 6, 7), random(3, 2, 2, 3, 3), label="3d-1", pads=[0, 1, 1, 1, 1, 1]),
     case("Conv", (2, 8, 8), random(4, 2, 3, 3), kernel_shape=[3, 3], opset=22, pads=[1, 1, 1, 1]),
-    *(
-        case("ConvTranspose", (4, 5, 6), random(4, 3, 3, 3), random(3), **w)
-        for w in (
-            {},
-            {"strides": [2, 2]},
-            {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1]},
-            {"strides": [2, 3], "pads": [1, 0, 0, 1]},
-            {"dilations": [2, 1], "strides": [1, 2]},
-            {"strides": [3, 3], "output_padding": [2, 1]},
-        )
-    ),
+    *(case("ConvTranspose", (4, 5, 6), random(4, 3, 3, 3), random(3), **w) for w in TRANSPOSED),
     case(
         "ConvTranspose",
         (4, 5, 6),
@@ -286,5 +284,7 @@ LINEAR = {"Resize", "AveragePool", "ConvTranspose"}
 @pytest.mark.parametrize(("model", "x", "reference"), [*CONVOLUTIONS, *POOLING, *RESIZING])
 def test_a_rule_agrees_with_central_differences(model: Any, x: np.ndarray, reference: bool) -> None:
     """Where the operator is linear, a long step loses nothing to rounding."""
-    exact = {"step": 0.5, "tolerance": 2e-5} if model.graph.node[0].op_type in LINEAR else {}
+    exact: dict[str, Any] = (
+        {"step": 0.5, "tolerance": 2e-5} if model.graph.node[0].op_type in LINEAR else {}
+    )
     assert_gradient(model, x, reference=reference, **({} if reference else exact))

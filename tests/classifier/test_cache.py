@@ -27,6 +27,7 @@ from augcli.classifier.cache import (
 from augcli.classifier.cache_files import (
     MAGIC,
     Entry,
+    entries_of,
     remove_empty_folders,
     remove_entries,
 )
@@ -199,7 +200,7 @@ def test_the_folder_is_not_walked_for_each_map(
 ) -> None:
     """Once at the start, and again only when much was written."""
     walks = []
-    usual = cache_module.entries_of
+    usual = entries_of
 
     def counted(folder: Path) -> Iterator[Entry]:
         walks.append(folder)
@@ -281,6 +282,7 @@ def _write_and_read(folder: Path, writer: int) -> None:
         cache.put(key(0xF0 + writer, f"{turn:02x}"), bytes(10_000))
 
 
+@pytest.mark.slow
 def test_many_processes_write_and_read(tmp_path: Path) -> None:
     """And one more that cleans, again and again: who misses an entry makes it again."""
     context = multiprocessing.get_context("spawn")
@@ -354,7 +356,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     [("linux", "/x/augcli"), ("darwin", "/home/me/Library/Caches/augcli")],
 )
 def test_default_folder(platform: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_module.sys, "platform", platform)
+    monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setenv("XDG_CACHE_HOME", "/x")
     monkeypatch.setenv("HOME", "/home/me")
     assert default_folder() == Path(expected)

@@ -11,7 +11,8 @@ import onnx
 import pytest
 from onnx import helper
 
-from augcli.classifier.gradcam import cell_strength, channel_axis, grad_cam
+from augcli.autodiff.images import channel_axis
+from augcli.classifier.gradcam import cell_strength, grad_cam
 from augcli.classifier.graphs import METHODS, saliency_graph
 from augcli.classifier.sessions import open_session
 from augcli.errors import UserError
@@ -133,6 +134,7 @@ def test_an_unknown_layer(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "shape"), [("mobilenetv2_fp32", (3, 3)), ("squeezenet1_0_fp32", (5, 5))]
 )

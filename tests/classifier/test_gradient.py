@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -69,8 +69,9 @@ def test_golden_gradients(case: str, head: int | None, suffix: str) -> None:
         golden = dict(file)
     name = None if head is None else onnx.load(path).graph.output[head].name
     end = suffix.format(name)
-    inputs, labels = golden.get(f"input{end}", golden["input"]), golden.get(f"labels{end}")
-    labels = golden["labels"] if labels is None else labels
+    inputs, labels = (
+        golden[name + end if name + end in golden else name] for name in ("input", "labels")
+    )
     graph = saliency_graph(path, "gradient", inputs.shape[2:], target="weights", head=name)
     assert (graph.classes, graph.channels, graph.layout) == (10, 3, "NCHW")
     found = one_by_one(graph, inputs, np.eye(10)[labels])
@@ -157,9 +158,8 @@ def test_channels_last_resizes_inside_too(tmp_path: Path) -> None:
 
 
 def test_interpolation_is_between_pixel_centres() -> None:
-    np.testing.assert_allclose(
-        interpolation(2, 4), [[1, 0], [0.75, 0.25], [0.25, 0.75], [0, 1]], atol=1e-12
-    )
+    expected = np.array([[1, 0], [0.75, 0.25], [0.25, 0.75], [0, 1]])
+    np.testing.assert_allclose(interpolation(2, 4), expected, atol=1e-12)
     np.testing.assert_allclose(interpolation(3, 7).sum(axis=1), np.ones(7))
     np.testing.assert_array_equal(interpolation(5, 5), np.eye(5))
 
@@ -180,7 +180,7 @@ def test_a_graph_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     cache = Cache(tmp_path / "cache")
     first = saliency_graph(path, "gradient", (4, 6), target="weights", cache=cache)
 
-    def never(*_: object) -> None:
+    def never(*_: object) -> NoReturn:
         raise AssertionError("differentiated again")
 
     monkeypatch.setitem(
@@ -203,6 +203,7 @@ def test_an_unknown_head_is_named(tmp_path: Path) -> None:
         saliency_graph(path, "gradient", (4, 6), target="weights", head="logit")
 
 
+@pytest.mark.slow
 def test_real_model() -> None:
     """Central differences at the greatest pixel agree with the map."""
     path = real("mobilenetv2_fp32")

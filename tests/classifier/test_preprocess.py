@@ -31,7 +31,7 @@ from augcli.image.codec import decode
 from tests.conftest import ROOT
 from tests.helpers.onnx_models import noise, real
 
-IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 MODEL = Path("net.onnx")
 
 
@@ -278,6 +278,7 @@ MOBILENET = Preprocessing((224, 224), (0.485, 0.456, 0.406), (0.229, 0.224, 0.22
 SQUEEZENET = Preprocessing((224, 224), (104.0, 117.0, 123.0), scale=1.0, order="bgr")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "preprocessing", "accuracy"),
     [("mobilenetv2_fp32", MOBILENET, 0.82), ("squeezenet1_0_fp32", SQUEEZENET, 0.61)],

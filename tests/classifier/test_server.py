@@ -77,13 +77,13 @@ def test_a_refusal_reaches_the_worker(spec: ClassifierSpec) -> None:
 
 def test_a_process_that_dies_is_told(spec: ClassifierSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     processes: list[Any] = []
-    popen = server.subprocess.Popen
+    popen = subprocess.Popen
 
     def noted(*arguments: Any, **options: Any) -> Any:
         processes.append(popen(*arguments, **options))
         return processes[-1]
 
-    monkeypatch.setattr(server.subprocess, "Popen", noted)
+    monkeypatch.setattr(subprocess, "Popen", noted)
     with started(spec) as served:
         classifier_maps(served, "gradient", IMAGES[:1], LABELS[:1])
         os.kill(processes[0].pid, signal.SIGKILL)
@@ -97,13 +97,13 @@ def test_a_process_that_dies_is_told(spec: ClassifierSpec, monkeypatch: pytest.M
 def test_it_ends_with_its_parent(spec: ClassifierSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     """When nobody holds the other end of its standard input."""
     processes: list[Any] = []
-    popen = server.subprocess.Popen
+    popen = subprocess.Popen
 
     def noted(*arguments: Any, **options: Any) -> Any:
         processes.append(popen(*arguments, **options))
         return processes[-1]
 
-    monkeypatch.setattr(server.subprocess, "Popen", noted)
+    monkeypatch.setattr(subprocess, "Popen", noted)
     with started(spec):
         processes[0].stdin.close()
         assert processes[0].wait(30) == 0
@@ -112,7 +112,7 @@ def test_it_ends_with_its_parent(spec: ClassifierSpec, monkeypatch: pytest.Monke
 def test_one_that_does_not_start_fails_the_run(
     spec: ClassifierSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.sys, "executable", "false")
+    monkeypatch.setattr(sys, "executable", "false")
     with pytest.raises(RunFailed, match=r"did not start \(exit code 1\)"), started(spec):
         pytest.fail("it started")
 
@@ -135,22 +135,23 @@ def test_only_cuda_is_served(spec: ClassifierSpec, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(server, "started", Started)
     cuda = replace(spec, device="cuda")
     with serving(cuda) as served:
-        assert served == "served"
+        assert str(served) == "served"
     assert calls == [cuda]
 
 
 PARENT = """
-import sys, time
+import subprocess, sys, time
 from dataclasses import replace
 from pathlib import Path
 from augcli.classifier import server
 from augcli.classifier.build import build_spec
-popen = server.subprocess.Popen
+
+popen = subprocess.Popen
 def noted(*arguments, **options):
     process = popen(*arguments, **options)
     print(process.pid, flush=True)
     return process
-server.subprocess.Popen = noted
+subprocess.Popen = noted
 spec = build_spec(Path(sys.argv[1]), ["cat"], [("gradient", None)], device="cpu")
 import os
 with server.started(spec):
@@ -201,13 +202,13 @@ def test_one_that_does_not_answer_fails_the_run(
 ) -> None:
     monkeypatch.setattr(server, "_SECONDS", 0.5)
     processes: list[Any] = []
-    popen = server.subprocess.Popen
+    popen = subprocess.Popen
 
     def noted(*arguments: Any, **options: Any) -> Any:
         processes.append(popen(*arguments, **options))
         return processes[-1]
 
-    monkeypatch.setattr(server.subprocess, "Popen", noted)
+    monkeypatch.setattr(subprocess, "Popen", noted)
     with started(spec) as served:
         while True:  # until the model is loaded
             try:

@@ -5,8 +5,10 @@ No test here has ever run on a GPU.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +27,7 @@ from augcli.classifier.sessions import (
     resolve_device,
 )
 from augcli.errors import UserError
+from augcli.ort import onnxruntime as ort
 from tests.helpers.onnx_models import channel_means
 
 DATA = channel_means().SerializeToString()
@@ -47,8 +50,8 @@ def with_cuda(monkeypatch: pytest.MonkeyPatch, verdict: str | None) -> list[byte
         tried.append(data)
         return verdict
 
-    monkeypatch.setattr(sessions.ort, "get_available_providers", lambda: BOTH)
-    monkeypatch.setattr(sessions.ctypes, "CDLL", lambda *_, **__: None)
+    monkeypatch.setattr(ort, "get_available_providers", lambda: BOTH)
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: None)
     monkeypatch.setattr(sessions, "probe", told)
     return tried
 
@@ -88,7 +91,7 @@ def test_cpu_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_onnx_runtime_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = with_cuda(monkeypatch, None)
-    monkeypatch.setattr(sessions.ort, "get_available_providers", lambda: BOTH[1:])
+    monkeypatch.setattr(ort, "get_available_providers", lambda: BOTH[1:])
     assert "built without CUDA" in str(cuda_refusal([b"a"]))
     assert tried == []
 
@@ -99,8 +102,8 @@ def test_a_machine_without_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(library: str, **_: object) -> None:
         raise OSError(f"{library}: cannot open shared object file")
 
-    monkeypatch.setattr(sessions.ctypes, "CDLL", missing)
-    monkeypatch.setattr(sessions.sys, "platform", "linux")
+    monkeypatch.setattr(ctypes, "CDLL", missing)
+    monkeypatch.setattr(sys, "platform", "linux")
     reason = str(cuda_refusal([b"a"]))
     assert reason.startswith("there is no NVIDIA driver (libcuda.so.1: cannot open")
     assert tried == []
@@ -114,7 +117,7 @@ def test_a_session_that_fell_back_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         asked.update(options=options, providers=providers)
         return SimpleNamespace(get_providers=lambda: BOTH[1:], disable_fallback=lambda: None)
 
-    monkeypatch.setattr(sessions.ort, "InferenceSession", session)
+    monkeypatch.setattr(ort, "InferenceSession", session)
     monkeypatch.setattr(sessions, "library_error", lambda: "libcublas.so.13: not found")
     with pytest.raises(UserError, match=r"\(libcublas\.so\.13: not found; install .*--device cpu"):
         open_session(DATA, "cuda")
@@ -171,7 +174,7 @@ def test_a_trial_run_that_dies_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> N
     def run(*_: object, **__: object) -> Any:
         return subprocess.CompletedProcess([], -11, b"", b"warning\nno kernel image\n")
 
-    monkeypatch.setattr(sessions.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     assert probe(DATA) == "a trial run failed (exit code -11: no kernel image)"
 
 
@@ -179,7 +182,7 @@ def test_a_trial_run_that_hangs_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> 
     def run(*_: object, **__: object) -> Any:
         raise subprocess.TimeoutExpired("python", 300)
 
-    monkeypatch.setattr(sessions.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     assert probe(DATA) == "the model did not run within 300 seconds"
 
 
@@ -197,7 +200,7 @@ def test_what_preloading_misses_is_not_printed(
     def noisy() -> None:
         print("Failed to load libcublas.so")
 
-    monkeypatch.setattr(sessions.ort, "preload_dlls", noisy)
+    monkeypatch.setattr(ort, "preload_dlls", noisy)
     preload()
     assert capfd.readouterr() == ("", "")
 

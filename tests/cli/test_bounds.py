@@ -85,10 +85,12 @@ def test_every_option_with_a_number_is_looked_at() -> None:
         *(
             (f"{group.typer_instance.info.name} ", group.typer_instance)
             for group in app.registered_groups
+            if group.typer_instance is not None
         ),
     ]
     for prefix, group in groups:
         for command in group.registered_commands:
+            assert command.callback is not None
             name = prefix + (command.name or command.callback.__name__)
             hints = get_type_hints(command.callback, include_extras=True)
             hints.pop("return", None)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +21,9 @@ def file_defaults(folder: Path, commands: Commands) -> dict[str, object]:
     return default_map(read_settings(folder, commands))
 
 
-def dry_run(augcli: Augcli, cwd: Path, *arguments: str, env: dict[str, str] | None = None) -> dict:
+def dry_run(
+    augcli: Augcli, cwd: Path, *arguments: str, env: dict[str, str] | None = None
+) -> dict[str, Any]:
     done = augcli("generate", *arguments, "--dry-run", "--json", cwd=cwd, env=env)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -142,11 +146,12 @@ def test_a_project_of_others_is_not_looked_into(tmp_path: Path) -> None:
 def test_what_is_no_file_or_has_no_end_is_refused(tmp_path: Path, name: str) -> None:
     file = tmp_path / name
     file.write_bytes(b"")
-    for make, message in [
+    ways: list[tuple[Callable[[], None], str]] = [
         (lambda: os.mkfifo(file), "is not a regular file"),
         (lambda: file.symlink_to("/dev/zero"), "is not a regular file"),
         (lambda: file.symlink_to("nothing"), "cannot be read: No such file"),
-    ]:
+    ]
+    for make, message in ways:
         file.unlink()
         make()
         with pytest.raises(UserError, match=f"{name} {message}"):

@@ -41,7 +41,7 @@ def test_maps_that_would_meet_are_all_there(augcli_saliency: Run, tmp_path: Path
         assert len({row["file_name"].casefold() for row in written}) == 7
         for row in written:
             levels = cv2.imread(str(out / row["file_name"]), cv2.IMREAD_UNCHANGED)
-            assert levels.shape == (row["height"], row["width"])
+            assert levels is not None and levels.shape == (row["height"], row["width"])
             overlaid = cv2.imread(str(out / row["file_name"].replace(".png", "")))
             assert overlaid is None
         assert len(list(out.rglob("*.overlay.jpg"))) == 7
@@ -67,10 +67,10 @@ def test_maps_resume_to_the_same_bytes(
     maps = out / ".augcli-maps/maps"
     if moment == "rows":
         (maps / "c0/stray.png").write_bytes(b"of a worker that was killed")
-        done = sorted(maps.rglob("*.png.png"))
-        assert 0 < len(done) < 40
+        assert 0 < len(list(maps.rglob("*.png.png"))) < 40
+    left: list[int] = []
     with monkeypatch.context() as patch:
-        patch.setattr("augcli.tasks.maps._remaining", counting(left := []))
+        patch.setattr("augcli.tasks.maps._remaining", counting(left))
         done = augcli_saliency(data, out, *options, "--resume", "-j", 3, "--json")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
@@ -96,7 +96,7 @@ def stop_at(patch: pytest.MonkeyPatch, moment: str) -> None:
     from augcli.tasks import maps
 
     if moment == "rows":
-        usual = maps.commit
+        usual = map_store.commit
 
         def commit(out: Path, start: int, *rest: Any) -> None:
             if start > 20:

@@ -153,9 +153,13 @@ VALUES = (
 def options_of(words: list[str]) -> list[tuple[str, bool]]:
     command = typer.main.get_command(app)
     for word in words:
+        assert isinstance(command, typer.core.TyperGroup)
         command = command.commands[word]
-    return [(max(p.opts, key=len), p.is_flag) for p in command.params
-            if p.param_type_name == "option"]  # fmt: skip
+    return [
+        (max(p.opts, key=len), p.is_flag)
+        for p in command.params
+        if isinstance(p, typer.core.TyperOption)
+    ]
 
 
 @pytest.mark.usefixtures("folder")

@@ -278,8 +278,11 @@ def test_keep_of_a_file_gives_way_to_one_region_a_batch(
 def options_of_all() -> dict[tuple[str, ...], dict[str, Any]]:
     """The parameters of each command that configuration can set."""
     root = typer.main.get_command(app)
+    assert isinstance(root, typer.core.TyperGroup)
     commands = {name: one for name, one in root.commands.items() if name != "help"}
-    every = {(name,): one for name, one in commands.items() if not hasattr(one, "commands")}
+    every: dict[tuple[str, ...], Any] = {
+        (name,): one for name, one in commands.items() if not hasattr(one, "commands")
+    }
     for name, group in commands.items():
         every |= {(name, inner): one for inner, one in getattr(group, "commands", {}).items()}
     return {
@@ -557,7 +560,7 @@ def test_paths_in_a_file_are_relative_to_it(
 
 def test_every_option_that_is_a_path_is_known_as_one() -> None:
     found = set()
-    groups = [app, *(group.typer_instance for group in app.registered_groups)]
+    groups = [app, *(one for group in app.registered_groups if (one := group.typer_instance))]
     for group in groups:
         for command in group.registered_commands:
             hints = get_type_hints(command.callback, include_extras=True)

@@ -62,6 +62,7 @@ def test_gradient_maps_as_png_with_overlays(augcli_saliency: Run, tmp_path: Path
         (found,) = classifier_maps(spec, "gradient", [photo(row)], [label])
         assert row["file_name"] == f"{row['source_path']}.png"
         levels = cv2.imread(str(out / row["file_name"]), cv2.IMREAD_UNCHANGED)
+        assert levels is not None
         assert levels.dtype == np.uint16 and levels.max() == 65535
         expected = np.rint(found.astype(np.float64) * (65535 / float(found.max())))
         np.testing.assert_array_equal(levels, expected)
@@ -69,6 +70,7 @@ def test_gradient_maps_as_png_with_overlays(augcli_saliency: Run, tmp_path: Path
         assert (row["height"], row["width"]) == found.shape
         assert (row["saliency_method"], row["flat"]) == ("gradient", False)
         drawn = cv2.imread(str(out / f"{row['source_path']}.overlay.jpg"), cv2.IMREAD_COLOR_RGB)
+        assert drawn is not None
         assert np.abs(drawn.astype(int) - overlay(photo(row), found)).mean() < 3
 
 
@@ -110,7 +112,8 @@ def test_flat_and_unreadable_inputs_are_told(augcli_saliency: Run, tmp_path: Pat
     assert "1 map in" in result.stdout and "1 of them flat; 1 input skipped" in result.stdout
     (row,) = rows(out)
     assert row["flat"] and row["file_name"] == "a b/flat.png.png"
-    assert not cv2.imread(str(out / row["file_name"]), cv2.IMREAD_UNCHANGED).any()
+    levels = cv2.imread(str(out / row["file_name"]), cv2.IMREAD_UNCHANGED)
+    assert levels is not None and not levels.any()
     (error,) = rows(out, "errors.jsonl")
     assert error["source_path"] == "a b/broken.png" and "PNG" in error["reason"]
     assert augcli_saliency(data, tmp_path / "again", "--max-errors", 1).exit_code == 0
@@ -228,7 +231,8 @@ def classifier(
     detections: list[tuple[str, int | None]], warnings: list[str] | None = None, **asked: Any
 ) -> ClassifierSpec | None:
     told = [] if warnings is None else warnings
-    return read_classifier(detections, CLASSES, ModelOptions(**asked), InputOptions(), told.append)
+    options = ModelOptions(**asked)
+    return read_classifier(detections, CLASSES, options, InputOptions(), told.append, None)
 
 
 def test_a_classifier_only_where_one_is_asked_for(tmp_path: Path) -> None:
@@ -244,7 +248,7 @@ def test_a_classifier_only_where_one_is_asked_for(tmp_path: Path) -> None:
     )  # fmt: skip
     assert spec is not None
     assert (spec.class_map, spec.cache, spec.device) == (None, str(tmp_path), "cpu")
-    asked = {"model": SAMPLE, "device": DeviceChoice.cpu, "saliency_cache": "none"}
+    asked: dict[str, Any] = {"model": SAMPLE, "device": DeviceChoice.cpu, "saliency_cache": "none"}
     uncached = classifier([("gradient", None)], **asked)
     assert uncached is not None and uncached.cache is None
 

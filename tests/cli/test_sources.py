@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_messages_of_a_locale_without_umlauts(augcli: Augcli, tmp_path: Path) ->
     assert "n\\xf6 does not exist; give a folder" in done.stderr  # what ascii holds of it
 
 
-def started(tmp_path: Path, arguments: str, **streams: int) -> subprocess.Popen[bytes]:
+def started(tmp_path: Path, arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         ["sh", "-c", f'exec "{sys.executable}" -m augcli {arguments}'],
         cwd=tmp_path,

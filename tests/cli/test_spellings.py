@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -19,7 +19,7 @@ from augcli.text import closest, spelled
 from tests.conftest import Augcli, tree
 
 
-def digest(recipe: str, *settings: str, **more: object) -> str:
+def digest(recipe: str, *settings: str, **more: Any) -> str:
     return read_pipeline(RecipeOptions(recipe=recipe, set=list(settings), **more)).digest()
 
 

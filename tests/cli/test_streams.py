@@ -252,7 +252,7 @@ def start(photos: Path, out: Path, *more: str, prefix: tuple[str, ...] = ()) -> 
     )  # fmt: skip
     until = time.monotonic() + 60
     while not list(out.glob(".augcli/train/*/*")) and time.monotonic() < until:
-        assert process.poll() is None, process.stderr.read()
+        assert process.stderr is not None and process.poll() is None
         time.sleep(0.05)
     return process
 

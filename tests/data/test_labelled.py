@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -194,12 +195,13 @@ def test_a_list_of_classes_has_a_limit_and_may_begin_with_a_mark(tmp_path: Path)
 def test_a_pipe_a_device_or_a_folder_in_their_place(tmp_path: Path, name: str) -> None:
     root = folder_with(tmp_path, GOOD, classes="a\n")
     file = root / name
-    for make, message in [
+    ways: list[tuple[Callable[[], None], str]] = [
         (lambda: os.mkfifo(file), "is not a regular file"),
         (lambda: file.symlink_to("/dev/zero"), "is not a regular file"),
         (lambda: file.symlink_to("nothing"), "cannot be read: .*No such file"),
         (lambda: file.mkdir(), "is a folder, not a file"),
-    ]:
+    ]
+    for make, message in ways:
         file.unlink()
         make()
         if name == "metadata.jsonl" and file.is_dir():  # a class may be called so

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,7 @@ def test_webdataset_labels_stand_beside_the_images(tmp_path: Path) -> None:
 
 
 def test_links_and_devices_cost_themselves(tmp_path: Path) -> None:
-    members = {
+    members: dict[str, bytes | tarfile.TarInfo] = {
         **pictures("a/1.jpg"),
         "a/2.jpg": special("a/2.jpg", tarfile.SYMTYPE, "/etc/passwd"),
         "a/3.jpg": special("a/3.jpg", tarfile.LNKTYPE, "a/1.jpg"),
@@ -285,7 +286,11 @@ def samples(source: Path) -> list[Sample]:
 def test_an_archive_that_is_or_becomes_a_pipe_or_a_device(tmp_path: Path) -> None:
     source = write_tar(tmp_path / "a.tar", pictures("a/1.jpg"))
     listing = list_source(source)
-    for make in (lambda: os.mkfifo(source), lambda: source.symlink_to("/dev/zero")):
+    ways: list[Callable[[], None]] = [
+        lambda: os.mkfifo(source),
+        lambda: source.symlink_to("/dev/zero"),
+    ]
+    for make in ways:
         source.unlink()
         make()
         with pytest.raises(UserError, match=r"a\.tar is not a regular file"):

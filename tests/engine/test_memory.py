@@ -18,9 +18,11 @@ from augcli.engine.job import identity
 from augcli.engine.outputs import Output, Outputs
 from augcli.engine.plan import Shard, remaining
 from augcli.errors import UnreadableImage
+from augcli.image import codec
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.cutmix import CutMix
 from augcli.store.parts import read_part
+from augcli.store.sinks import folder as folder_sink
 from augcli.store.sinks import folder as storage
 from augcli.tasks.generate import generate
 from tests.conftest import tree, write_photo
@@ -31,7 +33,7 @@ def test_decoding_beyond_a_workers_memory_costs_itself(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The system refuses the memory (RLIMIT_DATA), as where a decoder is made to allocate."""
-    poison, usual = (photos / "bee" / "bee 1.jpg").read_bytes(), images_module.decode
+    poison, usual = (photos / "bee" / "bee 1.jpg").read_bytes(), codec.decode
 
     def decode(data: bytes, **options: object) -> object:
         if data == poison:
@@ -99,7 +101,7 @@ def test_a_billion_copies_take_no_memory(
     monkeypatch.setattr(plan, "_COPIES_TOGETHER", 10**9)  # all in one shard
     run = run_over(source, tmp_path / "out", copies=10**9)
     storage.prepare_state(run.runtime.state)
-    usual, written = shard.write_file, [0]
+    usual, written = folder_sink.write_file, [0]
 
     def write_file(path: str, data: bytes) -> None:
         written[0] += 1

@@ -22,6 +22,7 @@ from augcli.engine.outputs import Output, Outputs
 from augcli.engine.plan import Run, Shard
 from augcli.engine.shard import ShardReport, ShardWork, run_shard
 from augcli.errors import RunFailed, UnreadableImage
+from augcli.image import codec
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.cutmix import CutMix
 from augcli.store.layout import STATE
@@ -86,7 +87,7 @@ def test_an_image_that_kills_its_decoder_costs_only_itself(
     many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str
 ) -> None:
     poison = (many / "c1" / "5.jpg").read_bytes()
-    usual = images_module.decode
+    usual = codec.decode
 
     def decode(data: bytes, **options: object) -> object:
         if data == poison:
@@ -165,7 +166,7 @@ def test_a_worker_that_memory_runs_out_for_while_decoding_costs_nothing(
 ) -> None:
     """The kernel's OOM killer sends SIGKILL; alone, the image decodes, and its shard is remade."""
     expected = undisturbed(many, tmp_path / "calm")
-    usual, once = images_module.decode, tmp_path / "once"
+    usual, once = codec.decode, tmp_path / "once"
     unlucky = {(many / f"c{n % 4}" / f"{n}.jpg").read_bytes() for n in (3, 50, 77)}
 
     def decode(data: bytes, **options: object) -> object:

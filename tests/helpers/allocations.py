@@ -9,7 +9,7 @@ from ctypes import c_size_t, c_void_p, py_object
 from dataclasses import dataclass
 from typing import Any
 
-from numpy._core import _multiarray_umath
+from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
 # NumPy's C API: https://numpy.org/doc/stable/reference/c-api/data_memory.html
 _SET_HANDLER, _GET_HANDLER = 304, 305

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from augcli.arrays.types import SaliencyMap
 from augcli.image.fit import Fitted
-from augcli.recipes.recipe import View
+from augcli.recipes.recipe import Detection, View
 from augcli.saliency.detectors import detect
 
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -39,18 +41,29 @@ def fitted(*images: npt.NDArray[np.uint8]) -> list[Fitted]:
 def views(*images: npt.NDArray[np.uint8]) -> list[View]:
     """What a draw may look at of these images."""
     return [
-        View(seen, lambda d, image=image: detect(d.detector, [image], d.size)[0])
+        View(seen, partial(_saliency, image))
         for seen, image in zip(fitted(*images), images, strict=True)
     ]
 
 
-class Scripted:
-    """A generator whose draws are written down: each method gives the next of its values."""
+def _saliency(image: npt.NDArray[np.uint8], wanted: Detection) -> SaliencyMap:
+    return detect(wanted.detector, [image], wanted.size)[0]
+
+
+class Scripted(np.random.Generator):
+    """A generator whose draws are written down: each method gives the next of its values, and what
+    is not written down raises."""
+
+    def __new__(cls, **_: list[Any]) -> Self:
+        return super().__new__(cls)
 
     def __init__(self, **values: list[Any]) -> None:
+        super().__init__(np.random.Philox(0))
         self._values = {method: list(given) for method, given in values.items()}
 
-    def __getattr__(self, method: str) -> Any:
+    def __getattribute__(self, method: str) -> Any:
+        if method.startswith("_") or method == "all_drawn":
+            return super().__getattribute__(method)
         return lambda *_: self._values[method].pop(0)
 
     def all_drawn(self) -> bool:

@@ -1,4 +1,5 @@
-"""How recipes for one image are drawn, applied and replayed in tests, and what holds for each."""
+"""How recipes are drawn, applied and replayed in tests, what holds for each that makes one image of
+one, and the p-values of what is drawn."""
 
 from __future__ import annotations
 
@@ -27,10 +28,10 @@ def generator(seed: int = 0) -> np.random.Generator:
 
 
 def draws(recipe: Recipe, shape: tuple[int, int], count: int, seed: int = 0) -> list[Any]:
-    """What is drawn, again and again, for an image of this shape."""
+    """What is drawn, again and again, for flat images on a canvas of this shape."""
     flat = Fitted(np.zeros((2, 2, 3), np.uint8), shape, Fit.stretch)
     rng, view = generator(seed), View(flat, lambda _: np.zeros((2, 2), np.uint8))
-    return [recipe.draw(rng, [view]) for _ in range(count)]
+    return [recipe.draw(rng, [view] * recipe.sources) for _ in range(count)]
 
 
 def photo(shape: tuple[int, int], seed: int = 0) -> Pixels:
@@ -96,35 +97,37 @@ def p_between(values: Iterable[float], low: float, high: float) -> float:
     return float(stats.kstest(list(values), stats.uniform(low, high - low).cdf).pvalue)
 
 
+def p_beta(values: Iterable[float], alpha: float) -> float:
+    """Kolmogorov and Smirnov's test that values are those of Beta(alpha, alpha)."""
+    return float(stats.kstest(list(values), stats.beta(alpha, alpha).cdf).pvalue)
+
+
 def table(vectors: dict[str, npt.NDArray[Any]], key: str = "arg") -> dict[str, npt.NDArray[Any]]:
     """Rows of a table of golden magnitudes by the name of their operation."""
     return dict(zip(vectors["op"].tolist(), vectors[key], strict=True))
 
 
-class Recorded:
+class Recorded(np.random.Generator):
     """A generator that remembers what its `integers` drew."""
 
     def __init__(self, seed: int = 0) -> None:
-        self._rng = generator(seed)
+        super().__init__(np.random.Philox(seed))
         self.integers_drawn: list[int] = []
 
-    def integers(self, below: int) -> int:
-        drawn = int(self._rng.integers(below))
-        self.integers_drawn.append(drawn)
+    def integers(self, *arguments: Any, **options: Any) -> Any:
+        drawn = super().integers(*arguments, **options)
+        self.integers_drawn.append(int(drawn))
         return drawn
-
-    def __getattr__(self, method: str) -> Any:
-        return getattr(self._rng, method)
 
 
 def policy_draws(recipe: Recipe, shape: tuple[int, int], count: int) -> list[tuple[int, Any]]:
     """The number of the sub-policy that each draw chose, and the operations that it led to."""
     flat = Fitted(np.zeros((2, 2, 3), np.uint8), shape, Fit.stretch)
     view = View(flat, lambda _: np.zeros((2, 2), np.uint8))
-    rng, drawn = Recorded(), []
+    rng, drawn = Recorded(), list[tuple[int, Any]]()
     for _ in range(count):
         rng.integers_drawn.clear()
-        params = recipe.draw(rng, [view])  # type: ignore[arg-type]
+        params = recipe.draw(rng, [view])
         (number,) = rng.integers_drawn
         drawn.append((number, params.operations))
     return drawn

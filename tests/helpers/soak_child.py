@@ -72,7 +72,7 @@ def arm(phase: str, step: int, number: signal.Signals, mark: Path) -> None:
     for name in STEPS:
         setattr(os, name, watched(getattr(os, name), name))
     module, name = PHASES[phase]
-    usual = getattr(sys.modules[module], name)
+    usual: Callable[..., Any] = getattr(sys.modules[module], name)
     for other in list(sys.modules.values()):
         if getattr(other, "__name__", "").startswith("augcli") and vars(other).get(name) is usual:
             setattr(other, name, entered(usual))

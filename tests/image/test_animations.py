@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,7 +71,7 @@ def test_png(mode: str, hidden: bool, decoder: str, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(codec, "_by_opencv", lambda *_: None)
     data = apng(mode, hidden)
     assert upright_size(data) == (4, 6)
-    expected = np.broadcast_to(np.uint8(shown(mode, "first")), (4, 6, 3))
+    expected = np.broadcast_to(np.array(shown(mode, "first"), np.uint8), (4, 6, 3))
     np.testing.assert_array_equal(decode(data, background=BACKGROUND), expected)
 
 
@@ -81,7 +82,7 @@ def test_around_a_smaller_first_frame_is_background(
 ) -> None:
     if decoder == "Pillow":
         monkeypatch.setattr(codec, "_by_opencv", lambda *_: None)
-    expected = np.broadcast_to(np.uint8(BACKGROUND), (4, 6, 3)).copy()
+    expected = np.broadcast_to(np.array(BACKGROUND, np.uint8), (4, 6, 3)).copy()
     expected[1:3, 2:6] = shown(mode, "first")
     data = apng(mode, True, (2, 1, 4, 2))
     np.testing.assert_array_equal(decode(data, background=BACKGROUND), expected)
@@ -113,7 +114,8 @@ def test_an_animation_without_frames_is_refused_or_its_still() -> None:
 @pytest.mark.parametrize("form", ["WEBP", "GIF", "AVIF", "TIFF"])
 def test_other_formats(form: str) -> None:
     frames = [frame("RGB", name, 6, 4) for name in ("first", "second", "hidden")]
-    options = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100}}.get(form, {})
+    lossless: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100}}
+    options = lossless.get(form, {})
     data = saved(frames[0], form, save_all=True, append_images=frames[1:], **options)
     decoded = decode(data)
     assert upright_size(data) == decoded.shape[:2] == (4, 6)
@@ -126,5 +128,9 @@ def test_gif_with_a_transparent_first_frame() -> None:
     second = frame("P", "hidden", 6, 4)
     data = saved(first, "GIF", save_all=True, append_images=[second], transparency=2, disposal=2)
     decoded = decode(data, background=BACKGROUND)
-    np.testing.assert_array_equal(decoded[:, 3:], np.full((4, 3, 3), np.uint8((0, 200, 0))))
-    np.testing.assert_array_equal(decoded[:, :3], np.full((4, 3, 3), np.uint8(BACKGROUND)))
+    np.testing.assert_array_equal(
+        decoded[:, 3:], np.full((4, 3, 3), np.array((0, 200, 0), np.uint8))
+    )
+    np.testing.assert_array_equal(
+        decoded[:, :3], np.full((4, 3, 3), np.array(BACKGROUND, np.uint8))
+    )

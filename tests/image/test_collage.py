@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from augcli.enums import Format
 from augcli.image.box import Box
 from augcli.image.codec import Encoding, encode
-from augcli.image.collage import Collage, bgr_of, laid_over, pixels_of
+from augcli.image.collage import Collage, Image, bgr_of, laid_over, pixels_of
 
 
 @st.composite
@@ -28,7 +28,8 @@ def test_later_parts_lie_over_earlier_ones(
     """Parts may be views of larger images, and one pixel wide."""
     rng = np.random.default_rng(height * 41 + width)
     base = rng.integers(0, 256, (height, width, 3), np.uint8)
-    expected, image = base.copy(), base
+    expected = base.copy()
+    image: Image = base
     for _ in range(count):
         box = data.draw(boxes(height, width))
         source = rng.integers(0, 256, (height + 3, width + 5, 3), np.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -183,7 +184,7 @@ def tiff_with(image: Image.Image, orientation: int, kind: int, compression: str)
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = bytearray(saved(image, "TIFF", exif=exif, compression=compression))
-    order = "little" if data[:2] == b"II" else "big"
+    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
     at = bytes(data).index((0x0112).to_bytes(2, order) + (3).to_bytes(2, order))
     size = {1: 1, 3: 2, 4: 4}[kind]
     data[at + 2 : at + 4] = kind.to_bytes(2, order)

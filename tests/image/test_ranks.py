@@ -41,7 +41,7 @@ def test_how_far_a_split_is_apart() -> None:
     assert [split(field, count)[1] for count in range(7)] == [
         math.inf, 0.75, 0.25, 0.0, 1.0, 1.0, math.inf,
     ]  # fmt: skip
-    many = np.random.default_rng(3).permutation(5000).reshape(50, 100) * 0.5
+    many = np.random.default_rng(3).permutation(5000).reshape(50, 100) * np.float64(0.5)
     for count in (0, 1, 77, 2500, 4999, 5000):
         mask, apart = split(many, count)
         np.testing.assert_array_equal(mask, many >= (5000 - count) * 0.5)

@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -169,7 +170,8 @@ def test_corrupt_exif_costs_its_orientation_only(form: str, exif: bytes) -> None
 def test_orientation_beyond_jpeg_and_png(orientation: int, form: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    options = {"WEBP": {"lossless": True}, "AVIF": {"quality": 95}, "TIFF": {}}[form]
+    fine: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}, "AVIF": {"quality": 95}}
+    options = fine.get(form, {})
     decoded = decode(saved(PHOTO, form, exif=exif, **options))
     turned = RGB if orientation < 5 else RGB.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):
@@ -213,7 +215,8 @@ def test_odd_pngs() -> None:
     np.testing.assert_array_equal(decode(png(8, 2, rows, b"gAMA\0\1\x86\xa0", b"sBIT\5\6\5")), RGB)
     for bits in (1, 2, 4):
         packed = np.packbits(
-            np.unpackbits(GREY[..., None] >> 8 - bits, axis=2)[..., -bits:], axis=None
+            np.unpackbits((GREY[..., None] >> 8 - bits).astype(np.uint8), axis=2)[..., -bits:],
+            axis=None,
         )
         low = b"".join(b"\0" + row.tobytes() for row in packed.reshape(48, -1))
         expected = (GREY >> 8 - bits) * (255 // (2**bits - 1))

@@ -85,6 +85,7 @@ def test_sheets_are_viewable(lines: int, panels: int) -> None:
         assert layout.pictures[0].cell.width == 208
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("panels", [1, 3, 5, 7, 32, 60])
 @pytest.mark.parametrize("side", [16_383, 65_535])
 def test_what_is_said_to_fit_fits(panels: int, side: int) -> None:
@@ -145,7 +146,7 @@ def test_text_is_drawn_in_its_place() -> None:
 
     def ink(words: str) -> np.ndarray:
         layout = Layout(60, 40, [Text(10, 10, 40, words, 16, (0, 0, 0))], [], [])
-        return (draw_layout(layout) < 128).any(axis=2)
+        return np.asarray((draw_layout(layout) < 128).any(axis=2))
 
     plain_letter, umlaut = ink("u"), ink("ü")
     top = np.flatnonzero(plain_letter.any(axis=1))[0]

@@ -55,7 +55,7 @@ def test_imagenet_c(path: Path) -> None:
     np.testing.assert_allclose(full, case["output_full"], rtol=0, atol=0.01)
     truncated = case["output_full_u8_trunc"].astype(int)
     assert np.abs(np.rint(full) - truncated).max() <= 1
-    strength = elastic.corruption_strength(str(case["variant"]), int(case["severity"]), height)
+    strength = elastic.corruption_strength(case["variant"].item(), int(case["severity"]), height)
     expected = [float(case[key]) for key in ("alpha", "sigma", "affine_range")]
     assert list(strength) == pytest.approx(expected)
 

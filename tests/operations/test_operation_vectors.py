@@ -24,7 +24,7 @@ def test_all_vectors_are_there() -> None:
 @pytest.mark.parametrize("path", SINGLE, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_single_operations(path: Path) -> None:
     case = np.load(path)
-    resample, fill = str(case["resample"]).lower(), tuple(case["fill"].tolist())
+    resample, fill = case["resample"].item().lower(), tuple(case["fill"].tolist())
     for name, argument, output in zip(case["op"], case["arg"], case["output"], strict=True):
         result = operate(case["input"], str(name), float(argument), resample=resample, fill=fill)
         np.testing.assert_array_equal(result, output, err_msg=f"{name} {argument}", strict=True)

@@ -157,7 +157,7 @@ def test_operations_without_argument(image: Pixels) -> None:
 @example(np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3), 255.5)
 @example(np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3), 256.0)
 def test_solarize(image: Pixels, threshold: float) -> None:
-    expected = np.array(ImageOps.solarize(Image.fromarray(image), threshold))
+    expected = np.array(ImageOps.solarize(Image.fromarray(image), threshold))  # type: ignore[arg-type]
     check(image, expected, "Solarize", threshold)
 
 

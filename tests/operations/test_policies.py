@@ -71,7 +71,7 @@ def test_autoaugment_in_deepvoltaires_transcription(data_set: DataSet) -> None:
             )
             shears = step.name in ("ShearX", "ShearY")
             resample = case["shear_resample" if shears else "other_resample"]
-            image = operate(image, step.name, argument, resample=str(resample).lower(), fill=fill)
+            image = operate(image, step.name, argument, resample=resample.item().lower(), fill=fill)
         np.testing.assert_array_equal(image, case["output"][row], err_msg=f"{row} {steps}")
 
 

@@ -18,7 +18,7 @@ from augcli.operations.smooth_field import (
 )
 from augcli.recipes.fmix import Params, cut, draw_shares
 
-SPECTRA = ["paper", "official"]
+SPECTRA: list[smooth_field.Spectrum] = ["paper", "official"]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 1), (1, 9), (9, 1), (6, 6), (5, 8), (8, 5),
@@ -87,7 +87,7 @@ def test_opencv_looks_at_half_of_a_spectrum() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (2, 2), (3, 2)])
 @pytest.mark.parametrize("spectrum", SPECTRA)
-def test_the_smallest_fields(shape: tuple[int, int], spectrum: str) -> None:
+def test_the_smallest_fields(shape: tuple[int, int], spectrum: smooth_field.Spectrum) -> None:
     field = field_of_noise(gaussian_noise(5, noise_shape(shape)), shape, 3.0, spectrum)
     assert field.shape == shape
     assert field.min() == 0.0

@@ -45,7 +45,7 @@ def test_golden_vectors(file: Path) -> None:
 
     top, left = case["cut_top_left"]
     hole = Box(top, left, top + height, left + width)
-    cut = cover(image, hole, tuple(int(c) for c in case["cut_fill"]))
+    cut = cover(image, hole, case["cut_fill"].tolist())
     np.testing.assert_array_equal(cut.image, case["cut_output"])
 
     top, left = case["paste_top_left"]
@@ -124,10 +124,10 @@ def test_a_region_larger_than_the_image_is_cut_to_it() -> None:
     recipe, seen = Cutout(length=24), [view(image, levels)]
     boxes = set()
     for seed in range(200):
-        _, kept = selective_cut(Keep(tau=0.5), recipe, np.random.default_rng(seed), *seen, seen)
+        _, kept = selective_cut(Keep(tau=0.5), recipe, np.random.default_rng(seed), seen[0], seen)
         boxes.add(kept.box)
     assert boxes == {Box(0, left, 10, left + 24) for left in range(3)}
-    whole, kept = selective_cut(Keep(), Cutout(length=99), np.random.default_rng(0), *seen, seen)
+    whole, kept = selective_cut(Keep(), Cutout(length=99), np.random.default_rng(0), seen[0], seen)
     assert (whole.box, kept.box, kept.admissible) == (None, None, False)
 
 

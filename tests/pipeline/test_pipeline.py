@@ -226,7 +226,7 @@ def test_saliency_is_that_of_the_source_which_a_recipe_looks_at() -> None:
 def test_a_record_of_another_run_is_refused() -> None:
     record = {"recipe": "mixup", "params": {"lam": 0.5}}
     sources = iter([picture(0), picture(1)])
-    other = Maker(chain(CutMix(), Cutout()), Fit.cover, detect_in)
+    other = Maker(chain(CutMix(), Cutout()), Fit.cover, detect_made)
     with pytest.raises(ValueError, match="step 0 of the run is cutmix, not mixup"):
         other.remake(record, sources)
     sources = iter([picture(0), picture(1)])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from augcli.operations.geometry import Geometry
+from augcli.operations.geometry import Geometry, Resample
 from augcli.operations.magnitudes import argument
 from augcli.operations.policies import DataSet, sub_policies
 from augcli.recipes.autoaugment import AutoAugment
@@ -53,7 +55,7 @@ def test_the_research_codes_magnitudes() -> None:
 def test_the_research_codes_translations_scale() -> None:
     """Ten pixels of 32, which the authors' code was written for."""
     recipe = AutoAugment(policy="cifar10", magnitudes="research-cifar")
-    found = {"TranslateX": set(), "TranslateY": set()}
+    found: dict[str, set[float]] = {"TranslateX": set(), "TranslateY": set()}
     for _, operations in policy_draws(recipe, (64, 320), 4000):
         for name, value, _ in operations:
             if name in found:
@@ -84,7 +86,7 @@ def test_the_transcription_in_pytorch(policy: DataSet) -> None:
             if not applied:
                 continue
             value = argument(DEEPVOLTAIRE, name, level, image.shape, sign < 0)
-            kind = "bicubic" if name.startswith("Shear") else "nearest"
+            kind: Resample = "bicubic" if name.startswith("Shear") else "nearest"
             params = Chain((Operation(name, value),), Geometry(kind, GREY))
             image = AutoAugment().apply(fitted(image), params).image
         np.testing.assert_array_equal(image, case["output"][row], strict=True)
@@ -158,5 +160,5 @@ def test_arguments_and_signs() -> None:
         {"policy": "cifar10", "magnitudes": "research-cifar"},
     ],
 )
-def test_all_shapes_and_replays(options: dict) -> None:
+def test_all_shapes_and_replays(options: dict[str, Any]) -> None:
     check(AutoAugment(**options), 20)

@@ -35,7 +35,7 @@ PILLOW: dict[str, Callable[[Image.Image, float], Image.Image]] = {
     "autocontrast": lambda image, _: ImageOps.autocontrast(image),
     "equalize": lambda image, _: ImageOps.equalize(image),
     "invert": lambda image, _: ImageOps.invert(image),
-    "solarize": lambda image, value: ImageOps.solarize(image, value),
+    "solarize": lambda image, value: ImageOps.solarize(image, value),  # type: ignore[arg-type]
     "posterize": lambda image, value: ImageOps.posterize(image, int(value)),
     "brightness": lambda image, value: ImageEnhance.Brightness(image).enhance(value),
     "contrast": lambda image, value: ImageEnhance.Contrast(image).enhance(value),

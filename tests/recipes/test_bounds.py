@@ -93,6 +93,7 @@ def test_the_extremes_of_a_number_end(
     assert sum(output.shares.values()) == pytest.approx(1.0, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_augmix_at_its_greatest_ends() -> None:
     case = Case([(64, 64)] * 4, True, Fit.cover, 5)
     recipe = build_recipe("augmix", {"width": 100, "depth": 100})

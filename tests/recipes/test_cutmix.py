@@ -49,7 +49,8 @@ def test_the_partner_is_resampled_to_the_canvas() -> None:
     target = np.zeros((10, 20, 3), np.uint8)
     partner = np.zeros((20, 40, 3), np.uint8)
     partner[:, 20:] = 200
-    made = paste(*fitted(target, partner), Box(2, 8, 6, 14))
+    below, above = fitted(target, partner)
+    made = paste(below, above, Box(2, 8, 6, 14))
     assert made.weights == (1.0 - 24 / 200, 1.0 - (1.0 - 24 / 200))
     assert made.image[2:6, 10:14].min() == 200
     assert made.image[2:6, 8:10].max() == 0

@@ -104,6 +104,7 @@ def test_noise_fills_the_box_alone() -> None:
 def test_the_seed_of_noise_fits_into_63_bits() -> None:
     rng = np.random.default_rng(0)
     seeds = [draw_fill(rng, "noise") for _ in range(200)]
-    assert all(isinstance(seed, int) and 0 <= seed < 1 << 63 for seed in seeds)
-    assert len(set(seeds)) == 200
-    assert max(seeds) > 1 << 62
+    whole = [seed for seed in seeds if isinstance(seed, int)]
+    assert len(set(whole)) == 200
+    assert min(whole) >= 0
+    assert 1 << 62 < max(whole) < 1 << 63

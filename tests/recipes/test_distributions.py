@@ -6,15 +6,11 @@ p > 0.001, and where a mistake is easily made, the mistake is shown to be reject
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 from scipy import stats
 
 from augcli.enums import Fit
-from augcli.image.fit import Fitted
 from augcli.operations.smooth_field import field_of_noise, gaussian_noise, noise_shape
 from augcli.pipeline.execute import Maker
 from augcli.pipeline.picture import Picture
@@ -25,37 +21,12 @@ from augcli.recipes.fill import noise
 from augcli.recipes.fmix import FMix, cut
 from augcli.recipes.mixup import Mixup
 from augcli.recipes.random_erasing import RandomErasing
-from augcli.recipes.recipe import Recipe, View, uniform_pixel
+from augcli.recipes.recipe import uniform_pixel
 from augcli.recipes.ricap import RICAP, quadrants
 from augcli.recipes.saliencymix import SaliencyMix
+from tests.helpers.single_images import KEPT, draws, generator, p_beta, p_uniform
 
-KEPT = 1e-3
 HUGE = 10**6, 10**6  # canvases on which rounding to pixels does not show
-
-
-def generator(seed: int = 0) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(seed))
-
-
-def view(canvas: tuple[int, int]) -> View:
-    """A flat image, seen on a canvas of any size."""
-    image = np.zeros((2, 2, 3), np.uint8)
-    return View(Fitted(image, canvas, Fit.stretch), lambda _: np.zeros((2, 2), np.uint8))
-
-
-def draws(recipe: Recipe, canvas: tuple[int, int], count: int, seed: int = 0) -> list:
-    rng = generator(seed)
-    return [recipe.draw(rng, [view(canvas)] * recipe.sources) for _ in range(count)]
-
-
-def p_beta(values: Sequence[float], alpha: float) -> float:
-    return float(stats.kstest(values, stats.beta(alpha, alpha).cdf).pvalue)
-
-
-def p_uniform(counts: Counter, values: int) -> float:
-    """Chi-squared test that all of `values` possible values are drawn equally often."""
-    assert len(counts) <= values
-    return float(stats.chisquare([*counts.values(), *[0] * (values - len(counts))]).pvalue)
 
 
 @pytest.mark.parametrize("kind", [CutMix, SaliencyMix])
@@ -84,13 +55,13 @@ def test_defaults_are_the_published_ones() -> None:
 
 def test_centres_are_uniform_over_all_pixels() -> None:
     rng = generator()
-    assert p_uniform(Counter(uniform_pixel(rng, (5, 7)) for _ in range(20_000)), 35) > KEPT
+    assert p_uniform((uniform_pixel(rng, (5, 7)) for _ in range(20_000)), 35) > KEPT
     # A hole of two pixels around (r, c) ends after row r and column c.
     holes = [params.box for params in draws(Cutout(length=2), (5, 7), 20_000)]
-    assert p_uniform(Counter((box.bottom, box.right) for box in holes), 35) > KEPT
+    assert p_uniform(((box.bottom, box.right) for box in holes), 35) > KEPT
     flat = draws(SaliencyMix(), (5, 7), 10_000)
     assert all(params.flat for params in flat)
-    assert p_uniform(Counter(params.centre for params in flat), 35) > KEPT
+    assert p_uniform((params.centre for params in flat), 35) > KEPT
 
 
 def test_cutmix_centres_do_not_depend_on_the_size() -> None:
@@ -117,7 +88,7 @@ def test_ricap_crops_are_uniform_and_inclusive() -> None:
     drawn = draws(RICAP(beta=1e9), (6, 8), 4000)
     assert {params.boundary for params in drawn} == {(3, 4)}
     for quadrant in range(4):
-        starts = Counter(params.crops[quadrant] for params in drawn)
+        starts = [params.crops[quadrant] for params in drawn]
         assert p_uniform(starts, 4 * 5) > KEPT
         assert (min(starts), max(starts)) == ((0, 0), (3, 4))
     for params in draws(RICAP(), (6, 8), 500):
@@ -150,7 +121,7 @@ def test_random_erasing_sizes_and_places() -> None:
 def test_random_erasing_places_are_inclusive() -> None:
     rng = generator()
     places = [RandomErasing().place(rng, (3, 2), (5, 6)) for _ in range(6000)]
-    assert p_uniform(Counter((box.top, box.left) for box in places), 3 * 5) > KEPT
+    assert p_uniform(((box.top, box.left) for box in places), 3 * 5) > KEPT
     assert {(box.height, box.width) for box in places} == {(3, 2)}
 
 

@@ -40,8 +40,8 @@ def test_simard(case: Vectors, noise_of: Any) -> None:
 @pytest.mark.parametrize("case", CORRUPTIONS)
 def test_imagenet_c(case: Vectors, noise_of: Any) -> None:
     noise_of(case)
-    offsets = tuple(tuple(offset) for offset in case["affine_point_noise"].tolist())
-    params = Params(1, float(case["alpha"]), float(case["sigma"]), offsets)
+    first, second, third = (tuple(offset) for offset in case["affine_point_noise"].tolist())
+    params = Params(1, float(case["alpha"]), float(case["sigma"]), (first, second, third))
     made = Elastic().apply(fitted(case["input"]), params)
     assert np.abs(made.image - case["output_full"]).max() <= 0.5 + 1e-2
     truncated = case["output_full_u8_trunc"].astype(int)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -108,5 +110,5 @@ def test_signs_and_centres() -> None:
 @pytest.mark.parametrize(
     "options", [{}, {"policy": "svhn"}, {"policy": "cifar10", "fill": "red", "resample": "bicubic"}]
 )
-def test_all_shapes_and_replays(options: dict) -> None:
+def test_all_shapes_and_replays(options: dict[str, Any]) -> None:
     check(FastAutoAugment(**options), 20)

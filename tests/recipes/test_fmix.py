@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
-from augcli.operations.smooth_field import field_of_noise, gaussian_noise, noise_shape
+from augcli.operations.smooth_field import Spectrum, field_of_noise, gaussian_noise, noise_shape
 from augcli.recipes.fmix import FMix, Params, cut, mix
 from tests.helpers.reference_vectors import Scripted, Vectors, cases, fitted, views
 
-SPECTRA = ["paper", "official"]
+SPECTRA: list[Spectrum] = ["paper", "official"]
 
 
-def field_of(case: Vectors, spectrum: str) -> np.ndarray:
+def field_of(case: Vectors, spectrum: Spectrum) -> np.ndarray:
     shape = int(case["height"]), int(case["width"])
     noise = case["noise"].view(np.complex128)[..., 0]
     assert noise.shape == noise_shape(shape)
@@ -23,7 +24,7 @@ def field_of(case: Vectors, spectrum: str) -> np.ndarray:
 
 @pytest.mark.parametrize("case", cases("fmix", 8))
 @pytest.mark.parametrize("spectrum", SPECTRA)
-def test_fields(case: Vectors, spectrum: str) -> None:
+def test_fields(case: Vectors, spectrum: Spectrum) -> None:
     field = field_of(case, spectrum)
     np.testing.assert_allclose(field, case[f"field_{spectrum}"], rtol=0, atol=1e-12)
 
@@ -31,7 +32,7 @@ def test_fields(case: Vectors, spectrum: str) -> None:
 @pytest.mark.parametrize("case", cases("fmix", 8))
 @pytest.mark.parametrize("spectrum", SPECTRA)
 @pytest.mark.parametrize("rounding", ["ceil", "floor"])
-def test_masks(case: Vectors, spectrum: str, rounding: str) -> None:
+def test_masks(case: Vectors, spectrum: Spectrum, rounding: str) -> None:
     max_soft = float(case["max_soft"])
     shares = cut(field_of(case, spectrum), float(case["lam"]), rounding == "ceil", max_soft)
     expected = case[f"mask_{spectrum}_{rounding}"]
@@ -52,7 +53,7 @@ def test_mixtures(case: Vectors) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"max_soft": 0.1}, {"spectrum": "official", "decay": 2}])
 @pytest.mark.parametrize("shape", [(48, 64), (33, 45)])
-def test_the_whole_recipe(options: dict, shape: tuple[int, int]) -> None:
+def test_the_whole_recipe(options: dict[str, Any], shape: tuple[int, int]) -> None:
     images = np.random.default_rng(1).integers(0, 256, (2, *shape, 3), np.uint8)
     recipe = FMix(**options)
     rng = Scripted(beta=[0.3], random=[0.4], integers=[123])
@@ -65,7 +66,7 @@ def test_the_whole_recipe(options: dict, shape: tuple[int, int]) -> None:
     noise = gaussian_noise(123, noise_shape(shape))
     shares = cut(field_of_noise(noise, shape, decay, spectrum), 0.3, True, soft)
     made = recipe.apply(fitted(*images), params)
-    np.testing.assert_array_equal(made.image, mix(*images, shares), strict=True)
+    np.testing.assert_array_equal(made.image, mix(images[0], images[1], shares), strict=True)
     assert made.weights == (shares.mean(), 1.0 - shares.mean())
     assert abs(made.weights[0] - 0.3) < 1 / (shape[0] * shape[1])
     if soft == 0.0:

@@ -104,13 +104,14 @@ def output_of(
     recipe: Recipe, images: list[Pixels], case: Case, keep: Keep | None = None
 ) -> Picture:
     batch = Batch(lambda _: np.random.default_rng(case.seed), lambda: picture(images[-1], 0))
-    return Maker(Pipeline("one", (Step(recipe, keep=keep),)), case.fit, detect_in).make(
+    return Maker(Pipeline("one", (Step(recipe, keep=keep),)), case.fit, detect_made).make(
         np.random.Generator(np.random.Philox(case.seed)),
         lambda number: picture(images[number], number),
         batch,
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
 @tried
 @given(case=case_strategy)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -117,5 +119,5 @@ def test_tpu_cutout_is_a_grey_square_around_its_centre() -> None:
     "options",
     [{}, {"ops": "tpu", "n": 4}, {"n": 3, "m": 25, "resample": "bilinear", "fill": "#123456"}],
 )
-def test_all_shapes_and_replays(options: dict) -> None:
+def test_all_shapes_and_replays(options: dict[str, Any]) -> None:
     check(RandAugment(**options))

@@ -33,7 +33,8 @@ def test_cases(case: Vectors) -> None:
     recipe = RICAP()
     params = recipe.draw(rng, views(*images))
     assert rng.all_drawn()
-    assert params == Params(split, tuple(map(tuple, corners)))
+    first, second, third, fourth = (tuple(corner) for corner in corners)
+    assert params == Params(split, (first, second, third, fourth))
     assert list(quadrants(split, (height, width))) == boxes
 
     made = recipe.apply(fitted(*images), params)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -45,7 +47,7 @@ def test_unsigned_operations() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"resample": "bicubic", "fill": "#ff0001"}])
-def test_all_shapes_and_replays(options: dict) -> None:
+def test_all_shapes_and_replays(options: dict[str, Any]) -> None:
     check(TrivialAugment(**options), 30)
 
 

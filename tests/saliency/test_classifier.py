@@ -154,7 +154,7 @@ def _maps_elsewhere(spec: ClassifierSpec, pipe: Any) -> None:
 def test_bits_are_the_same_in_other_processes(sample: ClassifierSpec, start: str) -> None:
     images = [noise(50, 60, seed) for seed in range(3)]
     here = [classifier_maps(sample, m, images, [CAT] * 3, s) for m, s in ALL[:3]]
-    context = multiprocessing.get_context(start)
+    context: Any = multiprocessing.get_context(start)
     ours, theirs = context.Pipe()
     process = context.Process(target=_maps_elsewhere, args=(sample, theirs))
     process.start()

@@ -10,12 +10,9 @@ import pytest
 from augcli.errors import UserError
 from augcli.saliency.detectors import FUNCTIONS, detect, spectral_residual
 from augcli.saliency.fine_grained import opencv_detector, opencv_saliency_map, saliency_map
+from tests.helpers.onnx_models import noise
 
 UInt8 = npt.NDArray[np.uint8]
-
-
-def noise(height: int, width: int, seed: int = 0) -> UInt8:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def box_on_ground(height: int, width: int) -> UInt8:

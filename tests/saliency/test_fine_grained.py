@@ -27,6 +27,7 @@ from augcli.saliency.fine_grained import (
     saliency_map,
     saliency_maps,
 )
+from tests.helpers.onnx_models import noise
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -36,10 +37,6 @@ CASES = sorted(REFERENCE.glob("case_*.npz"))
 SAMPLES = sorted(
     path for kind in ("*.jpg", "*.png") for path in (TESTS.parent / "sample_data").rglob(kind)
 )
-
-
-def noise(height: int, width: int, seed: int = 0) -> UInt8:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def specks(height: int, width: int, ground: int) -> UInt8:

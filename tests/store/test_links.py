@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from augcli.engine import plan as plan_module
 from augcli.engine import shard as shard_module
 from augcli.engine.plan import Plan
 from augcli.errors import RunFailed, UserError
 from augcli.store.links import refuse_links
+from augcli.store.sinks import folder as folder_sink
 from augcli.store.sinks import folder as storage
 from augcli.tasks import generate as generate_module
 from augcli.tasks.generate import generate
@@ -91,7 +93,7 @@ def test_a_link_that_appears_before_a_shard_is_not_written_through(
     """The folder goes elsewhere, and a link to it stands in its place."""
     out, there = tmp_path / "out", tmp_path / "there"
     run, told = run_over(photos, out), {"source": str(photos)}
-    usual = generate_module.remaining
+    usual = plan_module.remaining
 
     def remaining(plan: Plan, state: Path) -> object:
         todo = list(usual(plan, state))
@@ -122,7 +124,7 @@ def test_a_link_in_the_place_of_an_image_is_replaced(
     for file in mine:
         file.write_text("mine")
     places = [out / ".augcli/train" / name for name in names[:2]]
-    usual = shard_module.write_file
+    usual = folder_sink.write_file
 
     def write_file(path: str, data: bytes) -> None:
         if path == str(places[0]):

@@ -148,7 +148,7 @@ def source(folder: Path) -> Path:
     return photos
 
 
-def finished(source: Path, out: Path, **options: bool) -> dict[str, str]:
+def finished(source: Path, out: Path, **options: Any) -> dict[str, str]:
     told = {"source": str(source)}
     generate(run_over(source, out, copies=2), out, source=told, workers=1, **options)
     assert not list(out.glob("*.tmp"))

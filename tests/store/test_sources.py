@@ -124,10 +124,11 @@ def test_places_in_an_archive(root: Path, tmp_path: Path) -> None:
     assert sources_changed(tmp_path, archive) == ""
     other = spans.copy()
     other[1, 1] = 6
+    shifted = spans + np.array([1, 0], np.uint64)
     assert sources_changed(tmp_path, replace(archive, spans=other)) == (
         "1 file of another size (a/2.jpg)"
     )
-    assert sources_changed(tmp_path, replace(archive, spans=spans + np.uint64([1, 0]))) == (
+    assert sources_changed(tmp_path, replace(archive, spans=shifted)) == (
         "the same files at other places of the archive"
     )
 
@@ -142,7 +143,12 @@ def test_a_damaged_record_is_one_sentence(root: Path, tmp_path: Path, harm: str)
     if harm == "folder":
         file.mkdir()
     else:
-        harmed = {"cut": data[:-8], "flipped": data, "text": b"{}\nx", "empty": b""}
+        harmed: dict[str, bytes | bytearray] = {
+            "cut": data[:-8],
+            "flipped": data,
+            "text": b"{}\nx",
+            "empty": b"",
+        }
         file.write_bytes(harmed[harm])
     with pytest.raises(UserError, match="is damaged; remove it to go on without comparing them"):
         sources_changed(tmp_path, listing(root, BEFORE))

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def make(source: Path, out: Path, seed: int = 0, **options: bool) -> generate_module.Outcome:
+def make(source: Path, out: Path, seed: int = 0, **options: Any) -> generate_module.Outcome:
     run = run_over(source, out, copies=COPIES, seed=seed)
     return generate(run, out, source={"source": str(source)}, workers=1, **options)
 

@@ -53,6 +53,7 @@ def whole_rows(out: Path) -> list[Row]:
     return [row for row in read_rows(out / "train") if isinstance(row, Row)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [False, True], ids=["plain", "kept"])
 @pytest.mark.parametrize("name", recipe_names())
 def test_generate_verify_replay(kinds: Path, tmp_path: Path, name: str, kept: bool) -> None:

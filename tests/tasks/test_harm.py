@@ -21,6 +21,7 @@ import pytest
 from augcli.data.labels import from_printable
 from augcli.engine import shard as shard_module
 from augcli.errors import RunFailed
+from augcli.files import replace_file
 from augcli.store.sinks import folder as storage
 from augcli.tasks.generate import generate
 from tests.conftest import ROOT, Augcli, tree, write_photo
@@ -42,6 +43,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_run_and_a_resume_completes_it(
     augcli: Augcli, tmp_path: Path, small_disk: Path
 ) -> None:
@@ -63,6 +65,7 @@ def test_a_full_disk_stops_the_run_and_a_resume_completes_it(
     assert tree(out / "train") == tree(calm / "train")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS])
 @pytest.mark.parametrize(
     ("call", "name"),
@@ -80,7 +83,7 @@ def test_any_durable_write_may_fail(
     calm, out = tmp_path / "calm", tmp_path / "out"
     told = {"source": str(photos)}
     generate(run_over(photos, calm), calm, source=told, workers=1)
-    usual, names = storage.replace_file, list[str]()
+    usual, names = replace_file, list[str]()
 
     def failing(path: Path, data: bytes) -> None:
         names.append(path.name)
@@ -99,6 +102,7 @@ def test_any_durable_write_may_fail(
     assert tree(out / "train") == tree(calm / "train")
 
 
+@pytest.mark.slow
 # With two workers, 30 images and the flush of one shard.
 @pytest.mark.parametrize(
     ("step", "call"),
@@ -196,6 +200,7 @@ CLASSES = [
 ]
 
 
+@pytest.mark.slow
 def test_names_of_any_bytes(augcli: Augcli, tmp_path: Path) -> None:
     source, out = tmp_path / "source", tmp_path / "out"
     write_photo(tmp_path / "one.jpg", 1, 24, 20)
@@ -305,6 +310,7 @@ def test_what_a_list_may_hold(augcli: Augcli, photos: Path, tmp_path: Path) -> N
     assert json.loads(done.stdout)["outputs"] == 16
 
 
+@pytest.mark.slow
 def test_a_killed_holder_leaves_no_lock(augcli: Augcli, tmp_path: Path, photos: Path) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-m", "augcli", "generate", str(photos), str(out), "-r", "cutmix"]
@@ -320,6 +326,7 @@ def test_a_killed_holder_leaves_no_lock(augcli: Augcli, tmp_path: Path, photos: 
     assert (done.returncode, json.loads(done.stdout)["outputs"]) == (0, 15)
 
 
+@pytest.mark.slow
 def test_a_signal_at_any_moment_leaves_one_line(tmp_path: Path, photos: Path) -> None:
     """Also while modules are imported and workers start: neither lost nor a traceback."""
     codes = []

@@ -306,6 +306,7 @@ module.repair(out, wrong, workers=1)
 """
 
 
+@pytest.mark.slow
 def test_a_repair_that_is_killed_at_any_step(photos: Path, tmp_path: Path) -> None:
     """All rows have their files or had none before, and a second repair completes it."""
     out, harmed = tmp_path / "out", tmp_path / "harmed"

@@ -49,6 +49,7 @@ def refuse() -> None:
     raise UnreadableImage("it is refused")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize(
     ("harm", "reason"),
@@ -98,6 +99,7 @@ def test_faults_stand_in_the_order_of_the_rows(out: Path) -> None:
     assert [f.where for f in replay(out, 3)] == [rows[n]["file_name"] for n in (0, 15, 30)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "params",
     [

@@ -17,7 +17,7 @@ SIDE = 224
 BATCH = 64
 
 
-class Photographs(Dataset[torch.Tensor]):
+class Photographs(Dataset[torch.Tensor]):  # type: ignore[misc]
     """Images as uint8 BGR (3, SIDE, SIDE)."""
 
     def __init__(self, paths: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Trains sample_data/classifier.onnx, 212 KB for five classes, in six minutes on one core.
 
     python -m venv venv && venv/bin/pip install torch==2.13.0 onnx pillow
-    venv/bin/python tests/sample_data/train_classifier.py sample_data
+    venv/bin/python tests/helpers/train_classifier.py sample_data
 
 It needs torch, which augcli and its tests do not. The views of a class in sample_data all show one
 photograph, so whatever accuracy this classifier has on them says nothing about other photographs:
@@ -39,7 +39,10 @@ WIDTHS = (16, 24, 32, 48, 64)
 STRIDES = (2, 2, 1, 2, 1)
 
 
-def photographs(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+Photographs = list[tuple[np.ndarray, np.ndarray]]
+
+
+def photographs(folder: Path) -> Photographs:
     """Each class's pixels (H, W, 3) from 0 to 1, and where its objects are (H, W), softly."""
     found = []
     for name, (file, boxes, is_round) in OBJECTS.items():
@@ -71,7 +74,7 @@ def stretched(array: np.ndarray) -> np.ndarray:
     return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)) / 255.0
 
 
-def background(rng: np.random.Generator, photos: list) -> np.ndarray:
+def background(rng: np.random.Generator, photos: Photographs) -> np.ndarray:
     """A window without objects, a plain colour, or noise: (SIDE, SIDE, 3)."""
     kind = rng.random()
     if kind < 0.15:
@@ -86,7 +89,9 @@ def background(rng: np.random.Generator, photos: list) -> np.ndarray:
             return stretched(image[part])
 
 
-def example(rng: np.random.Generator, photos: list) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def example(
+    rng: np.random.Generator, photos: Photographs
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """An image (SIDE, SIDE, 3), its label's weights, and where its object is."""
     classes = len(photos)
     if rng.random() < 0.2:
@@ -120,7 +125,7 @@ def network() -> torch.nn.Sequential:
     return torch.nn.Sequential(*layers, *pool, torch.nn.Linear(WIDTHS[-1], len(OBJECTS)))
 
 
-def train(photos: list) -> torch.nn.Sequential:
+def train(photos: Photographs) -> torch.nn.Sequential:
     torch.manual_seed(0)
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
@@ -171,7 +176,10 @@ def exported(model: torch.nn.Sequential) -> onnx.ModelProto:
         helper.make_node("Flatten", ["pooled"], ["features"]),
         helper.make_node("Gemm", ["features", "head.weight", "head.bias"], ["logits"], transB=1),
     ]
-    shapes = {"image": ["N", 3, "H", "W"], "logits": ["N", len(OBJECTS)]}
+    shapes: dict[str, list[str | int]] = {
+        "image": ["N", 3, "H", "W"],
+        "logits": ["N", len(OBJECTS)],
+    }
     image, logits = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         for name, shape in shapes.items()
