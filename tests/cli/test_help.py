@@ -180,7 +180,7 @@ def test_the_examples_run(augcli: Augcli, tmp_path: Path) -> None:
         ("generate --help", []),
         ("preview --help-all", []),
         ("-h", []),
-        ("help verify", ["pydantic"]),  # with which Typer reads arguments
+        ("help verify", ["pydantic"]),  # with which some versions of Typer read arguments
     ],
 )
 def test_help_imports_nothing_heavy(arguments: str, also: list[str]) -> None:
@@ -196,4 +196,4 @@ def test_help_imports_nothing_heavy(arguments: str, also: list[str]) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT,
         timeout=60,
     )  # fmt: skip
-    assert done.stdout.splitlines()[-1] == str(also)
+    assert done.stdout.splitlines()[-1] in (str(also), "[]")
