@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from augcli.cli.amounts import bytes_text, parse_age, parse_bytes
+from augcli.cli.declare import option
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import (
     DEFAULT_CACHE_SIZE,
@@ -18,7 +19,7 @@ from augcli.cli.model_options import (
     SaliencyCacheSize,
     cache_folder,
 )
-from augcli.cli.options import Json, Quiet, option
+from augcli.cli.options import Json, Quiet
 from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.errors import UserError

@@ -10,6 +10,7 @@ import typer
 
 from augcli.cli.class_order import order_warning, warn_of_missing
 from augcli.cli.command import command_line
+from augcli.cli.declare import choice, flag, number
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import InputOptions, ModelOptions, read_classifier
 from augcli.cli.options import (
@@ -27,9 +28,6 @@ from augcli.cli.options import (
     Source,
     Workers,
     check_sources,
-    choice,
-    flag,
-    number,
     parse_colour,
     parse_output_size,
     read_pipeline,

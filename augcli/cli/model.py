@@ -10,21 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from augcli.cli.completion import complete_model
+from augcli.cli.declare import choice, file_option, flag, option
 from augcli.cli.groups import grouped
 from augcli.cli.help import Command, Group
 from augcli.cli.model_options import Head, InputOptions, read_settings
-from augcli.cli.options import (
-    Json,
-    Quiet,
-    ReadingOptions,
-    Source,
-    choice,
-    file_option,
-    flag,
-    option,
-    parse_colour,
-    read_source,
-)
+from augcli.cli.options import Json, Quiet, ReadingOptions, Source, parse_colour, read_source
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
 from augcli.cli.unused import refuse_unused

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from augcli.cli.amounts import parse_bytes
 from augcli.cli.completion import complete_model
-from augcli.cli.options import choice, file_option, number, option, parse_size
+from augcli.cli.declare import choice, file_option, number, option
+from augcli.cli.options import parse_size
 from augcli.cli.values import text_of_path
 from augcli.enums import OF_A_CLASSIFIER
 from augcli.errors import UserError

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,9 +16,9 @@ from augcli.cli.completion import (
     complete_setting,
     complete_toml,
 )
-from augcli.cli.origins import named
+from augcli.cli.declare import choice, file_option, flag, number, option
 from augcli.cli.output import expect_json
-from augcli.cli.values import choice_reader, number_reader, path_reader, text_of_path
+from augcli.cli.values import path_reader, text_of_path
 from augcli.enums import (
     DEFAULT_DETECTOR,
     DETECTORS,
@@ -45,79 +44,6 @@ MOST_PIXELS = 1 << 30
 MOST_OUTPUTS = 10_000_000_000
 # The shorter side of a map, which no image that can be decoded exceeds.
 LARGEST_MAP = 1 << 15
-
-
-def option(name: str, help: str, *short: str, **more: Any) -> Any:
-    """An option that the environment (AUGCLI_NAME) and the configuration file can set too.
-    `complete` gives what a shell offers for its value."""
-    return _declared(f"--{name}", name, help, *short, **more)
-
-
-def _declared(
-    names: str,
-    name: str,
-    help: str,
-    *short: str,
-    complete: Callable[..., Any] | None = None,
-    **more: Any,
-) -> Any:
-    variable = f"AUGCLI_{name.replace('-', '_').upper()}"
-    return typer.Option(
-        names,
-        *short,
-        help=help,
-        envvar=variable,
-        show_envvar=False,
-        autocompletion=complete,
-        **more,
-    )
-
-
-def file_option(name: str, help: str, *short: str, **more: Any) -> Any:
-    """An option that takes the path of a file."""
-    return option(name, help, *short, parser=path_reader(f"--{name}"), metavar="FILE", **more)
-
-
-def choice(
-    name: str, help: str, words: type[StrEnum], synonyms: Mapping[str, StrEnum] | None = None
-) -> Any:
-    """An option that takes one of `words` in any spelling, or one of their `synonyms` (folded)."""
-    reader = choice_reader(f"--{name}", words, synonyms or {})
-    return option(name, help, parser=reader, metavar="|".join(words))
-
-
-def number(
-    name: str,
-    help: str,
-    *short: str,
-    least: float,
-    most: float,
-    kind: type[int] | type[float] = int,
-    metavar: str = "N",
-    **more: Any,
-) -> Any:
-    """An option whose number, whole or not by its `kind`, is from `least` to `most`; UserError says
-    so, whatever it comes from. NaN lies between no bounds."""
-
-    def checked(
-        context: typer.Context, parameter: typer.CallbackParam, value: float | None
-    ) -> float | None:
-        if value is None or least <= value <= most:
-            return value
-        amiss = "is not a number"
-        if value > most or value < least:
-            amiss = f"is more than {most}" if value > most else f"is less than {least}"
-        subject = named(context, str(parameter.name), value)
-        raise UserError(f"{subject} {amiss}; give a number from {least} to {most}.")
-
-    reader = number_reader(f"--{name}", kind, f"{least} to {most}")
-    return option(name, help, *short, callback=checked, parser=reader, metavar=metavar, **more)
-
-
-def flag(name: str, help: str, *short: str, **more: Any) -> Any:
-    """A switch; its --no- form undoes what the environment or the configuration file says."""
-    both = f"--{name}/--no-{name}"
-    return _declared(both, name, help, *short, show_default=False, **more)
 
 
 def _expected_json(wanted: bool) -> bool:

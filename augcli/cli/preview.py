@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from augcli.cli.declare import file_option, flag, number
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import InputOptions, ModelOptions, read_classifier
 from augcli.cli.options import (
@@ -21,9 +22,6 @@ from augcli.cli.options import (
     Source,
     check_sources,
     every_pipeline,
-    file_option,
-    flag,
-    number,
     parse_colour,
     parse_output_size,
     read_pipeline,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from augcli.cli.declare import choice, flag
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import (
     InputOptions,
@@ -24,8 +25,6 @@ from augcli.cli.options import (
     SaliencySize,
     Source,
     Workers,
-    choice,
-    flag,
     parse_colour,
     read_source,
 )

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from augcli.cli.declare import flag, number
 from augcli.cli.groups import grouped
-from augcli.cli.options import MOST_OUTPUTS, Json, Quiet, Workers, flag, number
+from augcli.cli.options import MOST_OUTPUTS, Json, Quiet, Workers
 from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
