@@ -54,7 +54,7 @@ def _origin(context: typer.Context, name: str) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value))
-    return "not set" if value is None else as_text(value)
+    return "unset" if value is None else as_text(value)
 
 
 def _plain(value: Any) -> Any:

@@ -205,7 +205,7 @@ def test_all_images_of_a_class_unreadable(augcli: Augcli, folder: Path) -> None:
     again = augcli("generate", "S", "O", "-r", "flip", "--resume", cwd=folder)
     assert (
         again.stdout
-        == "Already complete: 2 images of 2 classes in O/train; 4 inputs skipped, see"
+        == "Already complete: 2 images of 3 classes in O/train; 4 inputs skipped, see"
         + (" O/errors.jsonl.\n")
     )
     fine = augcli("generate", "S", "O", "-r", "flip", "--resume", "--max-errors", 4, cwd=folder)

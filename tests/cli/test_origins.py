@@ -117,7 +117,7 @@ def test_the_nearer_origin_holds(
         assert lines[f"--{near}"].split()[1] == value
         assert "gives way" not in lines[f"--{near}"]
         assert lines[f"--{far}"].split()[1] == {"copies": "1", "progress": "auto"}.get(
-            far, "false" if other == "true" else "none"
+            far, "false" if other == "true" else "unset"
         )
         assert " gives way to " in lines[f"--{far}"]
 
@@ -463,9 +463,9 @@ def test_show_config_says_what_came_from_where(
     assert run(["generate", "-r", "cutmix", "--show-config"]) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     for line in (
-        "SOURCE none default",
+        "SOURCE unset default",
         "--recipe cutmix command line",
-        "--recipe-file none default (augcli.toml: recipe_file gives way to --recipe)",
+        "--recipe-file unset default (augcli.toml: recipe_file gives way to --recipe)",
         "--copies 3 AUGCLI_COPIES",
         "--format png augcli.toml: format",
         "--quality 80 augcli.toml, table generate: quality",
