@@ -8,8 +8,8 @@ so that a repair that is killed leaves what was right as it was.
 
 from __future__ import annotations
 
+import filecmp
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -47,9 +47,9 @@ from augcli.store.layout import (
     TRAIN,
     staged_train,
 )
+from augcli.store.links import is_link
 from augcli.store.lock import holding
 from augcli.store.parts import read_part
-from augcli.store.records import manifest_is
 from augcli.store.removal import empty_aside, remove_aside
 from augcli.store.sinks.folder import flush, prepare_state
 from augcli.tasks.generate import planned
@@ -153,7 +153,7 @@ def _repair(
             repaired = _make_images(repair, workers, seconds_an_image)
             _write_manifest(repair)
         flush(out)  # images are in their places before the manifest is
-        if not manifest_is(out, summary):
+        if not _is_same(out / TRAIN / MANIFEST, aside / MANIFEST):
             _keep(out, out / TRAIN / MANIFEST)
         (aside / MANIFEST).replace(out / TRAIN / MANIFEST)
         _write_records(out, run, skipped)
@@ -366,16 +366,23 @@ def _write_manifest(repair: _Repair) -> None:
         os.fsync(manifest.fileno())
 
 
+def _is_same(one: Path, other: Path) -> bool:
+    return one.is_file() and filecmp.cmp(one, other, shallow=False)
+
+
 def _keep(out: Path, record: Path) -> None:
     """Keep what stands in the place of a record, under a name of its own: it may be somebody's."""
-    if not record.is_file():
+    if not record.is_file() or is_link(record):
         return
-    folder = out / STATE / REPLACED
+    folder, number = out / STATE / REPLACED, 1
     folder.mkdir(exist_ok=True)
-    number = 1
     while os.path.lexists(folder / f"{record.name}.{number}"):
         number += 1
-    shutil.copyfile(record, folder / f"{record.name}.{number}")
+    place = folder / f"{record.name}.{number}"
+    try:
+        os.link(record, place)
+    except OSError:  # a file system without hard links
+        record.replace(place)
     flush(folder)
 
 
