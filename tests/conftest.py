@@ -8,11 +8,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from PIL import Image
+
+if TYPE_CHECKING:
+    from augcli.classifier.spec import ClassifierSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_DATA = ROOT / "sample_data"
@@ -70,6 +73,15 @@ def photos(tmp_path: Path) -> Path:
             size = 40 + 7 * ((seed * 5) % 6), 36 + 5 * ((seed * 3) % 7)
             write_photo(folder / class_name / f"{class_name} {number}.{suffix}", seed, *size)
     return folder
+
+
+@pytest.fixture(scope="session")
+def sample() -> ClassifierSpec:
+    """The classifier of sample_data, as it is asked for saliency."""
+    from augcli.classifier.build import build_spec
+    from tests.helpers.onnx_models import ALL, CLASSES, SAMPLE
+
+    return build_spec(SAMPLE, CLASSES, ALL)
 
 
 def tree(folder: Path) -> dict[str, str]:
