@@ -20,7 +20,7 @@ from augcli.classifier.preprocess import Preprocessing
 from augcli.classifier.settings import ModelSettings
 from augcli.classifier.spec import ClassifierSpec
 from augcli.errors import UserError
-from augcli.saliency import classifier as classifier_module
+from augcli.classifier import build as classifier_module
 from augcli.saliency.classifier import classifier_maps, images_at_once
 from tests.helpers.onnx_models import (
     ALL,

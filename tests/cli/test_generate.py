@@ -162,7 +162,11 @@ def test_a_damaged_record_is_one_sentence(
         done = augcli("generate", photos, out, "-r", "cutmix", "--overwrite")
         assert done.returncode == 2
         assert "run.json was not written by the run in OUT; move it away" in done.stderr
-        (out / file).unlink()
+        (out / file).unlink()  # and then nothing proves what is there
+        done = augcli("generate", photos, out, "-r", "cutmix", "--overwrite")
+        assert done.returncode == 2
+        assert "train was not written by the run in OUT; move it away" in done.stderr
+        return
     assert augcli("generate", photos, out, "-r", "cutmix", "--overwrite").returncode == 0
 
 

@@ -48,10 +48,17 @@ def write_down(out: Path, planned: int, copies: int) -> None:
         made = sum(row["source_ids"][0] == line["source_id"] for row in rows)
         line["outputs"] = copies - made
     (out / "errors.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    summary.pop("files", None)  # as of a version before 0.2, which wrote no digests
+    (out / "run.json").write_text(json.dumps(summary))
 
 
 def manifest(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "train/metadata.jsonl").open()]
+
+
+def without_kept(out: Path) -> dict[str, str]:
+    """The files of a run, without what repairs found in the place of a record and kept."""
+    return {name: one for name, one in tree(out).items() if "/replaced/" not in name}
 
 
 def repaired(out: Path, workers: int = 2, patience: float = 60.0) -> tuple[Repaired, Verified]:
@@ -118,7 +125,7 @@ def test_what_the_run_set_aside_is_not_touched(
     decoding(monkeypatch, data, by)
     make(photos, out, patience=1.0)
     assert reason in (out / "errors.jsonl").read_text()
-    before, rows = tree(out), manifest(out)
+    before, rows = without_kept(out), manifest(out)
     assert len(rows) == 14
     harm(out)
 
@@ -132,7 +139,7 @@ def test_what_the_run_set_aside_is_not_touched(
     done, after = repaired(out)
     assert (done.replaced, done.total, after.total) == (3, 0, 0)
     assert manifest(out) == rows
-    assert tree(out) == before
+    assert without_kept(out) == before
     assert not touched.exists()
 
 
@@ -153,14 +160,14 @@ def test_of_a_target_that_was_made_in_part_that_part_is_made(
 
     monkeypatch.setattr(shard_module, "encoded", failing)
     make(photos, out, copies=4)
-    rows, before = manifest(out), tree(out)
+    rows, before = manifest(out), without_kept(out)
     assert [row["sample_id"] for row in rows if row["source_paths"][0] == image] == ids[:2]
     assert json.loads((out / "errors.jsonl").read_text())["outputs"] == 2
     if not known:
         skipped = json.loads((out / "errors.jsonl").read_text())
         del skipped["outputs"]
         (out / "errors.jsonl").write_text(json.dumps(skipped) + "\n")
-        before = tree(out)
+        before = without_kept(out)
     assert verify(out).faults == []
     harm(out, number=next(i for i, row in enumerate(rows) if row["sample_id"] == ids[0]))
     if later == "works":
@@ -168,7 +175,7 @@ def test_of_a_target_that_was_made_in_part_that_part_is_made(
     done, after = repaired(out)
     assert (done.replaced, done.total, after.faults) == (3, 0, [])
     assert manifest(out) == rows
-    assert tree(out) == before
+    assert without_kept(out) == before
 
 
 def test_of_several_shufflings_each_may_lack_its_last_copies(
@@ -186,7 +193,7 @@ def test_of_several_shufflings_each_may_lack_its_last_copies(
 
     monkeypatch.setattr(shard_module, "encoded", failing)
     make(photos, out, copies=8)
-    rows, before = manifest(out), tree(out)
+    rows, before = manifest(out), without_kept(out)
     made = [row["sample_id"] for row in rows if row["source_paths"][0] == image]
     assert made == [every[0], *every[4:]]
     for number in (0, -1):
@@ -195,7 +202,7 @@ def test_of_several_shufflings_each_may_lack_its_last_copies(
     monkeypatch.undo()
     done, after = repaired(out)
     assert (done.replaced, done.total, after.faults) == (2, 0, [])
-    assert tree(out) == before
+    assert without_kept(out) == before
     # With a row of it lost, which of its outputs were made is not known: none is guessed.
     lines = (out / "train/metadata.jsonl").read_text().splitlines(keepends=True)
     lines.remove(next(line for line in lines if f'"sample_id":"{made[-1]}"' in line))
@@ -223,7 +230,7 @@ def test_an_image_that_the_run_made_and_that_fails_now_is_a_fault(
     other = next(row for row in rows if relative not in row["source_paths"])
     for row in (own, partner, other):
         (out / "train" / row["file_name"]).unlink()
-    before = tree(out)
+    before = without_kept(out)
     decoding(monkeypatch, data, by)
     done, after = repaired(out, patience=1.0)
     assert (done.replaced, done.total) == (1, 2)
@@ -233,7 +240,7 @@ def test_an_image_that_the_run_made_and_that_fails_now_is_a_fault(
     assert f"as {relative} cannot be decoded any more" in said[partner["file_name"]]
     assert [fault.what for fault in after.faults] == ["the file is missing"] * 2
     assert manifest(out) == rows
-    assert tree(out) == before | {f"train/{other['file_name']}": other["sha256"]}
+    assert without_kept(out) == before | {f"train/{other['file_name']}": other["sha256"]}
     monkeypatch.undo()
     assert repaired(out)[1].faults == []
 
@@ -244,7 +251,7 @@ def test_a_lost_row_is_not_made_of_other_images(
     """Its partner fails now; which one it was is not known any more. Its image is not removed."""
     out = tmp_path / "out"
     make(photos, out)
-    rows, before = manifest(out), tree(out)
+    rows, before = manifest(out), without_kept(out)
     path, data = odd(photos)
     relative = path.relative_to(photos).as_posix()
     lost = next(row for row in rows if row["source_paths"][1:] == [relative])
@@ -258,7 +265,7 @@ def test_a_lost_row_is_not_made_of_other_images(
     assert (out / "train" / lost["file_name"]).exists()
     monkeypatch.undo()
     assert repaired(out)[1].faults == []
-    assert tree(out) == before
+    assert without_kept(out) == before
 
 
 @pytest.mark.parametrize("originals", [Originals.copy, Originals.link])
@@ -364,7 +371,7 @@ def test_nothing_is_changed_behind_a_link(photos: Path, tmp_path: Path, place: s
 def test_a_link_in_the_place_of_an_image_is_replaced_itself(photos: Path, tmp_path: Path) -> None:
     out, outside = tmp_path / "out", tmp_path / "outside.jpg"
     make(photos, out)
-    before = tree(out)
+    before = without_kept(out)
     image = out / "train" / manifest(out)[3]["file_name"]
     image.rename(outside)
     image.symlink_to(outside)
@@ -374,7 +381,7 @@ def test_a_link_in_the_place_of_an_image_is_replaced_itself(photos: Path, tmp_pa
     assert repaired(out)[1].faults == []
     assert not image.is_symlink()
     assert outside.read_bytes() == b"not ours"
-    assert tree(out) == before
+    assert without_kept(out) == before
 
 
 def test_a_folder_in_the_place_of_an_image_or_a_file_in_that_of_a_folder(
@@ -425,10 +432,10 @@ def test_nothing_is_repaired_where_what_was_set_aside_is_not_known(
     (out / "run.json").write_text(json.dumps(summary))
     harm(out)
     wrong = verify(out).wrong
-    before = tree(out)
+    before = without_kept(out)
     with pytest.raises(UserError, match=expected):
         repair(out, wrong)
-    assert tree(out) == before
+    assert without_kept(out) == before
 
 
 @pytest.mark.parametrize("text", [None, "{", "\0" * 100])
@@ -448,10 +455,10 @@ def test_errors_of_a_run_without_any_are_written_again(
 def test_a_row_whose_view_was_changed_is_written_again(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     make(photos, out, copies=2)
-    rows, before = manifest(out), tree(out)
+    rows, before = manifest(out), without_kept(out)
     text = (out / "train/metadata.jsonl").read_text()
     (out / "train/metadata.jsonl").write_text(text.replace('"view":"aug1"', '"view":"aug2"', 1))
     assert verify(out).total > 0
     assert repaired(out)[1].faults == []
     assert manifest(out) == rows
-    assert tree(out) == before
+    assert without_kept(out) == before
