@@ -14,13 +14,13 @@ import onnx
 import pytest
 from onnx import helper
 
+from augcli.classifier import build as classifier_module
 from augcli.classifier import runner as runner_module
 from augcli.classifier.build import build_spec, map_classes
 from augcli.classifier.preprocess import Preprocessing
 from augcli.classifier.settings import ModelSettings
 from augcli.classifier.spec import ClassifierSpec
 from augcli.errors import UserError
-from augcli.classifier import build as classifier_module
 from augcli.saliency.classifier import classifier_maps, images_at_once
 from tests.helpers.onnx_models import (
     ALL,

@@ -133,7 +133,7 @@ def test_name_and_single_step(tmp_path: Path) -> None:
         ("label_smoothing = 'much'\n[[steps]]\nrecipe = 'cutmix'\n", "line 1: label_smoothing is"),
         (
             "[[steps]]\nrecipe = 'cutmix'\n[classes.cat.mixup]\nalpha = 1\n",
-            "line 3: classes.cat changes 'mixup', no step",
+            "line 3: classes.cat changes 'mixup', which no step has",
         ),
         (
             "[[steps]]\nrecipe = 'cutmix'\n[classes.cat.cutmix]\nalpa = 1\n",

@@ -337,17 +337,20 @@ def test_other_files_beside_a_run_stay(source: Path, tmp_path: Path) -> None:
         assert (out / name).read_text() == "mine"
 
 
-@pytest.mark.parametrize("record", ["run.json", ".augcli/identity.json"])
-def test_either_record_proves_a_run(source: Path, tmp_path: Path, record: str) -> None:
-    """The other is lost; a removal that was stopped proves it as well."""
+def test_run_json_proves_a_run_alone(source: Path, tmp_path: Path) -> None:
+    """Where the other record is lost, which proves nothing that is published."""
     out = tmp_path / "out"
     make(source, out)
-    (out / record).unlink()
+    (out / ".augcli/identity.json").unlink()
     remove_run(out)
     assert sorted(path.name for path in out.rglob("*")) == [".augcli", "lock", REMOVAL]
     assert make(source, out, overwrite=True).outputs == 39 * COPIES
     assert not (out / ".augcli" / REMOVAL).exists()
     assert (out / ".augcli" / IDENTITY).exists()
+    (out / "run.json").unlink()
+    with pytest.raises(UserError, match="was not written by the run in OUT; move it away"):
+        remove_run(out)
+    assert (out / "classes.txt").exists()
 
 
 @pytest.mark.parametrize("name", ["train", "run.json", "classes.txt", "errors.jsonl"])
