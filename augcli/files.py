@@ -7,11 +7,12 @@ read whole is read by any other way than this one.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -142,21 +143,42 @@ def standing(path: Path) -> Standing:
 def replace_only(path: Path, data: bytes, before: Standing) -> None:
     """As `replace_file`, but only what stood there when `before` was taken; raises FileExistsError
     where something else does now."""
-    replace_file(path, data, check=lambda: standing(path) == before, is_new=before is None)
+    with _written_beside(path, data) as temporary:
+        if before is None:
+            move_new(temporary, path)
+        elif standing(path) == before:
+            temporary.replace(path)
+        else:
+            raise FileExistsError(errno.EEXIST, "another file has appeared there", str(path))
 
 
-def replace_file(
-    path: Path,
-    *data: bytes | memoryview,
-    check: Callable[[], bool] = lambda: True,
-    is_new: bool = False,
-) -> None:
+def replace_file(path: Path, *data: bytes | memoryview) -> None:
     """Write a file so that it is whole or as it was before, also after a loss of power.
 
     It may come in pieces. It is written beside `path` under a name that did not exist, flushed, and
-    renamed; a link at `path` is replaced, not followed. Raises FileExistsError where `check`, asked
-    at the end, says no, or where `is_new` and something is there.
+    renamed; a link at `path` is replaced, not followed.
     """
+    with _written_beside(path, *data) as temporary:
+        temporary.replace(path)
+
+
+def move_new(file: Path, place: Path) -> None:
+    """Rename a file to where nothing stands; raises FileExistsError where something does."""
+    try:
+        os.link(file, place)
+    except FileExistsError:
+        raise
+    except OSError as error:  # a file system without hard links
+        if os.path.lexists(place):
+            raise FileExistsError(errno.EEXIST, "a file is there", str(place)) from error
+        file.replace(place)
+        return
+    file.unlink()
+
+
+@contextmanager
+def _written_beside(path: Path, *data: bytes | memoryview) -> Iterator[Path]:
+    """A flushed file of these bytes beside `path`, to be renamed; it is removed after a failure."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     with suppress(FileNotFoundError):
@@ -167,21 +189,16 @@ def replace_file(
             file.writelines(data)
             file.flush()
             os.fsync(file.fileno())
-        if not check():
-            raise FileExistsError(errno.EEXIST, "another file has appeared there", str(path))
-        if is_new:
-            try:
-                os.link(temporary, path)
-            except FileExistsError:
-                raise
-            except OSError:  # a file system without hard links
-                temporary.replace(path)
-            temporary.unlink(missing_ok=True)
-        else:
-            temporary.replace(path)
+        yield temporary
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def sha256_of(file: Path) -> str:
+    """The SHA-256 of a regular file, in hex; raises OSError, UserError where it is none."""
+    with open_regular(file) as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def size_text(count: int) -> str:

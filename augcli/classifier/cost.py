@@ -75,12 +75,12 @@ def multiply_adds(events: Iterable[Mapping[str, Any]]) -> int:
     """Those of the convolutions and matrix products in ONNX Runtime's profile of one run."""
     total = 0
     for event in events:
-        told = event.get("args", {})
-        operator = told.get("op_name")
+        details = event.get("args", {})
+        operator = details.get("op_name")
         if event.get("cat") != "Node" or operator not in _CONVOLUTIONS | _PRODUCTS:
             continue
-        first, second, *_ = map(_shape, told["input_type_shape"])
-        made = _shape(told["output_type_shape"][0])
+        first, second, *_ = map(_shape, details["input_type_shape"])
+        made = _shape(details["output_type_shape"][0])
         if operator in _CONVOLUTIONS:
             every = first if operator == "ConvTranspose" else made
             total += math.prod(every) * math.prod(second[1:])

@@ -118,8 +118,7 @@ def cuda_refusal(models: Iterable[bytes]) -> str | None:
 
 
 def missing_gpu() -> str | None:
-    """Why no model whatever can run on CUDA here, or None: nobody has to be told of that who did
-    not ask for it."""
+    """Why no model whatever can run on CUDA here, or None; --device auto does not warn of that."""
     if _CUDA not in ort.get_available_providers():
         return f"this ONNX Runtime ({ort.__version__}) was built without CUDA"
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
@@ -147,8 +146,8 @@ def _loading_error(libraries: Iterable[str]) -> str | None:
 
 
 def preload() -> None:
-    """Let ONNX Runtime find the CUDA libraries of wheels. What it misses, it prints; here that is
-    told elsewhere, as one reason."""
+    """Let ONNX Runtime find the CUDA libraries of wheels. What it misses, it prints; here
+    `library_error` gives that as one reason."""
     ort.set_default_logger_severity(4)
     if hasattr(ort, "preload_dlls"):
         with contextlib.redirect_stdout(io.StringIO()):
@@ -178,16 +177,16 @@ def misplaced(events: Iterable[Mapping[str, Any]]) -> str | None:
     ONNX Runtime places arithmetic on shapes there on purpose: only operators count that make
     tensors of floats with more than one element, or large ones of any kind.
     """
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for event in events:
-        told = event.get("args", {})
-        if event.get("cat") != "Node" or told.get("provider") != _CPU:
+        details = event.get("args", {})
+        if event.get("cat") != "Node" or details.get("provider") != _CPU:
             continue
-        if any(_is_computed(shape) for shape in told.get("output_type_shape", [])):
-            found[told["op_name"]] = found.get(told["op_name"], 0) + 1
-    if not found:
+        if any(_is_computed(shape) for shape in details.get("output_type_shape", [])):
+            counts[details["op_name"]] = counts.get(details["op_name"], 0) + 1
+    if not counts:
         return None
-    listed = ", ".join(f"{name} ({count})" for name, count in sorted(found.items()))
+    listed = ", ".join(f"{name} ({count})" for name, count in sorted(counts.items()))
     return f"ONNX Runtime computes operators of this model on the CPU: {listed}"
 
 

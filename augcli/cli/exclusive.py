@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from augcli.cli.options import RecipeOptions, read_pipeline
+from augcli.cli.options import RecipeOptions
 from augcli.cli.origins import (
     DEFAULT,
     ENVIRONMENT,
@@ -24,6 +24,7 @@ from augcli.cli.origins import (
     variable,
 )
 from augcli.cli.progress import Progress
+from augcli.cli.reading import read_pipeline
 from augcli.errors import UserError
 
 # Options of which one holds.

@@ -27,14 +27,11 @@ from augcli.cli.options import (
     Size,
     Source,
     Workers,
-    check_sources,
-    parse_colour,
-    parse_output_size,
-    read_pipeline,
-    read_source,
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
+from augcli.cli.reading import check_sources, read_pipeline, read_source
+from augcli.cli.sizes import parse_colour, parse_output_size
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.unused import refuse_unused
 from augcli.enums import STDIN, Chroma, Fit, Format, Originals, Pair

@@ -14,9 +14,11 @@ from augcli.cli.declare import choice, file_option, flag, option
 from augcli.cli.groups import grouped
 from augcli.cli.help import Command, Group
 from augcli.cli.model_options import Head, InputOptions, read_settings
-from augcli.cli.options import Json, Quiet, ReadingOptions, Source, parse_colour, read_source
+from augcli.cli.options import Json, Quiet, ReadingOptions, Source
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
+from augcli.cli.reading import read_source
+from augcli.cli.sizes import parse_colour
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
 from augcli.enums import STDIN

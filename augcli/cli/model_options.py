@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from augcli.cli.amounts import parse_bytes
 from augcli.cli.completion import complete_model
 from augcli.cli.declare import choice, file_option, number, option
-from augcli.cli.options import parse_size
+from augcli.cli.sizes import parse_size
 from augcli.cli.values import text_of_path
 from augcli.enums import OF_A_CLASSIFIER
 from augcli.errors import UserError
@@ -164,7 +164,7 @@ def read_classifier(
     set of these classes; None if none of them needs one.
 
     Raises UserError for whatever does not fit, as a cache inside SOURCE (None for a list) or OUT.
-    `warn` is told where the CPU takes CUDA's place.
+    `warn` is called where the CPU takes CUDA's place.
     """
     cache_size = parse_bytes(asked.saliency_cache_size, "saliency-cache-size")
     wanted = list(dict.fromkeys((d[0], d[1]) for d in detections if is_of_classifier(d[0])))

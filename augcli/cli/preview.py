@@ -20,14 +20,10 @@ from augcli.cli.options import (
     Seed,
     Size,
     Source,
-    check_sources,
-    every_pipeline,
-    parse_colour,
-    parse_output_size,
-    read_pipeline,
-    read_source,
 )
 from augcli.cli.output import Output
+from augcli.cli.reading import check_sources, every_pipeline, read_pipeline, read_source
+from augcli.cli.sizes import parse_colour, parse_output_size
 from augcli.cli.unused import refuse_unused
 from augcli.enums import STDIN, Fit, Format, Pair
 from augcli.errors import RunFailed, UserError, one_line

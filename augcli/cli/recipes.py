@@ -77,10 +77,11 @@ def recipes(
     output.result(facts_of_one, _page(facts_of_one))
 
 
-def _resolved(told: dict[str, Any]) -> Iterator[str]:
+def _resolved(description: dict[str, Any]) -> Iterator[str]:
     """The steps of a recipe file with all their options, as text."""
-    yield f"{told['name']}, label smoothing {told['label_smoothing']:g}"
-    variants = {"": told["steps"], **{f"class {k}: ": v for k, v in told["by_class"].items()}}
+    yield f"{description['name']}, label smoothing {description['label_smoothing']:g}"
+    variants = {"": description["steps"]}
+    variants |= {f"class {k}: ": v for k, v in description["by_class"].items()}
     for prefix, steps in variants.items():
         yield ""
         for number, step in enumerate(steps, 1):

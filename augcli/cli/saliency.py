@@ -25,11 +25,11 @@ from augcli.cli.options import (
     SaliencySize,
     Source,
     Workers,
-    parse_colour,
-    read_source,
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
+from augcli.cli.reading import read_source
+from augcli.cli.sizes import parse_colour
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.unused import refuse_unused
 from augcli.enums import DEFAULT_DETECTOR, STDIN, MapFormat

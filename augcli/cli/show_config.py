@@ -34,12 +34,12 @@ def show_config(
     second = min(max(map(len, texts), default=0), 30)
     for one, text in zip(shown, texts, strict=True):
         origin = _origin(context, one.name)
-        told = {"value": _plain(given[one.name]), "origin": origin}
+        entry = {"value": _plain(given[one.name]), "origin": origin}
         if one.name in left_out:
             winner = named(context, left_out[one.name])
-            told |= {"origin": "default", "left_out": origin, "for": winner}
+            entry |= {"origin": "default", "left_out": origin, "for": winner}
             origin = f"default ({origin} gives way to {winner})"
-        options[spelled(one).removeprefix("--").lower()] = told
+        options[spelled(one).removeprefix("--").lower()] = entry
         lines.append(f"{spelled(one):{first}}  {text:{second}}  {origin}")
     values = {"command": context.command_path.partition(" ")[2], "options": options}
     Output(json).result(values, "\n".join(lines))

@@ -120,7 +120,7 @@ _OF_A_CLASSIFIER = (
     "channel_order",
 )
 
-# The first rule that an option breaks is the one that is told.
+# The first rule that an option breaks makes the sentence.
 RULES = (
     Rule(
         ("recipe", "set", "recipe_file"),
@@ -155,7 +155,7 @@ RULES = (
     Rule(
         _OF_A_CLASSIFIER,
         _asks_classifier,
-        f"where no classifier is asked; add --saliency {listed(OF_A_CLASSIFIER)}, or leave it out.",
+        f"where no classifier is used; add --saliency {listed(OF_A_CLASSIFIER)}, or leave it out.",
     ),
     Rule(
         ("layer",),

@@ -44,7 +44,7 @@ class Job(BaseModel):
     which lacks one, has its default.
 
     `recipe` are the steps; `size` is (width, height) of all outputs, or None for the targets' own;
-    `background` is RGB; `classifier` is `ClassifierSpec.identity()`, where one is asked.
+    `background` is RGB; `classifier` is `ClassifierSpec.identity()`, where one is used.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="ignore")

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 
 class Watch:
-    """What is told before and behind each step that may kill or stall its process. This one tells
-    nobody.
+    """Is called before and behind each step that may kill or stall its process. This one does
+    nothing.
 
     `set_aside` are images (by index) that are not to be touched, with the reason.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 import os
 from collections import Counter
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augcli.errors import UserError
-from augcli.files import read_json
+from augcli.files import read_json, sha256_of
 from augcli.manifest.columns import Columns, Hashes, find, group_of, hash_of
 from augcli.manifest.faults import (
     MOST_FAULTS,
@@ -25,7 +24,7 @@ from augcli.manifest.faults import (
     label_faults,
 )
 from augcli.manifest.kinds import Kinds
-from augcli.manifest.reader import BadLine, open_own, read_classes, read_rows
+from augcli.manifest.reader import BadLine, read_classes, read_rows
 from augcli.manifest.record import (
     CLASSES,
     ERRORS,
@@ -249,7 +248,7 @@ def _check_digests(out: Path, faults: Faults) -> None:
     began, where that is there."""
     summary = read_summary(out)
     manifest, files = summary.get("manifest"), summary.get("files")
-    if isinstance(manifest, dict) and _digest(out / TRAIN / MANIFEST) != manifest.get("sha256"):
+    if isinstance(manifest, dict) and sha256_of(out / TRAIN / MANIFEST) != manifest.get("sha256"):
         faults.add(
             MANIFEST, "its rows are not all as the run wrote them, by the digest in run.json"
         )
@@ -257,7 +256,7 @@ def _check_digests(out: Path, faults: Faults) -> None:
             if not isinstance(row, BadLine):
                 faults.note_output(row.sample_id)
     for name in (CLASSES, ERRORS):
-        if isinstance(files, dict) and _digest(out / name) != files.get(name):
+        if isinstance(files, dict) and sha256_of(out / name) != files.get(name):
             faults.add(name, "it is not as the run wrote it, by the digest in run.json")
     begun = _begun(out)
     different = [k for k, v in begun.items() if summary.get(_OF_RUN.get(k, k), v) != v]
@@ -271,14 +270,6 @@ def _begun(out: Path) -> dict[str, Any]:
     except (OSError, UserError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}
-
-
-def _digest(file: Path) -> str:
-    digest = hashlib.sha256()
-    with open_own(file) as content:
-        while piece := content.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _check_counts(records: _Records, rows: int, faults: Faults) -> None:

@@ -22,7 +22,7 @@ from augcli.recipes.shares import Mixture, mixed
 
 Sources = Callable[[int], Picture]
 Detect = Callable[[Pixels, Mapping[int, float], Detection], SaliencyMap]
-# Is told of each step that is applied: its record, itself, its inputs, and what it made of them.
+# Is called for each step that is applied: its record, itself, its inputs, and what it made of them.
 Observe = Callable[[Record, Step, Sequence[Picture], Picture], None]
 
 

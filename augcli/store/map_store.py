@@ -9,7 +9,6 @@ At the end the maps move into OUT, and their index comes last: maps without one 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -21,7 +20,7 @@ from typing import Any
 from augcli.data.listing import Listing
 from augcli.enums import MapFormat
 from augcli.errors import RunFailed, UserError
-from augcli.files import MIB, open_regular, parse_json, read_json, read_lines
+from augcli.files import MIB, parse_json, read_json, read_lines, sha256_of
 from augcli.manifest.row import to_line
 from augcli.store.folders import MAPS_KIND, describe, holds_maps
 from augcli.store.journal import Identity, check_place, refuse_others
@@ -43,7 +42,6 @@ _UNFINISHED = re.compile(
     rf"({_IDENTITY}|{_HOLDER}|{_REPLACED}|{SOURCES}|{INDEX}|{ERRORS})(\.[0-9]+)?\.tmp"
 )
 _ENDINGS = (*(f".{kind.value}" for kind in MapFormat), OVERLAY)
-_PIECE = 1 << 20
 
 Row = dict[str, Any]
 
@@ -225,11 +223,6 @@ def remove_staging(out: Path) -> None:
         staged(out).rmdir()
 
 
-def sha256_of(data: bytes | memoryview) -> str:
-    """The digest that a row has of a file."""
-    return hashlib.sha256(data).hexdigest()
-
-
 def _is_unbegun(out: Path) -> bool:
     """Whether a run was stopped in OUT before it wrote down what it is."""
     state = out / STATE
@@ -274,14 +267,10 @@ def _unproven(folder: Path, row: Row) -> Iterator[str]:
 
 
 def _digest(path: Path) -> str | None:
-    digest = hashlib.sha256()
     try:
-        with open_regular(path) as file:
-            while piece := file.read(_PIECE):
-                digest.update(piece)
+        return sha256_of(path)
     except (OSError, UserError):
         return None
-    return digest.hexdigest()
 
 
 def _named(out: Path) -> dict[str, set[str | None]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from augcli.errors import RunFailed, UserError
-from augcli.files import MIB, open_regular, parse_json, read_json, read_lines
+from augcli.files import MIB, parse_json, read_json, read_lines, sha256_of
 from augcli.manifest.row import MANIFEST
 from augcli.store.layout import IDENTITY, OUTPUT_NAME, REMOVAL, RUN, STATE, TRAIN
 from augcli.store.links import is_link
@@ -80,12 +79,6 @@ def manifest_is(out: Path, record: dict[str, Any]) -> bool:
         return sha256_of(file) == manifest.get("sha256")
     except (OSError, UserError):
         return False
-
-
-def sha256_of(file: Path) -> str:
-    """The SHA-256 of a regular file, in hex; raises OSError, UserError where it is none."""
-    with open_regular(file) as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def check_complete(out: Path) -> None:

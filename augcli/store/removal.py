@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augcli.errors import UserError
-from augcli.files import read_lines
+from augcli.files import read_lines, sha256_of
 from augcli.manifest.reader import LONGEST_LINE, parse_row
 from augcli.manifest.row import MANIFEST, Row
 from augcli.store import parts
@@ -41,7 +41,6 @@ from augcli.store.records import (
     manifest_is,
     read_identity,
     read_run_record,
-    sha256_of,
 )
 from augcli.store.sinks.folder import flush, name_digest
 

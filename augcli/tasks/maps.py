@@ -6,6 +6,7 @@ listed in the order of the source.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -48,7 +49,6 @@ from augcli.store.map_store import (
     publish,
     refuse_link_above,
     remove_staging,
-    sha256_of,
     staged,
 )
 from augcli.store.sinks.folder import write_file
@@ -211,11 +211,11 @@ def _write(maps: Maps, name: str, decoded: Decoded, found: SaliencyMap) -> Row:
     data = _encoded(found, flat, maps.format)
     refuse_link_above(maps.out, file_name)
     write_file(str(staged(maps.out) / file_name), data)
-    digests = {"sha256": sha256_of(data)}
+    digests = {"sha256": hashlib.sha256(data).hexdigest()}
     if maps.overlay:
         picture = _picture(decoded.image, np.zeros_like(found) if flat else found)
         write_file(str(staged(maps.out) / f"{name}{OVERLAY}"), picture)
-        digests["overlay_sha256"] = sha256_of(picture)
+        digests["overlay_sha256"] = hashlib.sha256(picture).hexdigest()
     highest = float(found.max())
     height, width = found.shape
     return {

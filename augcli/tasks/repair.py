@@ -8,19 +8,18 @@ so that a repair that is killed leaves what was right as it was.
 
 from __future__ import annotations
 
-import filecmp
 import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import orjson
 
 from augcli.arrays.seeds import output_id
-from augcli.engine.described import places_in, read_run_to_repeat, summary_of
+from augcli.engine.described import read_run_to_repeat, summary_of
 from augcli.engine.executors.pool import Pool
 from augcli.engine.maps import served
 from augcli.engine.outputs import ORIGINAL
@@ -28,31 +27,25 @@ from augcli.engine.plan import Run, Shard
 from augcli.engine.shard import ShardReport, ShardWork
 from augcli.enums import Originals
 from augcli.errors import RunFailed, UserError
-from augcli.files import read_bytes, replace_file
 from augcli.manifest.columns import Hashes
 from augcli.manifest.faults import MOST_FAULTS, Fault, file_faults
 from augcli.manifest.present import Present
 from augcli.manifest.reader import parse_row
-from augcli.manifest.record import BadRecord, Skipped, read_counts, read_skipped
+from augcli.manifest.record import Skipped
 from augcli.manifest.row import MANIFEST, Row
 from augcli.store.journal import stamp
 from augcli.store.layout import (
     ASIDE,
-    CLASSES,
-    ERRORS,
     REMADE,
-    REPLACED,
-    RUN,
     STATE,
     TRAIN,
     staged_train,
 )
-from augcli.store.links import is_link
 from augcli.store.lock import holding
 from augcli.store.parts import read_part
 from augcli.store.removal import empty_aside, remove_aside
 from augcli.store.sinks.folder import flush, prepare_state
-from augcli.tasks.generate import planned
+from augcli.tasks.repair_records import is_same, keep_record, read_set_aside, write_records
 
 _REMEDY = "fix that and run `augcli verify --repair` again."
 _NONE = np.zeros(0, np.uint64)
@@ -141,7 +134,7 @@ def _repair(
         raise UserError(f"{out / TRAIN} is not a folder; move it away.")
     summary = summary_of(out)
     run = read_run_to_repeat(out, summary, moved)
-    skipped = _read_set_aside(out, run, summary)
+    skipped = read_set_aside(out, run, summary)
     aside = out / STATE / ASIDE
     empty_aside(aside)
     prepare_state(aside)
@@ -153,46 +146,13 @@ def _repair(
             repaired = _make_images(repair, workers, seconds_an_image)
             _write_manifest(repair)
         flush(out)  # images are in their places before the manifest is
-        if not _is_same(out / TRAIN / MANIFEST, aside / MANIFEST):
-            _keep(out, out / TRAIN / MANIFEST)
+        if not is_same(out / TRAIN / MANIFEST, aside / MANIFEST):
+            keep_record(out, out / TRAIN / MANIFEST)
         (aside / MANIFEST).replace(out / TRAIN / MANIFEST)
-        _write_records(out, run, skipped)
+        write_records(out, run, skipped)
     finally:
         remove_aside(aside)
     return repaired
-
-
-def _read_set_aside(out: Path, run: Run, summary: dict[str, Any]) -> dict[int, Skipped]:
-    """What the run did not make, by the index of the image; raises UserError where that is not
-    known for sure."""
-    try:
-        counts = read_counts(summary)
-        try:
-            lines = list(read_skipped(out))
-        except BadRecord:
-            if counts.skipped > 0:
-                raise
-            lines = []  # the file is written again, as it was
-    except BadRecord as error:
-        raise UserError(
-            f"{out / error.name}: {error.what}; what the run set aside is not known, so nothing is"
-            " repaired; make OUT anew."
-        ) from error
-    places = places_in(run.listing)
-    skipped = {places.of(line.source_id): line for line in lines}
-    not_made = sum(line.outputs or 0 for line in lines)
-    is_complete = all(line.outputs is not None for line in lines) and counts.planned is not None
-    if (
-        len(skipped) != counts.skipped
-        or None in skipped
-        or (is_complete and counts.outputs + not_made != counts.planned)
-        or counts.planned not in (None, planned(run))
-    ):
-        raise UserError(
-            f"{out / ERRORS} and the counts of {RUN} differ, or are those of another source: what"
-            " the run set aside is not known, so nothing is repaired; make OUT anew."
-        )
-    return {index: line for index, line in skipped.items() if index is not None}
 
 
 def _planned(run: Run, index: int, block: int) -> list[str]:
@@ -364,40 +324,3 @@ def _write_manifest(repair: _Repair) -> None:
                         manifest.write(line)
         manifest.flush()
         os.fsync(manifest.fileno())
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    return one.is_file() and filecmp.cmp(one, other, shallow=False)
-
-
-def _keep(out: Path, record: Path) -> None:
-    """Keep what stands in the place of a record, under a name of its own: it may be somebody's."""
-    if not record.is_file() or is_link(record):
-        return
-    folder, number = out / STATE / REPLACED, 1
-    folder.mkdir(exist_ok=True)
-    while os.path.lexists(folder / f"{record.name}.{number}"):
-        number += 1
-    place = folder / f"{record.name}.{number}"
-    try:
-        os.link(record, place)
-    except OSError:  # a file system without hard links
-        record.replace(place)
-    flush(folder)
-
-
-def _write_records(out: Path, run: Run, skipped: dict[int, Skipped]) -> None:
-    """Write what else can be written again, where it is not as it was."""
-    records = [(out / CLASSES, "".join(f"{name}\n" for name in run.listing.classes).encode())]
-    if not skipped:
-        records.append((out / ERRORS, b""))
-    for path, data in records:
-        try:
-            is_right = read_bytes(path, len(data)) == data
-        except (OSError, UserError):
-            is_right = False
-        if not is_right:
-            if path.is_dir():
-                raise UserError(f"{path} is a folder; move it away.")
-            _keep(out, path)
-            replace_file(path, data)

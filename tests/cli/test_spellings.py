@@ -8,7 +8,8 @@ from typing import Any, get_args
 
 import pytest
 
-from augcli.cli.options import RecipeOptions, read_pipeline
+from augcli.cli.options import RecipeOptions
+from augcli.cli.reading import read_pipeline
 from augcli.cli.values import choice_reader
 from augcli.enums import OF_A_CLASSIFIER, OF_THE_IMAGE, Chroma, Detector, Fit, Format, Pair
 from augcli.errors import UserError

@@ -19,8 +19,7 @@ GRADIENT = ("-r", "cutout", "--keep", "--saliency", "gradient", "--model", MODEL
 CHAIN = "--recipe-file=chain.toml"
 IN_FILE = "beside --recipe-file; write it into that file."
 NO_CLASSIFIER = (
-    "where no classifier is asked; add --saliency gradient, gradcam or feature-map, or leave it"
-    " out."
+    "where no classifier is used; add --saliency gradient, gradcam or feature-map, or leave it out."
 )
 ONE_IMAGE = "with recipe flip, which makes an output of one image; leave it out."
 OWN_SIZE = "with recipe flip, which leaves an image its own size; add --size, or leave it out."

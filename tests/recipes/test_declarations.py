@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from augcli.arrays.types import SaliencyMap
-from augcli.cli.options import RecipeOptions, read_pipeline
+from augcli.cli.options import RecipeOptions
+from augcli.cli.reading import read_pipeline
 from augcli.enums import Fit
 from augcli.image.fit import Fitted
 from augcli.pipeline.execute import Maker

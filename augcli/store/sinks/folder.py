@@ -26,7 +26,7 @@ import numpy as np
 
 from augcli.data.listing import Listing
 from augcli.errors import RunFailed, UserError
-from augcli.files import open_regular, parse_json, read_bytes, replace_file
+from augcli.files import move_new, open_regular, parse_json, read_bytes, replace_file, sha256_of
 from augcli.manifest.row import MANIFEST, to_line
 from augcli.store import parts
 from augcli.store.layout import (
@@ -41,7 +41,7 @@ from augcli.store.layout import (
     staged_train,
 )
 from augcli.store.links import is_link, refuse_links
-from augcli.store.records import manifest_is, read_record, sha256_of
+from augcli.store.records import manifest_is, read_record
 
 _LARGEST_LIST = 64 << 30
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -220,11 +220,11 @@ def _finish(out: Path) -> None:
 def _appear(staged: Path, place: Path) -> None:
     """Move a file to its place, unless something else appears there, up to the last moment."""
     try:
-        os.link(staged, place)
-    except OSError:  # something is there, or the file system has no hard links
+        move_new(staged, place)
+    except FileExistsError:
         _refuse_strange(place, staged)
         staged.replace(place)
-    staged.unlink(missing_ok=True)  # which is still there where both are one file
+        staged.unlink(missing_ok=True)  # which is still there where both are one file
 
 
 def _refuse_strange(path: Path, ours: Path | None) -> None:

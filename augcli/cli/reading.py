@@ -1,0 +1,142 @@
+"""Reads what options name: the source, and the recipe with all that is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from augcli.cli.options import RecipeOptions
+from augcli.enums import (
+    STDIN,
+    LabelsFrom,
+    Pair,
+)
+from augcli.errors import UserError
+from augcli.text import did_you_mean
+
+if TYPE_CHECKING:
+    from augcli.data.listing import Listing
+    from augcli.pipeline.pipeline import Pipeline
+
+
+def read_source(source: str, labels_from: LabelsFrom, warn: Callable[[str], None]) -> Listing:
+    """List the images of SOURCE; `warn` is called with each sentence about what of it is not read.
+
+    Raises UserError.
+    """
+    from augcli.data.source import list_paths, list_source
+
+    if source == STDIN:
+        import sys
+
+        if sys.stdin.isatty():
+            raise UserError("SOURCE - reads paths from standard input; pipe a list into it.")
+        return list_paths(sys.stdin.buffer, labels_from)
+    from augcli.store.folders import refuse_as_source
+
+    refuse_as_source(Path(source))
+    listing = list_source(Path(source))
+    for sentence in listing.warnings:
+        warn(sentence)
+    return listing
+
+
+def read_pipeline(chosen: RecipeOptions) -> Pipeline:
+    """The recipe that --recipe and --set, or --recipe-file, ask for; raises UserError.
+
+    Options that have no effect beside the others are passed over; see `refuse_unused`.
+    """
+    from augcli.image.opencv import require_opencv
+
+    require_opencv()
+    from augcli.pipeline.keep import build_keep
+    from augcli.pipeline.pipeline import Pipeline, Step
+    from augcli.recipes.catalogue import build_recipe, recipe_class
+    from augcli.recipes.names import recipe_of, spelled_options
+
+    smoothing = chosen.label_smoothing
+    if chosen.recipe_file is not None:
+        from augcli.pipeline.recipefile import read_recipe_file
+
+        pipeline = read_recipe_file(chosen.recipe_file)
+        return pipeline if smoothing is None else replace(pipeline, label_smoothing=smoothing)
+    if chosen.recipe is None:
+        raise UserError("No recipe is given; add --recipe NAME (`augcli recipes` lists them).")
+    recipe = recipe_class(recipe_of(chosen.recipe))
+    options = spelled_options(recipe.name, _parse_settings(chosen.set or []))
+    probability = 1.0
+    if "probability" in options and "probability" not in recipe.model_fields:
+        probability = _parse_probability(options.pop("probability"))
+    looked_for = _said(saliency=chosen.saliency, saliency_size=chosen.saliency_size)
+    if recipe.saliency_options is not None:
+        own = zip(recipe.saliency_options, ("saliency", "saliency_size"), strict=True)
+        options = {k: looked_for[v] for k, v in own if v in looked_for} | options
+    built = build_recipe(recipe.name, options)
+    keep = None
+    if chosen.keep:
+        keep = build_keep(looked_for | _said(tau=chosen.tau, size=chosen.keep_size), [built])
+    return Pipeline(built.name, (Step(built, probability, keep=keep),), smoothing or 0.0)
+
+
+def every_pipeline(chosen: RecipeOptions) -> list[Pipeline]:
+    """Every recipe by itself with its default options; raises UserError."""
+    from augcli.image.opencv import require_opencv
+
+    require_opencv()
+    from augcli.recipes.catalogue import recipe_names
+
+    return [
+        read_pipeline(replace(chosen, recipe=name, set=None, recipe_file=None))
+        for name in recipe_names()
+    ]
+
+
+def _said(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _parse_settings(settings: list[str]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise UserError(f"--set {setting} is not key=value; write it like --set alpha=0.4.")
+        name, value = key.strip().replace("-", "_"), value.strip()
+        if options.setdefault(name, value) != value:
+            raise UserError(
+                f"--set {name} is given twice, as {options[name]} and as {value}; give one of them."
+            )
+    return options
+
+
+def _parse_probability(text: str) -> float:
+    try:
+        probability = float(text)
+    except ValueError:
+        probability = -1.0
+    if not 0.0 <= probability <= 1.0:
+        raise UserError(f"--set probability={text} is not a number from 0 to 1.")
+    return probability
+
+
+def check_sources(listing: Listing, pipeline: Pipeline, source: str, pair: Pair) -> None:
+    """Refuse a source that has too few images for the recipe; raises UserError."""
+    if len(listing) < pipeline.sources:
+        raise UserError(
+            f"Recipe {pipeline.name} mixes {pipeline.sources} images, but SOURCE {source} has"
+            f" {len(listing)}; add images or choose a recipe for single images."
+        )
+    for class_name in pipeline.by_class:
+        if class_name not in listing.classes:
+            hint = did_you_mean(class_name, listing.classes)
+            raise UserError(
+                f"The recipe file changes options for class '{class_name}', which SOURCE {source}"
+                f" does not have{hint}."
+            )
+    if pair is Pair.different_class and pipeline.sources > 1 and len(listing.classes) < 2:
+        raise UserError(
+            f"--pair different-class needs two classes, but SOURCE {source} has only"
+            f" {listing.classes[0]}; add a class or use --pair any."
+        )

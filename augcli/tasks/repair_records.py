@@ -1,0 +1,94 @@
+"""The records of a run that is repaired: what it set aside, and what is written again."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+from pathlib import Path
+from typing import Any
+
+from augcli.engine.described import places_in
+from augcli.engine.plan import Run
+from augcli.errors import UserError
+from augcli.files import read_bytes, replace_file
+from augcli.manifest.record import BadRecord, Skipped, read_counts, read_skipped
+from augcli.store.layout import (
+    CLASSES,
+    ERRORS,
+    REPLACED,
+    RUN,
+    STATE,
+)
+from augcli.store.links import is_link
+from augcli.store.sinks.folder import flush
+from augcli.tasks.generate import planned
+
+
+def read_set_aside(out: Path, run: Run, summary: dict[str, Any]) -> dict[int, Skipped]:
+    """What the run did not make, by the index of the image; raises UserError where that is not
+    known for sure."""
+    try:
+        counts = read_counts(summary)
+        try:
+            lines = list(read_skipped(out))
+        except BadRecord:
+            if counts.skipped > 0:
+                raise
+            lines = []  # the file is written again, as it was
+    except BadRecord as error:
+        raise UserError(
+            f"{out / error.name}: {error.what}; what the run set aside is not known, so nothing is"
+            " repaired; make OUT anew."
+        ) from error
+    places = places_in(run.listing)
+    skipped = {places.of(line.source_id): line for line in lines}
+    not_made = sum(line.outputs or 0 for line in lines)
+    is_complete = all(line.outputs is not None for line in lines) and counts.planned is not None
+    if (
+        len(skipped) != counts.skipped
+        or None in skipped
+        or (is_complete and counts.outputs + not_made != counts.planned)
+        or counts.planned not in (None, planned(run))
+    ):
+        raise UserError(
+            f"{out / ERRORS} and the counts of {RUN} differ, or are those of another source: what"
+            " the run set aside is not known, so nothing is repaired; make OUT anew."
+        )
+    return {index: line for index, line in skipped.items() if index is not None}
+
+
+def is_same(one: Path, other: Path) -> bool:
+    return one.is_file() and filecmp.cmp(one, other, shallow=False)
+
+
+def keep_record(out: Path, record: Path) -> None:
+    """Keep what stands in the place of a record, under a name of its own: it may be somebody's."""
+    if not record.is_file() or is_link(record):
+        return
+    folder, number = out / STATE / REPLACED, 1
+    folder.mkdir(exist_ok=True)
+    while os.path.lexists(folder / f"{record.name}.{number}"):
+        number += 1
+    place = folder / f"{record.name}.{number}"
+    try:
+        os.link(record, place)
+    except OSError:  # a file system without hard links
+        record.replace(place)
+    flush(folder)
+
+
+def write_records(out: Path, run: Run, skipped: dict[int, Skipped]) -> None:
+    """Write what else can be written again, where it is not as it was."""
+    records = [(out / CLASSES, "".join(f"{name}\n" for name in run.listing.classes).encode())]
+    if not skipped:
+        records.append((out / ERRORS, b""))
+    for path, data in records:
+        try:
+            is_right = read_bytes(path, len(data)) == data
+        except (OSError, UserError):
+            is_right = False
+        if not is_right:
+            if path.is_dir():
+                raise UserError(f"{path} is a folder; move it away.")
+            keep_record(out, path)
+            replace_file(path, data)
