@@ -75,15 +75,21 @@ def test_a_refusal_reaches_the_worker(spec: ClassifierSpec) -> None:
         assert len(classifier_maps(served, "gradient", IMAGES, LABELS)) == 6
 
 
-def test_a_process_that_dies_is_told(spec: ClassifierSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    processes: list[Any] = []
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The processes that are started, as they come."""
+    started_now: list[Any] = []
     popen = subprocess.Popen
 
     def noted(*arguments: Any, **options: Any) -> Any:
-        processes.append(popen(*arguments, **options))
-        return processes[-1]
+        started_now.append(popen(*arguments, **options))
+        return started_now[-1]
 
     monkeypatch.setattr(subprocess, "Popen", noted)
+    return started_now
+
+
+def test_a_process_that_dies_is_told(spec: ClassifierSpec, processes: list[Any]) -> None:
     with started(spec) as served:
         classifier_maps(served, "gradient", IMAGES[:1], LABELS[:1])
         os.kill(processes[0].pid, signal.SIGKILL)
@@ -94,16 +100,8 @@ def test_a_process_that_dies_is_told(spec: ClassifierSpec, monkeypatch: pytest.M
     assert served.server is not None and not Path(served.server.name).exists()
 
 
-def test_it_ends_with_its_parent(spec: ClassifierSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_ends_with_its_parent(spec: ClassifierSpec, processes: list[Any]) -> None:
     """When nobody holds the other end of its standard input."""
-    processes: list[Any] = []
-    popen = subprocess.Popen
-
-    def noted(*arguments: Any, **options: Any) -> Any:
-        processes.append(popen(*arguments, **options))
-        return processes[-1]
-
-    monkeypatch.setattr(subprocess, "Popen", noted)
     with started(spec):
         processes[0].stdin.close()
         assert processes[0].wait(30) == 0
@@ -198,17 +196,9 @@ def _runs(pid: int) -> bool:
 
 
 def test_one_that_does_not_answer_fails_the_run(
-    spec: ClassifierSpec, monkeypatch: pytest.MonkeyPatch
+    spec: ClassifierSpec, monkeypatch: pytest.MonkeyPatch, processes: list[Any]
 ) -> None:
     monkeypatch.setattr(server, "_SECONDS", 0.5)
-    processes: list[Any] = []
-    popen = subprocess.Popen
-
-    def noted(*arguments: Any, **options: Any) -> Any:
-        processes.append(popen(*arguments, **options))
-        return processes[-1]
-
-    monkeypatch.setattr(subprocess, "Popen", noted)
     with started(spec) as served:
         while True:  # until the model is loaded
             try:

@@ -23,6 +23,15 @@ __all__ = ["source"]
 SIDECARS = (".txt", ".json", ".npy", ".png")
 
 
+def refusal(augcli: Augcli, source: Path, out: Path) -> str:
+    """The sentence with which a run is not replaced, and nothing is changed."""
+    before = tree(out)
+    done = augcli("generate", source, out, "-r", "flip", "--overwrite")
+    assert done.returncode == 2
+    assert tree(out) == before
+    return done.stderr
+
+
 def test_files_named_like_an_image_beside_it_stay(
     augcli: Augcli, source: Path, tmp_path: Path
 ) -> None:
@@ -37,10 +46,7 @@ def test_files_named_like_an_image_beside_it_stay(
     assert done.returncode == 1
     assert f"no row names this file ({len(SIDECARS)})" in done.stdout
     assert tree(out) == before
-    done = augcli("generate", source, out, "-r", "flip", "--overwrite")
-    assert done.returncode == 2
-    assert "is nothing that a run writes; move it away to replace the run." in done.stderr
-    assert tree(out) == before
+    assert "is nothing that a run writes; move it away to" in refusal(augcli, source, out)
 
 
 @pytest.mark.parametrize("name", ["classes.txt", "errors.jsonl", "run.json"])
@@ -119,11 +125,9 @@ def test_a_record_that_somebody_replaced_is_not_removed(
     out = tmp_path / "out"
     make(source, out)
     (out / name).write_text("my notes\n")
-    before = tree(out)
-    done = augcli("generate", source, out, "-r", "flip", "--overwrite")
-    assert done.returncode == 2
-    assert f"{name} was not written by the run in OUT; move it away to replace" in done.stderr
-    assert tree(out) == before
+    assert f"{name} was not written by the run in OUT; move it away to replace" in refusal(
+        augcli, source, out
+    )
 
 
 @pytest.mark.parametrize("name", ["classes.txt", "errors.jsonl", "run.json"])
@@ -201,11 +205,9 @@ def test_what_an_edited_manifest_names_stays(augcli: Augcli, source: Path, tmp_p
     row = json.loads(manifest.read_text().splitlines()[0])
     row["file_name"] = "a/0123456789abcdef.jpg"
     manifest.write_text(manifest.read_text() + json.dumps(row) + "\n")
-    before = tree(out)
-    done = augcli("generate", source, out, "-r", "flip", "--overwrite")
-    assert done.returncode == 2
-    assert "is nothing that a run writes; move it away to replace the run." in done.stderr
-    assert tree(out) == before
+    assert "is nothing that a run writes; move it away to replace the run." in refusal(
+        augcli, source, out
+    )
 
 
 def test_a_repair_that_another_run_overtakes_changes_nothing(source: Path, tmp_path: Path) -> None:
@@ -227,11 +229,9 @@ def test_nothing_is_removed_where_no_record_proves_it(
     make(source, out)
     (out / "run.json").unlink()
     (out / "classes.txt").write_text("my own\n")
-    before = tree(out)
-    done = augcli("generate", source, out, "-r", "flip", "--overwrite")
-    assert done.returncode == 2
-    assert "was not written by the run in OUT; move it away to replace the run." in done.stderr
-    assert tree(out) == before
+    assert "was not written by the run in OUT; move it away to replace the run." in refusal(
+        augcli, source, out
+    )
 
 
 @pytest.mark.parametrize("name", ["train/metadata.jsonl", "classes.txt", "errors.jsonl"])

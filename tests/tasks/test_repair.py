@@ -100,6 +100,17 @@ def bloat(data: bytes, **options: Any) -> Any:
     return decode(data, **options).repeat(1 << 20, axis=0).repeat(1 << 20, axis=1)
 
 
+def fail_to_encode(monkeypatch: Patch, failing: str) -> None:
+    """The output with this id cannot be encoded."""
+
+    def encode(run: Any, output: Any) -> Any:
+        if output.output_id == failing:
+            raise UnreadableImage("it cannot be encoded")
+        return encoded(run, output)
+
+    monkeypatch.setattr(shard_module, "encoded", encode)
+
+
 def decoding(monkeypatch: Patch, data: bytes, by: Callable[..., Any]) -> None:
     """Have workers decode one file in another way."""
 
@@ -152,13 +163,7 @@ def test_of_a_target_that_was_made_in_part_that_part_is_made(
     make(photos, tmp_path / "all", copies=4)
     (image,) = {row["source_paths"][0] for row in manifest(tmp_path / "all")[:4]}
     ids = [r["sample_id"] for r in manifest(tmp_path / "all") if r["source_paths"][0] == image]
-
-    def failing(run: Any, output: Any) -> Any:
-        if output.output_id == ids[2]:
-            raise UnreadableImage("it cannot be encoded")
-        return encoded(run, output)
-
-    monkeypatch.setattr(shard_module, "encoded", failing)
+    fail_to_encode(monkeypatch, ids[2])
     make(photos, out, copies=4)
     rows, before = manifest(out), without_kept(out)
     assert [row["sample_id"] for row in rows if row["source_paths"][0] == image] == ids[:2]
@@ -185,13 +190,7 @@ def test_of_several_shufflings_each_may_lack_its_last_copies(
     make(photos, tmp_path / "all", copies=8)
     image = manifest(tmp_path / "all")[0]["source_paths"][0]
     every = [r["sample_id"] for r in manifest(tmp_path / "all") if r["source_paths"][0] == image]
-
-    def failing(run: Any, output: Any) -> Any:
-        if output.output_id == every[1]:
-            raise UnreadableImage("it cannot be encoded")
-        return encoded(run, output)
-
-    monkeypatch.setattr(shard_module, "encoded", failing)
+    fail_to_encode(monkeypatch, every[1])
     make(photos, out, copies=8)
     rows, before = manifest(out), without_kept(out)
     made = [row["sample_id"] for row in rows if row["source_paths"][0] == image]
