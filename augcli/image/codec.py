@@ -28,9 +28,9 @@ import numpy.typing as npt
 from augcli.arrays.types import Pixels
 from augcli.enums import Chroma, Format
 from augcli.errors import UnreadableImage
+from augcli.image.bounds import check_size
 from augcli.image.collage import Image, bgr_of
 from augcli.image.exif import turn
-from augcli.image.header import check_size
 from augcli.image.jpeg import (
     END_OF_IMAGE,
     JPEG_MAGIC,

@@ -4,19 +4,10 @@ and how it lies once upright."""
 from __future__ import annotations
 
 from augcli.errors import UnreadableImage
+from augcli.image.bounds import check_size
 from augcli.image.exif import upright_shape
 from augcli.image.jpeg import JPEG_MAGIC, jpeg_header
 from augcli.image.png import PNG_MAGIC, png_header
-
-
-def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Raise UnreadableImage for an image without pixels or with more than `max_pixels`."""
-    if width <= 0 or height <= 0:
-        raise UnreadableImage(f"the header claims {width} x {height} pixels")
-    if width * height > max_pixels:
-        raise UnreadableImage(
-            f"{width} x {height} pixels exceed the limit of {max_pixels:,} (--max-pixels)"
-        )
 
 
 def upright_size(data: bytes) -> tuple[int, int]:

@@ -17,9 +17,9 @@ from PIL import Image, ImageCms, ImageFile
 
 from augcli.arrays.types import Pixels
 from augcli.errors import UnreadableImage
+from augcli.image.bounds import check_size
 from augcli.image.containers import code_stream, webp_size, without_exif_item
 from augcli.image.exif import read_orientation, stored_upright
-from augcli.image.header import check_size
 from augcli.image.jpeg import JPEG_MAGIC, is_xyb_profile, jpeg_header
 from augcli.image.png import PNG_MAGIC
 from augcli.image.tiff import NO_RANGE, SIGNED, high_bytes, prepare_tiff

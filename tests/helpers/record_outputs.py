@@ -8,6 +8,7 @@ and of its `run.json` what does not name places, times or versions. A record bel
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
@@ -185,4 +186,6 @@ def main(file: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("record", type=Path, help="the file that is written, or compared with")
+    sys.exit(main(parser.parse_args().record))
