@@ -21,12 +21,15 @@ from augcli.files import read_bytes
 from augcli.text import closest, shorten
 from augcli.text_files import LARGEST_TOML, decode_text, parse_toml
 
-# The options that may be given several times.
-_LISTS = frozenset({"set"})
+# The options that may be given several times: settings of a recipe, and texts.
+_SETTINGS = "set"
+_LISTS = frozenset({"classes_include", "classes_exclude"})
 
 # The options that name files and folders, and the words that some take instead.
 PATHS: Mapping[str, tuple[str, ...]] = {
     "class_list": (),
+    "classes": (),
+    "images": (),
     "model": (),
     "out": (),
     "output": (),
@@ -206,12 +209,13 @@ def _unknown(key: str, known: set[str]) -> str:
 
 def _as_option(key: str, value: Any, where: str) -> Any:
     """A TOML value as the command line takes it: a table is a list of key=value."""
-    if key not in _LISTS:
-        return _scalar(key, value, where)
+    if isinstance(value, list) and key in {_SETTINGS, *_LISTS}:
+        return [_scalar(key, one, where) for one in value]
+    if key != _SETTINGS:
+        one = _scalar(key, value, where)
+        return [one] if key in _LISTS else one
     if isinstance(value, dict):
         return [f"{name}={_scalar(key, setting, where)}" for name, setting in value.items()]
-    if isinstance(value, list):
-        return [_scalar(key, setting, where) for setting in value]
     raise UserError(f"{where}: {key} is a table, as in {key} = {{ alpha = 0.4 }}.")
 
 

@@ -21,7 +21,6 @@ from augcli.cli.options import (
     Out,
     PairOrDefault,
     Quiet,
-    ReadingOptions,
     RecipeOptions,
     Seed,
     Size,
@@ -30,9 +29,10 @@ from augcli.cli.options import (
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
-from augcli.cli.reading import check_sources, read_pipeline, read_source
+from augcli.cli.reading import check_sources, read_pipeline, read_source, source_record
 from augcli.cli.sizes import parse_colour, parse_output_size
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
+from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
 from augcli.enums import STDIN, Chroma, Fit, Format, Originals, Pair
 from augcli.errors import UserError
@@ -142,7 +142,7 @@ def generate(
     from augcli.tasks.generate import generate as generate_all
 
     folder = None if source == STDIN else Path(source)
-    listing = read_source(source, reading.labels_from, shown.warn)
+    listing = read_source(source, reading, shown.warn)
     check_out(out, folder, resume=resume, overwrite=overwrite)
     check_apart(out, listing)
     if pair is None:
@@ -201,11 +201,7 @@ def generate(
         outcome = generate_all(
             run,
             out,
-            source=(
-                {"source": STDIN, "root": str(Path.cwd()), "labels_from": reading.labels_from.value}
-                if folder is None
-                else {"source": str(folder.resolve())}
-            ),
+            source=source_record(source, reading),
             command=command_line(context),
             workers=workers or available_cpus(),
             seconds_an_image=max_seconds,

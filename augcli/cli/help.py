@@ -30,7 +30,9 @@ PANELS = {
     "Clean": "older_than to_size",
     "Model": "at model device target layer head saliency_cache saliency_cache_size class_list"
     " model_size mean std scale channel_order",
-    "Source": "moved labels_from background max_pixels max_seconds",
+    "Source": "moved split classes labels_from limit classes_include classes_exclude images"
+    " path_column label_column weights_column suffix group_by multi_label unlabelled"
+    " allow_empty_classes background max_pixels max_seconds",
     "Output": "output name copies per_class size fit format quality include_originals chroma"
     " dense_labels examples to all_recipes show map_format overlay",
     "Run": "seed workers resume overwrite dry_run max_errors memory progress quiet json"
@@ -38,7 +40,19 @@ PANELS = {
 }
 RARE = frozenset(
     (
-        *("tau", "keep_size", "saliency_size", "head", "layer", "target", "class_list"),
+        *("limit", "classes_include", "classes_exclude", "images", "path_column", "label_column"),
+        *("weights_column", "suffix", "group_by", "multi_label", "unlabelled"),
+        *(
+            "allow_empty_classes",
+            "labels_from",
+            "tau",
+            "keep_size",
+            "saliency_size",
+            "head",
+            "layer",
+            "target",
+            "class_list",
+        ),
         *("saliency_cache", "saliency_cache_size", "model_size", "mean", "std", "scale"),
         *(
             "channel_order",

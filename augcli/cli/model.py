@@ -14,11 +14,12 @@ from augcli.cli.declare import choice, file_option, flag, option
 from augcli.cli.groups import grouped
 from augcli.cli.help import Command, Group
 from augcli.cli.model_options import Head, InputOptions, read_settings
-from augcli.cli.options import Json, Quiet, ReadingOptions, Source
+from augcli.cli.options import Json, Quiet, Source
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
 from augcli.cli.reading import read_source
 from augcli.cli.sizes import parse_colour
+from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
 from augcli.enums import STDIN
@@ -253,7 +254,7 @@ def fit_head(
 
     for file in in_child(files_of, model):  # weights beside the model
         check_other(output, "--output", {f"{file}, which MODEL reads,": file})
-    listing = read_source(source, reading.labels_from, shown.warn)
+    listing = read_source(source, reading, shown.warn)
     check_outside(output, "--output", listing, None if source == STDIN else Path(source))
     check_not_in_run(output, "--output")
     options, before = read_settings(pixels, layer=at), standing(output)

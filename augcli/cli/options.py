@@ -23,7 +23,6 @@ from augcli.enums import (
     OF_A_CLASSIFIER,
     OF_THE_IMAGE,
     Fit,
-    LabelsFrom,
     Pair,
 )
 from augcli.errors import UserError
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     pass
 
 
-# What OpenCV decodes at most.
-MOST_PIXELS = 1 << 30
 # What a run may make: file systems hold no more, and a thousand CPUs take months for it.
 MOST_OUTPUTS = 10_000_000_000
 # The shorter side of a map, which no image that can be decoded exceeds.
@@ -178,17 +175,6 @@ PairOrDefault = Annotated[
         Pair,
     ),
 ]
-LabelsFromOption = Annotated[
-    LabelsFrom,
-    choice("labels-from", "the part of a path on standard input that names its class", LabelsFrom),
-]
-Background = Annotated[
-    str, option("background", "the colour behind transparent pixels", metavar="#RRGGBB")
-]
-MaxPixels = Annotated[
-    int,
-    number("max-pixels", "refuse images of more than N pixels", least=1, most=MOST_PIXELS),
-]
 Workers = Annotated[
     int | None,
     number(
@@ -225,12 +211,3 @@ class RecipeOptions:
     keep_size: KeepSize = None
     saliency: SaliencyName = None
     saliency_size: SaliencySize = None
-
-
-@dataclass(frozen=True)
-class ReadingOptions:
-    """How the images of SOURCE are read."""
-
-    labels_from: LabelsFromOption = LabelsFrom.parent
-    background: Background = "#ffffff"
-    max_pixels: MaxPixels = 100_000_000

@@ -15,7 +15,6 @@ from augcli.cli.options import (
     Json,
     PairOption,
     Quiet,
-    ReadingOptions,
     RecipeOptions,
     Seed,
     Size,
@@ -24,6 +23,7 @@ from augcli.cli.options import (
 from augcli.cli.output import Output
 from augcli.cli.reading import check_sources, every_pipeline, read_pipeline, read_source
 from augcli.cli.sizes import parse_colour, parse_output_size
+from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
 from augcli.enums import STDIN, Fit, Format, Pair
 from augcli.errors import RunFailed, UserError, one_line
@@ -94,7 +94,7 @@ def preview(
     pipelines = every_pipeline(chosen) if all_recipes else [read_pipeline(chosen)]
     detections = [d for pipeline in pipelines for d in pipeline.detections]
     refuse_unused(context, pipelines, detections)
-    listing = read_source(source, reading.labels_from, shown.warn)
+    listing = read_source(source, reading, shown.warn)
     check_outside(to, "--to", listing, None if source == STDIN else Path(source))
     check_not_in_run(to, "--to")
     before = standing(to)

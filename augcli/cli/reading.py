@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from augcli.cli.options import RecipeOptions
+from augcli.cli.source_options import ReadingOptions
 from augcli.enums import (
     STDIN,
-    LabelsFrom,
     Pair,
 )
 from augcli.errors import UserError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from augcli.pipeline.pipeline import Pipeline
 
 
-def read_source(source: str, labels_from: LabelsFrom, warn: Callable[[str], None]) -> Listing:
+def read_source(source: str, reading: ReadingOptions, warn: Callable[[str], None]) -> Listing:
     """List the images of SOURCE; `warn` is called with each sentence about what of it is not read.
 
     Raises UserError.
@@ -33,14 +33,25 @@ def read_source(source: str, labels_from: LabelsFrom, warn: Callable[[str], None
 
         if sys.stdin.isatty():
             raise UserError("SOURCE - reads paths from standard input; pipe a list into it.")
-        return list_paths(sys.stdin.buffer, labels_from)
+        return list_paths(sys.stdin.buffer, reading.labels_from, options=reading.of_source())
     from augcli.store.folders import refuse_as_source
 
     refuse_as_source(Path(source))
-    listing = list_source(Path(source))
+    listing = list_source(Path(source), reading.of_source())
     for sentence in listing.warnings:
         warn(sentence)
     return listing
+
+
+def source_record(source: str, reading: ReadingOptions) -> dict[str, Any]:
+    """What run.json says of SOURCE, by which it is read again."""
+    record: dict[str, Any] = {"source": source}
+    if source == STDIN:
+        record |= {"root": str(Path.cwd()), "labels_from": reading.labels_from.value}
+    else:
+        record["source"] = str(Path(source).resolve())
+    options = reading.of_source().record()
+    return record | ({"source_options": options} if options else {})
 
 
 def read_pipeline(chosen: RecipeOptions) -> Pipeline:

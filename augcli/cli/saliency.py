@@ -20,7 +20,6 @@ from augcli.cli.options import (
     MaxErrors,
     Out,
     Quiet,
-    ReadingOptions,
     SaliencyName,
     SaliencySize,
     Source,
@@ -31,6 +30,7 @@ from augcli.cli.progress import Progress, progress_bar
 from augcli.cli.reading import read_source
 from augcli.cli.sizes import parse_colour
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
+from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
 from augcli.enums import DEFAULT_DETECTOR, STDIN, MapFormat
 from augcli.text import count_text
@@ -85,7 +85,7 @@ def saliency(
     if not is_of_classifier(detection.detector):
         detect(detection.detector, [])  # refuses an unknown name
     refuse_unused(context, detections=[detection])
-    listing = read_source(source, reading.labels_from, shown.warn)
+    listing = read_source(source, reading, shown.warn)
     folder = None if source == STDIN else Path(source)
     check_maps_out(out, folder, resume=resume, overwrite=overwrite)
     check_apart(out, listing)

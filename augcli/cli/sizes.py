@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from augcli.cli.options import MOST_PIXELS
+from augcli.cli.source_options import MOST_PIXELS
 from augcli.enums import (
     Format,
 )

@@ -40,7 +40,9 @@ class Listing:
 
     `reader` is the name of the one in `source.READERS` that reads the images. Where they lie inside
     `root`, a file, and are no files themselves, `spans` (n, k) says where: its last column is how
-    many bytes each has, and the others are for the reader alone.
+    many bytes each has, and the others are for the reader alone. Where they lie in several files,
+    these are `archives`, relative to `root` or absolute, and the first column of `spans` says in
+    which.
     """
 
     root: bytes
@@ -54,6 +56,7 @@ class Listing:
     soft_weights: npt.NDArray[np.float64] | None = None
     soft_ends: npt.NDArray[np.int64] | None = None
     spans: npt.NDArray[np.uint64] | None = None
+    archives: tuple[bytes, ...] = ()
     warnings: tuple[str, ...] = ()
     reader: str = "imagefolder"
 
@@ -74,9 +77,13 @@ class Listing:
 
     def path(self, index: int) -> bytes:
         """The file of the image at `index`, or in which it lies."""
-        if not self.are_files:
+        if self.spans is not None and not self.archives:
             return self.root
-        relative = self.relative_path(index)
+        relative = (
+            self.relative_path(index)
+            if self.spans is None
+            else self.archives[int(self.spans[index, 0])]
+        )
         return relative if relative.startswith(b"/") else self.root + b"/" + relative
 
     def sizes(self) -> npt.NDArray[np.int64]:
@@ -104,7 +111,7 @@ class Listing:
         """A digest of every name, label and place in an archive, by which a resumed run knows its
         source again."""
         digest = hashlib.blake2b(digest_size=16)
-        for part in (*map(str.encode, self.classes), *self.folders, self.names):
+        for part in (*map(str.encode, self.classes), *self.folders, self.names, *self.archives):
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)
         columns = (self.folder_of, self.ends, self.class_of)
@@ -211,6 +218,7 @@ class ListingBuilder:
         classes: Sequence[str],
         soft: tuple[Sequence[int], Sequence[float], Sequence[int]] | None = None,
         spans: npt.NDArray[np.uint64] | None = None,
+        archives: Iterable[bytes] = (),
         warnings: Iterable[str] = (),
     ) -> Listing:
         """The listing; `soft` holds soft labels as (ids, weights, ends)."""
@@ -226,5 +234,6 @@ class ListingBuilder:
             soft_weights=None if soft is None else np.array(soft[1], np.float64),
             soft_ends=None if soft is None else np.array(soft[2], np.int64),
             spans=spans,
+            archives=tuple(archives),
             warnings=tuple(warnings),
         )

@@ -10,7 +10,9 @@ from typing import BinaryIO, Protocol
 
 from augcli.data.listing import Listing
 from augcli.data.readers import imagefolder, metadata, pathlist, table, tar
-from augcli.enums import LabelsFrom
+from augcli.data.select import select
+from augcli.data.source_options import SourceOptions
+from augcli.enums import STDIN, LabelsFrom
 from augcli.errors import UnreadableImage, UserError
 from augcli.files import MIB
 from augcli.text import listed
@@ -20,15 +22,19 @@ _BYTES_A_PIXEL, _ROOM = 8, 64 * MIB
 
 
 class Reader(Protocol):
-    """What a module in `data.readers` has. `KIND` names in a sentence what SOURCE may be."""
+    """What a module in `data.readers` has. `KIND` names in a sentence what SOURCE may be;
+    `OPTIONS` are the fields of SourceOptions that it takes, beside the common ones."""
 
     KIND: str
+    OPTIONS: frozenset[str]
 
     def recognises(self, source: Path) -> bool:
         """Whether a SOURCE that exists is read by this reader; raises OSError and UserError."""
 
-    def list_images(self, source: Path) -> Listing:
-        """The images of SOURCE, of which none is opened; raises UserError."""
+    def list_images(self, source: Path, options: SourceOptions) -> Listing:
+        """The images of SOURCE, of which none is opened; raises UserError. Of the options, only
+        those in `OPTIONS` differ from their defaults, and the common ones, which need not be
+        looked at."""
 
     def read_image(self, listing: Listing, index: int, limit: int) -> bytes:
         """The bytes of the image at `index` of a listing that `list_images` returned.
@@ -47,8 +53,10 @@ READERS: dict[str, Reader] = {
 }
 
 
-def list_source(source: Path) -> Listing:
-    """List the images of SOURCE; raises UserError."""
+def list_source(source: Path, options: SourceOptions | None = None) -> Listing:
+    """List the images of SOURCE that the options choose; raises UserError, also where its reader
+    takes one of the options not."""
+    options = options or SourceOptions()
     try:
         if not source.exists():
             raise UserError(
@@ -60,15 +68,23 @@ def list_source(source: Path) -> Listing:
     if name is None:
         kinds = listed(reader.KIND for reader in READERS.values())
         raise UserError(f"SOURCE {source} is a file; give {kinds}.")
-    return replace(READERS[name].list_images(source), reader=name)
+    reader = READERS[name]
+    options.refuse_others(reader.OPTIONS, str(source), reader.KIND)
+    listing = replace(reader.list_images(source, options), reader=name)
+    return select(listing, options, str(source))
 
 
 def list_paths(
-    stream: BinaryIO, labels_from: LabelsFrom, root: str | bytes | PathLike[str] | None = None
+    stream: BinaryIO,
+    labels_from: LabelsFrom,
+    root: str | bytes | PathLike[str] | None = None,
+    options: SourceOptions | None = None,
 ) -> Listing:
     """List the image paths in `stream`, which are relative to `root` (None: the working directory);
     raises UserError."""
-    return pathlist.list_images(stream, labels_from, root)
+    options = options or SourceOptions()
+    options.refuse_others(pathlist.OPTIONS, STDIN, "a list of paths")
+    return select(pathlist.list_images(stream, labels_from, root), options, STDIN)
 
 
 def list_known_paths(

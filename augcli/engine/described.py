@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from augcli.data.labels import from_printable
 from augcli.data.listing import Listing, sample_ids, with_classes
 from augcli.data.source import list_known_paths, list_paths, list_source
+from augcli.data.source_options import SourceOptions
 from augcli.declared import what_is_amiss
 from augcli.engine.job import Job, Runtime, versions
 from augcli.engine.maps import with_classifier
@@ -86,7 +87,7 @@ def read_sources(
                     f"SOURCE {place} does not exist; say with --source where OUT's source is now."
                 )
             refuse_as_source(place)
-            listing = _in_order_of(out, list_source(place), fingerprint)
+            listing = _in_order_of(out, list_source(place, _source_options(summary)), fingerprint)
         else:
             listing = _listed_sources(out, summary, rows, moved)
     except _UNLIKE as error:
@@ -101,6 +102,11 @@ def read_sources(
             f" from{_changed(out, listing)}; give the place to which {source} has moved."
         )
     return listing
+
+
+def _source_options(summary: dict[str, Any]) -> SourceOptions:
+    """What the run's command said about SOURCE; raises ValueError where that is damaged."""
+    return SourceOptions.model_validate(summary.get("source_options", {}))
 
 
 def _in_order_of(out: Path, listing: Listing, fingerprint: object) -> Listing:
@@ -129,7 +135,7 @@ def _listed_sources(
     kept = read_listed(out)
     if kept is not None:
         try:
-            return list_paths(io.BytesIO(kept), labels_from, root)
+            return list_paths(io.BytesIO(kept), labels_from, root, _source_options(summary))
         except UserError as error:
             raise UserError(
                 f"{out / STATE / LISTED}, the list that OUT was made from, is damaged; make OUT"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,7 +55,7 @@ def generate(
     run: Run,
     out: Path,
     *,
-    source: dict[str, str],
+    source: Mapping[str, Any],
     command: Sequence[str] = (),
     workers: int,
     seconds_an_image: float = 60.0,
@@ -153,7 +153,7 @@ def _check_count(run: Run, out: Path, published: Published) -> None:
 
 
 def _summary(
-    run: Run, source: dict[str, str], published: Published, seconds: float, workers: int
+    run: Run, source: Mapping[str, Any], published: Published, seconds: float, workers: int
 ) -> dict[str, Any]:
     counts = {
         "images": len(run.listing),

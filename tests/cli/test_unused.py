@@ -12,6 +12,7 @@ import typer
 
 from augcli.cli.app import app
 from augcli.cli.unused import RULES
+from augcli.data.source_options import SourceOptions
 from tests.conftest import SAMPLE_DATA, Augcli
 
 MODEL = str(SAMPLE_DATA / "classifier.onnx")
@@ -220,6 +221,7 @@ ALWAYS = {
     *("format", "include_originals", "dense_labels", "memory", "max_errors", "resume", "overwrite"),
     *("dry_run", "json", "quiet", "examples", "to", "all_recipes", "show", "map_format", "overlay"),
     *("replay", "repair", "name", "file", "at", "output", "version"),
+    *SourceOptions.model_fields,  # of which `SourceOptions.refuse_others` thinks
 }
 
 

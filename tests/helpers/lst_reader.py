@@ -14,16 +14,18 @@ import numpy as np
 
 from augcli.data.labels import class_index, printable
 from augcli.data.listing import Listing, ListingBuilder, in_order
+from augcli.data.source_options import SourceOptions
 from augcli.errors import UnreadableImage
 
 KIND = "a .lst file"
+OPTIONS: frozenset[str] = frozenset()
 
 
 def recognises(source: Path) -> bool:
     return source.suffix == ".lst" and source.is_file()
 
 
-def list_images(source: Path) -> Listing:
+def list_images(source: Path, options: SourceOptions) -> Listing:  # noqa: ARG001
     builder, spans, at = ListingBuilder(), array("Q"), 0
     for line in source.read_bytes().splitlines(keepends=True):
         path, text = line.rstrip().split(b"\t")

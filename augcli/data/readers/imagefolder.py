@@ -10,11 +10,13 @@ from augcli.data.image_file import read_image as read_image
 from augcli.data.labels import class_order, printable, shown
 from augcli.data.left_out import LeftOut, has_suffix, is_of_other_format
 from augcli.data.listing import Listing, ListingBuilder
+from augcli.data.source_options import SourceOptions
 from augcli.data.splits import check_classes
 from augcli.errors import UserError
 from augcli.text import count_text
 
 KIND = "a folder with one folder a class"
+OPTIONS: frozenset[str] = frozenset()
 # Files in which others say what the images of a folder are.
 _OTHER_MANIFESTS = ("metadata.csv", "metadata.parquet")
 
@@ -37,7 +39,7 @@ def recognises(source: Path) -> bool:
     return source.is_dir()
 
 
-def list_images(source: Path) -> Listing:
+def list_images(source: Path, options: SourceOptions) -> Listing:  # noqa: ARG001
     """List an image folder: each folder in SOURCE is a class, images lie at any depth inside it.
 
     One `scandir` pass; symbolic links are followed, a folder is listed once a class. Entries are

@@ -21,6 +21,7 @@ from augcli.data.labels import (
     split_lines,
 )
 from augcli.data.listing import Listing, ListingBuilder, first_repeated
+from augcli.data.source_options import SourceOptions
 from augcli.data.splits import other_splits
 from augcli.declared import what_is_amiss
 from augcli.errors import UserError
@@ -30,6 +31,7 @@ from augcli.text_files import LARGEST_LIST, read_text
 
 MANIFEST = "metadata.jsonl"
 KIND = f"a folder with a {MANIFEST}"
+OPTIONS: frozenset[str] = frozenset()
 _CLASSES = "classes.txt"
 _TOLERANCE = 1e-6
 # Bytes of a row: a million weights fit.
@@ -74,7 +76,7 @@ def _find_manifest(source: Path) -> Path | None:
     return None
 
 
-def list_images(source: Path) -> Listing:
+def list_images(source: Path, options: SourceOptions) -> Listing:  # noqa: ARG001
     """List the images that the manifest of a folder names, in its order, with their soft labels.
 
     A row needs `file_name` (below the manifest's folder) and one of: `label_ids` with

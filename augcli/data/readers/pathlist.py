@@ -18,6 +18,7 @@ from augcli.files import MIB, size_text
 from augcli.text import is_url
 from augcli.text_files import refuse_utf16
 
+OPTIONS: frozenset[str] = frozenset()
 _WHERE = "The list of paths on standard input"
 # Bytes; systems take 4 KiB, Windows up to 64 KiB.
 _LONGEST_PATH = 1 << 16

@@ -13,12 +13,14 @@ from augcli.data.header import find_column
 from augcli.data.image_file import read_image as read_image
 from augcli.data.labels import label_index, printable, shown
 from augcli.data.listing import Listing, ListingBuilder, first_repeated, in_order
+from augcli.data.source_options import SourceOptions
 from augcli.errors import UserError
 from augcli.files import MIB, open_regular, size_text
 from augcli.text import count_text, is_url
 from augcli.text_files import refuse_utf16
 
 KIND = "a .csv table"
+OPTIONS: frozenset[str] = frozenset()
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _PATH_COLUMNS = ("path", "file_name", "filename", "image")
 _LABEL_COLUMNS = ("label", "class", "class_name")
@@ -31,7 +33,7 @@ def recognises(source: Path) -> bool:
     return not source.is_dir() and source.suffix.lower() in _DELIMITERS
 
 
-def list_images(source: Path) -> Listing:
+def list_images(source: Path, options: SourceOptions) -> Listing:  # noqa: ARG001
     """List the images that a table names, in its order.
 
     The first line names the columns: `path`, `file_name`, `filename` or `image`, and `label`,

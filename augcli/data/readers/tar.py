@@ -27,12 +27,14 @@ from augcli.data.left_out import (
     is_of_other_format,
 )
 from augcli.data.listing import Listing, ListingBuilder, first_repeated, in_order
+from augcli.data.source_options import SourceOptions
 from augcli.data.splits import check_classes
 from augcli.data.tar_headers import LARGEST_RECORD, NO_FILE, REASONS, Member, members, read_at
 from augcli.errors import UnreadableImage, UserError
 from augcli.files import open_regular
 
 KIND = "a .tar archive"
+OPTIONS: frozenset[str] = frozenset()
 _BLOCK = tarfile.BLOCKSIZE
 _LARGEST_LABEL = 255
 
@@ -58,7 +60,7 @@ def recognises(source: Path) -> bool:
         return file.read(_BLOCK)[_MAGIC_AT : _MAGIC_AT + len(_MAGIC)] == _MAGIC
 
 
-def list_images(source: Path) -> Listing:
+def list_images(source: Path, options: SourceOptions) -> Listing:  # noqa: ARG001
     """List the images in an archive, in its order, in one pass over its headers.
 
     The first folder of a member is its class; where all images lie in folders of one folder, that
