@@ -38,6 +38,9 @@ class Listing:
     soft labels in compressed sparse rows (`soft_ids`, `soft_weights`, `soft_ends`). `warnings` are
     sentences about what of the source is not read.
 
+    `split` is the name of the source's split that these are, if it has splits; `others` are its
+    other splits, whose images are never augmented: listings of the same classes.
+
     `reader` is the name of the one in `source.READERS` that reads the images. Where they lie inside
     `root`, a file, and are no files themselves, `spans` (n, k) says where: its last column is how
     many bytes each has, and the others are for the reader alone. Where they lie in several files,
@@ -59,6 +62,8 @@ class Listing:
     archives: tuple[bytes, ...] = ()
     warnings: tuple[str, ...] = ()
     reader: str = "imagefolder"
+    split: str = ""
+    others: tuple[Listing, ...] = ()
 
     @property
     def are_files(self) -> bool:
@@ -118,6 +123,8 @@ class Listing:
         more = (self.soft_ids, self.soft_weights, self.soft_ends, self.spans)
         for column in (*columns, *(c for c in more if c is not None)):
             digest.update(np.ascontiguousarray(column).data)
+        for other in self.others:
+            digest.update(f"{other.split} {other.fingerprint()}".encode())
         return digest.hexdigest()
 
 

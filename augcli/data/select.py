@@ -28,10 +28,16 @@ def select(listing: Listing, options: SourceOptions, source: str) -> Listing:
         listing = _with_chosen_classes(listing, options, source)
     if options.classes is not None:
         listing = number_classes(listing, options.classes, source)
+    others = tuple(select(other, _of_classes(options), source) for other in listing.others)
+    listing = replace(listing, others=others)
     if options.limit is not None and options.limit < len(listing):
         count = options.limit
         listing = take(listing, np.arange(count, dtype=np.int64) * len(listing) // count)
     return listing
+
+
+def _of_classes(options: SourceOptions) -> SourceOptions:
+    return options.model_copy(update={"limit": None})
 
 
 def number_classes(listing: Listing, classes: Sequence[str], source: str) -> Listing:
