@@ -12,6 +12,7 @@ from augcli.data.listing import Listing
 from augcli.data.readers import imagefolder, metadata, pathlist, table, tar
 from augcli.data.select import select
 from augcli.data.source_options import SourceOptions
+from augcli.data.splits import list_splits, split_folders
 from augcli.enums import STDIN, LabelsFrom
 from augcli.errors import UnreadableImage, UserError
 from augcli.files import MIB
@@ -54,14 +55,27 @@ READERS: dict[str, Reader] = {
 
 
 def list_source(source: Path, options: SourceOptions | None = None) -> Listing:
-    """List the images of SOURCE that the options choose; raises UserError, also where its reader
-    takes one of the options not."""
+    """List the images of SOURCE that the options choose, and those of its other splits; raises
+    UserError, also where its reader does not take one of the options."""
     options = options or SourceOptions()
     try:
         if not source.exists():
             raise UserError(
                 f"SOURCE {source} does not exist; give a folder with one folder a class."
             )
+        splits = split_folders(source) if source.is_dir() else []
+    except OSError as error:
+        raise UserError(f"SOURCE {source} cannot be read: {error.strerror}.") from error
+    if splits:
+        listing = list_splits(source, splits, options, _list_by_reader)
+    else:
+        listing = _list_by_reader(source, options)
+    return select(listing, options, str(source))
+
+
+def _list_by_reader(source: Path, options: SourceOptions) -> Listing:
+    """List a source with the reader that recognises it."""
+    try:
         name = next((name for name, one in READERS.items() if one.recognises(source)), None)
     except OSError as error:
         raise UserError(f"SOURCE {source} cannot be read: {error.strerror}.") from error
@@ -70,8 +84,10 @@ def list_source(source: Path, options: SourceOptions | None = None) -> Listing:
         raise UserError(f"SOURCE {source} is a file; give {kinds}.")
     reader = READERS[name]
     options.refuse_others(reader.OPTIONS, str(source), reader.KIND)
-    listing = replace(reader.list_images(source, options), reader=name)
-    return select(listing, options, str(source))
+    listing = reader.list_images(source, options)
+    return replace(
+        listing, reader=name, others=tuple(replace(other, reader=name) for other in listing.others)
+    )
 
 
 def list_paths(

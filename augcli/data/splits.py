@@ -1,17 +1,151 @@
-"""Tells folders of splits (train, val, test) and of whole data sets from folders of classes."""
+"""Tells splits (train, val, test) from folders of classes, and brings the splits of a source
+together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from augcli.data.labels import printable, shown
+from augcli.data.labels import class_index, printable, shown
+from augcli.data.left_out import has_suffix
+from augcli.data.listing import Listing
+from augcli.data.select import number_classes
+from augcli.data.source_options import SourceOptions
 from augcli.errors import UserError
+from augcli.text import did_you_mean, listed, shorten
 
+TRAINING = ("train", "training", "trainval")
 # The first that a source has is what is most likely meant.
-SPLITS = ("train", "training", "trainval", "val", "valid", "validation", "dev", "test", "testing",
-          "eval", "holdout")  # fmt: skip
+SPLITS = (*TRAINING, "val", "valid", "validation", "dev", "test", "testing", "eval", "holdout")
+# Of tables in a folder that say what its images are.
+_TABLES = ("metadata.jsonl", "metadata.csv", "metadata.parquet", "_classes.csv")
+# Files that other programs write beside images, with boxes and not classes.
+_OF_BOXES = ("_annotations.coco.json", "data.yaml", "_darknet.labels", "_annotations.csv")
+# What YOLO calls the two folders of a split.
+_YOLO = {b"images", b"labels"}
+_LOOKED_AT = 2_000  # entries of a folder
 _NAMED = 3
+
+ListOne = Callable[[Path, SourceOptions], Listing]
+
+
+def split_folders(source: Path) -> list[str]:
+    """The folders of SOURCE that are its splits, the training split first; none where its folders
+    are classes.
+
+    They are splits where all visible folders have names of splits, or the training split and
+    another one stand beside folders without images, and where images lie in folders inside them,
+    or a table tells their labels. Raises UserError where splits stand beside folders of images,
+    and where nothing tells the labels of a split's images. Raises OSError.
+    """
+    if any((source / name).is_file() for name in _TABLES):
+        return []
+    with os.scandir(os.fsencode(source)) as entries:
+        folders = sorted(os.fsdecode(one.name) for one in entries if _is_visible_folder(one))
+    splits = sorted((name for name in folders if _rank(name) < len(SPLITS)), key=_rank)
+    if not splits:
+        return []
+    others = [name for name in folders if name not in splits]
+    training = source / splits[0]
+    if others and (len(splits) == 1 or not is_training(splits[0]) or not _has_labels(training)):
+        return []
+    strange = [name for name in others if _look(source / name)[0] or _look(source / name)[1]]
+    strange = [name for name in strange if _holds_images(source / name)]
+    if strange:
+        raise UserError(
+            f"SOURCE {source} holds splits ({', '.join(splits)}) beside the folder"
+            f" {shorten(strange[0])} with images; give {training}, or move one of them away."
+        )
+    with_labels = [name for name in splits if _has_labels(source / name)]
+    if not with_labels:
+        if not any(_holds_images(source / name) for name in splits):
+            return []
+        raise UserError(_without_labels(source, splits))
+    return splits
+
+
+def is_training(split: str) -> bool:
+    """Whether a split of this name is the one to train on."""
+    return split.strip().lower() in TRAINING
+
+
+def choose_split(names: Iterable[str], options: SourceOptions, source: Path) -> str:
+    """The one of SOURCE's splits that is augmented: that of --split, else the training split.
+
+    Raises UserError where there is none, or there are two.
+    """
+    known = list(names)
+    if options.split is not None:
+        if options.split not in known:
+            raise UserError(
+                f"SOURCE {source} has no split {shorten(options.split)}"
+                f"{did_you_mean(options.split, known)}; --split is one of {listed(known)}."
+            )
+        return options.split
+    training = [name for name in known if is_training(name)]
+    if len(training) == 1:
+        return training[0]
+    if not training and len(known) == 1:
+        return known[0]
+    what = f"the training splits {listed(training, 'and')}" if training else "no training split"
+    raise UserError(
+        f"SOURCE {source} has {what} (its splits are {listed(known, 'and')}); say with --split"
+        " which is augmented."
+    )
+
+
+def list_splits(
+    source: Path, names: list[str], options: SourceOptions, list_one: ListOne
+) -> Listing:
+    """The split of SOURCE that is augmented, with the other ones in `others`.
+
+    `names` are its folders of splits, each of which `list_one` lists. Where --split chooses another
+    than the training split, there are no others. A split that cannot be read is left out, with a
+    warning; raises UserError where that is the one to augment.
+    """
+    chosen = choose_split(names, options, source)
+    one = options.model_copy(update={"split": None})
+    listing = list_one(source / chosen, one)
+    others: list[Listing] = []
+    warnings = [*listing.warnings]
+    beside = [name for name in names if name != chosen]
+    if beside and not is_training(chosen):
+        warnings.append(
+            f"only the split {chosen} is read; {listed(beside, 'and')} beside it are not."
+        )
+        beside = []
+    for name in beside:
+        try:
+            other = list_one(source / name, one)
+        except UserError as error:
+            warnings.append(f"the split {name} is left out: {error}")
+            continue
+        warnings += other.warnings
+        others.append(replace(other, split=name, warnings=()))
+    return with_others(replace(listing, split=chosen, warnings=tuple(warnings)), others, source)
+
+
+def with_others(listing: Listing, others: Iterable[Listing], source: Path) -> Listing:
+    """The training split's listing with the other splits', all with the same classes: its own, and
+    behind or among these what only others have, which is said in a warning."""
+    more = list(others)
+    names = dict.fromkeys(name for other in more for name in other.classes)
+    strange = [name for name in names if name not in set(listing.classes)]
+    classes, warnings = listing.classes, listing.warnings
+    if strange:
+        is_sorted = classes == class_index(classes)
+        classes = class_index([*classes, *strange]) if is_sorted else (*classes, *strange)
+        some = ", ".join(shorten(name) for name in strange[:_NAMED])
+        more_names = ", ..." if len(strange) > _NAMED else ""
+        are = "class is" if len(strange) == 1 else "classes are"
+        warnings = (*warnings, f"{len(strange)} {are} not in the split {listing.split}, and in"
+                    f" another one ({some}{more_names}).")  # fmt: skip
+    numbered = tuple(number_classes(other, classes, str(source)) for other in more)
+    return replace(
+        number_classes(listing, classes, str(source)), others=numbered, warnings=warnings
+    )
 
 
 def check_classes(source: str, folders: Iterable[bytes], remedy: str) -> str:
@@ -31,8 +165,8 @@ def check_classes(source: str, folders: Iterable[bytes], remedy: str) -> str:
         else:
             direct.add(top)
     most = max(map(len, inner.values()), default=0)
-    splits = sorted(inner, key=_rank)
-    if splits and _rank(splits[-1]) < len(SPLITS):
+    splits = sorted(inner, key=_rank_of_bytes)
+    if splits and _rank_of_bytes(splits[-1]) < len(SPLITS):
         names = ", ".join(map(printable, splits))
         instead = remedy.format(name=printable(splits[0]))
         if not direct and most > 1:
@@ -56,6 +190,72 @@ def other_splits(source: Path) -> list[str]:
     return [name for name in SPLITS if name != "train" and (source / name).is_dir()]
 
 
-def _rank(folder: bytes) -> int:
-    name = printable(folder).lower()
-    return SPLITS.index(name) if name in SPLITS else len(SPLITS)
+def _without_labels(source: Path, splits: list[str]) -> str:
+    """Why nothing tells the labels of images that lie in folders of splits, as a sentence."""
+    first = source / splits[0]
+    folders, _, files = _look(first)
+    boxes = next((n for n in _OF_BOXES if n in files or (source / n).is_file()), None)
+    what = f"SOURCE {source} holds {'splits' if len(splits) > 1 else 'a split'}"
+    named = f"({', '.join(splits)})"
+    if boxes is not None or folders >= _YOLO:
+        beside = f" ({boxes})" if boxes is not None else " (folders images and labels)"
+        return (
+            f"{what} {named} of images with boxes{beside}, not classes; export it for"
+            " classification, as a folder for each class."
+        )
+    table = next((n for n in (f"{splits[0]}.csv", "labels.csv", "train_labels.csv")
+                  if (source / n).is_file()), None)  # fmt: skip
+    remedy = (
+        f"give the table, as in `{source / table} --images {first}`"
+        if table is not None
+        else "put them into a folder for each class, or give a table with their labels"
+    )
+    return f"{what} {named} whose images lie in no folders of classes; {remedy}."
+
+
+def _has_labels(folder: Path) -> bool:
+    """Whether something tells the labels of a split's images: folders inside it, tables, shards."""
+    folders, has_images, files = _look(folder)
+    if any(name in files for name in _TABLES) or any(f.endswith((".tar", ".parquet", ".arrow"))
+                                                     for f in files):  # fmt: skip
+        return True
+    return bool(folders) and not has_images and not folders >= _YOLO
+
+
+def _holds_images(folder: Path) -> bool:
+    """Whether images lie in a folder or in folders of it, of the first that are looked at."""
+    folders, has_images, _ = _look(folder)
+    return has_images or any(_look(folder / os.fsdecode(name))[1] for name in sorted(folders)[:20])
+
+
+def _look(folder: Path) -> tuple[set[bytes], bool, set[str]]:
+    """The visible folders in a folder, whether images lie in it, and the names of its other files;
+    of a large one, of the first entries."""
+    folders, files, has_images = set[bytes](), set[str](), False
+    with os.scandir(os.fsencode(folder)) as entries:
+        for number, entry in enumerate(entries):
+            if number == _LOOKED_AT:
+                break
+            if _is_visible_folder(entry):
+                folders.add(entry.name)
+            elif has_suffix(entry.name) and not entry.name.startswith(b"."):
+                has_images = True
+            else:
+                files.add(os.fsdecode(entry.name))
+    return folders, has_images, files
+
+
+def _is_visible_folder(entry: os.DirEntry[bytes]) -> bool:
+    try:
+        return not entry.name.startswith(b".") and entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
+
+
+def _rank_of_bytes(folder: bytes) -> int:
+    return _rank(printable(folder))
+
+
+def _rank(name: str) -> int:
+    lower = name.lower()
+    return SPLITS.index(lower) if lower in SPLITS else len(SPLITS)

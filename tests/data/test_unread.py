@@ -191,40 +191,6 @@ def test_members_of_an_archive_that_are_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("train/cat/1", "train/dog/2", "val/cat/3"), "holds splits (train, val), not classes"),
-        (("Test/cat/1", "Test/dog/2", "Train/cat/3"), "holds splits (Train, Test), not classes"),
-        (("train/cat/1", "train/dog/x/2", "notes/"), "holds a split (train), not classes"),
-    ],
-)
-def test_splits_are_refused(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
-    root = fill(tmp_path, *(f"{name}.jpg" for name in names if not name.endswith("/")))
-    (root / "notes").mkdir(exist_ok=True)
-    split = names[-1].split("/")[0] if "Test" in names[0] else "train"
-    with pytest.raises(UserError) as refused:
-        list_source(root)
-    assert str(refused.value) == f"SOURCE {root} {message}; give {root}/{split}."
-    assert list_source(root / split).warnings == ()
-
-
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [
-        (
-            ("train/1", "val/2"),
-            "the folders train, val of SOURCE count as classes; if they are splits, give"
-            " ROOT/train.",
-        ),
-        (
-            ("test/1", "train/cat/2", "train/dog/3"),
-            "the folders train, test of SOURCE count as classes; if they are splits, give"
-            " ROOT/train.",
-        ),
-        (
-            ("train/images/1", "val/images/2"),
-            "the folders train, val of SOURCE count as classes; if they are splits, give"
-            " ROOT/train.",
-        ),
-        (("test/1",), "the folder test of SOURCE count as classes"),
         (
             ("photos/a/1", "photos/b/2", "photos/c/3", "photos/d/4"),
             "SOURCE has one class, photos, whose images lie in the folders a, b, c and 1 more of"
@@ -255,16 +221,6 @@ def test_splits_in_an_archive(tmp_path: Path) -> None:
             " alone."
         )
         (tmp_path / "s.tar").unlink()
-
-
-def test_splits_beside_the_one_that_has_a_manifest(tmp_path: Path) -> None:
-    root = fill(tmp_path, "train/1.jpg", "val/2.jpg", "test/3.jpg")
-    line = '{"file_name": "1.jpg", "class_name": "a"}\n'
-    (root / "train/metadata.jsonl").write_text(line)
-    assert list_source(root).warnings == (
-        f"only {root}/train is read; val, test beside it are not.",
-    )
-    assert list_source(root / "train").warnings == ()
 
 
 def test_a_table_of_metadata_in_the_folder(tmp_path: Path) -> None:
