@@ -15,6 +15,7 @@ from augcli.cli.cache import cache
 from augcli.cli.config import Commands, default_map, read_settings
 from augcli.cli.generate import generate
 from augcli.cli.help import HELP, Command, Group, complete_command, help_of
+from augcli.cli.inspect import inspect
 from augcli.cli.model import model_app
 from augcli.cli.origins import (
     named_as_given,
@@ -134,7 +135,7 @@ def _options(group: Any) -> Commands:
     }
 
 
-for command in (generate, preview, recipes, verify, saliency, cache):
+for command in (generate, preview, inspect, recipes, verify, saliency, cache):
     app.command(cls=Command)(command)
 app.add_typer(model_app)
 app.command(HELP, cls=Command)(help_)

@@ -26,7 +26,7 @@ HELP = "help"  # the command
 PANELS = {
     "Recipe": "recipe set recipe_file pair label_smoothing",
     "Saliency and keep": "keep saliency tau keep_size saliency_size",
-    "Check": "replay repair",
+    "Check": "replay repair deep",
     "Clean": "older_than to_size",
     "Model": "at model device target layer head saliency_cache saliency_cache_size class_list"
     " model_size mean std scale channel_order",

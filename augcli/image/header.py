@@ -3,6 +3,8 @@ and how it lies once upright."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from augcli.errors import UnreadableImage
 from augcli.image.bounds import check_size
 from augcli.image.exif import upright_shape
@@ -32,3 +34,21 @@ def upright_size(data: bytes) -> tuple[int, int]:
         width, height, orientation = read_size(data)
     check_size(width, height, width * height)
     return upright_shape(width, height, orientation)
+
+
+class Header(NamedTuple):
+    """What a file says of its image: pixels as they lie once upright, the format (JPEG, PNG, ...)
+    and the mode in Pillow's words (RGB, L, P, I;16, ...)."""
+
+    width: int
+    height: int
+    format: str
+    mode: str
+
+
+def describe(data: bytes) -> Header:
+    """The header of an image file; raises UnreadableImage, as `upright_size`."""
+    from augcli.image.pillow import read_format
+
+    height, width = upright_size(data)
+    return Header(width, height, *read_format(data))

@@ -95,6 +95,13 @@ def read_size(data: bytes) -> tuple[int, int, int]:
         return *image.size, orientation
 
 
+def read_format(data: bytes) -> tuple[str, str]:
+    """The format of an image file and the mode of its pixels, in Pillow's words; raises
+    UnreadableImage."""
+    with _open(data, _ICON_PIXELS if data.startswith(_ICON) else 1 << 62) as (image, _):
+        return image.format or "", image.mode
+
+
 def decode_by_pillow(
     data: bytes, max_pixels: int, background: tuple[int, int, int]
 ) -> tuple[Pixels, int]:

@@ -54,7 +54,17 @@ def complete(augcli: Augcli) -> Complete:
 
 def test_commands_and_options(complete: Complete) -> None:
     assert complete("") == [
-        *("generate", "preview", "recipes", "verify", "saliency", "cache", "help", "model")
+        *(
+            "generate",
+            "preview",
+            "inspect",
+            "recipes",
+            "verify",
+            "saliency",
+            "cache",
+            "help",
+            "model",
+        )
     ]
     assert complete("model", "") == ["inspect", "fit-head"]
     assert complete("help", "model", "") == ["inspect", "fit-head"]
@@ -140,7 +150,17 @@ def test_odd_words_print_only_completions(words: str, augcli: Augcli, tmp_path: 
     env = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     done = augcli(env={"_AUGCLI_COMPLETE": "complete_bash", **env})
     assert (done.returncode, done.stderr) == (0, "")
-    known = {"generate", "preview", "recipes", "verify", "saliency", "cache", "help", "model"}
+    known = {
+        "generate",
+        "preview",
+        "inspect",
+        "recipes",
+        "verify",
+        "saliency",
+        "cache",
+        "help",
+        "model",
+    }
     assert set(done.stdout.split()) <= known | {"cutmix", "cutout"}
 
 

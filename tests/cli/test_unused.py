@@ -220,7 +220,7 @@ ALWAYS = {
     *("source", "out", "label_smoothing", "background", "max_pixels", "per_class", "seed", "size"),
     *("format", "include_originals", "dense_labels", "memory", "max_errors", "resume", "overwrite"),
     *("dry_run", "json", "quiet", "examples", "to", "all_recipes", "show", "map_format", "overlay"),
-    *("replay", "repair", "name", "file", "at", "output", "version"),
+    *("replay", "repair", "name", "file", "at", "output", "version", "deep"),
     *SourceOptions.model_fields,  # of which `SourceOptions.refuse_others` thinks
 }
 
