@@ -207,7 +207,8 @@ def _explain(
     elif name == "boundary":
         yield f"the quadrants meet at row {value[0]}, column {value[1]}"
     elif name == "lam" and value is not None:
-        yield f"lam {share_text(value)}"
+        # FMix cuts whole pixels, so that the label's lam is near to this one.
+        yield f"{'drawn ' if recipe == 'fmix' else ''}lam {share_text(value)}"
     elif name in ("rate", "alpha", "sigma") and value is not None:
         yield f"{name} {_number(value)}"
 

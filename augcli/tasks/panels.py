@@ -25,6 +25,7 @@ from augcli.tasks.captions import (
     explain_fit,
     explain_keep,
     explain_skipped,
+    label_line,
     percent,
     ranked,
     share_text,
@@ -50,25 +51,30 @@ _Key = tuple[int, int]
 def draw_line(run: Run, made: Outputs, outputs: Sequence[Output]) -> Line:
     """The pictures of the outputs of one target, its label, and what else there is to say."""
     widest = max(outputs, key=lambda output: len(output.used))
-    results = [_result_panel(run, output, len(outputs) > 1) for output in outputs]
+    differ = any(output.label != widest.label for output in outputs)
+    results = [_result_panel(run, output, len(outputs) > 1, differ) for output in outputs]
     steps: list[Panel] = []
-    uses_of_widest: Mapping[_Key, _Use] = {}
+    uses: dict[_Key, _Use] = {}
     for output in outputs:
-        panels, uses = _step_panels(run, made, output)
+        panels, of_output = _step_panels(run, made, output)
         prefix = f"{output.view}: " if len(outputs) > 1 else ""
         steps += (replace(panel, title=prefix + panel.title) for panel in panels)
-        if output is widest:
-            uses_of_widest = uses
-    pictures = [*_source_panels(run, widest, uses_of_widest), *steps]
+        for key, use in of_output.items():
+            # What views take from different places is marked on none.
+            uses[key] = use if uses.get(key, use) == use else uses[key]._replace(taken=None)
+    pictures = [*_source_panels(run, widest, uses), *steps]
     room = MOST_PANELS - len(results)
     named, others, rest = ranked(run.listing.classes, widest.label)
-    text = [widest.output_id]
-    if run.job.pipeline.sources > 1:
-        text.insert(0, f"lam {share_text(widest.picture.shares[0])}")
+    text = [f"{count_text(others, 'more class')}: {percent(rest)}"] if others else []
+    if differ:
+        text.append(f"the bars are the label of {widest.view}")
     if len(pictures) > room:
-        text.insert(0, "more pictures of sources and steps are not shown")
-    if others:
-        text.insert(0, f"{count_text(others, 'more class')}: {percent(rest)}")
+        text.append("more pictures of sources and steps are not shown")
+    for output in outputs:
+        prefix = f"{output.view}: " if len(outputs) > 1 else ""
+        if run.job.pipeline.sources > 1:
+            text.append(f"{prefix}lam {share_text(output.picture.shares[0])}")
+        text.append(prefix + output.output_id)
     return Line([*pictures[:room], *results], _by_source(run, widest, named), text)
 
 
@@ -128,9 +134,11 @@ def _who(output: Output, number: int) -> str:
     return "partner" if len(output.used) == 2 else f"partner {number}"
 
 
-def _result_panel(run: Run, output: Output, several: bool) -> Panel:
+def _result_panel(run: Run, output: Output, several: bool, labelled: bool) -> Panel:
+    """An output, one of several views or not, with its label or without."""
     image = output.picture.image
-    notes = (f"{image.shape[1]} x {image.shape[0]}", *explain_output(run, output))
+    label = [label_line(run.listing.classes, output.label)] if labelled else []
+    notes = (f"{image.shape[1]} x {image.shape[0]}", *label, *explain_output(run, output))
     title = output.view if several else "result"
     return Panel(
         title, image, notes, output.picture.boxes, main=not several or output.view != "orig"

@@ -28,6 +28,7 @@ from augcli.recipes.randaugment import RandAugment
 from augcli.recipes.recipe import Detection, Recipe
 from augcli.recipes.ricap import RICAP
 from augcli.recipes.saliencymix import SaliencyMix
+from augcli.tasks.captions import label_line, share_text
 from augcli.tasks.preview import preview, preview_recipes
 from tests.cli.test_preview_file import refused
 from tests.conftest import SAMPLE_DATA, Augcli, write_photo
@@ -222,6 +223,34 @@ def test_every_view_of_a_triplet_has_its_map(tmp_path: Path) -> None:
         assert titles[1:] == [*maps, "orig", "aug1", "aug2"]
         assert [panels[1].boxes, panels[2].boxes] == [panels[4].boxes, panels[5].boxes]
         assert [panel.main for panel in panels] == [True, False, False, False, True, True]
+
+
+def test_views_with_different_labels_say_which_is_whose(tmp_path: Path) -> None:
+    steps = (Step(CutMix()), Step(AugMix(views=2)))
+    run = make_run(list_source(SAMPLE_DATA), Pipeline("two", steps), tmp_path, seed=3)
+    block = run.plan.block(0)
+    line = preview(run, 1).sheet.lines[0]
+    outputs = Outputs(run, Images(run), block).of(0, 0)
+    results = line.panels[-3:]
+    for output, panel in zip(outputs, results, strict=True):
+        assert panel.notes[1] == label_line(run.listing.classes, output.label)
+    assert line.text == [
+        "the bars are the label of aug1",
+        *(
+            sentence
+            for output in outputs
+            for sentence in (
+                f"{output.view}: lam {share_text(output.picture.shares[0])}",
+                f"{output.view}: {output.output_id}",
+            )
+        ),
+    ]
+    assert line.text[1] == "orig: lam 1.0000" != line.text[3].replace("aug1", "orig")
+    assert dict(line.label) == pytest.approx(
+        {run.listing.classes[i]: w for i, w in zip(*outputs[1].label, strict=True)}
+    )
+    partner = next(panel for panel in line.panels if panel.title.startswith("partner"))
+    assert partner.boxes == (), "each view took another part"
 
 
 def test_flat_maps_are_called_flat(tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ def test_what_is_said_to_fit_fits(panels: int, side: int) -> None:
     most = most_lines(panels, side, captions=True)
     assert most > 0
     notes = ("word " * 200,)
-    line = Line([Panel("t", plain(90, 80), notes)] * panels, [("a", 0.2)] * 5, ["word " * 200])
+    names = [(f"{LONG} {LONG}", 0.2)] * 5
+    line = Line([Panel(f"target: {LONG} {LONG}", plain(120, 80), notes)] * panels, names, notes)
     layout = lay_out(Sheet(["word " * 2000], [line] * min(most, 200)))
     assert max(layout.width, layout.height) <= side
 

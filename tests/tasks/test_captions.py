@@ -128,6 +128,10 @@ def test_what_a_recipe_drew(params: dict[str, Any], sentences: list[str]) -> Non
     assert explain_draw("x", params, (100, 100)) == sentences
 
 
+def test_the_lam_that_fmix_draws_is_not_that_of_its_label() -> None:
+    assert explain_draw("fmix", {"lam": 0.61234}, (9, 9)) == ["drawn lam 0.6123"]
+
+
 @pytest.mark.parametrize(
     ("share", "text"),
     [(0.0, "0.0000"), (1.0, "1.0000"), (0.57781, "0.5778"), (1e-5, "<0.0001"),
