@@ -64,6 +64,8 @@ def show(sheet: Sheet) -> None:
         if line.label:
             label = ", ".join(f"{name} {weight_text(weight)}" for name, weight in line.label)
             _write(console, f"label: {label}")
+        if line.text:
+            _write(console, _joined(line.text))
     sys.stdout.flush()
 
 
@@ -86,7 +88,12 @@ def _show_row(console: Console, panels: Sequence[Panel], across: int) -> None:
     console.print(Segments(segments))
     for panel in panels:
         if panel.notes:
-            _write(console, f"{panel.title}: {'; '.join(panel.notes)}")
+            _write(console, f"{panel.title.partition(': ')[0]}: {_joined(panel.notes)}")
+
+
+def _joined(sentences: Sequence[str]) -> str:
+    """Sentences on one line; one that announces the next ends with a colon."""
+    return "; ".join(sentences).replace(":; ", ": ")
 
 
 def _write(console: Console, text: str) -> None:
@@ -101,15 +108,17 @@ def _characters(image: Any, columns: int, lines: int) -> list[list[Segment]]:
     from rich.segment import Segment
     from rich.style import Style
 
-    from augcli.image.fit import resize
+    from augcli.image.fit import scaled
 
     character, pixels = (_UPPER_HALF, 2) if _can_encode(_UPPER_HALF) else (" ", 1)
     height, width = image.shape[:2]
     # A character is about twice as high as it is wide.
     scale = min(columns / width, 2 * max(lines, 1) / height)
+    if scale > 1:
+        scale = int(scale)  # so that the pixels stay squares of one size
     across = max(1, round(width * scale))
     down = max(1, round(height * scale / 2))
-    small = resize(image, (down * pixels, across)).tolist()
+    small = scaled(image, (down * pixels, across)).tolist()
     return [
         [
             Segment(character, Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below)))

@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from augcli.arrays.types import Pixels
-from augcli.enums import Fit
-from augcli.image.fit import Fitted, place
+from augcli.arrays.types import Pixels, Shape
+from augcli.image.fit import scaled
 from augcli.image.layout import INK, Layout, lay_out
 from augcli.image.lettering import font
 from augcli.image.sheet import Panel, Sheet
 
 _PAPER, _BOX = (255, 255, 255), (255, 255, 255)
 _FRAME = (190, 190, 190)
-_ARM = 7  # pixels of a cross
+_ARM = 7  # pixels from the middle of a cross to its ends, of which one is its edge
 _THIN = 6
 
 
@@ -30,25 +29,21 @@ def draw_layout(layout: Layout) -> Pixels:
     for box, colour in layout.bars:
         pen.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), colour)
     for cell, panel in layout.pictures:
-        shape = panel.image.shape[:2]
-        landing = place((shape[0], shape[1]), (cell.height, cell.width), Fit.contain).landing
-        picture = Image.fromarray(draw_marks(panel, (landing.height, landing.width)))
-        left, top = cell.left + landing.left, cell.top + landing.top
         # Where an image ends is seen also where it is as white as the paper.
-        pen.rectangle((left - 1, top - 1, left + picture.width, top + picture.height), None, _FRAME)
-        paper.paste(picture, (left, top))
+        pen.rectangle((cell.left - 1, cell.top - 1, cell.right, cell.bottom), None, _FRAME)
+        picture = Image.fromarray(draw_marks(panel, (cell.height, cell.width)))
+        paper.paste(picture, (cell.left, cell.top))
     for text in layout.texts:
         anchor, left = ("ra", text.left + text.width) if text.to_the_right else ("la", text.left)
         pen.text((left, text.top), text.words, text.colour, font(text.size), anchor=anchor)
     return np.array(paper)
 
 
-def draw_marks(panel: Panel, shape: tuple[int, int]) -> Pixels:
+def draw_marks(panel: Panel, shape: Shape) -> Pixels:
     """A panel's picture at the size of `shape` (rows, columns), as uint8 RGB, with its boxes and
-    its cross; nothing of these lies outside of it."""
+    its cross, whole and inside of it. What is enlarged shows its pixels as they are."""
     height, width = panel.image.shape[:2]
-    fitted = Fitted(panel.image, shape, Fit.stretch)
-    picture = Image.fromarray(np.ascontiguousarray(fitted.pixels()))
+    picture = Image.fromarray(np.ascontiguousarray(scaled(panel.image, shape)))
     pen = ImageDraw.Draw(picture)
     down, across = shape[0] / height, shape[1] / width
     for box in panel.boxes:
@@ -61,8 +56,11 @@ def draw_marks(panel: Panel, shape: tuple[int, int]) -> Pixels:
         if min(right - left, bottom - top) >= _THIN:  # else nothing else would be seen
             pen.rectangle((left, top, right, bottom), outline=_BOX, width=1)
     if panel.mark is not None:
-        y, x = int((panel.mark[0] + 0.5) * down), int((panel.mark[1] + 0.5) * across)
-        for thick, colour in ((4, INK), (2, _BOX)):
-            pen.line((x - _ARM, y, x + _ARM, y), colour, thick)
-            pen.line((x, y - _ARM, x, y + _ARM), colour, thick)
+        arm = max(0, min(_ARM, (min(shape) - 1) // 2))
+        y = min(max(int((panel.mark[0] + 0.5) * down), arm), shape[0] - 1 - arm)
+        x = min(max(int((panel.mark[1] + 0.5) * across), arm), shape[1] - 1 - arm)
+        for edge, colour in ((0, INK), (1, _BOX)):
+            long, thick = max(0, arm - edge), min(arm, 2 - edge)
+            pen.rectangle((x - long, y - thick, x + long, y + thick), colour)
+            pen.rectangle((x - thick, y - long, x + thick, y + long), colour)
     return np.array(picture)

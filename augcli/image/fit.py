@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from augcli.arrays.types import Shape
+from augcli.arrays.types import Pixels, Shape
 from augcli.enums import Fit
 from augcli.image.box import Box
 
@@ -29,6 +29,21 @@ class Placement(NamedTuple):
             land.top + ((row - seen.top) * 2 + 1) * land.height // (2 * seen.height),
             land.left + ((column - seen.left) * 2 + 1) * land.width // (2 * seen.width),
         )
+
+    def box_on_canvas(self, box: Box) -> Box:
+        """Where the visible part of a box of image pixels lands; empty where nothing of it is
+        visible."""
+        seen, land = self.visible, self.landing
+
+        def rows(row: int) -> int:
+            inside = min(max(row, seen.top), seen.bottom) - seen.top
+            return land.top + (inside * land.height * 2 + seen.height) // (2 * seen.height)
+
+        def columns(column: int) -> int:
+            inside = min(max(column, seen.left), seen.right) - seen.left
+            return land.left + (inside * land.width * 2 + seen.width) // (2 * seen.width)
+
+        return Box(rows(box.top), columns(box.left), rows(box.bottom), columns(box.right))
 
     def in_image(self, box: Box) -> Box:
         """The image pixels under a canvas box that lies within `landing`; at least one pixel."""
@@ -89,6 +104,14 @@ def resize(array: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
     shrink = max(height / rows, width / columns)
     method = cv2.INTER_AREA if shrink > _AREA_FROM else cv2.INTER_LINEAR
     return cv2.resize(array, (columns, rows), interpolation=method)
+
+
+def scaled(image: Pixels, shape: Shape) -> Pixels:
+    """An image (H, W, C) stretched to `shape`; an enlarged one shows its pixels as they are."""
+    (height, width), (rows, columns) = image.shape[:2], shape
+    if rows < height or columns < width:
+        return resize(image, shape)
+    return image[np.arange(rows)[:, None] * height // rows, np.arange(columns) * width // columns]
 
 
 class Fitted(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from augcli.arrays.types import Colour
+from augcli.arrays.types import Colour, Shape
 from augcli.image.box import Box
-from augcli.image.lettering import cut_middle, wrap
+from augcli.image.lettering import wrap, wrap_whole
 from augcli.image.sheet import Line, Panel, Sheet, weight_text
 
 INK, FAINT, TRACK = (28, 30, 33), (105, 109, 115), (226, 228, 232)
@@ -22,7 +22,11 @@ _ACROSS = 6  # pictures in a row
 _BAR = 9
 _HEADING, _TITLE, _NOTE = 16, 14, 12  # sizes of letters
 _HEADING_LINE, _TITLE_LINE, _NOTE_LINE = 23, 20, 16
-_HEADING_LINES, _NOTE_LINES, _TEXT_LINES = 6, 14, 8  # at most
+_HEADING_LINES, _TITLE_LINES, _NAME_LINES, _NOTE_LINES, _TEXT_LINES = 12, 3, 2, 14, 10  # at most
+_LABELS = 5
+_HANG = 10  # pixels by which all lines of a sentence but its first stand further right
+_THINNEST = 24  # pixels of a picture's shorter side
+_NOTICED = 1.1  # a distortion that is mentioned
 
 
 class Text(NamedTuple):
@@ -38,7 +42,7 @@ class Text(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A panel's picture, shown whole in a cell."""
+    """A panel's picture, which is as large as this box."""
 
     cell: Box
     panel: Panel
@@ -79,8 +83,9 @@ def most_lines(panels: int, side: int, *, captions: bool) -> int:
     `side` pixels."""
     rows = -(-panels // _ACROSS)
     grid = _Grid(_CELLS[-1], min(panels, _ACROSS), _CAPTION if captions else 0)
-    row = _TITLE_LINE + grid.cell + _NOTE_LINES * _NOTE_LINE + _GAP
-    height = max(rows * row, _TEXT_LINES * _NOTE_LINE * 3 if captions else 0) + _GAP
+    row = _TITLE_LINES * _TITLE_LINE + grid.cell + _NOTE_LINES * _NOTE_LINE + _GAP
+    caption = _LABELS * (_NAME_LINES * _TITLE_LINE + _BAR + 6) + 4 + _TEXT_LINES * _NOTE_LINE
+    height = max(rows * row, caption if captions else 0) + _GAP
     free = side - _HEADING_LINES * _HEADING_LINE - 3 * _GAP
     across = (side - _GAP + _BETWEEN_STACKS) // (grid.width + _BETWEEN_STACKS)
     return max(0, free // height) * max(0, across)
@@ -130,13 +135,11 @@ def _in_a_stack(heights: Sequence[int], width: int) -> int:
 def _assemble(heading: Sequence[str], stacks: Sequence[Sequence[Layout]], grid: _Grid) -> Layout:
     width, tallest = _sides(stacks, grid)
     whole = Layout(width, 0, [], [], [])
-    lines: list[str] = []
-    for sentence in heading:
-        left = _HEADING_LINES - len(lines)
-        lines += wrap(sentence, _HEADING, width - 2 * _GAP, left) if left else []
-    for number, words in enumerate(lines):
+    lines = _heading(heading, width - 2 * _GAP)
+    for number, (hang, words) in enumerate(lines):
         top = _GAP + number * _HEADING_LINE
-        whole.texts.append(Text(_GAP, top, width - 2 * _GAP, words, _HEADING, INK))
+        room = width - 2 * _GAP - hang
+        whole.texts.append(Text(_GAP + hang, top, room, words, _HEADING, INK))
     begin = 2 * _GAP + len(lines) * _HEADING_LINE
     for number, stack in enumerate(stacks):
         top = begin
@@ -144,6 +147,14 @@ def _assemble(heading: Sequence[str], stacks: Sequence[Sequence[Layout]], grid: 
             _add(whole, block, _GAP + number * (grid.width + _BETWEEN_STACKS), top)
             top += block.height
     return whole._replace(height=begin + tallest)
+
+
+def _heading(sentences: Sequence[str], width: int) -> list[tuple[int, str]]:
+    """The lines of a heading, each with how far it stands to the right. Of too long a heading the
+    last sentence is there all the same."""
+    *others, last = sentences or [""]
+    end = list(_sentences([last], _HEADING, width, _HEADING_LINES))
+    return [*_sentences(others, _HEADING, width, _HEADING_LINES - len(end)), *end]
 
 
 def _add(whole: Layout, block: Layout, left: int, top: int) -> None:
@@ -172,53 +183,77 @@ def _block(line: Line, grid: _Grid) -> Layout:
 
 def _place_row(block: Layout, panels: Sequence[Panel], cell: int, top: int) -> int:
     """Place pictures beside each other; returns where the next row begins."""
-    tall = max(map(_height_in, panels, [cell] * len(panels)))
+    shapes = [shown_shape((p.image.shape[0], p.image.shape[1]), cell) for p in panels]
+    titles = [wrap_whole(panel.title, _TITLE, cell, _TITLE_LINES) for panel in panels]
+    begin = top + max(map(len, titles)) * _TITLE_LINE
+    below = begin + max(rows for rows, _ in shapes)
     most = 0
-    for column, panel in enumerate(panels):
+    for column, (panel, title, shape) in enumerate(zip(panels, titles, shapes, strict=True)):
         left = column * (cell + _GAP)
-        title = cut_middle(panel.title, _TITLE, cell)
-        block.texts.append(Text(left, top, cell, title, _TITLE, INK))
-        begin = top + _TITLE_LINE
-        block.pictures.append(Picture(Box(begin, left, begin + tall, left + cell), panel))
-        notes = list(_notes(panel.notes, cell, _NOTE_LINES))
-        for number, words in enumerate(notes):
-            below = begin + tall + 2 + number * _NOTE_LINE
-            block.texts.append(Text(left, below, cell, words, _NOTE, FAINT))
+        for number, words in enumerate(title):
+            above = begin - (len(title) - number) * _TITLE_LINE
+            block.texts.append(Text(left, above, cell, words, _TITLE, INK))
+        block.pictures.append(Picture(Box(begin, left, begin + shape[0], left + shape[1]), panel))
+        sentences = [*panel.notes, *_distortion(panel, shape)]
+        notes = list(_sentences(sentences, _NOTE, cell, _NOTE_LINES))
+        for number, (hang, words) in enumerate(notes):
+            text = Text(
+                left + hang, below + 2 + number * _NOTE_LINE, cell - hang, words, _NOTE, FAINT
+            )
+            block.texts.append(text)
         most = max(most, len(notes))
-    return top + _TITLE_LINE + tall + most * _NOTE_LINE + _GAP
+    return below + most * _NOTE_LINE + _GAP
 
 
-def _height_in(panel: Panel, cell: int) -> int:
-    """The height of a picture that is shown whole in a square cell."""
+def shown_shape(shape: Shape, cell: int) -> Shape:
+    """How large a picture of `shape` (rows, columns) is drawn in a square cell: a small one by a
+    whole factor, so that its pixels stay squares of one size, and none so thin that nothing of it
+    is seen."""
+    longer = max(shape)
+    rows, columns = (
+        side * (cell // longer) if longer <= cell else round(side * cell / longer) for side in shape
+    )
+    return max(_THINNEST, rows), max(_THINNEST, columns)
+
+
+def _distortion(panel: Panel, shape: Shape) -> Iterator[str]:
+    """What to say of a picture that is drawn thicker than it is."""
     height, width = panel.image.shape[:2]
-    return min(cell, max(1, round(cell * height / width)))
+    times = shape[0] * width / (shape[1] * height)
+    if shape[0] == _THINNEST and times > _NOTICED:
+        yield f"drawn {times:.1f} times as high as it is"
+    elif shape[1] == _THINNEST and 1 / times > _NOTICED:
+        yield f"drawn {1 / times:.1f} times as wide as it is"
 
 
-def _notes(sentences: Sequence[str], width: int, most: int) -> Iterator[str]:
+def _sentences(
+    sentences: Sequence[str], size: int, width: int, most: int
+) -> Iterator[tuple[int, str]]:
+    """The lines of sentences, each with how far it stands to the right."""
     left = most
     for sentence in sentences:
-        lines = wrap(sentence, _NOTE, width, left) if left else []
+        lines = wrap(sentence, size, width, left, _HANG) if left else ()
         left -= len(lines)
-        yield from lines
+        yield from ((_HANG if number else 0, words) for number, words in enumerate(lines))
 
 
 def _place_caption(block: Layout, line: Line, grid: _Grid) -> int:
     """Place the label and the sentences behind the pictures; returns where they end."""
     left, top, wide = grid.across * (grid.cell + _GAP), _GAP // 2, grid.caption - _GAP
     for number, (name, weight) in enumerate(line.label):
-        block.texts.append(
-            Text(left, top, wide - 70, cut_middle(name, _TITLE, wide - 70), _TITLE, INK)
-        )
-        block.texts.append(
-            Text(left + wide - 66, top, 66, weight_text(weight), _TITLE, INK, to_the_right=True)
-        )
-        top += _TITLE_LINE
+        lines = wrap_whole(name, _TITLE, wide - 70, _NAME_LINES)
+        for below, words in enumerate(lines):
+            here = top + below * _TITLE_LINE
+            block.texts.append(Text(left, here, wide - 70, words, _TITLE, INK))
+        text = weight_text(weight)
+        block.texts.append(Text(left + wide - 66, top, 66, text, _TITLE, INK, to_the_right=True))
+        top += max(1, len(lines)) * _TITLE_LINE
         block.bars.append(Bar(Box(top, left, top + _BAR, left + wide), TRACK))
         right = left + max(1, round(wide * min(1.0, weight)))
         block.bars.append(Bar(Box(top, left, top + _BAR, right), _COLOURS[number % len(_COLOURS)]))
         top += _BAR + 6
     top += 4
-    for words in _notes(line.text, wide, _TEXT_LINES):
-        block.texts.append(Text(left, top, wide, words, _NOTE, FAINT))
+    for hang, words in _sentences(line.text, _NOTE, wide, _TEXT_LINES):
+        block.texts.append(Text(left + hang, top, wide - hang, words, _NOTE, FAINT))
         top += _NOTE_LINE
     return top

@@ -3,6 +3,7 @@ than its place is shortened or wrapped."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache, lru_cache
@@ -18,6 +19,12 @@ _REMEMBERED = 4096
 _BREAKS = ("/", "_", "-")
 _ELLIPSIS = "…"
 _MISSING = "\uffff"  # no character, so that no font has a letter for it
+# Spaces at which no line ends: between a number and its unit, around the x of a size, and before
+# the number that a word has behind it.
+_TOGETHER = re.compile(
+    r" (?=(?:%|px|bits?|[x×] ?\d)(?![^\s,;:.)\d-]))|(?<=[x×]) (?=\d)|(?<=[^\W\d_]) (?=[-+]?\d)"
+)
+_NO_BREAK = "\u00a0"  # stands for these: one that a text has itself is escaped
 
 
 @cache
@@ -66,48 +73,66 @@ def width_of(drawn: str, size: int) -> float:
 
 
 @lru_cache(_REMEMBERED)
-def cut_middle(text: str, size: int, width: float) -> str:
-    """A text as `escape_missing` gives it, its middle left out where it is wider than `width`
-    pixels."""
+def wrap_whole(text: str, size: int, width: float, most: int) -> tuple[str, ...]:
+    """A text as `escape_missing` gives it, in at most `most` lines of at most `width` pixels; where
+    these do not hold it, its middle is left out, and an ellipsis says so."""
     units = _units(text)
-    whole = "".join(units)
-    if width_of(whole, size) <= width:
-        return whole
 
-    def with_ends(count: int) -> str:
+    def with_ends(count: int) -> list[str]:
         end = count // 2
-        return "".join([*units[: count - end], _ELLIPSIS, *units[len(units) - end :]])
+        return [*units[: count - end], _ELLIPSIS, *units[len(units) - end :]]
 
+    whole = _lines(units, size, width, most + 1)
+    if len(whole) <= most:
+        return whole
     fits, too_many = 0, len(units)
     while too_many - fits > 1:
         middle = (fits + too_many) // 2
-        if width_of(with_ends(middle), size) <= width:
+        if len(_lines(with_ends(middle), size, width, most + 1)) <= most:
             fits = middle
         else:
             too_many = middle
-    return with_ends(fits)
+    return _lines(with_ends(fits), size, width, most)
 
 
 @lru_cache(_REMEMBERED)
-def wrap(text: str, size: int, width: float, most: int) -> tuple[str, ...]:
-    """A text as `escape_missing` gives it, in at most `most` lines of at most `width` pixels.
+def wrap(text: str, size: int, width: float, most: int, hang: float = 0) -> tuple[str, ...]:
+    """A text as `escape_missing` gives it, in at most `most` lines of at most `width` pixels, or
+    `hang` less for all but the first.
 
-    Lines end at spaces, behind the marks of a path (/ _ -), or within a word that is wider. What
-    does not fit is left out, and an ellipsis says so.
+    Lines end at spaces, but not between a number and its unit, behind the marks of a path (/ _ -),
+    or within a word that is wider. What does not fit is left out, and an ellipsis says so.
     """
+    return _lines(_units(text), size, width, most, hang)
+
+
+def _lines(
+    units: Sequence[str], size: int, width: float, most: int, hang: float = 0
+) -> tuple[str, ...]:
     lines: list[str] = []
-    left = _units(text)
+    left = _together(units)
     while left:
-        count = _fitting(left, size, width)
+        wide = width - hang if lines else width
+        count = _fitting(left, size, wide)
         if len(lines) == most - 1 and count < len(left):
-            room = width - width_of(_ELLIPSIS, size)
+            room = wide - width_of(_ELLIPSIS, size)
             lines.append("".join(left[: _fitting(left, size, room)]).rstrip() + _ELLIPSIS)
             break
         lines.append("".join(left[:count]).rstrip())
         left = left[count:]
-        while left and left[0] == " ":
+        while left and left[0] in (" ", _NO_BREAK):
             left.pop(0)
-    return tuple(lines)
+    return tuple(line.replace(_NO_BREAK, " ") for line in lines)
+
+
+def _together(units: Sequence[str]) -> list[str]:
+    """The units, with other spaces where no line ends."""
+    joined = list(units)
+    # One character for each unit, so that places are numbers of units.
+    text = "".join(unit if len(unit) == 1 else "\\" for unit in units)
+    for match in _TOGETHER.finditer(text):
+        joined[match.start()] = _NO_BREAK
+    return joined
 
 
 def _fitting(units: Sequence[str], size: int, width: float) -> int:
@@ -124,7 +149,9 @@ def _fitting(units: Sequence[str], size: int, width: float) -> int:
             too_many = middle
     if fits == len(units):
         return fits
-    words = next((n for n in range(fits, 0, -1) if units[n - 1] == " " or units[n] == " "), 0)
+    words = next((n for n in range(fits, 0, -1) if " " in units[n - 1 : n + 1]), 0)
+    # Where a word and its number are wider than the line, the number stands on the next one.
+    words = words or next((n for n in range(1, fits + 1) if units[n] == _NO_BREAK), 0)
     marks = next((n for n in range(fits, fits // 2, -1) if units[n - 1] in _BREAKS), 0)
     return words or marks or max(1, fits)
 

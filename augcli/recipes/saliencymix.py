@@ -124,7 +124,10 @@ class SaliencyMix(RegionRecipe):
         return {1: detection} if self.protect_target is None else {0: detection, 1: detection}
 
     def marks(self, params: Params) -> dict[int, Mark]:
-        return {1: Mark(params.taken or params.box, params.centre, params.flat)}
+        of_source = Mark(params.taken or params.box, params.centre, params.flat)
+        if params.hidden is None:
+            return {1: of_source}
+        return {0: Mark(params.box), 1: of_source}
 
     def cover(self, rng: np.random.Generator, box: Box | None) -> Params:
         return Params(box)

@@ -8,9 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from augcli.arrays.types import Shape
 from augcli.data.labels import SoftLabel
 from augcli.engine.plan import Run
 from augcli.enums import Fit, Pair
+from augcli.image.fit import place
 from augcli.operations.magnitudes import ENHANCEMENTS, TRANSLATIONS
 from augcli.operations.table import OPERATIONS
 from augcli.pipeline.keep import Keep
@@ -92,7 +94,9 @@ def _options(options: BaseModel) -> list[str]:
     fields = type(options).model_fields
     values = {name: getattr(options, name) for name in fields}
     return [
-        f"{name}={value}" for name, value in values.items() if value != fields[name].get_default()
+        f"{name}={str(value).lower() if isinstance(value, bool) else value}"
+        for name, value in values.items()
+        if value != fields[name].get_default()
     ]
 
 
@@ -112,6 +116,15 @@ def _percents(one: float, other: float) -> tuple[str, str]:
         if texts[0] != texts[1]:
             break
     return texts
+
+
+def share_text(share: float) -> str:
+    """A label's share to four digits; what is neither nothing nor all is not called so."""
+    if 0 < share < 0.00005:
+        return "<0.0001"
+    if 0.99995 <= share < 1:
+        return ">0.9999"
+    return f"{share:.4f}"
 
 
 def label_line(classes: Sequence[str], label: SoftLabel) -> str:
@@ -151,6 +164,18 @@ def explain_keep(kept: Mapping[str, Any], total: float) -> str:
     return f"{word}: the box holds {held} of the saliency, limit {most}"
 
 
+def explain_fit(shape: Shape, canvas: Shape, fit: Fit) -> str:
+    """How an image of `shape` (rows, columns) lies on a canvas of another shape."""
+    size = f"{shape[1]} x {shape[0]}"
+    visible, landing = place(shape, canvas, fit)
+    if (visible.height, visible.width) != shape:
+        return f"middle {visible.width} x {visible.height} of {size}"
+    if (landing.height, landing.width) != canvas:
+        return f"{size}, padded"
+    same_form = shape[0] * canvas[1] == shape[1] * canvas[0]
+    return f"{size}, {'stretched' if fit is Fit.stretch and not same_form else 'resized'}"
+
+
 def explain_draw(recipe: str, params: Mapping[str, Any], shape: tuple[int, int]) -> list[str]:
     """What a recipe drew for an image of `shape` (rows, columns), by its name and its parameters:
     operations with their magnitudes, boxes, numbers."""
@@ -175,13 +200,16 @@ def _explain(
         yield _box(value, shape)
     elif name == "hidden" and value is not None:
         inside = "as allowed" if params["protected"] else "more than allowed"
-        yield f"the box hides {percent(value)} of the target's salient region, {inside}"
+        yield f"the box hides {100 * value:.1f} % of the target's salient region, {inside}"
     elif name == "dropped":
         channels = [channel for channel, drops in zip(_CHANNELS, value, strict=True) if drops]
         yield f"without {' and '.join(channels)}" if channels else "no channel was dropped"
     elif name == "boundary":
         yield f"the quadrants meet at row {value[0]}, column {value[1]}"
-    elif name in ("lam", "rate", "alpha", "sigma") and value is not None:
+    elif name == "lam" and value is not None:
+        # FMix cuts whole pixels, so that the label's lam is near to this one.
+        yield f"{'drawn ' if recipe == 'fmix' else ''}lam {share_text(value)}"
+    elif name in ("rate", "alpha", "sigma") and value is not None:
         yield f"{name} {_number(value)}"
 
 

@@ -15,6 +15,8 @@ from augcli.data.source import list_source
 from augcli.engine.images import Images
 from augcli.engine.outputs import Output, Outputs
 from augcli.engine.plan import Run
+from augcli.enums import Fit
+from augcli.image.fit import Fitted
 from augcli.image.sheet import Panel
 from augcli.pipeline.keep import Keep
 from augcli.pipeline.pipeline import Pipeline, Step
@@ -24,9 +26,10 @@ from augcli.recipes.cutmix import CutMix
 from augcli.recipes.cutout import Cutout
 from augcli.recipes.randaugment import RandAugment
 from augcli.recipes.recipe import Detection, Recipe
+from augcli.recipes.ricap import RICAP
 from augcli.recipes.saliencymix import SaliencyMix
+from augcli.tasks.captions import label_line, share_text
 from augcli.tasks.preview import preview, preview_recipes
-from tests.cli.test_preview_file import refused
 from tests.conftest import SAMPLE_DATA, Augcli, write_photo
 from tests.helpers.runs import make_run
 
@@ -81,6 +84,7 @@ def outputs_of(run: Run, examples: int = 4) -> list[Output]:
 
 
 def run_of(recipe: Recipe, out: Path, source: Path = SAMPLE_DATA, **keep: Any) -> Run:
+    """With options of KeepAugment, around the recipe."""
     step = Step(recipe, keep=Keep(**keep) if keep else None)
     return make_run(list_source(source), Pipeline(recipe.name, (step,)), out, seed=3)
 
@@ -91,13 +95,99 @@ def test_maps_show_the_box_and_the_peak(tmp_path: Path) -> None:
         target, partner, saliency, result = panels
         assert (target.title.split(":")[0], partner.title.split(":")[0]) == ("target", "partner")
         np.testing.assert_array_equal(target.image, made.used[0].image)
-        np.testing.assert_array_equal(partner.image, made.used[1].image)
+        canvas = Fitted(made.used[1].image, target.image.shape[:2])
+        np.testing.assert_array_equal(partner.image, canvas.pixels())
+        assert partner.boxes == saliency.boxes
         np.testing.assert_array_equal(result.image, made.picture.image)
         assert (saliency.title, saliency.notes) == ("partner's saliency", ("fine-grained",))
         assert saliency.boxes == result.boxes == made.picture.boxes
         assert made.picture.record is not None
         assert saliency.mark == made.picture.record["params"]["centre"]
         assert saliency.image.shape == result.image.shape
+
+
+@pytest.mark.parametrize("fit", Fit)
+def test_partners_are_shown_as_they_are_used(fit: Fit, tmp_path: Path) -> None:
+    """On the target's canvas, with the part that went in, and with what was done to that end."""
+    recipe = CutMix()
+    pipeline = Pipeline("cutmix", (Step(recipe),))
+    run = make_run(list_source(SAMPLE_DATA), pipeline, tmp_path, seed=3, fit=fit)
+    notes: list[str] = []
+    for (target, partner, result), made in zip(panels_of(run), outputs_of(run), strict=True):
+        shape = target.image.shape[:2]
+        assert partner.image.shape == target.image.shape
+        fitted = Fitted(made.used[1].image, shape, fit)
+        np.testing.assert_array_equal(partner.image, fitted.pixels())
+        (box,) = partner.boxes
+        assert (box,) == result.boxes == made.picture.boxes
+        difference = partner.image[box.slices].astype(float) - result.image[box.slices]
+        assert np.abs(difference).mean() < 4, "the pixels that went in, but for how they are read"
+        notes += partner.notes[1:]
+    kinds = {Fit.cover: "middle ", Fit.contain: ", padded", Fit.stretch: ", stretched"}
+    assert any(kinds[fit] in note for note in notes), notes
+
+
+def test_crops_of_ricap_are_marked(tmp_path: Path) -> None:
+    """The pixels in the box of each source are those of its quadrant."""
+    source = tmp_path / "s"
+    for number in range(8):
+        write_photo(source / f"c{number % 2}/{number}.png", number, 60, 40)
+    run = run_of(RICAP(beta=1.0), tmp_path, source)
+    for *sources, result in panels_of(run, 2):
+        rows, columns = result.image.shape[:2]
+        assert len(sources) == 4
+        row, column = sources[0].boxes[0].height, sources[0].boxes[0].width
+        corners = [(0, 0), (0, column), (row, 0), (row, column)]
+        for panel, (top, left) in zip(sources, corners, strict=True):
+            (box,) = panel.boxes
+            quadrant = result.image[top : top + box.height, left : left + box.width]
+            np.testing.assert_array_equal(panel.image[box.slices], quadrant)
+        assert sum(panel.boxes[0].area for panel in sources) == rows * columns
+
+
+def test_in_chains_a_step_of_a_partner_is_shown_as_it_is_used(tmp_path: Path) -> None:
+    """The partner is covered on its own canvas, and that lies on the target's for the mix."""
+    pipeline = Pipeline("two", (Step(Cutout()), Step(CutMix())))
+    run = make_run(list_source(SAMPLE_DATA), pipeline, tmp_path, seed=3)
+    differ = 0
+    for line in preview(run, 4).sheet.lines:
+        panels = {panel.title.partition(":")[0]: panel for panel in line.panels}
+        partner, covered = panels["partner"], panels["step 1 of partner"]
+        assert partner.boxes == ()
+        assert covered.image.shape == panels["result"].image.shape
+        own, taken = covered.boxes
+        assert taken == panels["result"].boxes[-1]
+        if partner.image.shape != covered.image.shape:
+            differ += 1
+            assert covered.notes[1].split()[-1] in (str(partner.image.shape[0]), "resized")
+        inside = covered.image[own.slices][2:-2, 2:-2]
+        assert own.area == 0 or np.ptp(inside.reshape(-1, 3), axis=0).max() <= 2
+    assert differ > 0
+
+
+def test_the_target_comes_first_in_the_label(tmp_path: Path) -> None:
+    """As in the pictures, whichever class weighs more; its colour is then the same on all lines."""
+    first = []
+    for line in preview(run_of(CutMix(), tmp_path), 12).sheet.lines:
+        assert line.panels[0].title == f"target: {line.label[0][0]}"
+        first.append(line.label[0][1])
+        assert sum(weight for _, weight in line.label) == pytest.approx(1)
+    assert min(first) < 0.5
+
+
+def test_protect_target_shows_what_it_protects(tmp_path: Path) -> None:
+    run = run_of(SaliencyMix(protect_target=0.3), tmp_path)
+    for _, partner, protected, saliency, result in panels_of(run):
+        assert protected.title == "target's saliency"
+        assert protected.boxes == saliency.boxes == partner.boxes == result.boxes[-1:]
+
+
+def test_shares_are_told_where_there_are_several(tmp_path: Path) -> None:
+    (line, *_) = preview(run_of(Cutout(), tmp_path), 1).sheet.lines
+    assert len(line.text) == 1
+    (line, *_) = preview(run_of(CutMix(), tmp_path), 1).sheet.lines
+    weight = dict(line.label)[line.panels[0].title.partition(": ")[2]]
+    assert line.text[0] == f"lam {weight:.4f}"
 
 
 @pytest.mark.parametrize(("recipe", "word"), [(Cutout(), "cut"), (Flip(), "put back")])
@@ -132,6 +222,34 @@ def test_every_view_of_a_triplet_has_its_map(tmp_path: Path) -> None:
         assert titles[1:] == [*maps, "orig", "aug1", "aug2"]
         assert [panels[1].boxes, panels[2].boxes] == [panels[4].boxes, panels[5].boxes]
         assert [panel.main for panel in panels] == [True, False, False, False, True, True]
+
+
+def test_views_with_different_labels_say_which_is_whose(tmp_path: Path) -> None:
+    steps = (Step(CutMix()), Step(AugMix(views=2)))
+    run = make_run(list_source(SAMPLE_DATA), Pipeline("two", steps), tmp_path, seed=3)
+    block = run.plan.block(0)
+    line = preview(run, 1).sheet.lines[0]
+    outputs = Outputs(run, Images(run), block).of(0, 0)
+    results = line.panels[-3:]
+    for output, panel in zip(outputs, results, strict=True):
+        assert panel.notes[1] == label_line(run.listing.classes, output.label)
+    assert line.text == [
+        "the bars are the label of aug1",
+        *(
+            sentence
+            for output in outputs
+            for sentence in (
+                f"{output.view}: lam {share_text(output.picture.shares[0])}",
+                f"{output.view}: {output.output_id}",
+            )
+        ),
+    ]
+    assert line.text[1] == "orig: lam 1.0000" != line.text[3].replace("aug1", "orig")
+    assert dict(line.label) == pytest.approx(
+        {run.listing.classes[i]: w for i, w in zip(*outputs[1].label, strict=True)}
+    )
+    partner = next(panel for panel in line.panels if panel.title.startswith("partner"))
+    assert partner.boxes == (), "each view took another part"
 
 
 def test_flat_maps_are_called_flat(tmp_path: Path) -> None:
@@ -241,53 +359,8 @@ def test_all_recipes_of_one_readable_image(augcli: Augcli, tmp_path: Path) -> No
         for recipe in (CutMix(), Cutout())
     ]
     (line,) = preview_recipes(runs, 3).sheet.lines
-    assert [panel.title for panel in line.panels] == ["a", "cutmix", "cutout"]
+    assert [panel.title for panel in line.panels] == ["target: a", "cutmix", "cutout"]
     assert line.panels[1].notes == ("no readable partner was found for it (--pair any)",)
     assert line.panels[2].notes[0] == "a 100 %"
     done = augcli("preview", source, "--all-recipes", "--to", tmp_path / "s.png")
     assert done.returncode == 0, done.stderr
-
-
-COLOURS = {"COLORTERM": "truecolor", "FORCE_COLOR": "1", "TERM": "xterm-256color"}
-
-
-@pytest.mark.parametrize(("columns", "across"), [(140, 2), (80, 1)])
-def test_show_draws_targets_and_results_with_text(
-    columns: int, across: int, augcli: Augcli, tmp_path: Path
-) -> None:
-    """As large as the window, side by side where it is wide; labels are no pixels."""
-    done = augcli(
-        "preview", SAMPLE_DATA, "-r", "cutmix", "-n", 2, "--show", "--to", tmp_path / "p.png",
-        env={**COLOURS, "COLUMNS": str(columns), "LINES": "60"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    plain = re.sub("\x1b\\[[0-9;]*m", "", done.stdout).splitlines()
-    run = make_run(list_source(SAMPLE_DATA), Pipeline("cutmix", (Step(CutMix()),)), tmp_path)
-    for line in preview(run, 2).sheet.lines:
-        label = ", ".join(f"{name} {100 * weight:.1f} %" for name, weight in line.label)
-        assert f"label: {label}" in plain
-        assert any(words.startswith(line.panels[0].title) for words in plain)
-    rows = [words for words in plain if "▀" in words]
-    assert max(row.count("▀") for row in rows) == (columns if across == 1 else columns - 2)
-    assert all(len(row) <= columns for row in rows)
-    assert "\x1b[38;2;" in done.stdout
-    assert (tmp_path / "p.png").exists()
-
-
-@pytest.mark.parametrize(
-    ("env", "reason"),
-    [
-        ({**COLOURS, "NO_COLOR": "1"}, "NO_COLOR is set"),
-        ({**COLOURS, "TERM": "dumb"}, "TERM=dumb has none"),
-        ({}, "standard output is not a terminal"),
-    ],
-)
-def test_show_is_refused_where_there_are_no_colours(
-    env: dict[str, str], reason: str, augcli: Augcli, tmp_path: Path
-) -> None:
-    to = tmp_path / "p.png"
-    done = augcli("preview", SAMPLE_DATA, "-r", "cutmix", "--show", "--to", to, env=env)
-    assert refused(
-        done, f"--show draws in colours, and {reason}; leave it out and open the file that --to"
-    )
-    assert not to.exists()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from augcli.enums import Fit
 from augcli.image.box import Box
-from augcli.image.fit import Fitted, place, resize
+from augcli.image.fit import Fitted, place, resize, scaled
 
 SIDES = st.integers(1, 70)
 SHAPES = st.tuples(SIDES, SIDES)
@@ -126,3 +126,25 @@ def test_resize_averages_when_shrinking_far() -> None:
     image = np.repeat(checks[..., None], 3, axis=2).astype(np.uint8)
     np.testing.assert_array_equal(resize(image, (16, 16)), 128)
     assert resize(image, (64, 64)) is image
+
+
+def test_boxes_land_where_their_pixels_do() -> None:
+    """Of what is cropped away nothing lands, and on bars nothing does."""
+    covering = place((100, 200), (50, 50), Fit.cover)  # columns 50 to 150, at half the size
+    assert covering.box_on_canvas(Box(0, 50, 100, 150)) == Box(0, 0, 50, 50)
+    assert covering.box_on_canvas(Box(20, 0, 40, 90)) == Box(10, 0, 20, 20)
+    assert covering.box_on_canvas(Box(0, 0, 100, 50)).area == 0
+    containing = place((100, 200), (50, 50), Fit.contain)  # rows 13 to 37, at a quarter
+    landing = containing.landing
+    assert containing.box_on_canvas(Box(0, 0, 100, 200)) == landing
+    assert containing.box_on_canvas(Box(0, 100, 100, 200)) == landing._replace(left=25)
+
+
+def test_enlarged_pixels_stay_as_they_are() -> None:
+    image = np.random.default_rng(1).integers(0, 256, (3, 5, 3), np.uint8)
+    np.testing.assert_array_equal(scaled(image, (6, 15)), image.repeat(2, 0).repeat(3, 1))
+    np.testing.assert_array_equal(scaled(image, (3, 5)), image)
+    np.testing.assert_array_equal(
+        scaled(image, (3, 7))[0, :, 0], image[0, [0, 0, 1, 2, 2, 3, 4], 0]
+    )
+    np.testing.assert_array_equal(scaled(image, (3, 2)), resize(image, (3, 2)))

@@ -9,7 +9,7 @@ import pytest
 
 from augcli.image.box import Box
 from augcli.image.drawing import draw_layout, draw_marks, draw_sheet
-from augcli.image.layout import Layout, Text, lay_out, most_lines
+from augcli.image.layout import Layout, Text, lay_out, most_lines, shown_shape
 from augcli.image.lettering import font, width_of
 from augcli.image.sheet import Line, Panel, Sheet, captions
 
@@ -82,7 +82,7 @@ def test_sheets_are_viewable(lines: int, panels: int) -> None:
     longer, shorter = max(layout.width, layout.height), min(layout.width, layout.height)
     assert longer <= 4000 or (lines * panels > 400 and longer < 2 * shorter)
     if lines <= 6 and panels <= 4:
-        assert layout.pictures[0].cell.width == 208
+        assert (layout.pictures[0].cell.height, layout.pictures[0].cell.width) == (120, 160)
 
 
 @pytest.mark.slow
@@ -93,7 +93,8 @@ def test_what_is_said_to_fit_fits(panels: int, side: int) -> None:
     most = most_lines(panels, side, captions=True)
     assert most > 0
     notes = ("word " * 200,)
-    line = Line([Panel("t", plain(90, 80), notes)] * panels, [("a", 0.2)] * 5, ["word " * 200])
+    names = [(f"{LONG} {LONG}", 0.2)] * 5
+    line = Line([Panel(f"target: {LONG} {LONG}", plain(120, 80), notes)] * panels, names, notes)
     layout = lay_out(Sheet(["word " * 2000], [line] * min(most, 200)))
     assert max(layout.width, layout.height) <= side
 
@@ -152,3 +153,90 @@ def test_text_is_drawn_in_its_place() -> None:
     top = np.flatnonzero(plain_letter.any(axis=1))[0]
     assert umlaut[: top - 1].any() and not plain_letter[: top - 1].any()
     np.testing.assert_array_equal(umlaut[top:], plain_letter[top:])
+
+
+@pytest.mark.parametrize(
+    ("shape", "shown"),
+    [
+        ((32, 32), (192, 192)),  # by 6
+        ((60, 80), (120, 160)),
+        ((105, 105), (105, 105)),
+        ((1, 1), (208, 208)),
+        ((208, 1), (208, 24)),
+        ((375, 500), (156, 208)),
+        ((500, 375), (208, 156)),
+        ((20, 1000), (24, 208)),
+        ((1000, 20), (208, 24)),
+    ],
+)
+def test_how_large_a_picture_is_drawn(shape: tuple[int, int], shown: tuple[int, int]) -> None:
+    assert shown_shape(shape, 208) == shown
+
+
+def test_small_images_show_their_pixels() -> None:
+    """Each as a square of its colour, at the left edge of its title."""
+    image = np.random.default_rng(3).integers(0, 256, (32, 32, 3), np.uint8)
+    sheet = Sheet(["x"], [Line([Panel("t", image, ("32 x 32",))])])
+    (picture,) = lay_out(sheet).pictures
+    title = next(text for text in lay_out(sheet).texts if text.words == "t")
+    assert (title.left, title.top + 20) == (picture.cell.left, picture.cell.top)
+    drawn = draw_sheet(sheet)[picture.cell.slices]
+    np.testing.assert_array_equal(drawn, image.repeat(6, axis=0).repeat(6, axis=1))
+
+
+@pytest.mark.parametrize(
+    ("mark", "middle"),
+    [
+        ((0, 0), (7, 7)), ((49, 99), (92, 192)), ((0, 50), (7, 101)), ((25, 50), (51, 101)),
+        ((25, 99), (51, 192)),
+    ],
+)  # fmt: skip
+def test_a_cross_is_whole(mark: tuple[int, int], middle: tuple[int, int]) -> None:
+    """Its arms are all there, white with a dark edge, also at the picture's edge."""
+    picture = draw_marks(Panel("t", plain(50, 100), mark=mark), (100, 200))
+    y, x = middle
+    changed = (picture != RED).any(axis=2)
+    expected = np.zeros_like(changed)
+    expected[y - 7 : y + 8, x - 2 : x + 3] = expected[y - 2 : y + 3, x - 7 : x + 8] = True
+    np.testing.assert_array_equal(changed, expected)
+    white = np.zeros_like(changed)
+    white[y - 6 : y + 7, x - 1 : x + 2] = white[y - 1 : y + 2, x - 6 : x + 7] = True
+    np.testing.assert_array_equal((picture == 255).all(axis=2), white)
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((20, 1000), ["drawn 5.8 times as high as it is"]),
+        ((1000, 20), ["drawn 5.8 times as wide as it is"]),
+        ((120, 1000), []),
+        ((1, 40), ["drawn 4.8 times as high as it is"]),
+        ((32, 32), []),
+    ],
+)
+def test_what_is_drawn_thicker_says_so(shape: tuple[int, int], words: list[str]) -> None:
+    layout = lay_out(Sheet(["x"], [Line([Panel("t", plain(*shape), ("note",))])]))
+    assert [text.words for text in layout.texts][3:] == words
+
+
+def test_the_last_sentence_of_a_heading_is_always_there() -> None:
+    """It names the source and the seed, however many options come before it."""
+    heading = ["option=value " * 300, "for targets of class cat: " * 90, "photos: seed 5"]
+    words = [t.words for t in lay_out(Sheet(heading, [Line([Panel("t", plain(9, 9))])])).texts]
+    assert words[11] == "photos: seed 5"
+    assert words[10].endswith("…")
+
+
+def test_long_names_take_more_lines() -> None:
+    """A title stands next to its picture, also where others in the row have more lines."""
+    panels = [Panel(f"target: {LONG}", plain(300, 400)), Panel("result", plain(300, 400))]
+    layout = lay_out(Sheet(["x"], [Line(panels, [(f"{LONG}s", 0.25), ("cat", 0.75)])]))
+    by_words = {text.words: text for text in layout.texts}
+    title = [text.words for text in layout.texts[1:4]]
+    assert title[0] == "target:" and "…" in "".join(title)
+    name = [text.words for text in layout.texts[5:7]]
+    assert name[0].startswith("a_class_") and name[1].endswith("mores") and "…" in "".join(name)
+    picture = layout.pictures[0].cell
+    assert by_words["result"].top == picture.top - 20
+    assert by_words["target:"].top == picture.top - 60
+    assert by_words["25.0 %"].top + 40 == layout.bars[1].box.top

@@ -25,10 +25,12 @@ from augcli.tasks.captions import (
     describe_operation,
     describe_run,
     explain_draw,
+    explain_fit,
     explain_keep,
     explain_skipped,
     label_line,
     percent,
+    share_text,
 )
 from tests.conftest import SAMPLE_DATA
 from tests.helpers.runs import make_run, with_options
@@ -110,19 +112,51 @@ def test_cutout_of_randaugment_is_counted_in_pixels() -> None:
         ({"box": Box(10, 10, 30, 50), "fill": 3}, ["box 40 x 20, 8 % of the area"]),
         ({"box": None, "fill": 3}, ["no box was drawn"]),
         ({"box": Box(4, 4, 4, 60)}, ["the box has no pixels"]),
-        ({"box": Box(0, 0, 50, 100), "hidden": 0.4, "protected": False, "taken": None},
+        ({"box": Box(0, 0, 50, 100), "hidden": 0.402, "protected": False, "taken": None},
          ["box 100 x 50, 50 % of the area",
-          "the box hides 40 % of the target's salient region, more than allowed"]),
+          "the box hides 40.2 % of the target's salient region, more than allowed"]),
         ({"dropped": (True, False, True), "fill": 0}, ["without red and blue"]),
         ({"dropped": (False, False, False), "fill": 0}, ["no channel was dropped"]),
         ({"boundary": (20, 30), "crops": ()}, ["the quadrants meet at row 20, column 30"]),
         ({"seed": 3, "rate": 0.2, "per_channel": False}, ["rate 0.2"]),
-        ({"lam": 0.61234}, ["lam 0.612"]),
+        ({"lam": 0.61234}, ["lam 0.6123"]),
+        ({"lam": 0.99999}, ["lam >0.9999"]),
         ({}, []),
     ],
 )  # fmt: skip
 def test_what_a_recipe_drew(params: dict[str, Any], sentences: list[str]) -> None:
     assert explain_draw("x", params, (100, 100)) == sentences
+
+
+def test_the_lam_that_fmix_draws_is_not_that_of_its_label() -> None:
+    assert explain_draw("fmix", {"lam": 0.61234}, (9, 9)) == ["drawn lam 0.6123"]
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0, "0.0000"), (1.0, "1.0000"), (0.57781, "0.5778"), (1e-5, "<0.0001"),
+     (0.99996, ">0.9999"), (0.99994, "0.9999")],
+)  # fmt: skip
+def test_shares_to_four_digits(share: float, text: str) -> None:
+    assert share_text(share) == text
+
+
+@pytest.mark.parametrize(
+    ("shape", "canvas", "fit", "text"),
+    [
+        ((375, 500), (500, 333), Fit.cover, "middle 250 x 375 of 500 x 375"),
+        ((500, 375), (333, 500), Fit.cover, "middle 375 x 250 of 375 x 500"),
+        ((300, 450), (320, 480), Fit.cover, "450 x 300, resized"),
+        ((375, 500), (500, 333), Fit.contain, "500 x 375, padded"),
+        ((300, 450), (320, 480), Fit.contain, "450 x 300, resized"),
+        ((375, 500), (500, 333), Fit.stretch, "500 x 375, stretched"),
+        ((300, 450), (320, 480), Fit.stretch, "450 x 300, resized"),
+    ],
+)
+def test_how_an_image_lies_on_a_canvas(
+    shape: tuple[int, int], canvas: tuple[int, int], fit: Fit, text: str
+) -> None:
+    assert explain_fit(shape, canvas, fit) == text
 
 
 def test_labels_are_class_names_with_per_cent() -> None:
@@ -149,6 +183,11 @@ def test_the_heading_names_all_options() -> None:
         "photos: 6 of 30 images, 5 classes; seed 5, size 224x160, fit contain,"
         " pair different-class, background #00ff10",
     ]
+
+
+def test_switches_are_written_as_set_takes_them() -> None:
+    run = run_of(Step(AugMix(all_ops=True)))
+    assert describe_run(run, "photos", 1)[0] == "augmix all_ops=true"
 
 
 def test_the_heading_of_a_recipe_file_names_its_steps() -> None:
