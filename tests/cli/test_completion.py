@@ -69,7 +69,7 @@ def test_commands_and_options(complete: Complete) -> None:
     assert complete("model", "") == ["inspect", "fit-head"]
     assert complete("help", "model", "") == ["inspect", "fit-head"]
     assert complete("help", "ver") == ["verify"]
-    assert complete("generate", "--pa") == ["--pair"]
+    assert complete("generate", "--pai") == ["--pair"]
     assert {"--tau", "--help-all", "--recipe"} < set(complete("generate", "--"))
     assert complete("verify", "--repl") == ["--replay"]
 
