@@ -26,7 +26,7 @@ from augcli.cli.reading import check_sources, every_pipeline, read_pipeline, rea
 from augcli.cli.sizes import parse_colour, parse_output_size
 from augcli.cli.unused import refuse_unused
 from augcli.enums import STDIN, Fit, Format, Pair
-from augcli.errors import RunFailed, UserError, one_line
+from augcli.errors import RunFailed, UserError
 from augcli.files import Standing, standing
 from augcli.streams import StdoutLost
 from augcli.text import count_text
@@ -162,7 +162,11 @@ def _write_sheet(to: Path, sheet: Any, before: Standing) -> None:
     try:
         data = encode_sheet(sheet, to.suffix)
     except (OSError, ValueError) as error:
-        raise RunFailed(f"--to {to} cannot be encoded: {one_line(error)}.") from error
+        height, width = sheet.shape[:2]
+        raise RunFailed(
+            f"--to {to} cannot hold {width} x {height} pixels; name a .png file, or draw fewer"
+            " --examples."
+        ) from error
     try:
         replace_only(to, data, before)
     except OSError as error:
