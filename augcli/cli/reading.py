@@ -33,11 +33,12 @@ def read_source(source: str, labels_from: LabelsFrom, warn: Callable[[str], None
 
         if sys.stdin.isatty():
             raise UserError("SOURCE - reads paths from standard input; pipe a list into it.")
-        return list_paths(sys.stdin.buffer, labels_from)
-    from augcli.store.folders import refuse_as_source
+        listing = list_paths(sys.stdin.buffer, labels_from)
+    else:
+        from augcli.store.folders import refuse_as_source
 
-    refuse_as_source(Path(source))
-    listing = list_source(Path(source))
+        refuse_as_source(Path(source))
+        listing = list_source(Path(source))
     for sentence in listing.warnings:
         warn(sentence)
     return listing

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 SHOW = "show"
+_LIST = ("list", "ls", "all")
 
 
 def complete_name(incomplete: str) -> list[tuple[str, str]]:
@@ -63,10 +64,18 @@ def recipes(
         facts = {one: _facts(one) for one in ENTRIES}
         output.result(facts, _overview(facts))
         return
+    if shown is None and name != SHOW and name.lower() in _LIST:
+        raise UserError(f"`augcli recipes {name}` is not needed; `augcli recipes` lists them.")
     if name == SHOW and shown is None:
         raise UserError("`augcli recipes show` needs a recipe file or a recipe's name; give one.")
     if name != SHOW and shown is not None:
-        raise UserError(f"`augcli recipes {name}` takes no file; `augcli recipes show FILE` does.")
+        if is_file_name(shown):
+            raise UserError(
+                f"`augcli recipes {name}` takes no file; `augcli recipes show FILE` does."
+            )
+        raise UserError(
+            f"`augcli recipes` shows one recipe at a time; give {name} or {shown} alone."
+        )
     if shown is not None and is_file_name(shown):
         from augcli.pipeline.recipefile import read_recipe_file
 
@@ -118,7 +127,7 @@ def _facts(name: str) -> dict[str, Any]:
         "label": entry.label,
         "paper": _paper(paragraphs[0]),
         "description": paragraphs,
-        "options": list(_options(recipe)),
+        "options": [*_options(recipe), *_of_every_recipe(recipe)],
     }
 
 
@@ -191,6 +200,19 @@ def _options(recipe: type[Recipe]) -> Iterator[dict[str, Any]]:
             "range": _range(declared),
             "choices": _choices(declared, schema),
             "help": field.description or "",
+        }
+
+
+def _of_every_recipe(recipe: type[Recipe]) -> Iterator[dict[str, Any]]:
+    """What --set takes with any recipe: the probability of its step, unless it has one itself."""
+    if "probability" not in recipe.model_fields:
+        yield {
+            "name": "probability",
+            "type": "number",
+            "default": 1.0,
+            "range": {"minimum": 0, "maximum": 1},
+            "choices": None,
+            "help": "of applying the recipe; the other outputs stay as they are (of every recipe)",
         }
 
 
