@@ -81,7 +81,8 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
             if name in left_out:
                 what, winner = named(context, name), named(context, left_out[name])
                 Output().warn(
-                    f"{what} is not used, as {winner} is nearer and is not what it is for."
+                    f"{what} is not used beside {winner}, which is nearer; give it there too if it"
+                    " is meant."
                 )
         for name, group in groups.items():
             given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})

@@ -165,7 +165,7 @@ def check_model(
             f"--saliency {by_classifier[0]} needs a classifier; give --model FILE.onnx."
         )
     if not asked.model.exists():
-        raise UserError(f"--model {asked.model} does not exist.")
+        raise UserError(f"Cannot read the model {asked.model}: No such file or directory.")
     read_settings(pixels, head=asked.head, layer=asked.layer)
 
 

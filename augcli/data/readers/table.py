@@ -106,7 +106,8 @@ def _rows(source: Path, unread: UnreadColumns) -> Iterator[tuple[str, bytes, byt
                     )
                 for at, name in dividing.items():
                     unread.add(name, _printable(row[at]))
-                yield where, *(_encoded(row[at], header[at], where) for at in (path_at, label_at))
+                path, label = (_encoded(row[at], header[at], where) for at in (path_at, label_at))
+                yield where, path, label
     except csv.Error as error:
         raise UserError(
             f"{source}, line {max(number, 1)} or the next: a quotation mark is missing or has no"
