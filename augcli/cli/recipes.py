@@ -69,12 +69,9 @@ def recipes(
     if name == SHOW and shown is None:
         raise UserError("`augcli recipes show` needs a recipe file or a recipe's name; give one.")
     if name != SHOW and shown is not None:
-        if is_file_name(shown):
-            raise UserError(
-                f"`augcli recipes {name}` takes no file; `augcli recipes show FILE` does."
-            )
         raise UserError(
-            f"`augcli recipes` shows one recipe at a time; give {name} or {shown} alone."
+            f"`augcli recipes {name}` takes no file and no second recipe; give one recipe, or a file"
+            " behind `augcli recipes show`."
         )
     if shown is not None and is_file_name(shown):
         from augcli.pipeline.recipefile import read_recipe_file
@@ -166,7 +163,7 @@ def _page(facts: dict[str, Any]) -> str:
     for paragraph in facts["description"]:
         lines += [*_wrap(paragraph), ""]
     lines += [f"Label of an output: {facts['label']}", ""]
-    lines.append("Options (--set KEY=VALUE):" if facts["options"] else "It has no options.")
+    lines.append("Options (--set KEY=VALUE):")
     for option in facts["options"]:
         kind = " | ".join(option["choices"]) if option["choices"] else option["type"]
         bounds = f", {_bounds(option['range'])}" if option["range"] else ""
