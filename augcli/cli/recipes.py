@@ -70,8 +70,8 @@ def recipes(
         raise UserError("`augcli recipes show` needs a recipe file or a recipe's name; give one.")
     if name != SHOW and shown is not None:
         raise UserError(
-            f"`augcli recipes {name}` takes no file and no second recipe; give one recipe, or a file"
-            " behind `augcli recipes show`."
+            f"`augcli recipes {name}` takes no file and no second recipe; give one recipe, or a"
+            " file behind `augcli recipes show`."
         )
     if shown is not None and is_file_name(shown):
         from augcli.pipeline.recipefile import read_recipe_file

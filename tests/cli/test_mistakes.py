@@ -79,8 +79,7 @@ def test_an_empty_variable_that_nothing_asks_for(augcli: Augcli, folder: Path) -
     done = augcli("generate", "S", "O", *FLIP, "-k", 2, "--dry-run", cwd=folder, env=env)
     assert (done.returncode, done.stderr) == (
         0,
-        "augcli: warning: the environment variable AUGCLI_COPY (did you mean AUGCLI_COPIES?) sets"
-        " nothing.\n",
+        "augcli: warning: the environment variable AUGCLI_COPY sets nothing.\n",
     )
 
 
