@@ -56,12 +56,12 @@ def _version(context: typer.Context, wanted: bool) -> None:
 
 def _install_completion(context: typer.Context, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        completion.install(context)
+        completion.install(context, completion.shell_in(context.obj or ()))
 
 
 def _show_completion(context: typer.Context, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        completion.show(context)
+        completion.show(context, completion.shell_in(context.obj or ()))
 
 
 @app.callback()
@@ -74,16 +74,17 @@ def prepare(
     install_completion: Annotated[  # noqa: ARG001
         bool,
         typer.Option(
-            "--install-completion",
+            completion.INSTALL,
             callback=_install_completion,
             is_eager=True,
-            help="have this shell complete the commands of augcli",
+            help="have this shell, or the one that is named behind it, complete the commands of"
+            " augcli",
         ),
     ] = False,
     show_completion: Annotated[  # noqa: ARG001
         bool,
         typer.Option(
-            "--show-completion",
+            completion.SHOW,
             callback=_show_completion,
             is_eager=True,
             help="print the script that --install-completion installs",
@@ -197,9 +198,16 @@ def _failed(sentence: str, code: int) -> int:
 
 
 def with_optional_values(arguments: list[str]) -> list[str]:
-    """`--replay` may stand without its number, which option parsers do not offer."""
-    expanded = []
+    """`--replay` may stand without its number, and the options for completion with the name of a
+    shell, which option parsers do not offer."""
+    expanded: list[str] = []
+    before = ""
     for argument, following in zip(arguments, [*arguments, ""][1:], strict=True):
-        alone = argument == "--replay" and not following.isdecimal()
-        expanded.append(f"--replay={REPLAY_ALL}" if alone else argument)
+        if argument == "--replay" and not following.isdecimal():
+            expanded.append(f"--replay={REPLAY_ALL}")
+        elif argument.partition("=")[0] in completion.OPTIONS:
+            expanded.append(argument.partition("=")[0])
+        elif before not in completion.OPTIONS or argument.startswith("-"):
+            expanded.append(argument)
+        before = argument
     return expanded

@@ -22,6 +22,7 @@ from augcli.cli.model_options import (
 from augcli.cli.options import Json, Quiet
 from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
+from augcli.cli.values import choice_reader
 from augcli.errors import UserError
 from augcli.text import count_text
 
@@ -32,12 +33,22 @@ class CacheAction(StrEnum):
     clean = "clean"
 
 
+# What others call it, folded.
+_CALLED = ("clear", "empty", "prune", "purge", "remove", "delete", "rm")
+
+
 @grouped
 def cache(
     context: typer.Context,
     action: Annotated[
         CacheAction | None,
-        typer.Argument(metavar="[clean]", help="remove what is kept; else it is only shown"),
+        typer.Argument(
+            metavar="[clean]",
+            parser=choice_reader(
+                "augcli cache", CacheAction, dict.fromkeys(_CALLED, CacheAction.clean)
+            ),
+            help="remove what is kept; else it is only shown",
+        ),
     ] = None,
     older_than: Annotated[
         str | None,
@@ -116,10 +127,11 @@ def _clean(folder: Path, age: int | None, size: int | None) -> tuple[dict[str, A
         "entries": removed.left,
         "bytes": removed.left_size,
     }
-    return values, (
-        f"{_entries(removed.number)} removed from {folder}, {bytes_text(removed.size)};"
-        f" {_entries(removed.left)} left, {bytes_text(removed.left_size)}."
-    )
+    text = f"{_entries(removed.number)} removed from {folder}, {bytes_text(removed.size)}"
+    if removed.number or removed.left:
+        return values, f"{text}; {_entries(removed.left)} left, {bytes_text(removed.left_size)}."
+    amiss = "holds none" if folder.exists() else "does not exist"
+    return values, f"{_entries(0)} removed, {bytes_text(0)}: {folder} {amiss}."
 
 
 def _entries(count: int) -> str:

@@ -127,8 +127,7 @@ def _written(parameter: Any, context: Any, given: Values) -> tuple[str, list[str
     near, of = nearness(context, name), variable(parameter)
     if near == COMMAND_LINE:
         return spelled(parameter), [one for one in given.get(name, ()) if isinstance(one, str)]
-    # A variable that is empty counts as unset, but a path that is meant and lost is refused.
-    if near == ENVIRONMENT or (name in PATHS and of and of in os.environ):
+    if near == ENVIRONMENT or (of and of in os.environ):  # which may be empty
         return of, [os.environ[of]]
     setting = file_setting(context, name)
     if near == DEFAULT or setting is None:

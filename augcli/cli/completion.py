@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from augcli.cli.output import draw
 from augcli.enums import DETECTORS
 from augcli.errors import UserError
 from augcli.recipes.index import ENTRIES
+from augcli.text import listed, shorten, spelled
 
 REQUEST = "_AUGCLI_COMPLETE"  # set by the shell's script, as in complete_bash
+INSTALL, SHOW = OPTIONS = ("--install-completion", "--show-completion")
 _SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 _MOST_FILES = 10_000  # entries of a folder that are looked at
 
@@ -99,29 +101,51 @@ def _join_at_equals() -> None:
     os.environ["COMP_CWORD"] = str(len(joined) if place is None else place)
 
 
-def install(context: typer.Context) -> None:
-    """Install completion for the shell that this runs in; raises UserError where it is unknown."""
+def shell_in(arguments: Sequence[str]) -> tuple[str, str | None]:
+    """The first option for completion in a command line, and the shell that it is given, if any."""
+    for argument, following in zip(arguments, [*arguments, "-"][1:], strict=True):
+        option, equals, shell = argument.partition("=")
+        if option in OPTIONS:
+            named = None if following.startswith("-") else following
+            return option, shell if equals else named
+    return INSTALL, None
+
+
+def install(context: typer.Context, asked: tuple[str, str | None]) -> None:
+    """Install completion for a shell, as `shell_in` has it; raises UserError where it is
+    unknown."""
     from typer.completion import install_callback
 
-    install_callback(context, None, _shell())  # type: ignore[arg-type]
+    install_callback(context, None, _shell(*asked))  # type: ignore[arg-type]
 
 
-def show(context: typer.Context) -> None:
-    """Print the script of the shell that this runs in; raises UserError where it is unknown."""
+def show(context: typer.Context, asked: tuple[str, str | None]) -> None:
+    """Print the script of a shell, as `shell_in` has it; raises UserError where it is unknown."""
     from typer.completion import show_callback
 
-    show_callback(context, None, _shell())  # type: ignore[arg-type]
+    show_callback(context, None, _shell(*asked))  # type: ignore[arg-type]
 
 
-def _shell() -> str:
+def _shell(option: str, given: str | None) -> str:
+    """The shell that an option is given, by its name or as $SHELL has it, or the one that this runs
+    in."""
+    if given is not None:
+        name = spelled(given.rpartition("/")[2], _SHELLS)
+        if name is None:
+            raise UserError(
+                f"{option} {shorten(given, 60) or repr(given)} is no shell that is completed; give"
+                f" {listed(_SHELLS)}, or no name for the shell that this runs in."
+            )
+        return name
     from shellingham import ShellDetectionFailure, detect_shell
 
     try:
-        name: str = detect_shell()[0]
+        found: str = detect_shell()[0]
     except ShellDetectionFailure:
-        name = ""
-    if name not in _SHELLS:
+        found = ""
+    if found not in _SHELLS:
         raise UserError(
-            "Completion is for bash, zsh, fish and PowerShell; run this command in one of them."
+            "Completion is for bash, zsh, fish and PowerShell; run this command in one of them, or"
+            f" name one, as in {option} bash."
         )
-    return name
+    return found

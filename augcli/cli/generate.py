@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,12 @@ from augcli.cli.class_order import order_warning, warn_of_missing
 from augcli.cli.command import command_line
 from augcli.cli.declare import choice, flag, number
 from augcli.cli.groups import grouped
-from augcli.cli.model_options import InputOptions, ModelOptions, read_classifier
+from augcli.cli.model_options import (
+    InputOptions,
+    ModelOptions,
+    check_model,
+    read_classifier,
+)
 from augcli.cli.options import (
     MOST_OUTPUTS,
     FitOption,
@@ -141,12 +146,13 @@ def generate(
     from augcli.store.journal import check_apart, check_linkable, check_out
     from augcli.tasks.generate import generate as generate_all
 
-    folder = None if source == STDIN else Path(source)
-    listing = read_source(source, reading, shown.warn)
-    check_out(out, folder, resume=resume, overwrite=overwrite)
-    check_apart(out, listing)
+    # What is wrong with options comes first, then with SOURCE, then with OUT.
+    output_size, background = parse_output_size(size, format), parse_colour(reading.background)
     if pair is None:
         pair = Pair.any if per_class is None else Pair.balanced
+    check_model(pipeline.detections, model, pixels)
+    folder = None if source == STDIN else Path(source)
+    listing = read_source(source, reading, shown.warn)
     check_sources(listing, pipeline, source, pair)
     _warn_of_alike(shown, listing.classes)
     if warning := order_warning(listing):
@@ -155,6 +161,8 @@ def generate(
         raise UserError(
             f"--include-originals link cannot link to what lies in the archive {source}; copy it."
         )
+    check_out(out, folder, resume=resume, overwrite=overwrite)
+    check_apart(out, listing)
     if include_originals is Originals.link:
         check_linkable(out, listing)
     classifier = read_classifier(
@@ -170,13 +178,13 @@ def generate(
         copies=copies,
         per_class=per_class,
         pair=pair,
-        size=parse_output_size(size, format),
+        size=output_size,
         fit=fit,
         format=format,
         quality=quality,
         chroma=chroma,
         include_originals=include_originals,
-        background=parse_colour(reading.background),
+        background=background,
         dense_labels=dense_labels,
         max_pixels=reading.max_pixels,
         classifier=None if classifier is None else classifier.identity(),
@@ -195,7 +203,7 @@ def generate(
             " --per-class."
         )
     if dry_run:
-        _show_plan(shown, run, out)
+        _show_plan(shown, run, out, overwrite=overwrite)
         return
     with progress_bar(progress, quiet=quiet) as bar:
         outcome = generate_all(
@@ -230,18 +238,26 @@ def _warn_of_alike(shown: Output, classes: Sequence[str]) -> None:
         )
 
 
-def _show_plan(shown: Output, run: Run, out: Path) -> None:
-    listing = run.listing
-    values = {
+def _show_plan(shown: Output, run: Run, out: Path, *, overwrite: bool) -> None:
+    from augcli.store.folders import replaced_run
+
+    listing, replaced = run.listing, replaced_run(out) if overwrite else None
+    values: dict[str, Any] = {
         "out": str(out),
         "recipe": run.job.pipeline.name,
         "images": len(listing),
         "classes": len(listing.classes),
         "outputs": run.plan.outputs,
     }
+    before = ""
+    if replaced is not None:
+        recipe, images = replaced
+        values["replaces"] = {"recipe": recipe, "outputs": images}
+        of = "an unfinished run" if images is None else f"the run of {count_text(images, 'image')}"
+        before = f"Would remove {of} with {recipe} from {out}. "
     shown.result(
         values,
-        f"Would make {count_text(run.plan.outputs, 'image')} in {out / 'train'} with"
+        f"{before}Would make {count_text(run.plan.outputs, 'image')} in {out / 'train'} with"
         f" {run.job.pipeline.name}, from {count_text(len(listing), 'image')} of"
         f" {count_text(len(listing.classes), 'class')}.",
     )

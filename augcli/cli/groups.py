@@ -15,12 +15,14 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from augcli.cli.exclusive import forget, refuse_both, settle
-from augcli.cli.origins import COMMAND_LINE, named_as_given, nearness
-from augcli.cli.output import expect_json
+from augcli.cli.origins import COMMAND_LINE, named, named_as_given, nearness
+from augcli.cli.output import Output, expect_json
 from augcli.cli.show_config import show_config
 from augcli.errors import RunFailed, UserError
 
 _UNDO = "no_"
+# Options that change what a recipe makes: where they give way to a nearer recipe, it is said.
+_TOLD = ("set", "keep")
 
 
 def _prepare_to_show(context: typer.Context, wanted: bool) -> bool:
@@ -75,6 +77,13 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         if show_config_:
             show_config(context, given, left_out, json=as_json)
             return
+        for name in _TOLD:
+            if name in left_out:
+                what, winner = named(context, name), named(context, left_out[name])
+                Output().warn(
+                    f"{what} is not used beside {winner}, which is nearer; give it there too if it"
+                    " is meant."
+                )
         for name, group in groups.items():
             given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
         if "context" in parameters:

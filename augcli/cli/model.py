@@ -14,11 +14,12 @@ from augcli.cli.declare import choice, file_option, flag, option
 from augcli.cli.groups import grouped
 from augcli.cli.help import Command, Group
 from augcli.cli.model_options import Head, InputOptions, read_settings
-from augcli.cli.options import Json, Quiet, Source
+from augcli.cli.options import Json, MaxErrors, Quiet, Source
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
 from augcli.cli.reading import read_source
 from augcli.cli.sizes import parse_colour
+from augcli.cli.skipped import failure
 from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
@@ -215,6 +216,7 @@ def fit_head(
     output: Annotated[Path, file_option("output", "the ONNX file that is written", "-o")],
     name: Annotated[str, option("name", "what the new output is called", metavar="NAME")] = "early",
     overwrite: Annotated[bool, flag("overwrite", "replace the file")] = False,
+    max_errors: MaxErrors = 0,
     json: Json = False,
     quiet: Quiet = False,
     progress: Annotated[
@@ -232,8 +234,6 @@ def fit_head(
     """
     shown = Output(json, quiet)
     refuse_unused(context)
-    if output.exists() and not overwrite:
-        raise UserError(f"{output} exists; give --overwrite or another --output.")
     from augcli.autodiff.child import in_child
     from augcli.autodiff.load import files_of
     from augcli.data.destination import (
@@ -243,7 +243,7 @@ def fit_head(
         check_outside,
     )
 
-    check_destination(output, "--output", _is_model)
+    options, background = read_settings(pixels, layer=at), parse_colour(reading.background)
     check_other(output, "--output", {"MODEL": model})
     from augcli.image.opencv import require_opencv
 
@@ -255,16 +255,19 @@ def fit_head(
     for file in in_child(files_of, model):  # weights beside the model
         check_other(output, "--output", {f"{file}, which MODEL reads,": file})
     listing = read_source(source, reading, shown.warn)
+    if output.exists() and not overwrite:
+        raise UserError(f"{output} exists; give --overwrite or another --output.")
+    check_destination(output, "--output", _is_model)
     check_outside(output, "--output", listing, None if source == STDIN else Path(source))
     check_not_in_run(output, "--output")
-    options, before = read_settings(pixels, layer=at), standing(output)
+    before, left_out = standing(output), list[int]()
     with decoders_silent(), progress_bar(progress, quiet=quiet) as bar:
         bar.start(len(listing))
         fitted, data = add_head(
             model,
             listing.classes,
             listing.class_of.astype("int64"),
-            _loader(listing, reading.max_pixels, parse_colour(reading.background), shown),
+            _loader(listing, reading.max_pixels, background, shown, left_out),
             at=at,
             name=name,
             options=options,
@@ -275,21 +278,35 @@ def fit_head(
         replace_only(output, data, before)
     except OSError as error:
         raise RunFailed(f"--output {output} cannot be written: {error.strerror}.") from error
+    failed = failure(len(left_out), max_errors)
     accuracy = "unknown" if fitted.accuracy is None else f"{fitted.accuracy:.3f}"
     shown.result(
-        {"model": str(output), "head": name, **asdict(fitted)},
+        {
+            "model": str(output),
+            "head": name,
+            **asdict(fitted),
+            "skipped": len(left_out),
+            **failed,
+        },
         f"{output} with output {name}: {count_text(len(listing.classes), 'class')} from"
         f" {count_text(fitted.features, 'feature')} of {count_text(fitted.images, 'image')}."
         f" Accuracy on every fifth image of a class, when fitted to the others: {accuracy};"
         " the head that is written is fitted to all.",
         done=f"{output} is written",
     )
+    if failed:
+        shown.fail(f"exit 1: {failed['error']['message']}.")
+        raise typer.Exit(1)
 
 
 def _loader(
-    listing: Listing, max_pixels: int, background: tuple[int, int, int], shown: Output
+    listing: Listing,
+    max_pixels: int,
+    background: tuple[int, int, int],
+    shown: Output,
+    left_out: list[int],
 ) -> Callable[[int], Any]:
-    """A function that decodes image i, and warns of what it cannot."""
+    """A function that decodes image i, and warns of what it cannot, which it adds to `left_out`."""
     from augcli.data.source import read_image
     from augcli.image.codec import decode
 
@@ -298,6 +315,8 @@ def _loader(
             data = read_image(listing, index, max_pixels)
             return decode(data, max_pixels=max_pixels, background=background)
         except UnreadableImage as error:
+            if index not in left_out:
+                left_out.append(index)
             shown.warn(f"{listing.sample(index).relative} is left out: {error}")
             return None
 

@@ -151,6 +151,24 @@ def is_of_classifier(saliency: str) -> bool:
     return saliency in OF_A_CLASSIFIER
 
 
+def check_model(
+    detections: Iterable[tuple[str, int | None]], asked: ModelOptions, pixels: InputOptions
+) -> None:
+    """Refuse what is wrong with the options of a classifier by themselves, before SOURCE is looked
+    at; raises UserError."""
+    parse_bytes(asked.saliency_cache_size, "saliency-cache-size")
+    by_classifier = [detection[0] for detection in detections if is_of_classifier(detection[0])]
+    if not by_classifier:
+        return
+    if asked.model is None:
+        raise UserError(
+            f"--saliency {by_classifier[0]} needs a classifier; give --model FILE.onnx."
+        )
+    if not asked.model.exists():
+        raise UserError(f"Cannot read the model {asked.model}: No such file or directory.")
+    read_settings(pixels, head=asked.head, layer=asked.layer)
+
+
 def read_classifier(
     detections: Iterable[tuple[str, int | None]],
     classes: Sequence[str],

@@ -189,8 +189,8 @@ def _is_told_of(name: str, value: object, text: str, sentence: str) -> bool:
 def unknown_variables(known: set[str]) -> str:
     """A warning of variables AUGCLI_* in the environment that no option has, or ""."""
     unknown = sorted(
-        name for name, value in os.environ.items()
-        if name.startswith(_PREFIX) and name not in known and value
+        name for name in os.environ
+        if name.startswith(_PREFIX) and name not in known
     )  # fmt: skip
     if not unknown:
         return ""

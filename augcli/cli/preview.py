@@ -9,7 +9,7 @@ import typer
 
 from augcli.cli.declare import file_option, flag, number
 from augcli.cli.groups import grouped
-from augcli.cli.model_options import InputOptions, ModelOptions, read_classifier
+from augcli.cli.model_options import InputOptions, ModelOptions, check_model, read_classifier
 from augcli.cli.options import (
     FitOption,
     Json,
@@ -26,7 +26,7 @@ from augcli.cli.sizes import parse_colour, parse_output_size
 from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
 from augcli.enums import STDIN, Fit, Format, Pair
-from augcli.errors import RunFailed, UserError, one_line
+from augcli.errors import RunFailed, UserError
 from augcli.files import Standing, standing
 from augcli.streams import StdoutLost
 from augcli.text import count_text
@@ -94,6 +94,8 @@ def preview(
     pipelines = every_pipeline(chosen) if all_recipes else [read_pipeline(chosen)]
     detections = [d for pipeline in pipelines for d in pipeline.detections]
     refuse_unused(context, pipelines, detections)
+    output_size, background = parse_output_size(size, Format.same), parse_colour(reading.background)
+    check_model(detections, model, pixels)
     listing = read_source(source, reading, shown.warn)
     check_outside(to, "--to", listing, None if source == STDIN else Path(source))
     check_not_in_run(to, "--to")
@@ -117,9 +119,9 @@ def preview(
                 recipe=pipeline,
                 seed=seed,
                 pair=pair,
-                size=parse_output_size(size, Format.same),
+                size=output_size,
                 fit=fit,
-                background=parse_colour(reading.background),
+                background=background,
                 max_pixels=reading.max_pixels,
                 classifier=None if classifier is None else classifier.identity(),
             ),
@@ -162,7 +164,11 @@ def _write_sheet(to: Path, sheet: Any, before: Standing) -> None:
     try:
         data = encode_sheet(sheet, to.suffix)
     except (OSError, ValueError) as error:
-        raise RunFailed(f"--to {to} cannot be encoded: {one_line(error)}.") from error
+        height, width = sheet.shape[:2]
+        raise RunFailed(
+            f"--to {to} cannot hold {width} x {height} pixels; name a .png file, or draw fewer"
+            " --examples."
+        ) from error
     try:
         replace_only(to, data, before)
     except OSError as error:

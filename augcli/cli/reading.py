@@ -33,11 +33,12 @@ def read_source(source: str, reading: ReadingOptions, warn: Callable[[str], None
 
         if sys.stdin.isatty():
             raise UserError("SOURCE - reads paths from standard input; pipe a list into it.")
-        return list_paths(sys.stdin.buffer, reading.labels_from, options=reading.of_source())
-    from augcli.store.folders import refuse_as_source
+        listing = list_paths(sys.stdin.buffer, reading.labels_from, options=reading.of_source())
+    else:
+        from augcli.store.folders import refuse_as_source
 
-    refuse_as_source(Path(source))
-    listing = list_source(Path(source), reading.of_source())
+        refuse_as_source(Path(source))
+        listing = list_source(Path(source), reading.of_source())
     for sentence in listing.warnings:
         warn(sentence)
     return listing

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 SHOW = "show"
+_LIST = ("list", "ls", "all")
 
 
 def complete_name(incomplete: str) -> list[tuple[str, str]]:
@@ -63,10 +64,15 @@ def recipes(
         facts = {one: _facts(one) for one in ENTRIES}
         output.result(facts, _overview(facts))
         return
+    if shown is None and name != SHOW and name.lower() in _LIST:
+        raise UserError(f"`augcli recipes {name}` is not needed; `augcli recipes` lists them.")
     if name == SHOW and shown is None:
         raise UserError("`augcli recipes show` needs a recipe file or a recipe's name; give one.")
     if name != SHOW and shown is not None:
-        raise UserError(f"`augcli recipes {name}` takes no file; `augcli recipes show FILE` does.")
+        raise UserError(
+            f"`augcli recipes {name}` takes no file and no second recipe; give one recipe, or a"
+            " file behind `augcli recipes show`."
+        )
     if shown is not None and is_file_name(shown):
         from augcli.pipeline.recipefile import read_recipe_file
 
@@ -118,7 +124,7 @@ def _facts(name: str) -> dict[str, Any]:
         "label": entry.label,
         "paper": _paper(paragraphs[0]),
         "description": paragraphs,
-        "options": list(_options(recipe)),
+        "options": [*_options(recipe), *_of_every_recipe(recipe)],
     }
 
 
@@ -157,7 +163,7 @@ def _page(facts: dict[str, Any]) -> str:
     for paragraph in facts["description"]:
         lines += [*_wrap(paragraph), ""]
     lines += [f"Label of an output: {facts['label']}", ""]
-    lines.append("Options (--set KEY=VALUE):" if facts["options"] else "It has no options.")
+    lines.append("Options (--set KEY=VALUE):")
     for option in facts["options"]:
         kind = " | ".join(option["choices"]) if option["choices"] else option["type"]
         bounds = f", {_bounds(option['range'])}" if option["range"] else ""
@@ -191,6 +197,19 @@ def _options(recipe: type[Recipe]) -> Iterator[dict[str, Any]]:
             "range": _range(declared),
             "choices": _choices(declared, schema),
             "help": field.description or "",
+        }
+
+
+def _of_every_recipe(recipe: type[Recipe]) -> Iterator[dict[str, Any]]:
+    """What --set takes with any recipe: the probability of its step, unless it has one itself."""
+    if "probability" not in recipe.model_fields:
+        yield {
+            "name": "probability",
+            "type": "number",
+            "default": 1.0,
+            "range": {"minimum": 0, "maximum": 1},
+            "choices": None,
+            "help": "of applying the recipe; the other outputs stay as they are (of every recipe)",
         }
 
 

@@ -12,6 +12,7 @@ from augcli.cli.groups import grouped
 from augcli.cli.model_options import (
     InputOptions,
     ModelOptions,
+    check_model,
     is_of_classifier,
     read_classifier,
 )
@@ -85,6 +86,8 @@ def saliency(
     if not is_of_classifier(detection.detector):
         detect(detection.detector, [])  # refuses an unknown name
     refuse_unused(context, detections=[detection])
+    background = parse_colour(reading.background)
+    check_model([detection], model, pixels)
     listing = read_source(source, reading, shown.warn)
     folder = None if source == STDIN else Path(source)
     check_maps_out(out, folder, resume=resume, overwrite=overwrite)
@@ -94,7 +97,7 @@ def saliency(
     )
     job = Job(
         recipe=Pipeline("saliency", ()),
-        background=parse_colour(reading.background),
+        background=background,
         max_pixels=reading.max_pixels,
         classifier=None if classifier is None else classifier.identity(),
     )

@@ -68,7 +68,10 @@ def _lost_classes(listing: Listing, skipped: int, errors: Path) -> str:
         return ""
     first = [reason for class_id in lost for reason in of_class[class_id]]
     if len(lost) == len(sizes):
-        return f"no image of SOURCE can be used: {first_reasons(first)}"
+        return (
+            f"no image of SOURCE can be used: {first_reasons(first)}; look at SOURCE, and give the"
+            " same command again, which replaces what it left."
+        )
     count = len(of_class[lost[0]])
     images = "the only image" if count == 1 else f"none of the {count} images"
     others = f" (and {count_text(len(lost) - 1, 'class')} more)" if len(lost) > 1 else ""

@@ -21,6 +21,20 @@ _HINTS = {
     **dict.fromkeys(("--input", "--src", "--dir"), "SOURCE stands first, without an option"),
     **dict.fromkeys(("--jobs", "--threads", "--num-workers"), "-j N, or --workers N, is meant"),
 }
+_GENERATE = "write `augcli generate SOURCE OUT --recipe NAME`"
+_LIST = "`augcli recipes` lists the recipes, `augcli --help` the commands"
+# What others call a command.
+_COMMANDS = {
+    **dict.fromkeys(("augment", "run", "create", "make", "start", "apply", "mix"), _GENERATE),
+    **dict.fromkeys(("list", "ls", "show", "recipe"), _LIST),
+    **dict.fromkeys(("check", "validate", "replay", "repair"), "write `augcli verify OUT`"),
+    **dict.fromkeys(("clean", "clear"), "write `augcli cache clean`"),
+    **dict.fromkeys(("inspect", "fit-head"), "it belongs to `augcli model`"),
+    "resume": "write the command of the run again, with --resume",
+    "version": "write `augcli --version`",
+    "completion": "write `augcli --install-completion`",
+    "config": "write `augcli generate --show-config`",
+}
 _ONE_DASH = re.compile(r"(-[a-z][a-z-]+)(?:=|\Z)")
 
 
@@ -84,6 +98,8 @@ def _path_in(arguments: list[str]) -> str:
 def _no_command(name: str, context: Any, known: list[str]) -> str:
     there_is_none = f"There is no command '{shorten(name, _LONGEST)}'"
     path = context.command_path
+    if context.parent is None and (hint := _COMMANDS.get(name.lower())):
+        return f"{there_is_none}; {hint}."
     if closest(name, known) is None and context.parent is None:
         if _exists(name):
             return f"{there_is_none}; write `augcli generate {shorten(name)} OUT --recipe NAME`."

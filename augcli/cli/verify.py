@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +16,24 @@ from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
 from augcli.text import count_text
 
+if TYPE_CHECKING:
+    from augcli.manifest.faults import Fault
+
 REPLAY_ALL = 0
+
+
+def _advice(out: Path, faults: Sequence[Fault], *, repair: bool) -> Iterator[str]:
+    """What to do about faults, a sentence each."""
+    from augcli.manifest.verify import NO_ROW
+
+    strange = [fault for fault in faults if fault.what == NO_ROW]
+    if len(strange) < len(faults) and not repair:
+        yield f"`augcli verify {out} --repair` makes again what is missing or broken."
+    if strange:
+        yield (
+            "Files that no row names were not written by the run: move them out of"
+            f" {out / 'train'}; --repair leaves them where they are."
+        )
 
 
 @grouped
@@ -149,5 +167,6 @@ def verify(
             "each" if len(faults) == total else f"{len(faults)} of them"
         )
     lines = [line for each in kinds for line in each.lines()]
-    shown.result(values, "\n".join([*lines, f"{summary}."]), done=done)
+    advice = _advice(out, faults, repair=repair)
+    shown.result(values, "\n".join([*lines, f"{summary}.", *advice]), done=done)
     raise typer.Exit(1)

@@ -88,7 +88,8 @@ def _by_opencv(data: bytes, flags: int = _COLOUR) -> npt.NDArray[Any] | None:
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        raise UnreadableImage(f"OpenCV: {error.err or error}") from error
+        kind = "JPEG" if data.startswith(JPEG_MAGIC) else "PNG"
+        raise UnreadableImage(f"the {kind} data is broken, or more than can be decoded") from error
 
 
 def _by_pillow(
@@ -173,7 +174,7 @@ def _with_transparent_colour(
     kind = np.uint16 if header.depth == 16 else np.uint8
     samples = samples.reshape(*samples.shape[:2], -1)[..., ::-1]
     if samples.dtype != kind or samples.shape[2] != channels:
-        raise UnreadableImage("OpenCV reads the PNG in another kind than its header says")
+        raise UnreadableImage("the PNG data is of another kind than its header says")
     colour = np.frombuffer(header.transparency, ">u2") & (1 << header.depth) - 1
     if header.depth < 8:
         colour = colour * (255 // ((1 << header.depth) - 1))
@@ -227,5 +228,5 @@ def encode(image: Image, file_format: Format, encoding: Encoding) -> memoryview:
         options = []
     done, data = cv2.imencode(_SUFFIX[file_format], bgr_of(image), options)
     if not done:
-        raise UnreadableImage(f"OpenCV could not encode {width} x {height} as {file_format.value}")
+        raise UnreadableImage(f"{width} x {height} pixels cannot be encoded as {file_format.value}")
     return data.data

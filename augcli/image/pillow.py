@@ -20,8 +20,9 @@ from augcli.errors import UnreadableImage
 from augcli.image.bounds import check_size
 from augcli.image.containers import code_stream, webp_size, without_exif_item
 from augcli.image.exif import read_orientation, stored_upright
-from augcli.image.jpeg import JPEG_MAGIC, is_xyb_profile, jpeg_header
+from augcli.image.jpeg import is_xyb_profile
 from augcli.image.png import PNG_MAGIC
+from augcli.image.reasons import why_undecodable
 from augcli.image.tiff import NO_RANGE, SIGNED, high_bytes, prepare_tiff
 
 # In the order in which Pillow tries them; MPO is part of JPEG.
@@ -85,7 +86,7 @@ def _open(data: bytes, max_pixels: int) -> Iterator[tuple[Image.Image, int]]:
         reason = f"it holds more pixels than the limit of {max_pixels:,} (--max-pixels)"
         raise UnreadableImage(reason) from error
     except Exception as error:
-        raise UnreadableImage(_reason(error, data)) from error
+        raise UnreadableImage(why_undecodable(error, data, _FORMATS)) from error
 
 
 def read_size(data: bytes) -> tuple[int, int, int]:
@@ -114,33 +115,6 @@ def decode_by_pillow(
         return _to_rgb(_eight_bits(image, data), background, _is_opaque(image, data)), orientation
 
 
-def _reason(error: Exception, data: bytes) -> str:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    if data.startswith(b"RIFF") and int.from_bytes(data[4:8], "little") > len(data) - 8:
-        return "the WebP data is truncated"
-    if isinstance(error, KeyError):
-        return f"its header has a value that Pillow does not know: {reason}"
-    if "cannot identify image file" not in reason:
-        return reason
-    header = jpeg_header(data) if data.startswith(JPEG_MAGIC) else None
-    if header is not None:
-        kind = "lossless JPEG" if header.lossless else "JPEG"
-        return f"a {kind} of {header.precision} bits a sample, which is not read"
-    other = _other_format(data[:16])
-    if other is not None:
-        return f"a file of the format {other}, which is not decoded; convert it, as to PNG"
-    return "not an image in a format that Pillow or OpenCV reads"
-
-
-def _other_format(beginning: bytes) -> str | None:
-    """The format, of those that Pillow knows and that are not read here, of a file that begins so:
-    only its first bytes are looked at."""
-    for name, (_, accept) in Image.OPEN.items():
-        if name not in _FORMATS and accept is not None and accept(beginning) is True:
-            return name
-    return None
-
-
 def _check_code_stream(image: Image.Image, data: bytes) -> None:
     stream = code_stream(data)
     if stream is None or (stream.width, stream.height) != image.size:
@@ -157,7 +131,7 @@ def _eight_bits(image: Image.Image, data: bytes) -> Image.Image:
         deep = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if deep is None or deep.dtype != np.uint16 or deep.shape[2:] != (len(image.mode),):
             raise UnreadableImage(
-                f"a JPEG 2000 image of {stream.depth} bits, which OpenCV does not read"
+                f"a JPEG 2000 image of {stream.depth} bits, which is not read; convert it"
             )
         order = [2, 1, 0, 3][: len(image.mode)]
         high = (deep[..., order] >> (stream.depth - 8)).astype(np.uint8)

@@ -42,7 +42,7 @@ TRAIN = "train"
 _IDENTITY = ".augcli/identity.json"
 _LARGEST_IDENTITY = 256 << 20
 _OF_RUN = {"source": "fingerprint"}
-_NO_ROW = "no row names this file"
+NO_ROW = "no row names this file"
 
 
 class Verified(NamedTuple):
@@ -224,7 +224,7 @@ def _strays(train: bytes, known: Hashes) -> Iterator[Fault]:
             elif entry.is_dir(follow_symlinks=False):
                 yield from _strays_in(entry.path, entry.name, known)
             elif entry.name != MANIFEST.encode():
-                yield Fault(_printed(entry.name), _NO_ROW)
+                yield Fault(_printed(entry.name), NO_ROW)
 
 
 def _strays_in(path: bytes, folder: bytes, known: Hashes) -> Iterator[Fault]:
@@ -233,7 +233,7 @@ def _strays_in(path: bytes, folder: bytes, known: Hashes) -> Iterator[Fault]:
             for entry in entries:
                 name = folder + b"/" + entry.name
                 if find(known, hash_of(name)) is None:
-                    yield Fault(_printed(name), _NO_ROW)
+                    yield Fault(_printed(name), NO_ROW)
     except OSError as error:
         yield Fault(_printed(folder), f"the folder cannot be read: {error.strerror}")
 

@@ -55,10 +55,16 @@ _ONE_OF = _Hint(
 _SMOOTHING = _Hint(
     "give --label-smoothing with a recipe", "write label_smoothing at the top of the file"
 )
+_EVERY = _Hint(
+    "one run takes one recipe, or a --recipe-file of several; `augcli preview SOURCE --all-recipes`"
+    " draws every one",
+    "write a step for each recipe, or one_of with several",
+)
 # What is no recipe, or one with other options, by its folded name.
 _HINTS = {
     **dict.fromkeys(("keep", "keepaugment", "keepaug"), _KEEP),
     **dict.fromkeys(("cutmixup", "mixupcutmix", "cutmixmixup", "cutmixormixup"), _ONE_OF),
+    **dict.fromkeys(("all", "every", "any", "allrecipes", "*"), _EVERY),
     **dict.fromkeys(("labelsmoothing", "smoothing"), _SMOOTHING),
     **dict.fromkeys(
         ("vflip", "verticalflip", "randomverticalflip"), _with("flip", "direction", "vertical")

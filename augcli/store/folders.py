@@ -11,7 +11,7 @@ from augcli.files import MIB, read_json
 from augcli.manifest.row import MANIFEST
 from augcli.store.layout import IDENTITY, MAPS_INDEX, MAPS_STATE, RUN, STATE, TRAIN, staged_train
 from augcli.store.links import is_link
-from augcli.store.records import is_half_removed, is_run
+from augcli.store.records import is_half_removed, is_run, read_identity, read_run_record
 from augcli.text import count_text, shorten
 
 FINISH = "finish it by the same `augcli generate ...` with --resume"
@@ -89,6 +89,19 @@ def refuse_unverifiable(out: Path) -> None:
     elif _is_there(out / MANIFEST) and is_run(out.absolute().parent):
         remedy = f"give {out.parent}"
     raise UserError(f"OUT {out} {describe(out)}, and is no run of augcli; {remedy}.")
+
+
+def replaced_run(out: Path) -> tuple[str, int | None] | None:
+    """The recipe of the run in OUT, and how many images it has (None: it is not finished); None
+    where there is no run."""
+    record = read_run_record(out / RUN)
+    images = None if record is None else record["counts"]["outputs"]
+    record = record or read_identity(out / STATE / IDENTITY)
+    if record is None:
+        return None
+    recipe = record.get("recipe")
+    name = recipe.get("name") if isinstance(recipe, dict) else recipe
+    return shorten(name) if isinstance(name, str) else "an unknown recipe", images
 
 
 def describe(folder: Path) -> str:

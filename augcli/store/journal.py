@@ -49,7 +49,7 @@ def check_out(out: Path, source: Path | None, *, resume: bool, overwrite: bool) 
     if resume and overwrite:
         raise UserError("--resume and --overwrite exclude each other; give one of them.")
     check_place(out, source)
-    _check_content(out, resume=resume, overwrite=overwrite)
+    _check_content(out, resume=resume, overwrite=overwrite or (not resume and made_nothing(out)))
 
 
 def check_place(out: Path, source: Path | None) -> None:
@@ -110,6 +110,15 @@ def _check_what_it_holds(out: Path, *, resume: bool, overwrite: bool) -> None:
             f"OUT {out} is not empty; choose an empty folder. Give --resume to go on with its run"
             " or --overwrite to replace it."
         )
+
+
+def made_nothing(out: Path) -> bool:
+    """Whether OUT holds a finished run of which every input was skipped, so that it may be replaced
+    without being asked for: its record says so, and its manifest, which that proves, is empty."""
+    record = read_run_record(out / RUN)
+    if record is None or record["counts"]["outputs"] != 0 or is_link(out / TRAIN):
+        return False
+    return manifest_is(out, record)
 
 
 def check_apart(out: Path, listing: Listing) -> None:
@@ -186,6 +195,7 @@ def begin(out: Path, now: Identity, listing: Listing, *, resume: bool, overwrite
     UserError where that was another run, and names what differs.
     """
     check_out(out, None, resume=resume, overwrite=overwrite)
+    overwrite = overwrite or (not resume and made_nothing(out))
     state = out / STATE
     file = state / IDENTITY
     # A run that was stopped while it replaced another goes on with that.

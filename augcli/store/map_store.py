@@ -55,6 +55,7 @@ def check_maps_out(out: Path, source: Path | None, *, resume: bool, overwrite: b
     if not out.exists() or not any(out.iterdir()) or _is_unbegun(out):
         return
     ours = holds_maps(out)
+    overwrite = overwrite or (not resume and ours and _made_nothing(out))
     if overwrite or resume:
         if not ours:
             flag = "--overwrite only replaces" if overwrite else "--resume only goes on with"
@@ -69,6 +70,13 @@ def check_maps_out(out: Path, source: Path | None, *, resume: bool, overwrite: b
     )
 
 
+def _made_nothing(out: Path) -> bool:
+    """Whether OUT holds an index without a map, as every input was skipped: it may be replaced
+    without being asked for."""
+    index = out / INDEX
+    return not is_link(index) and index.is_file() and index.stat().st_size == 0
+
+
 def is_complete(out: Path) -> bool:
     """Whether the maps in OUT have their index."""
     return (out / INDEX).is_file()
@@ -81,6 +89,7 @@ def begin(out: Path, now: Identity, listing: Listing, *, resume: bool, overwrite
     """
     state = out / STATE
     _refuse_foreign_state(out)
+    overwrite = overwrite or (not resume and _made_nothing(out))
     before = _identity_of(out)
     if resume and before is not None:
         _refuse_foreign(out)

@@ -193,9 +193,13 @@ def _row(work: MapWork, images: Images, index: int) -> Row:
     try:
         decoded = images.get(index)
         found = images.saliency(decoded, work.maps.detection)
-    except (UnreadableImage, cv2.error, MemoryError) as error:
-        reason = str(error) or "it takes more memory than a worker may use"
-        return _skipped(work.run.listing.sample(index), " ".join(reason.split()))
+    except UnreadableImage as error:
+        return _skipped(work.run.listing.sample(index), str(error))
+    except cv2.error:
+        return _skipped(work.run.listing.sample(index), "no saliency can be found in it")
+    except MemoryError:
+        reason = "it takes more memory than a worker may use"
+        return _skipped(work.run.listing.sample(index), reason)
     name = map_name(work.run.listing, work.names, index)
     return _write(work.maps, name, decoded, found)
 

@@ -233,3 +233,32 @@ def test_a_run_goes_on_while_its_cache_is_cleaned(augcli: Augcli, tmp_path: Path
     options[2], options[-3] = tmp_path / "still", tmp_path / "other"
     assert augcli(*options).returncode == 0
     assert tree(out / "train") == tree(tmp_path / "still/train")
+
+
+@pytest.mark.parametrize("word", ["clear", "Prune", "remove"])
+def test_what_others_call_cleaning(augcli: Augcli, tmp_path: Path, word: str) -> None:
+    folder = filled(tmp_path / "cache")
+    done = augcli("cache", word, "--saliency-cache", folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        f"10 maps and models removed from {folder}, 97.8 KiB; 0 maps and models left, 0 bytes.\n"
+    )
+    assert files(folder) == []
+
+
+def test_where_nothing_is_removed_it_says_why(augcli: Augcli, tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    clean = ("cache", "clean", "--saliency-cache", folder)
+    assert augcli(*clean).stdout == (
+        f"0 maps and models removed, 0 bytes: {folder} does not exist.\n"
+    )
+    folder.mkdir()
+    assert augcli(*clean).stdout == (f"0 maps and models removed, 0 bytes: {folder} holds none.\n")
+    filled(folder)
+    assert augcli(*clean, "--older-than", "2w").stdout == (
+        f"0 maps and models removed from {folder}, 0 bytes; 10 maps and models left, 97.8 KiB.\n"
+    )
+    done = augcli("cache", "cleen", "--saliency-cache", folder)
+    assert (done.returncode, done.stderr) == (
+        2, "augcli: augcli cache cleen is unknown (did you mean 'clean'?); give clean.\n",
+    )  # fmt: skip

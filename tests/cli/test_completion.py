@@ -248,3 +248,34 @@ def test_an_unknown_shell_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(shellingham, "detect_shell", lambda name=name: (name, name))
         for option in ("--install-completion", "--show-completion"):
             assert run([option]) == 2
+
+
+@pytest.mark.parametrize("option", ["--install-completion", "--show-completion"])
+@pytest.mark.parametrize("name", ["tcsh", "generate", ""])
+def test_what_is_no_shell_is_not_passed_over(
+    bash: Callable[[str], subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+    option: str,
+    name: str,
+) -> None:
+    done = bash(f"augcli {option} '{name}'")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"augcli: {option} {name or repr(name)} is no shell that is completed; give bash, zsh,"
+        " fish, powershell or pwsh, or no name for the shell that this runs in.\n"
+    )
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["zsh", "ZSH", "/usr/bin/zsh"])
+def test_completion_is_for_the_shell_that_is_named(
+    bash: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path, name: str
+) -> None:
+    shown = bash(f"augcli --show-completion {name}")
+    assert (shown.returncode, shown.stdout.splitlines()[0]) == (0, "#compdef augcli")
+    assert bash(f"augcli --show-completion={name}").stdout == shown.stdout
+    installed = bash(f"augcli --install-completion {name}")
+    assert installed.returncode == 0
+    home = tmp_path / "home"
+    assert (home / ".zfunc/_augcli").read_text() == shown.stdout.rstrip("\n")
+    assert not (home / ".bashrc").exists()

@@ -272,6 +272,16 @@ def test_an_unreadable_image_is_left_out(augcli_model: Run, tmp_path: Path) -> N
     result = augcli_model(
         "fit-head", SAMPLE, data, "--at", "relu1", "-o", tmp_path / "e.onnx", "--json"
     )
+    assert result.exit_code == 1
+    assert result.stderr.endswith("augcli: exit 1: 1 input skipped, --max-errors is 0.\n")
+    assert told(result)["skipped"] == 1
+    message = "1 input skipped, --max-errors is 0"
+    assert told(result)["error"] == {"message": message, "exit_code": 1}
+    again = ("--overwrite", "--max-errors", "1")
+    result = augcli_model(
+        "fit-head", SAMPLE, data, "--at", "relu1", "-o", tmp_path / "e.onnx", "--json", *again
+    )
+    assert (result.exit_code, "error" in told(result)) == (0, False)
     assert "cat/broken.jpg is left out" in result.stderr
     assert told(result)["images"] == 2 and told(result)["accuracy"] is None
 
@@ -287,7 +297,15 @@ def test_decoders_make_no_remarks(tmp_path: Path) -> None:
     (data / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     command = ["-m", "augcli", "model", "fit-head", SAMPLE, data.parent, "--at", "relu1"]
     done = subprocess.run(
-        [sys.executable, *map(str, command), "-o", str(tmp_path / "e.onnx"), "--json"],
+        [
+            sys.executable,
+            *map(str, command),
+            "-o",
+            str(tmp_path / "e.onnx"),
+            "--json",
+            "--max-errors",
+            "1",
+        ],
         capture_output=True,
         text=True,
         check=True,

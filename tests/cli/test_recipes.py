@@ -26,7 +26,15 @@ def test_all_recipes_are_listed_with_their_papers(augcli: Augcli) -> None:
             "range": {"minimum": 1e-06, "maximum": 1e9},
             "choices": None,
             "help": "lam ~ Beta(alpha, alpha), the target's share",
-        }
+        },
+        {
+            "name": "probability",
+            "type": "number",
+            "default": 1.0,
+            "range": {"minimum": 0, "maximum": 1},
+            "choices": None,
+            "help": "of applying the recipe; the other outputs stay as they are (of every recipe)",
+        },
     ]
     cutmix = listed["cutmix"]
     assert cutmix.pop("description")[1].startswith("A box of the partner is pasted")
@@ -120,7 +128,7 @@ def test_a_recipe_is_shown_in_lines_that_fit(name: str, capsys: pytest.CaptureFi
         assert len(line) < 80 or line.strip().startswith("(http")
     for option in recipe_class(name).model_fields:
         assert f"\n  {option}: " in text
-    assert ("It has no options." in text) == (not recipe_class(name).model_fields)
+    assert text.count("\n  probability: number, 0 to 1 (default: ") == 1
 
 
 @pytest.mark.parametrize("name", ["strong.toml", "sub/strong", "./cutmix"])

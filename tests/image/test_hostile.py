@@ -148,7 +148,8 @@ FILES: dict[str, tuple[bytes, tuple[int, int] | str]] = {
     ),
     "icon, entries": (b"\0\0\1\0\xff\xff" + b"\x10\x10\0\0\1\0\x20\0\x64\0\0\0\x14\0\0\0" * 60_000,
                       "not an image"),
-    "BMP, header": (b"BM" + bytes(12) + b"\xff\xff\xff\x7f" + bytes(SIZE), "Truncated"),
+    "BMP, header": (b"BM" + bytes(12) + b"\xff\xff\xff\x7f" + bytes(SIZE),
+                    "the BMP data is truncated"),
     "TGA, runs": (
         b"\0\0\x0a" + bytes(9) + struct.pack("<HH", 30_000, 3000) + b"\x18\0" + b"\xff" * SIZE, ".",
     ),

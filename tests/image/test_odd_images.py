@@ -36,7 +36,7 @@ EXPECTED: dict[str, tuple[int, int] | str] = {
     "sample.jpg": (442, 290),
     "small.bmp": (12, 16),
     "trans-x.png": (100, 100),
-    "truncated.gif": "image file is truncated",
+    "truncated.gif": "the GIF data is truncated",
     "truncated.jpg": "the JPEG data is truncated",
     "zero_width.gif": "not an image in a format",
 }

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from augcli.data.image_file import read_image as read_image
 from augcli.data.labels import class_order, printable, shown
 from augcli.data.left_out import LeftOut, has_suffix, is_of_other_format
+from augcli.data.levels import level_warning
 from augcli.data.listing import Listing, ListingBuilder
 from augcli.data.source_options import SourceOptions
 from augcli.data.splits import check_classes
 from augcli.errors import UserError
 from augcli.text import count_text
 
+_NAMED = 3
 KIND = "a folder with one folder a class"
 OPTIONS: frozenset[str] = frozenset()
 # Files in which others say what the images of a folder are.
@@ -56,21 +62,26 @@ def list_images(source: Path, options: SourceOptions) -> Listing:  # noqa: ARG00
         left_out.add("loose", top_level.images)
         builder = ListingBuilder()
         classes: list[str] = []
+        without: list[bytes] = []
         for top in sorted(top_level.folders, key=lambda name: class_order(printable(name))):
             if _add_class(builder, left_out, root, top, len(classes)):
                 classes.append(printable(top))
+            else:
+                without.append(top)
     except OSError as error:
         where = shown(os.fsencode(error.filename or source))
         raise UserError(f"{where} in SOURCE cannot be read: {error.strerror}.") from error
     if not classes:
         raise UserError(_nothing(source, top_level))
     doubt = check_classes(str(source), builder.folders, f"give {source}/{{name}}")
-    warnings = [doubt] if doubt else []
+    listing = builder.finish(source, classes)
+    doubt = doubt or _level_warning(source, listing)
+    warnings = [sentence for sentence in (doubt, _without_images(without)) if sentence]
     for name in _OTHER_MANIFESTS:
         if os.path.lexists(source / name):
             remedy = f"; give {source / name} to use it" if name.endswith(".csv") else ""
             warnings.append(f"{source / name} is not read, the folders are the classes{remedy}.")
-    return builder.finish(source, classes, warnings=[*warnings, *left_out.warnings()])
+    return replace(listing, warnings=(*warnings, *left_out.warnings()))
 
 
 def _add_class(
@@ -96,6 +107,39 @@ def _add_class(
                 builder.add(number, name, class_id)
         pending += [folder + b"/" + name for name in reversed(entries.folders)]
     return any_image
+
+
+def _level_warning(source: Path, listing: Listing) -> str:
+    """A warning where the folders of SOURCE are perhaps no classes, but groups of them."""
+    suffix = os.path.splitext(listing.relative_path(0))[1].lower()  # noqa: PTH122
+    pattern = "*.jp*g" if suffix in (b".jpg", b".jpeg") else f"*{suffix.decode()}"
+    counts = np.bincount(listing.folder_of, minlength=len(listing.folders)).tolist()
+    return level_warning(
+        listing.folders,
+        counts,
+        f"give {_escaped(str(source))}/{{name}}",
+        f" alone, or all by `find {_escaped(shlex.quote(str(source)))} -iname '{pattern}' -print0 |"
+        " augcli generate - OUT --labels-from {level}`",
+    )
+
+
+def _escaped(text: str) -> str:
+    """A text that stands for itself in one that is formatted."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _without_images(folders: list[bytes]) -> str:
+    """A warning of the folders that hold no image and so are no classes, if there are any."""
+    if not folders:
+        return ""
+    names = ", ".join(map(shown, folders[:_NAMED]))
+    more = f" and {len(folders) - _NAMED} more" if len(folders) > _NAMED else ""
+    no_classes = (
+        "holds no image, and is no class"
+        if len(folders) == 1
+        else ("hold no image, and are no classes")
+    )
+    return f"{count_text(len(folders), 'class folder')} of SOURCE {no_classes}: {names}{more}."
 
 
 def _leave_out(left_out: LeftOut, root: bytes, prefix: bytes, entries: _Entries) -> None:

@@ -15,7 +15,7 @@ from augcli.data.listing import Listing, ListingBuilder, in_order
 from augcli.enums import LabelsFrom
 from augcli.errors import UserError
 from augcli.files import MIB, size_text
-from augcli.text import is_url
+from augcli.text import count_text, is_url
 from augcli.text_files import refuse_utf16
 
 OPTIONS: frozenset[str] = frozenset()
@@ -40,7 +40,9 @@ def list_images(
     builder = ListingBuilder()
     seen: set[bytes] = set()
     repeated = 0
-    for path in _paths(stream):
+    place = Path.cwd() if root is None else root
+    blanks: list[bytes] = []
+    for path in _paths(stream, blanks, os.fsencode(place)):
         digest = hashlib.blake2b(path, digest_size=12).digest()
         if digest in seen:
             repeated += 1
@@ -56,8 +58,18 @@ def list_images(
         builder.add(builder.folder(folder), file_name, builder.class_id(name))
     if not seen:
         raise UserError(f"{_WHERE} is empty; pipe in image paths.")
-    place = Path.cwd() if root is None else root
-    return in_order(builder.finish(place, builder.classes), class_index)
+    warnings = [_around(blanks)] if blanks else []
+    return in_order(builder.finish(place, builder.classes, warnings=warnings), class_index)
+
+
+def _around(paths: list[bytes]) -> str:
+    """A warning of paths that begin or end with white space, and are no files with it."""
+    begin = "begins or ends" if len(paths) == 1 else "begin or end"
+    return (
+        f"{count_text(len(paths), 'path')} on standard input {begin} with white space, which counts"
+        f" as part of the name, and no such file is there (the first is '{shown(paths[0])}');"
+        " leave it out of the list."
+    )
 
 
 def list_known(
@@ -73,8 +85,11 @@ def list_known(
     return builder.finish(root, classes)
 
 
-def _paths(stream: BinaryIO) -> Iterator[bytes]:
-    """The paths in a list, one at a time, with at most a few MiB of it in memory."""
+def _paths(stream: BinaryIO, blanks: list[bytes], root: bytes) -> Iterator[bytes]:
+    """The paths in a list, one at a time, with at most a few MiB of it in memory.
+
+    Lines with white space around a path, which is not there with it, are added to `blanks`.
+    """
     separator, pending, empty = b"", b"", 0
     while chunk := _next_chunk(stream):
         if not separator:
@@ -87,13 +102,27 @@ def _paths(stream: BinaryIO) -> Iterator[bytes]:
             path = line.removesuffix(b"\r") if separator == b"\n" else line
             empty = 0 if path else empty + 1
             if path:
+                if separator == b"\n" and _is_not_there(path, root):
+                    blanks.append(path)
                 yield _normal(path)
         if empty > _EMPTY_BYTES:
             raise UserError(f"{_WHERE} has {size_text(_EMPTY_BYTES)} without a path in a row.")
         _normal(pending)
     path = pending.removesuffix(b"\r") if separator == b"\n" else pending
     if path:
+        if separator == b"\n" and _is_not_there(path, root):
+            blanks.append(path)
         yield _normal(path)
+
+
+def _is_not_there(path: bytes, root: bytes) -> bool:
+    """Whether a path has white space around it, and is that of no file."""
+    if path == path.strip():
+        return False
+    try:
+        return not os.path.lexists(os.path.join(root, path))  # noqa: PTH118
+    except ValueError:
+        return True
 
 
 def _next_chunk(stream: BinaryIO) -> bytes:

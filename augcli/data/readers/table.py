@@ -16,7 +16,7 @@ from augcli.data.listing import Listing, ListingBuilder, first_repeated, in_orde
 from augcli.data.source_options import SourceOptions
 from augcli.errors import UserError
 from augcli.files import MIB, open_regular, size_text
-from augcli.text import count_text, is_url
+from augcli.text import count_text, is_url, shorten
 from augcli.text_files import refuse_utf16
 
 KIND = "a .csv table"
@@ -49,6 +49,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:  # noqa: ARG00
         folder, _, name = os.path.normpath(path).rpartition(b"/")
         if name in (b"", b".", b"..") or b"\0" in path:
             raise UserError(f"{where}: {shown(path)} is no path of an image; fix it.")
+        label = label.strip()
         if not label:
             raise UserError(f"{where}: {shown(path)} has no label; add one.")
         builder.add(builder.folder(folder), name, builder.class_id(printable(label)))
@@ -107,9 +108,8 @@ def _rows(source: Path, unread: UnreadColumns) -> Iterator[tuple[str, bytes, byt
                     )
                 for at, name in dividing.items():
                     unread.add(name, _printable(row[at]))
-                path, label = (row[at].encode("utf-8", "surrogateescape")
-                               for at in (path_at, label_at))  # fmt: skip
-                yield where, path, label.strip()
+                path, label = (_encoded(row[at], header[at], where) for at in (path_at, label_at))
+                yield where, path, label
     except csv.Error as error:
         raise UserError(
             f"{source}, line {max(number, 1)} or the next: a quotation mark is missing or has no"
@@ -119,6 +119,18 @@ def _rows(source: Path, unread: UnreadColumns) -> Iterator[tuple[str, bytes, byt
         raise UserError(f"{source} cannot be read: {error}.") from error
     except OSError as error:
         raise UserError(f"{source} cannot be read: {error.strerror}.") from error
+
+
+def _encoded(text: str, column: str, where: str) -> bytes:
+    """A path or label; raises UserError where its bytes are not UTF-8."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{where}: the {shorten(_printable(column.strip()), 40)} {shorten(_printable(text))} is"
+            " not UTF-8; save the table in UTF-8 (files whose own names are not UTF-8 can be given"
+            " as a list on standard input)."
+        ) from error
 
 
 def _printable(text: str) -> str:

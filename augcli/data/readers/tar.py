@@ -26,6 +26,7 @@ from augcli.data.left_out import (
     is_image_name,
     is_of_other_format,
 )
+from augcli.data.levels import level_warning
 from augcli.data.listing import Listing, ListingBuilder, first_repeated, in_order
 from augcli.data.source_options import SourceOptions
 from augcli.data.splits import check_classes
@@ -196,7 +197,10 @@ class _Gathered:
         below = all(len(path) > 1 and path[0] == inner[0][0] for path in inner)
         names = [printable(path[1 if below else 0]) for path in inner]
         below_top = [b"/".join(path[1:] if below else path) for path in inner]
-        doubt = check_classes(str(source), below_top, "give an archive of {name} alone")
+        remedy = "give an archive of {name} alone"
+        doubt = check_classes(str(source), below_top, remedy) or level_warning(
+            below_top, np.bincount(listing.folder_of).tolist(), remedy, ""
+        )
         warnings = (*([doubt] if doubt else []), *self.left_out.warnings())
         class_of = np.array([self.builder.class_id(name) for name in names], np.int32)
         listing = replace(
