@@ -10,7 +10,7 @@ import typer
 from augcli.cli.declare import flag, number
 from augcli.cli.groups import grouped
 from augcli.cli.options import MOST_OUTPUTS, Json, Quiet, Workers
-from augcli.cli.output import Output
+from augcli.cli.output import Output, harmless
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
 from augcli.text import count_text
@@ -148,6 +148,6 @@ def verify(
         summary += "; --json lists " + (
             "each" if len(faults) == total else f"{len(faults)} of them"
         )
-    lines = [line for each in kinds for line in each.lines()]
+    lines = [harmless(line, line_ends="") for each in kinds for line in each.lines()]
     shown.result(values, "\n".join([*lines, f"{summary}."]), done=done)
     raise typer.Exit(1)
