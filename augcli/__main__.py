@@ -100,8 +100,8 @@ def _use_utf8() -> None:
 
 
 def _forget_opencv_variables() -> None:
-    """Have OpenCV work as it is built: its variables bound what it reads beside --max-pixels, or end
-    the process where it does not understand them."""
+    """Have OpenCV work as it is built: its variables bound what it reads beside --max-pixels, or
+    end the process where it does not understand them."""
     for name in [name for name in os.environ if name.upper().startswith("OPENCV_")]:
         del os.environ[name]
 
