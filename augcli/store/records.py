@@ -112,7 +112,9 @@ def check_complete(out: Path) -> None:
             f" `augcli verify {out} --repair` makes again those that are damaged."
         )
     digests = record.get("files")
-    for name in LISTS if isinstance(digests, dict) else ():
+    if not isinstance(digests, dict):  # a version before 0.2 wrote none
+        return
+    for name in LISTS:
         try:
             is_own = not is_link(out / name) and sha256_of(out / name) == digests.get(name)
         except (OSError, UserError):

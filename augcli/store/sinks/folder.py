@@ -115,7 +115,7 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 
 def keep_listed(state: Path, listing: Listing) -> None:
     """Keep the paths of a list that was piped in, for `verify`: it cannot be read again."""
-    unfinished = state / f"{LISTED}.tmp"
+    unfinished = state / f"{LISTED}.{os.getpid()}.tmp"
     unfinished.unlink(missing_ok=True)
     with unfinished.open("xb") as file:
         for index in range(len(listing)):
