@@ -84,13 +84,13 @@ def draw(text: str) -> None:
     sys.stdout.flush()
 
 
-def harmless(text: str, line_ends: str = "\n") -> str:
-    """The text with what terminals act upon escaped, but for `line_ends` and spaces of any width:
-    names may hold it."""
+def harmless(text: str) -> str:
+    """Lines of text with what terminals act upon escaped, but for spaces of any width: names may
+    hold it."""
     if text.isprintable():
         return text
     return "".join(
-        c if c.isprintable() or c in line_ends or (c.isspace() and c > "\x9f") else _escaped(c)
+        c if c.isprintable() or c == "\n" or (c.isspace() and c > "\x9f") else _escaped(c)
         for c in text
     )
 

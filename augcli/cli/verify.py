@@ -10,9 +10,10 @@ import typer
 from augcli.cli.declare import flag, number
 from augcli.cli.groups import grouped
 from augcli.cli.options import MOST_OUTPUTS, Json, Quiet, Workers
-from augcli.cli.output import Output, harmless
+from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
+from augcli.errors import escape
 from augcli.text import count_text
 
 REPLAY_ALL = 0
@@ -148,6 +149,6 @@ def verify(
         summary += "; --json lists " + (
             "each" if len(faults) == total else f"{len(faults)} of them"
         )
-    lines = [harmless(line, line_ends="") for each in kinds for line in each.lines()]
+    lines = [escape(line) for each in kinds for line in each.lines()]
     shown.result(values, "\n".join([*lines, f"{summary}."]), done=done)
     raise typer.Exit(1)
