@@ -67,6 +67,7 @@ def main() -> NoReturn:
     from augcli.streams import open_streams
 
     open_streams()
+    _forget_opencv_variables()
     # Imports make a hundred thousand objects and no garbage: looking for it is a tenth of start-up.
     gc.set_threshold(200_000, 20, 20)
     # The linear algebra of NumPy is not used: without its threads forking is safe and cheap.
@@ -96,6 +97,13 @@ def _use_utf8() -> None:
     if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode and sys.executable:
         os.environ["PYTHONUTF8"] = "1"  # for processes started from here, too
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+
+
+def _forget_opencv_variables() -> None:
+    """Have OpenCV work as it is built: its variables bound what it reads beside --max-pixels, or
+    end the process where it does not understand them."""
+    for name in [name for name in os.environ if name.upper().startswith("OPENCV_")]:
+        del os.environ[name]
 
 
 def _is_ignored_hangup(number: int) -> bool:

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -160,6 +161,15 @@ def replace_file(path: Path, *data: bytes | memoryview) -> None:
     """
     with _written_beside(path, *data) as temporary:
         temporary.replace(path)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what killed processes left beside `path` when they wrote it."""
+    unfinished = re.compile(rf"{re.escape(path.name)}\.[0-9]+\.tmp")
+    with os.scandir(path.parent) as entries:
+        left = [e.path for e in entries if unfinished.fullmatch(e.name) and not e.is_dir()]
+    for file in left:
+        Path(file).unlink()
 
 
 def move_new(file: Path, place: Path) -> None:

@@ -41,7 +41,7 @@ class Output:
             if self.as_json:
                 _print_json(values)
             elif not self.quiet:
-                draw(text)
+                draw(harmless(text))
         except StdoutLost as lost:
             but = f"{done}, but the" if done else "The"
             sentence = f"{but} result cannot be written to {lost}."
@@ -55,7 +55,7 @@ class Output:
     def note(self, text: str) -> None:
         """Something worth knowing."""
         if not self.quiet:
-            print(text, file=sys.stderr)
+            print(harmless(text), file=sys.stderr)
 
     def warn(self, text: str) -> None:
         """Something that may be wrong; shown also with --quiet."""
@@ -84,11 +84,24 @@ def draw(text: str) -> None:
     sys.stdout.flush()
 
 
-def _one_line(text: str) -> str:
-    """The text with what terminals act upon escaped: names may hold newlines, and worse."""
+def harmless(text: str) -> str:
+    """Lines of text with what terminals act upon escaped, but for spaces of any width: names may
+    hold it."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(
+        c if c.isprintable() or c == "\n" or (c.isspace() and c > "\x9f") else _escaped(c)
+        for c in text
+    )
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def _one_line(text: str) -> str:
+    """A sentence with all that is not printed escaped: names may hold newlines, and worse."""
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 
 def _print_json(values: dict[str, Any]) -> None:

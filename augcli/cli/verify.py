@@ -14,6 +14,7 @@ from augcli.cli.options import MOST_OUTPUTS, Json, Quiet, Workers
 from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
+from augcli.errors import escape
 from augcli.text import count_text
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def verify(
         summary += "; --json lists " + (
             "each" if len(faults) == total else f"{len(faults)} of them"
         )
-    lines = [line for each in kinds for line in each.lines()]
+    lines = [escape(line) for each in kinds for line in each.lines()]
     advice = _advice(out, faults, repair=repair)
-    shown.result(values, "\n".join([*lines, f"{summary}.", *advice]), done=done)
+    shown.result(values, "\n".join([*lines, f"{summary}.", *map(escape, advice)]), done=done)
     raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from dataclasses import replace
 from os import PathLike
@@ -115,11 +116,14 @@ def list_known_paths(
 
 def read_image(listing: Listing, index: int, max_pixels: int) -> bytes:
     """The bytes of an image of at most `max_pixels`; raises UnreadableImage where they cannot be
-    read, or are too many for such an image."""
+    read, or are too many for such an image; OSError where it is this process that may open no more
+    files."""
     limit = _ROOM + _BYTES_A_PIXEL * max_pixels
     try:
         return READERS[listing.reader].read_image(listing, index, limit)
     except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):  # no fault of the image
+            raise
         raise UnreadableImage(f"the file cannot be read: {error.strerror}") from error
     except (MemoryError, OverflowError) as error:
         raise UnreadableImage("the file is larger than the memory a worker may use") from error

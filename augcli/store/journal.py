@@ -28,6 +28,7 @@ from augcli.store.records import (
 from augcli.store.removal import forget_removal, remove_run
 from augcli.store.sinks.folder import check_images, finish_publishing, flush, write_json
 from augcli.store.sources import keep_sources, sources_changed
+from augcli.store.strangers import set_strangers_aside
 
 _LOCK, _HOLDER = KEPT
 
@@ -291,6 +292,8 @@ def _is_of(record: dict[str, Any], now: Identity) -> bool:
 
 
 def check_parts(state: Path) -> None:
-    """Remove what an interrupted run left half done or damaged, so that it is made again."""
+    """Remove what an interrupted run left half done or damaged, so that it is made again, and set
+    aside what is not the run's where it will write."""
+    set_strangers_aside(state)
     remove_unproven(state)
     check_images(state)

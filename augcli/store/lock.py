@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from augcli.errors import UserError
-from augcli.files import read_json
+from augcli.files import read_json, remove_unfinished
 from augcli.store.layout import KEPT, STATE
 from augcli.store.links import is_link, refuse_links
 from augcli.store.sinks.folder import write_json
@@ -36,6 +36,7 @@ def holding(out: Path, folder: str = STATE) -> Iterator[None]:
             raise UserError(f"{state} is a link, and nothing is written through links; remove it.")
         state.mkdir(parents=True, exist_ok=True)
         _refuse_other_lock(state / _LOCK)
+        _refuse_other_holder(state / _HOLDER)
         lock = FileLock(state / _LOCK, timeout=_PATIENCE_SECONDS)
         lock.acquire()
     except Timeout as error:
@@ -43,8 +44,7 @@ def holding(out: Path, folder: str = STATE) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"OUT {out} cannot be written: {error.strerror}.") from error
     try:
-        for unfinished in state.glob(f"{_HOLDER}.*.tmp"):
-            unfinished.unlink()  # of a killed run
+        remove_unfinished(state / _HOLDER)  # of a killed run
         write_json(state / _HOLDER, {"process": os.getpid(), "host": platform.node()})
         yield
     finally:
@@ -60,6 +60,20 @@ def _refuse_other_lock(lock: Path) -> None:
         return
     if not stat.S_ISREG(status.st_mode) or status.st_size:
         raise UserError(f"{lock} is not the lock of a run; move it away, or choose another OUT.")
+
+
+def _refuse_other_holder(holder: Path) -> None:
+    """Refuse what is not the record that a run makes of who holds OUT: it would be replaced."""
+    if not os.path.lexists(holder):
+        return
+    try:
+        is_own = read_json(holder, _LARGEST_HOLDER).keys() == {"process", "host"}
+    except (OSError, UserError, ValueError, AttributeError):
+        is_own = holder.is_file() and holder.stat().st_size == 0
+    if not is_own and os.path.lexists(holder):  # else its run has ended just now
+        raise UserError(
+            f"{holder} is not the record of a run; move it away, or choose another OUT."
+        )
 
 
 def _holder(state: Path) -> str:

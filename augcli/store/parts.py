@@ -25,6 +25,8 @@ from augcli.store.links import is_link
 
 _ROWS = ".rows"
 _ANY_PART = f"{'[0-9]' * 8}-{'[0-9]' * 5}-{'[0-9]' * 5}{_ROWS}"
+# With what versions before 0.2 wrote of skipped inputs.
+_OWN_NAME = re.compile(r"[0-9]{8}-[0-9]{5}-[0-9]{5}(\.rows(\.[0-9]+\.tmp)?|\.errors)")
 _PROOF_KEY = "augcli_part"
 _CHUNK = 1 << 20
 _LONGEST_PROOF = 1 << 12
@@ -168,10 +170,10 @@ def proven_parts(state: Path) -> Iterator[Part]:
 def remove_unproven(state: Path) -> int:
     """Remove parts that do not prove themselves, so that their shards are made again, and what was
     being written when a worker was killed; how many parts."""
-    for unfinished in (state / PARTS).glob(f"*{_ROWS}.*.tmp"):
-        unfinished.unlink()
-    run = run_digest(state)
-    damaged = [path for path in _files(state) if _proven(path, run) is None]
+    for path in _own_files(state / PARTS):
+        if path.suffix == ".tmp":
+            path.unlink()
+    damaged = unproven(state)
     for path in damaged:
         path.unlink()
     return len(damaged)
@@ -187,6 +189,12 @@ def remove_all(state: Path) -> None:
             folder.rmdir()
 
 
+def unproven(state: Path) -> list[Path]:
+    """What has the name of a part and does not prove itself."""
+    run = run_digest(state)
+    return sorted(path for path in _files(state) if _proven(path, run) is None)
+
+
 def strangers(state: Path) -> list[Path]:
     """What lies in the folder of parts and is neither a part nor one that was being written."""
     folder = state / PARTS
@@ -194,8 +202,7 @@ def strangers(state: Path) -> list[Path]:
 
 
 def _own_files(folder: Path) -> list[Path]:
-    patterns = (_ANY_PART, f"{_ANY_PART}.*.tmp", "*.errors")
-    return [p for pattern in patterns for p in folder.glob(pattern) if not p.is_dir()]
+    return [p for p in folder.glob("*") if _OWN_NAME.fullmatch(p.name) and not p.is_dir()]
 
 
 def _files(state: Path) -> list[Path]:

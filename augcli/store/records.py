@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+import stat
+from array import array
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, parse_json, read_json, read_lines, sha256_of
+from augcli.manifest.columns import Hashes, find, hash_of
 from augcli.manifest.row import MANIFEST
-from augcli.store.layout import IDENTITY, OUTPUT_NAME, REMOVAL, RUN, STATE, TRAIN
+from augcli.store.layout import IDENTITY, LISTS, OUTPUT_NAME, REMOVAL, RUN, STATE, TRAIN
 from augcli.store.links import is_link
 
 # An identity holds recipe files and class maps.
 LARGEST_RECORD = 256 * MIB
+IMAGE_BYTES = "image_bytes"  # among the counts of run.json, since version 0.2
 _LONGEST_LINE = 64 * MIB
 _KEYS = ("recipe", "seed", "copies", "pair", "fit", "format", "versions")
 
@@ -82,42 +89,72 @@ def manifest_is(out: Path, record: dict[str, Any]) -> bool:
 
 
 def check_complete(out: Path) -> None:
-    """Raise RunFailed where the images of a finished run are not all in their folders.
+    """Raise RunFailed where a finished run lacks images that its manifest names, where one of them
+    is empty, where all together have other than the bytes that the run wrote, and where its lists
+    are not those that it wrote.
 
-    Files are counted, a folder at a time; `verify` looks at each.
+    A lookup a file; `verify` reads each.
     """
-    train, expected = out / TRAIN, Counter[str]()
+    record = read_run_record(out / RUN) or {}
     remedy = f"`augcli verify {out} --repair` makes them again."
+    names, folders = _names_by_manifest(out / TRAIN / MANIFEST, remedy)
+    there = size = 0
+    for folder in sorted(folders):
+        for length in _sizes_of(out / TRAIN / folder, names):
+            there, size = there + (length > 0), size + length
+    if there < len(names):
+        lacking = f"lacks {len(names) - there} of its {len(names)} images"
+        raise RunFailed(f"OUT {out} {lacking}, or they are empty; {remedy}")
+    written = record.get("counts", {}).get(IMAGE_BYTES)
+    if written is not None and written != size:
+        raise RunFailed(
+            f"The images of OUT {out} have {size} bytes where its run wrote {written};"
+            f" `augcli verify {out} --repair` makes again those that are damaged."
+        )
+    digests = record.get("files")
+    if not isinstance(digests, dict):  # a version before 0.2 wrote none
+        return
+    for name in LISTS:
+        try:
+            is_own = not is_link(out / name) and sha256_of(out / name) == digests.get(name)
+        except (OSError, UserError):
+            is_own = False
+        if not is_own:
+            raise RunFailed(
+                f"{out / name} is not as the run in OUT wrote it; `augcli verify {out}` tells more."
+            )
+
+
+def _names_by_manifest(manifest: Path, remedy: str) -> tuple[Hashes, set[str]]:
+    """The images that a manifest names, by their hashes, in order, and their folders; raises
+    RunFailed where a line is no row."""
+    hashes, folders = array("Q"), set[str]()
     try:
-        for line in read_lines(train / MANIFEST, _LONGEST_LINE):
-            expected[_folder_of(line)] += 1
+        for line in read_lines(manifest, _LONGEST_LINE):
+            name = _file_name(line)
+            hashes.append(hash_of(name))
+            folders.add(name.partition("/")[0])
     except (OSError, UserError, ValueError) as error:
-        raise RunFailed(f"{train / MANIFEST} has rows that cannot be read; {remedy}") from error
-    missing = sum(
-        max(0, count - _count_images(train / folder)) for folder, count in expected.items()
-    )
-    if missing:
-        raise RunFailed(f"OUT {out} lacks {missing} of its {expected.total()} images; {remedy}")
+        raise RunFailed(f"{manifest} has rows that cannot be read; {remedy}") from error
+    return np.unique(np.frombuffer(hashes, np.uint64)), folders
 
 
-def _folder_of(line: bytes) -> str:
-    """The folder of the image that a row names; raises ValueError where it names none."""
+def _file_name(line: bytes) -> str:
+    """The image that a row names; raises ValueError where it names none."""
     row = parse_json(line)
     name = row.get("file_name") if isinstance(row, dict) else None
     folder, _, image = name.partition("/") if isinstance(name, str) else ("", "", "")
     if folder in ("", ".", "..") or "\0" in folder or not OUTPUT_NAME.fullmatch(image):
         raise ValueError("a line is no row")
-    return folder
+    return f"{folder}/{image}"
 
 
-def _count_images(folder: Path) -> int:
+def _sizes_of(folder: Path, names: Hashes) -> Iterator[int]:
+    """The bytes of each file in a folder that is among the images of these names."""
     if is_link(folder):
-        return 0
-    try:
-        with os.scandir(folder) as entries:
-            return sum(
-                entry.is_file(follow_symlinks=False) and bool(OUTPUT_NAME.fullmatch(entry.name))
-                for entry in entries
-            )
-    except OSError:
-        return 0
+        return
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if find(names, hash_of(os.fsencode(f"{folder.name}/{entry.name}"))) is not None:
+                status = entry.stat(follow_symlinks=False)
+                yield status.st_size if stat.S_ISREG(status.st_mode) else 0

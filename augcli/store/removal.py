@@ -43,10 +43,11 @@ from augcli.store.records import (
     read_run_record,
 )
 from augcli.store.sinks.folder import flush, name_digest
+from augcli.store.strangers import set_strangers_aside
 
 _STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, SOURCES, MANIFEST)
 _UNFINISHED = re.compile(
-    rf"({'|'.join(map(re.escape, (*_STATE_FILES, REMOVAL, *KEPT)))})(\.[0-9]+)?\.tmp"
+    rf"({'|'.join(map(re.escape, (*_STATE_FILES, REMOVAL, *KEPT)))})\.[0-9]+\.tmp"
 )
 
 
@@ -75,7 +76,12 @@ def remove_run(out: Path) -> None:
         raise UserError(
             f"{stranger} is nothing that a run writes; move it away to replace the run."
         )
+    for stranger in _strangers_behind_publication(out):
+        raise UserError(
+            f"{stranger} was not written by the run in OUT; move it away to replace the run."
+        )
     _refuse_strangers_aside(state / ASIDE)
+    set_strangers_aside(state)
     state.mkdir(exist_ok=True)
     if read_identity(state / IDENTITY) is not None:
         (state / IDENTITY).replace(state / REMOVAL)
@@ -101,7 +107,8 @@ def remove_run(out: Path) -> None:
 
 def forget_removal(out: Path) -> None:
     """Remove the record of a run of which nothing else is left."""
-    (out / STATE / REMOVAL).unlink(missing_ok=True)
+    if is_half_removed(out):
+        (out / STATE / REMOVAL).unlink()
 
 
 def empty_aside(aside: Path) -> None:
@@ -177,7 +184,7 @@ def _strangers_in_train(out: Path) -> Iterator[Path]:
     train, removed = out / TRAIN, out / STATE / REMOVED
     if not os.path.lexists(train):
         return
-    has_begun = removed.exists()
+    has_begun = is_half_removed(out) and removed.exists()
     if has_begun and os.path.lexists(train / MANIFEST):
         yield train / MANIFEST
     names = _names_in(removed if has_begun else train / MANIFEST)
@@ -198,6 +205,19 @@ def _strangers_in_train(out: Path) -> Iterator[Path]:
             at = int(np.searchsorted(names, digest))
             if at == len(names) or names[at] != digest or image.is_dir(follow_symlinks=False):
                 yield Path(image.path)
+
+
+def _strangers_behind_publication(out: Path) -> Iterator[Path]:
+    """What lies among staged images and parts of a run that was published: it has none, but for
+    parts that prove themselves, which it removes last."""
+    record = read_run_record(out / RUN)
+    if record is None or not manifest_is(out, record):
+        return
+    for folder in _entries(out / STATE / TRAIN):
+        yield from (Path(image.path) for image in _entries(folder.path))
+        if not folder.is_dir(follow_symlinks=False):
+            yield Path(folder.path)
+    yield from parts.unproven(out / STATE)
 
 
 def _strangers(train: Path) -> Iterator[Path]:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from augcli.data.labels import shown
 from augcli.data.listing import GONE, Listing, sample_ids
 from augcli.errors import UserError
-from augcli.files import parse_json, read_bytes, replace_file
+from augcli.files import parse_json, read_bytes, remove_unfinished, replace_file
 from augcli.store.layout import SOURCES
 from augcli.text import count_text, shorten
 
@@ -53,8 +53,7 @@ class _Sources(NamedTuple):
 
 def keep_sources(state: Path, listing: Listing) -> None:
     """Write down what a run begins with. Each file is looked up, for its size."""
-    for unfinished in state.glob(f"{SOURCES}.*.tmp"):  # of a run that was killed here
-        unfinished.unlink()
+    remove_unfinished(state / SOURCES)  # of a run that was killed here
     folders, sizes = b"\0".join(listing.folders), listing.sizes()
     listed = {name: getattr(listing, name, None) for name in _COLUMNS} | {"sizes": sizes}
     columns = {
@@ -92,6 +91,21 @@ def sources_changed(state: Path, listing: Listing) -> str | None:
             f"{state / SOURCES}, the list of the files that OUT was begun with, is damaged;"
             " remove it to go on without comparing them."
         ) from error
+
+
+def read_names(file: Path) -> tuple[tuple[str, ...], bytes] | None:
+    """The classes that a run began with, and the SHA-256 of its paths, each with a NUL behind it;
+    None where the record is missing or damaged."""
+    try:
+        before = _read(file)
+        if before is None:
+            return None
+        listing, digest = before.listing, hashlib.sha256()
+        for index in range(len(listing)):
+            digest.update(listing.relative_path(index) + b"\0")
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return None
+    return listing.classes, digest.digest()
 
 
 def _read(file: Path) -> _Sources | None:

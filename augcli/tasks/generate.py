@@ -23,7 +23,7 @@ from augcli.store.journal import begin, check_parts, counted, is_finished, stamp
 from augcli.store.layout import staged_train
 from augcli.store.lock import holding
 from augcli.store.parts import proven_parts
-from augcli.store.records import check_complete
+from augcli.store.records import IMAGE_BYTES, check_complete
 from augcli.store.sinks.folder import (
     Published,
     keep_listed,
@@ -161,6 +161,7 @@ def _summary(
         "outputs": published.rows,
         "skipped": published.errors,
         "planned": planned(run),
+        IMAGE_BYTES: published.image_bytes,
     }
     return {
         **source,

@@ -15,12 +15,12 @@ from augcli.manifest.record import BadRecord, Skipped, read_counts, read_skipped
 from augcli.store.layout import (
     CLASSES,
     ERRORS,
-    REPLACED,
     RUN,
     STATE,
 )
 from augcli.store.links import is_link
 from augcli.store.sinks.folder import flush
+from augcli.store.strangers import free_place
 from augcli.tasks.generate import planned
 
 
@@ -65,16 +65,12 @@ def keep_record(out: Path, record: Path) -> None:
     """Keep what stands in the place of a record, under a name of its own: it may be somebody's."""
     if not record.is_file() or is_link(record):
         return
-    folder, number = out / STATE / REPLACED, 1
-    folder.mkdir(exist_ok=True)
-    while os.path.lexists(folder / f"{record.name}.{number}"):
-        number += 1
-    place = folder / f"{record.name}.{number}"
+    place = free_place(out / STATE, record.name)
     try:
         os.link(record, place)
     except OSError:  # a file system without hard links
         record.replace(place)
-    flush(folder)
+    flush(place.parent)
 
 
 def write_records(out: Path, run: Run, skipped: dict[int, Skipped]) -> None:

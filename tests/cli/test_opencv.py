@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, SAMPLE_DATA, Augcli
+from tests.conftest import ROOT, SAMPLE_DATA, Augcli, tree
 
 BROKEN = {
     "raise ImportError('libGL.so.1 is missing')": "OpenCV cannot be loaded (libGL.so.1 is missing)",
@@ -41,3 +41,26 @@ def test_every_command_that_needs_it_says_so(
         assert "`pip install --force-reinstall opencv-contrib-python" in done.stderr
     assert not list(tmp_path.glob("new*"))
     assert augcli("verify", out, env=shadowed).returncode == 0  # looks at no pixels
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OPENCV_IO_MAX_IMAGE_PIXELS", "100"),
+        ("OPENCV_IO_MAX_IMAGE_WIDTH", "10"),
+        ("OPENCV_IO_MAX_IMAGE_HEIGHT", "no number"),
+        ("OPENCV_FOR_THREADS_NUM", "no number"),
+        ("OPENCV_BUFFER_AREA_ALWAYS_SAFE", "perhaps"),
+    ],
+)
+def test_its_variables_decide_about_nothing(
+    augcli: Augcli, photos: Path, tmp_path: Path, name: str, value: str
+) -> None:
+    """Images are bounded by --max-pixels alone, and a value that OpenCV cannot read, at which it
+    ends the process, is not read."""
+    outputs = []
+    for out, env in ((tmp_path / "with", {name: value}), (tmp_path / "without", {})):
+        done = augcli("generate", photos, out, "-r", "saliencymix", env=env)
+        assert (done.returncode, done.stderr) == (0, "")
+        outputs.append(tree(out / "train"))
+    assert outputs[0] == outputs[1]

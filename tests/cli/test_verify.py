@@ -302,3 +302,15 @@ def test_replay_without_its_source_is_one_sentence(augcli: Augcli, out: Path, ph
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "photos does not exist" in done.stderr
+
+
+def test_a_name_forges_no_line_and_moves_no_cursor(
+    augcli: Augcli, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert augcli("generate", photos, out, "-r", "cutmix", "-q").returncode == 0
+    (out / "train/ant/x\n15 rows and their files agree.\x1b[8m").write_bytes(b"")
+    done = augcli("verify", out)
+    name = "ant/x\\n15 rows and their files agree.\\x1b[8m"
+    expected = f"{name}: no row names this file\n1 fault in 15 rows.\n"
+    assert (done.returncode, done.stdout) == (1, expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +17,11 @@ from augcli.data.listing import Listing, ListingBuilder
 from augcli.data.source import read_image
 from augcli.engine.images import Images
 from augcli.enums import Fit
-from augcli.errors import UnreadableImage
+from augcli.errors import RunFailed, UnreadableImage
 from augcli.image.box import Box
 from augcli.recipes.recipe import Detection
 from augcli.saliency.detectors import detect
+from augcli.tasks.generate import generate
 from tests.conftest import write_photo
 from tests.helpers.runs import run_over
 
@@ -124,3 +126,23 @@ def test_a_file_that_grows_while_it_is_read_ends(
     monkeypatch.setattr(os, "fstat", size_before)
     assert _reason(path) == "the file is larger than 64 MiB, the most for --max-pixels"
     assert len(read_image(_only(path), 0, 1_000_000)) == 66 << 20
+
+
+def test_too_many_open_files_are_no_fault_of_an_image(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run ends, and goes on where more may be opened, instead of leaving images out."""
+    from augcli.data import image_file
+
+    def refuse(place: Path) -> None:
+        raise OSError(errno.EMFILE, "Too many open files", str(place))
+
+    run = run_over(photos, tmp_path / "out")
+    with monkeypatch.context() as patched:
+        patched.setattr(image_file, "open_regular", refuse)
+        with pytest.raises(RunFailed, match=r"jpg: Too many open files; fix that and run the same"):
+            generate(run, tmp_path / "out", source={"source": str(photos)}, workers=1)
+    outcome = generate(
+        run, tmp_path / "out", source={"source": str(photos)}, workers=1, resume=True
+    )
+    assert (outcome.outputs, outcome.skipped) == (15, 0)

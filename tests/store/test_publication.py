@@ -92,12 +92,22 @@ def test_a_finished_run_says_so(augcli: Augcli, photos: Path, tmp_path: Path) ->
     assert tree(out) == before
 
 
+def shrink(out: Path, size: int) -> None:
+    """Cut the first image, after which another one of a run's names stands beside it."""
+    image = min((out / "train").glob("*/*"))
+    image.write_bytes(image.read_bytes()[:size])
+    image.with_name("0123456789abcdef.jpg").write_bytes(b"somebody's")
+    Path(os.fsdecode(os.fsencode(image.parent) + b"/\xff.jpg")).write_bytes(b"another's")
+
+
 @pytest.mark.parametrize(
     ("harm", "sentence"),
     [
         (lambda out: shutil.rmtree(out / "train/cow"), " lacks "),
         (lambda out: next((out / "train").glob("*/*")).unlink(), " lacks 1 of its 15 images"),
         (lambda out: next((out / "train").glob("*/*")).rename(out / "train/ant/x.jpg"), "lacks 1"),
+        (lambda out: shrink(out, 0), " lacks 1 of its 15 images, or they are empty; "),
+        (lambda out: shrink(out, 100), "The images of OUT"),
         (lambda out: shutil.rmtree(out / "train"), "is not the one that the run in OUT published"),
         (lambda out: (out / "train/metadata.jsonl").write_text(""), "is not the one that the run"),
         (lambda out: (out / "train/metadata.jsonl").unlink(), "is not the one that the run in"),
@@ -116,6 +126,23 @@ def test_a_finished_run_that_lost_images_is_not_complete(
     assert sentence in done.stderr and f"`augcli verify {out} --repair`" in done.stderr
     assert augcli("verify", out, "--repair").returncode in (0, 1)  # 1: a file that it does not know
     assert tree(out / "train").items() >= before.items()
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "errors.jsonl"])
+def test_a_finished_run_whose_list_is_another_is_not_complete(
+    augcli: Augcli, photos: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "out"
+    command = ("generate", photos, out, "-r", "cutmix")
+    assert augcli(*command).returncode == 0
+    for harm in (lambda: (out / name).write_text("mine"), (out / name).unlink):
+        harm()
+        done = augcli(*command, "--resume")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == (
+            f"augcli: {out / name} is not as the run in OUT wrote it; `augcli verify {out}` tells"
+            " more.\n"
+        )
 
 
 @pytest.mark.parametrize("bad", ["Infinity", "-1", "1e3", "true", '"15"', "[" * 99_999])

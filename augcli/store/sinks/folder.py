@@ -49,12 +49,13 @@ _CHUNK = 1 << 20
 
 
 class Published(NamedTuple):
-    """How many rows, skipped inputs and outputs that these cost a finished run has; the SHA-256 of
-    its manifest in hex."""
+    """How many rows, skipped inputs and outputs that these cost a finished run has; the bytes of
+    all its images together; the SHA-256 of its manifest in hex."""
 
     rows: int
     errors: int
     lost: int
+    image_bytes: int
     sha256: str
 
 
@@ -114,7 +115,7 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 
 def keep_listed(state: Path, listing: Listing) -> None:
     """Keep the paths of a list that was piped in, for `verify`: it cannot be read again."""
-    unfinished = state / f"{LISTED}.tmp"
+    unfinished = state / f"{LISTED}.{os.getpid()}.tmp"
     unfinished.unlink(missing_ok=True)
     with unfinished.open("xb") as file:
         for index in range(len(listing)):
@@ -135,7 +136,7 @@ def merge_parts(state: Path) -> Published:
     input that was skipped once, however many blocks it was a target of."""
     train = staged_train(state)
     train.mkdir(parents=True, exist_ok=True)
-    rows = 0
+    rows = image_bytes = 0
     skipped: dict[str, dict[str, Any]] = {}
     digest = hashlib.sha256()
     for path in (train / MANIFEST, state / ERRORS):
@@ -151,12 +152,13 @@ def merge_parts(state: Path) -> Published:
                 if before is not now:
                     before["outputs"] += now["outputs"]
             rows += part.rows
+            image_bytes += part.images
         errors.writelines(to_line(values).encode() for values in skipped.values())
         for file in (manifest, errors):
             file.flush()
             os.fsync(file.fileno())
     lost = sum(values["outputs"] for values in skipped.values())
-    return Published(rows, len(skipped), lost, digest.hexdigest())
+    return Published(rows, len(skipped), lost, image_bytes, digest.hexdigest())
 
 
 def _skipped_input(line: bytes) -> dict[str, Any]:
