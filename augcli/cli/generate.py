@@ -30,12 +30,13 @@ from augcli.cli.options import (
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
-from augcli.cli.reading import check_sources, read_pipeline, read_source
+from augcli.cli.reading import check_sources, read_existing, read_pipeline, read_source
 from augcli.cli.sizes import parse_colour, parse_output_size
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.unused import refuse_unused
 from augcli.enums import STDIN, Chroma, Fit, Format, Originals, Pair
 from augcli.errors import UserError
+from augcli.published import ERRORS, MANIFEST, TRAIN
 from augcli.text import count_text
 
 if TYPE_CHECKING:
@@ -143,7 +144,8 @@ def generate(
 
     folder = None if source == STDIN else Path(source)
     listing = read_source(source, reading.labels_from, shown.warn)
-    check_out(out, folder, resume=resume, overwrite=overwrite)
+    existing = read_existing(resume=resume, overwrite=overwrite)
+    check_out(out, folder, existing)
     check_apart(out, listing)
     if pair is None:
         pair = Pair.any if per_class is None else Pair.balanced
@@ -162,7 +164,7 @@ def generate(
     )
     from augcli.engine.job import Job, Runtime
     from augcli.engine.plan import Run
-    from augcli.store.layout import ERRORS, STATE, TRAIN
+    from augcli.store.layout import Place
 
     job = Job(
         recipe=pipeline,
@@ -181,7 +183,9 @@ def generate(
         max_pixels=reading.max_pixels,
         classifier=None if classifier is None else classifier.identity(),
     )
-    run = Run(listing, job, Runtime(out / STATE, memory << 20, classifier))
+    workers = workers or available_cpus()
+    runtime = Runtime(Place(out), memory << 20, classifier, workers, max_seconds)
+    run = Run(listing, job, runtime)
     if run.plan.outputs == 0:
         raise UserError(
             f"--per-class {per_class} counts the copied originals, and each class has as many:"
@@ -200,17 +204,13 @@ def generate(
     with progress_bar(progress, quiet=quiet) as bar:
         outcome = generate_all(
             run,
-            out,
             source=(
                 {"source": STDIN, "root": str(Path.cwd()), "labels_from": reading.labels_from.value}
                 if folder is None
                 else {"source": str(folder.resolve())}
             ),
             command=command_line(context),
-            workers=workers or available_cpus(),
-            seconds_an_image=max_seconds,
-            resume=resume,
-            overwrite=overwrite,
+            existing=existing,
             on_start=bar.start,
             on_report=lambda report: bar.update(report.made),
         )
@@ -245,14 +245,14 @@ def _show_plan(shown: Output, run: Run, out: Path) -> None:
     }
     shown.result(
         values,
-        f"Would make {count_text(run.plan.outputs, 'image')} in {out / 'train'} with"
+        f"Would make {count_text(run.plan.outputs, 'image')} in {out / TRAIN} with"
         f" {run.job.pipeline.name}, from {count_text(len(listing), 'image')} of"
         f" {count_text(len(listing.classes), 'class')}.",
     )
 
 
 def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome, max_errors: int) -> None:
-    skipped = skipped_text(outcome.skipped, out / "errors.jsonl") if outcome.skipped else ""
+    skipped = skipped_text(outcome.skipped, out / ERRORS) if outcome.skipped else ""
     values = {
         "out": str(out),
         "recipe": run.job.pipeline.name,
@@ -272,12 +272,12 @@ def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome, max_erro
         values["label_mass"] = {"min": least, "max": most}
         mass = f" Label mass of a class: {least:.2f} ({rare}) to {most:.2f} ({common})."
     classes = count_text(len(run.listing.classes), "class")
-    text = f"{count_text(outcome.outputs, 'image')} of {classes} in {out / 'train'}"
+    text = f"{count_text(outcome.outputs, 'image')} of {classes} in {out / TRAIN}"
     of_skipped = f"; {skipped}" if skipped else ""
     if outcome.was_complete:
         text = f"Already complete: {text}{of_skipped}."
     else:
-        labels = out / "train/metadata.jsonl"
+        labels = out / TRAIN / MANIFEST
         text += f", labels in {labels} ({outcome.seconds:.1f} s{of_skipped}).{mass}"
     shown.result(values, text, done=f"OUT {out} is complete")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from augcli.cli.options import RecipeOptions
 from augcli.enums import (
     STDIN,
+    Existing,
     LabelsFrom,
     Pair,
 )
@@ -41,6 +42,13 @@ def read_source(source: str, labels_from: LabelsFrom, warn: Callable[[str], None
     for sentence in listing.warnings:
         warn(sentence)
     return listing
+
+
+def read_existing(*, resume: bool, overwrite: bool) -> Existing:
+    """What is to become of a run in OUT; of the two at most one is given."""
+    if resume:
+        return Existing.resume
+    return Existing.overwrite if overwrite else Existing.refuse
 
 
 def read_pipeline(chosen: RecipeOptions) -> Pipeline:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from augcli.data.labels import printable, shown
 from augcli.errors import UserError
+from augcli.published import TRAIN
 
 # The first that a source has is what is most likely meant.
 SPLITS = ("train", "training", "trainval", "val", "valid", "validation", "dev", "test", "testing",
@@ -53,7 +54,7 @@ def check_classes(source: str, folders: Iterable[bytes], remedy: str) -> str:
 
 def other_splits(source: Path) -> list[str]:
     """The folders of splits in a source but `train`."""
-    return [name for name in SPLITS if name != "train" and (source / name).is_dir()]
+    return [name for name in SPLITS if name != TRAIN and (source / name).is_dir()]
 
 
 def _rank(folder: bytes) -> int:

@@ -8,8 +8,16 @@ from pathlib import Path
 from augcli.data.left_out import is_image_name
 from augcli.errors import UserError
 from augcli.files import MIB, read_json
-from augcli.manifest.row import MANIFEST
-from augcli.store.layout import IDENTITY, MAPS_INDEX, MAPS_STATE, RUN, STATE, TRAIN, staged_train
+from augcli.store.layout import (
+    IDENTITY,
+    MANIFEST,
+    MAPS_INDEX,
+    MAPS_STATE,
+    RUN,
+    STATE,
+    TRAIN,
+    staged_train,
+)
 from augcli.store.links import is_link
 from augcli.store.records import is_half_removed, is_run
 from augcli.text import count_text, shorten

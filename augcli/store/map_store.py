@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from augcli.data.listing import Listing
-from augcli.enums import MapFormat
+from augcli.enums import Existing, MapFormat
 from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, parse_json, read_json, read_lines, sha256_of
 from augcli.manifest.row import to_line
+from augcli.store.durable import check_no_link, flush, write_durably, write_json
 from augcli.store.folders import MAPS_KIND, describe, holds_maps
-from augcli.store.journal import Identity, check_place, refuse_others
+from augcli.store.journal import check_place, refuse_others
 from augcli.store.layout import ERRORS, MAPS_INDEX, MAPS_STATE, SOURCES
 from augcli.store.links import is_link
 from augcli.store.map_names import OVERLAY
-from augcli.store.sinks.folder import check_no_link, flush, write_durably, write_json
+from augcli.store.records import Identity
 from augcli.store.sources import keep_sources
 
 STATE, INDEX = MAPS_STATE, MAPS_INDEX
@@ -46,18 +47,17 @@ _ENDINGS = (*(f".{kind.value}" for kind in MapFormat), OVERLAY)
 Row = dict[str, Any]
 
 
-def check_maps_out(out: Path, source: Path | None, *, resume: bool, overwrite: bool) -> None:
+def check_maps_out(out: Path, source: Path | None, existing: Existing) -> None:
     """Refuse an OUT that maps must not be written to; nothing is changed. Raises UserError."""
-    if resume and overwrite:
-        raise UserError("--resume and --overwrite exclude each other; give one of them.")
     check_place(out, source)
     _refuse_foreign_state(out)
     if not out.exists() or not any(out.iterdir()) or _is_unbegun(out):
         return
     ours = holds_maps(out)
-    if overwrite or resume:
+    if existing is not Existing.refuse:
         if not ours:
-            flag = "--overwrite only replaces" if overwrite else "--resume only goes on with"
+            replaces = existing is Existing.overwrite
+            flag = "--overwrite only replaces" if replaces else "--resume only goes on with"
             raise UserError(f"OUT {out} {describe(out)}, and no saliency maps; {flag} these.")
         _refuse_foreign(out)
         return
@@ -74,7 +74,7 @@ def is_complete(out: Path) -> bool:
     return (out / INDEX).is_file()
 
 
-def begin(out: Path, now: Identity, listing: Listing, *, resume: bool, overwrite: bool) -> bool:
+def begin(out: Path, now: Identity, listing: Listing, existing: Existing) -> bool:
     """Make OUT ready for maps of a listing; True where they go on with what an earlier run left.
 
     Raises UserError where that made other maps, and says what differs.
@@ -82,12 +82,12 @@ def begin(out: Path, now: Identity, listing: Listing, *, resume: bool, overwrite
     state = out / STATE
     _refuse_foreign_state(out)
     before = _identity_of(out)
-    if resume and before is not None:
+    resumed = existing is Existing.resume and before is not None
+    if resumed and before is not None:
         _refuse_foreign(out)
         refuse_others(f"The maps in OUT {out} were", before, now, state, listing)
-    elif overwrite and before is not None:
+    elif existing is Existing.overwrite and before is not None:
         _remove(out)
-    resumed = resume and before is not None
     if not resumed:
         if any(path.name != STATE for path in out.iterdir()):
             raise UserError(f"OUT {out} is not empty; choose an empty folder.")

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, parse_json, read_json, read_lines, sha256_of
-from augcli.manifest.row import MANIFEST
-from augcli.store.layout import IDENTITY, OUTPUT_NAME, REMOVAL, RUN, STATE, TRAIN
+from augcli.store.layout import IDENTITY, MANIFEST, OUTPUT_NAME, REMOVAL, RUN, STATE, TRAIN
 from augcli.store.links import is_link
 
 # An identity holds recipe files and class maps.
 LARGEST_RECORD = 256 * MIB
 _LONGEST_LINE = 64 * MIB
 _KEYS = ("recipe", "seed", "copies", "pair", "fit", "format", "versions")
+
+
+class Identity(NamedTuple):
+    """All that the bytes of a run depend on, as JSON values; what an older record lacks; and what
+    says in words how the values of another one differ."""
+
+    values: dict[str, Any]
+    usual: dict[str, Any]
+    differences: Callable[[dict[str, Any]], str]
 
 
 def read_record(file: Path, *keys: str) -> dict[str, Any] | None:

@@ -15,8 +15,9 @@ import numpy.typing as npt
 from augcli.errors import UserError
 from augcli.files import read_lines, sha256_of
 from augcli.manifest.reader import LONGEST_LINE, parse_row
-from augcli.manifest.row import MANIFEST, Row
+from augcli.manifest.row import Row
 from augcli.store import parts
+from augcli.store.durable import flush
 from augcli.store.layout import (
     ASIDE,
     CLASSES,
@@ -25,6 +26,7 @@ from augcli.store.layout import (
     KEPT,
     LISTED,
     LISTS,
+    MANIFEST,
     OURS,
     OUTPUT_NAME,
     PARTS,
@@ -42,7 +44,7 @@ from augcli.store.records import (
     read_identity,
     read_run_record,
 )
-from augcli.store.sinks.folder import flush, name_digest
+from augcli.store.staged import name_digest
 
 _STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, SOURCES, MANIFEST)
 _UNFINISHED = re.compile(
