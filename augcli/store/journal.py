@@ -117,7 +117,7 @@ def check_linkable(out: Path, listing: Listing) -> None:
     Raises UserError.
     """
     place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    trial, tried = place / f".augcli-link.{os.getpid()}.tmp", set[bytes]()
+    trial, tried = place / f"{STATE}-link.{os.getpid()}.tmp", set[bytes]()
     device = place.stat().st_dev
     for index in range(len(listing)):
         path = os.path.realpath(listing.sample(index).path)

@@ -74,16 +74,7 @@ def generate(
         if source["source"] == STDIN:
             keep_listed(place.state, run.listing)
         on_start(planned(run), sum(part.rows for part in sink.committed(place)))
-        with served(run) as reachable:
-            pool = Pool(
-                ShardWork(reachable),
-                remaining(run.plan, sink.committed(place)),
-                run.runtime.workers,
-                seconds_an_image=run.runtime.seconds_an_image,
-            )
-            with closing(pool):
-                for report in pool.reports():
-                    on_report(report)
+        deaths = _make_shards(run, on_report)
         mass = _label_mass(run)
 
         def summarise(published: Published) -> dict[str, Any]:
@@ -92,10 +83,23 @@ def generate(
             return _summary(run, source, published, seconds) | _ending(run, command, mass)
 
         published = sink.finish(
-            place, run.listing.classes, summarise, interrupted=resumed or pool.deaths > 0
+            place, run.listing.classes, summarise, interrupted=resumed or deaths > 0
         )
     seconds = time.monotonic() - started
     return Outcome(published.rows, published.errors, seconds, resumed, label_mass=mass)
+
+
+def _make_shards(run: Run, on_report: Callable[[ShardReport], None]) -> int:
+    """Have the shards made that are not committed yet; how many workers died meanwhile."""
+    todo = remaining(run.plan, run.sink.committed(run.runtime.place))
+    workers, seconds = run.runtime.workers, run.runtime.seconds_an_image
+    with (
+        served(run) as reachable,
+        closing(Pool(ShardWork(reachable), todo, workers, seconds_an_image=seconds)) as pool,
+    ):
+        for report in pool.reports():
+            on_report(report)
+    return pool.deaths
 
 
 def _label_mass(run: Run) -> list[float] | None:

@@ -146,6 +146,16 @@ def preview_recipes(runs: Sequence[Run], examples: int, source: str = "SOURCE") 
     return Preview(Sheet(heading, lines), _reasons(runs[0], images))
 
 
+class _Step(NamedTuple):
+    """A step that was applied for an output: what it drew, and the pictures that went in."""
+
+    run: Run
+    output: Output
+    record: Record
+    step: Step
+    inputs: Sequence[Picture]
+
+
 def _line(run: Run, made: Outputs, outputs: list[Output]) -> Line:
     widest = max(outputs, key=lambda output: len(output.used))
     results = [_result_panel(run, output, len(outputs) > 1) for output in outputs]
@@ -229,7 +239,7 @@ def _step_panels(run: Run, made: Outputs, output: Output) -> Iterator[Panel]:
         if len(seen) > _MOST_PANELS:  # no more than these are shown
             return
         whose = _who(output, inputs[0].sources[0])
-        seen.extend(_map_panels(run, output, record, step, inputs))
+        seen.extend(_map_panels(_Step(run, output, record, step, inputs)))
         if record is not last:
             title = f"step {record['step'] + 1} of {whose}"
             notes = _explain(run, record, picture.image.shape)
@@ -239,18 +249,17 @@ def _step_panels(run: Run, made: Outputs, output: Output) -> Iterator[Panel]:
     yield from seen
 
 
-def _map_panels(
-    run: Run, output: Output, record: Record, step: Step, inputs: Sequence[Picture]
-) -> Iterator[Panel]:
+def _map_panels(applied: _Step) -> Iterator[Panel]:
     """Maps over the images that they belong to, as these lie on the target's canvas, with the boxes
     that were chosen by them."""
+    run, _, record, step, inputs = applied
     recipe = step.recipes[record.get("choice", 0)]
     prefix = f"step {record['step'] + 1}: " if len(run.job.pipeline.steps) > 1 else ""
     if step.keep is not None:
         kept = record["keep"]
         total = float(inputs[0].detect(step.keep.detection).sum(dtype=np.float64))
         notes = [explain_keep(kept, total), str(step.keep.detection)]
-        panel = _map_panel(run, output, inputs, 0, step.keep.detection, notes)
+        panel = _map_panel(applied, 0, step.keep.detection, notes)
         boxes = () if kept["box"] is None else (kept["box"],)
         yield replace(panel, title=prefix + panel.title, boxes=boxes)
     looks_at = recipe.looks_at()
@@ -264,20 +273,14 @@ def _map_panels(
         notes = [f"{detection}: flat, drawn at random" if mark.flat else str(detection)]
         if recipe.drawn_per_batch():
             notes.append("the peak is that of the batch's first image")
-        panel = _map_panel(run, output, inputs, number, detection, notes)
+        panel = _map_panel(applied, number, detection, notes)
         boxes = () if mark.box is None else (mark.box,)
         yield replace(panel, title=prefix + panel.title, boxes=boxes, mark=mark.pixel)
 
 
-def _map_panel(
-    run: Run,
-    output: Output,
-    inputs: Sequence[Picture],
-    number: int,
-    detection: Detection,
-    notes: Sequence[str],
-) -> Panel:
+def _map_panel(applied: _Step, number: int, detection: Detection, notes: Sequence[str]) -> Panel:
     """The saliency of one of the inputs of a step."""
+    run, output, _, _, inputs = applied
     height, width = inputs[0].image.shape[:2]
     picture = inputs[number]
     image, saliency_map = (
