@@ -173,7 +173,7 @@ class ReplayWork(RunWork):
                     unreadable[index] = str(error), times + 1
                     break
             if len(used) == len(indices):
-                faults += _differences(self.run, images, row, used)
+                faults += _faults_of(row, _compare(self.run, images, row, used))
         watch.target(None)
         return _Report(numbers, faults, unreadable)
 
@@ -189,9 +189,10 @@ class ReplayWork(RunWork):
         """None: nothing is kept of what a dead worker did."""
 
 
-def _differences(run: Run, images: Images, row: Row, used: list[Decoded]) -> list[Fault]:
+def _faults_of(row: Row, differences: Iterator[str]) -> list[Fault]:
+    """What differs of a row, which is made again meanwhile."""
     try:
-        return [Fault(row.file_name, what) for what in _compare(run, images, row, used)]
+        return [Fault(row.file_name, what) for what in differences]
     except MemoryError:
         what = "made again from its row it takes more memory than a worker may use"
     except Exception as error:  # noqa: BLE001 - a row may hold anything
