@@ -25,9 +25,9 @@ from augcli.engine.differences import begun_with
 from augcli.enums import Chroma, Fit, Format, Originals, Pair
 from augcli.image.codec import Encoding
 from augcli.pipeline.pipeline import Pipeline, pipeline_of
-from augcli.store.layout import Place
+from augcli.store.layout import DEFAULT_SINK, Place
 from augcli.store.records import Identity
-from augcli.store.sinks.table import DEFAULT_SINK, SINKS
+from augcli.store.sinks.table import SINKS
 
 if TYPE_CHECKING:
     from augcli.classifier.spec import ClassifierSpec

@@ -19,7 +19,7 @@ from augcli.store.layout import (
     staged_train,
 )
 from augcli.store.links import is_link
-from augcli.store.records import is_half_removed, is_run
+from augcli.store.records import is_half_removed, is_run, refuse_other_sinks
 from augcli.text import count_text, shorten
 
 FINISH = "finish it by the same `augcli generate ...` with --resume"
@@ -69,6 +69,7 @@ def refuse_as_source(source: Path) -> None:
         return
     if is_unfinished(source):
         raise UserError(f"SOURCE {source} is the OUT of a run that is not finished; {FINISH}.")
+    refuse_other_sinks(source, "a SOURCE may be")
     if is_being_replaced(source):
         raise UserError(f"SOURCE {source} holds what is left of a replaced run; {REPLACE}.")
     if holds_maps(source):
@@ -86,6 +87,7 @@ def refuse_unverifiable(out: Path) -> None:
     if is_unfinished(out):
         raise UserError(f"OUT {out} holds a run that is not finished; {FINISH}.")
     if has_begun(out):
+        refuse_other_sinks(out, "`augcli verify` reads")
         return
     if is_being_replaced(out):
         raise UserError(f"OUT {out} holds what is left of a replaced run; {REPLACE}.")

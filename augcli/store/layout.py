@@ -16,6 +16,9 @@ from augcli.published import RUN as RUN
 from augcli.published import STATE as STATE
 from augcli.published import TRAIN as TRAIN
 
+# What records that name no sink are of.
+DEFAULT_SINK = "folder"
+
 LISTS = (CLASSES, ERRORS)
 OURS = (TRAIN, CLASSES, RUN, ERRORS, STATE)
 

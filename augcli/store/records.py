@@ -10,8 +10,18 @@ from typing import Any, NamedTuple
 
 from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, parse_json, read_json, read_lines, sha256_of
-from augcli.store.layout import IDENTITY, MANIFEST, OUTPUT_NAME, REMOVAL, RUN, STATE, TRAIN
+from augcli.store.layout import (
+    DEFAULT_SINK,
+    IDENTITY,
+    MANIFEST,
+    OUTPUT_NAME,
+    REMOVAL,
+    RUN,
+    STATE,
+    TRAIN,
+)
 from augcli.store.links import is_link
+from augcli.text import shorten
 
 # An identity holds recipe files and class maps.
 LARGEST_RECORD = 256 * MIB
@@ -55,6 +65,18 @@ def read_run_record(file: Path) -> dict[str, Any] | None:
         return None
     numbers = [counts.get("outputs"), counts.get("skipped")]
     return record if all(type(number) is int and number >= 0 for number in numbers) else None
+
+
+def refuse_other_sinks(out: Path, what: str) -> None:
+    """Raise UserError where the run in OUT, by its own records, has another sink than folders of
+    images; `what` begins the sentence that says what is for those alone."""
+    records = (read_identity(out / STATE / IDENTITY), read_run_record(out / RUN))
+    for sink in (record.get("sink", DEFAULT_SINK) for record in records if record is not None):
+        if sink != DEFAULT_SINK:
+            raise UserError(
+                f"{out} was written with --sink {shorten(str(sink), 60)}; {what} only what --sink"
+                f" {DEFAULT_SINK} writes."
+            )
 
 
 def is_run(out: Path) -> bool:

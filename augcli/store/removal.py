@@ -43,6 +43,7 @@ from augcli.store.records import (
     manifest_is,
     read_identity,
     read_run_record,
+    refuse_other_sinks,
 )
 from augcli.store.staged import name_digest
 
@@ -60,6 +61,7 @@ def remove_run(out: Path) -> None:
     of its own (`forget_removal`). Raises UserError, with nothing removed, where something lies
     among the images that no run wrote.
     """
+    refuse_other_sinks(out, "move it away, as --overwrite removes")
     state = out / STATE
     records = [out / name for name in (*LISTS, RUN)]
     for record in (*records, *(state / name for name in (*_STATE_FILES, REMOVAL, REMOVED))):

@@ -22,6 +22,7 @@ from augcli.engine.shard import run_shard
 from augcli.enums import Existing
 from augcli.errors import UserError
 from augcli.manifest.record import Skipped
+from augcli.store.folders import refuse_as_source, refuse_unverifiable
 from augcli.store.journal import begin
 from augcli.store.lock import holding
 from augcli.store.merge import Published
@@ -225,6 +226,25 @@ def test_a_run_goes_on_with_its_own_sink_only(
     with pytest.raises(UserError, match=rf"was begun with --sink {begun} \(now {now}\); resume"):
         generate(with_options(plain, sink=now), source={"source": str(source)}, resume=True)
     assert tree(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize(
+    "about", ["`augcli verify` reads", "move it away, as --overwrite removes", "a SOURCE may be"]
+)
+def test_what_knows_folders_alone_refuses_other_sinks(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, about: str
+) -> None:
+    monkeypatch.setitem(SINKS, "zip", zip_sink)
+    out, run = tmp_path / "out", run_over(source, tmp_path / "out")
+    generate(with_options(run, sink="zip"), source={"source": str(source)})
+    before = tree(out)
+    sentence = f"{out} was written with --sink zip; {about} only what --sink folder"
+    with pytest.raises(UserError, match=f"^{re.escape(sentence)} writes.$"):
+        if "--overwrite" in about:
+            generate(run, source={"source": str(source)}, overwrite=True)
+        else:
+            (refuse_as_source if "SOURCE" in about else refuse_unverifiable)(out)
+    assert tree(out) == before
 
 
 def test_records_name_a_sink_only_where_it_is_another(

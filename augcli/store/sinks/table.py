@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from augcli.store.layout import DEFAULT_SINK
 from augcli.store.sinks import folder
 from augcli.store.sinks.sink import Sink
 
-DEFAULT_SINK = "folder"
 SINKS: dict[str, Sink] = {
-    "folder": folder,
+    DEFAULT_SINK: folder,
 }
