@@ -22,7 +22,6 @@ DEFAULT_SINK = "folder"
 LISTS = (CLASSES, ERRORS)
 OURS = (TRAIN, CLASSES, RUN, ERRORS, STATE)
 
-
 # Below STATE.
 REMOVAL = "removal.json"  # what a run that is being replaced was
 REMOVED = "removal.jsonl"  # and its manifest

@@ -25,7 +25,7 @@ from augcli.manifest.row import to_line
 from augcli.store.durable import check_no_link, flush, write_durably, write_json
 from augcli.store.folders import MAPS_KIND, describe, holds_maps
 from augcli.store.journal import check_place, refuse_others
-from augcli.store.layout import ERRORS, MAPS_INDEX, MAPS_STATE, SOURCES
+from augcli.store.layout import ERRORS, IDENTITY, KEPT, MAPS_INDEX, MAPS_STATE, SOURCES
 from augcli.store.links import is_link
 from augcli.store.map_names import OVERLAY
 from augcli.store.records import Identity
@@ -34,13 +34,13 @@ from augcli.store.sources import keep_sources
 STATE, INDEX = MAPS_STATE, MAPS_INDEX
 RESERVED = (INDEX, ERRORS, STATE)
 
-_IDENTITY, _LOCK, _HOLDER = "identity.json", "lock", "holder.json"
+_LOCK, _HOLDER = KEPT
 _STAGED, _ROWS, _REPLACED = "maps", "rows", "replaced.jsonl"
 _ANY_CHUNK = f"{'[0-9]' * 10}-{'[0-9]' * 10}.jsonl"
 _CHUNK_ROWS = re.compile(r"[0-9]{10}-[0-9]{10}\.jsonl(\.[0-9]+\.tmp)?")
 _LEAVING = f"{_ROWS}.tmp"
 _UNFINISHED = re.compile(
-    rf"({_IDENTITY}|{_HOLDER}|{_REPLACED}|{SOURCES}|{INDEX}|{ERRORS})(\.[0-9]+)?\.tmp"
+    rf"({IDENTITY}|{_HOLDER}|{_REPLACED}|{SOURCES}|{INDEX}|{ERRORS})(\.[0-9]+)?\.tmp"
 )
 _ENDINGS = (*(f".{kind.value}" for kind in MapFormat), OVERLAY)
 
@@ -91,7 +91,7 @@ def begin(out: Path, now: Identity, listing: Listing, existing: Existing) -> boo
     if not resumed:
         if any(path.name != STATE for path in out.iterdir()):
             raise UserError(f"OUT {out} is not empty; choose an empty folder.")
-        write_json(state / _IDENTITY, {"kind": MAPS_KIND, **now.values})
+        write_json(state / IDENTITY, {"kind": MAPS_KIND, **now.values})
     is_new = not is_complete(out) and not committed(out)
     if is_new and not (state / SOURCES).exists():
         keep_sources(state, listing)
@@ -228,14 +228,14 @@ def _is_unbegun(out: Path) -> bool:
     state = out / STATE
     if not state.is_dir() or any(path != state for path in out.iterdir()):
         return False
-    harmless = (_LOCK, _HOLDER, f"{_IDENTITY}.")  # the last with an ending: never renamed
+    harmless = (_LOCK, _HOLDER, f"{IDENTITY}.")  # the last with an ending: never renamed
     return all(path.name.startswith(harmless) for path in state.iterdir())
 
 
 def _identity_of(out: Path) -> dict[str, Any] | None:
     """What the maps in OUT are, if it holds maps."""
     try:
-        identity = read_json(out / STATE / _IDENTITY, MIB)
+        identity = read_json(out / STATE / IDENTITY, MIB)
     except (OSError, ValueError, UserError):
         return None
     return identity if isinstance(identity, dict) and identity.get("kind") == MAPS_KIND else None
@@ -310,7 +310,7 @@ def _refuse_foreign_state(out: Path) -> None:
         raise UserError(f"{state} is a link, and nothing is written through links; remove it.")
     if not state.is_dir():
         return
-    known = (_LEAVING, _IDENTITY, _LOCK, _HOLDER, _STAGED, _ROWS, _REPLACED, INDEX, ERRORS, SOURCES)
+    known = (_LEAVING, IDENTITY, _LOCK, _HOLDER, _STAGED, _ROWS, _REPLACED, INDEX, ERRORS, SOURCES)
     for path in sorted(state.iterdir()):
         if is_link(path):
             raise UserError(f"{path} is a link, and nothing is written through links; remove it.")
@@ -368,9 +368,9 @@ def _remove(out: Path) -> None:
     for path in list(state.iterdir()):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        elif path.name not in (_LOCK, _HOLDER, _IDENTITY):
+        elif path.name not in (_LOCK, _HOLDER, IDENTITY):
             path.unlink()
-    (state / _IDENTITY).unlink()
+    (state / IDENTITY).unlink()
 
 
 def _remove_empty(folder: Path) -> None:

@@ -274,14 +274,15 @@ def test_what_makes_outputs_knows_no_sink() -> None:
 
 def test_names_in_out_are_spelled_once() -> None:
     """Docstrings and comments apart, and the names of splits, of which one is the same."""
-    names = {".augcli", "train", "metadata.jsonl", "classes.txt", "run.json", "errors.jsonl"}
+    names = {"metadata.jsonl", "classes.txt", "run.json", "errors.jsonl", "maps.jsonl"}
+    names |= {".augcli", ".augcli-maps", "train", "identity.json"}
     places = set()
     for path in (ROOT / "augcli").rglob("*.py"):
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
         for node in nodes:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                words = set(re.findall(r"\.?\w[\w.]*\w", node.value))
+                words = set(re.findall(r"\.?\w[\w.-]*\w", node.value))
                 if words & names and id(node) not in docstrings:
                     places.add(path.relative_to(ROOT / "augcli").as_posix())
     assert places == {"published.py", "data/splits.py"}
