@@ -69,6 +69,15 @@ class Originals(StrEnum):
     link = "link"
 
 
+class Existing(StrEnum):
+    """What becomes of the run that OUT holds: `refuse` writes to an empty OUT only, `resume` goes
+    on with it, `overwrite` replaces it."""
+
+    refuse = "refuse"
+    resume = "resume"
+    overwrite = "overwrite"
+
+
 class LabelsFrom(StrEnum):
     """Where a listed path's class name comes from: its folder, its folder's folder, or the text
     before the first underscore of its file name."""

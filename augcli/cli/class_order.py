@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from augcli.published import CLASSES, MANIFEST, TRAIN
 from augcli.text import shorten
 
 if TYPE_CHECKING:
     from augcli.data.listing import Listing
 
-_REMEDY = "use the ids of metadata.jsonl and classes.txt."
+_REMEDY = f"use the ids of {MANIFEST} and {CLASSES}."
 
 
 def order_warning(listing: Listing) -> str:
@@ -24,7 +25,7 @@ def order_warning(listing: Listing) -> str:
     differs = first_out_of_order(classes)
     if differs is not None:
         return (
-            f"ImageFolder sorts the folders of OUT/train and gives other ids than the manifest:"
+            f"ImageFolder sorts the folders of OUT/{TRAIN} and gives other ids than the manifest:"
             f" {_place(classes, *differs)}; {_REMEDY}"
         )
     if listing.soft_ends is not None or sorted(classes, key=_plain) == list(classes):
@@ -32,8 +33,8 @@ def order_warning(listing: Listing) -> str:
     plain = sorted(range(len(classes)), key=lambda class_id: _plain(classes[class_id]))
     first = next(place for place, class_id in enumerate(plain) if place != class_id)
     return (
-        "some names of classes are percent-encoded in OUT/train, and ids follow the folders there;"
-        f" by names, as ImageFolder has them of SOURCE, they are others:"
+        f"some names of classes are percent-encoded in OUT/{TRAIN}, and ids follow the folders"
+        " there; by names, as ImageFolder has them of SOURCE, they are others:"
         f" {_place(classes, first, plain.index(first))}; {_REMEDY}"
     )
 
@@ -52,7 +53,7 @@ def missing_warning(train: Path, classes: Sequence[str]) -> str:
     if not gone or len(there) == gone[0]:  # the ids before it stay
         return ""
     return (
-        f"no image in OUT/train shows most of class {shorten(classes[gone[0]])}, so that"
+        f"no image in OUT/{TRAIN} shows most of class {shorten(classes[gone[0]])}, so that"
         f" ImageFolder counts on without it and gives other ids than the manifest; {_REMEDY}"
     )
 

@@ -34,13 +34,19 @@ from augcli.cli.options import (
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
-from augcli.cli.reading import check_sources, read_pipeline, read_source, source_record
+from augcli.cli.reading import (
+    check_sources,
+    read_pipeline,
+    read_source,
+    source_record,
+)
 from augcli.cli.sizes import parse_colour, parse_output_size
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
 from augcli.enums import STDIN, Chroma, Fit, Format, Originals, Pair
 from augcli.errors import UserError
+from augcli.published import ERRORS, MANIFEST, TRAIN
 from augcli.text import count_text
 
 if TYPE_CHECKING:
@@ -161,7 +167,8 @@ def generate(
         raise UserError(
             f"--include-originals link cannot link to what lies in the archive {source}; copy it."
         )
-    check_out(out, folder, resume=resume, overwrite=overwrite)
+    existing = read_existing(resume=resume, overwrite=overwrite)
+    check_out(out, folder, existing)
     check_apart(out, listing)
     if include_originals is Originals.link:
         check_linkable(out, listing)
@@ -170,7 +177,7 @@ def generate(
     )
     from augcli.engine.job import Job, Runtime
     from augcli.engine.plan import Run
-    from augcli.store.layout import ERRORS, STATE, TRAIN
+    from augcli.store.layout import Place
 
     job = Job(
         recipe=pipeline,
@@ -189,7 +196,9 @@ def generate(
         max_pixels=reading.max_pixels,
         classifier=None if classifier is None else classifier.identity(),
     )
-    run = Run(listing, job, Runtime(out / STATE, memory << 20, classifier))
+    workers = workers or available_cpus()
+    runtime = Runtime(Place(out), memory << 20, classifier, workers, max_seconds)
+    run = Run(listing, job, runtime)
     if run.plan.outputs == 0:
         raise UserError(
             f"--per-class {per_class} counts the copied originals, and each class has as many:"
@@ -208,13 +217,9 @@ def generate(
     with progress_bar(progress, quiet=quiet) as bar:
         outcome = generate_all(
             run,
-            out,
             source=source_record(source, reading),
             command=command_line(context),
-            workers=workers or available_cpus(),
-            seconds_an_image=max_seconds,
-            resume=resume,
-            overwrite=overwrite,
+            existing=existing,
             on_start=bar.start,
             on_report=lambda report: bar.update(report.made),
         )
@@ -257,14 +262,14 @@ def _show_plan(shown: Output, run: Run, out: Path, *, overwrite: bool) -> None:
         before = f"Would remove {of} with {recipe} from {out}. "
     shown.result(
         values,
-        f"{before}Would make {count_text(run.plan.outputs, 'image')} in {out / 'train'} with"
+        f"{before}Would make {count_text(run.plan.outputs, 'image')} in {out / TRAIN} with"
         f" {run.job.pipeline.name}, from {count_text(len(listing), 'image')} of"
         f" {count_text(len(listing.classes), 'class')}.",
     )
 
 
 def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome, max_errors: int) -> None:
-    skipped = skipped_text(outcome.skipped, out / "errors.jsonl") if outcome.skipped else ""
+    skipped = skipped_text(outcome.skipped, out / ERRORS) if outcome.skipped else ""
     values = {
         "out": str(out),
         "recipe": run.job.pipeline.name,
@@ -284,12 +289,12 @@ def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome, max_erro
         values["label_mass"] = {"min": least, "max": most}
         mass = f" Label mass of a class: {least:.2f} ({rare}) to {most:.2f} ({common})."
     classes = count_text(len(run.listing.classes), "class")
-    text = f"{count_text(outcome.outputs, 'image')} of {classes} in {out / 'train'}"
+    text = f"{count_text(outcome.outputs, 'image')} of {classes} in {out / TRAIN}"
     of_skipped = f"; {skipped}" if skipped else ""
     if outcome.was_complete:
         text = f"Already complete: {text}{of_skipped}."
     else:
-        labels = out / "train/metadata.jsonl"
+        labels = out / TRAIN / MANIFEST
         text += f", labels in {labels} ({outcome.seconds:.1f} s{of_skipped}).{mass}"
     shown.result(values, text, done=f"OUT {out} is complete")
 

@@ -109,6 +109,7 @@ def preview(
     from augcli.image.codec import largest_side
     from augcli.image.decoder_output import decoders_silent
     from augcli.image.drawing import draw_sheet
+    from augcli.store.layout import Place
     from augcli.tasks.preview import most_examples, preview_recipes
     from augcli.tasks.preview import preview as draw_preview
 
@@ -125,7 +126,7 @@ def preview(
                 max_pixels=reading.max_pixels,
                 classifier=None if classifier is None else classifier.identity(),
             ),
-            Runtime(Path(), classifier=classifier),
+            Runtime(Place(Path()), classifier=classifier),
         )
         for pipeline in pipelines
     ]

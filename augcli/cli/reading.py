@@ -11,6 +11,7 @@ from augcli.cli.options import RecipeOptions
 from augcli.cli.source_options import ReadingOptions
 from augcli.enums import (
     STDIN,
+    Existing,
     Pair,
 )
 from augcli.errors import UserError
@@ -53,6 +54,13 @@ def source_record(source: str, reading: ReadingOptions) -> dict[str, Any]:
         record["source"] = str(Path(source).resolve())
     options = reading.of_source().record()
     return record | ({"source_options": options} if options else {})
+
+
+def read_existing(*, resume: bool, overwrite: bool) -> Existing:
+    """What is to become of a run in OUT; of the two at most one is given."""
+    if resume:
+        return Existing.resume
+    return Existing.overwrite if overwrite else Existing.refuse
 
 
 def read_pipeline(chosen: RecipeOptions) -> Pipeline:

@@ -28,12 +28,13 @@ from augcli.cli.options import (
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
-from augcli.cli.reading import read_source
+from augcli.cli.reading import read_existing, read_source
 from augcli.cli.sizes import parse_colour
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
 from augcli.enums import DEFAULT_DETECTOR, STDIN, MapFormat
+from augcli.published import ERRORS
 from augcli.text import count_text
 
 
@@ -78,8 +79,8 @@ def saliency(
     from augcli.recipes.recipe import Detection
     from augcli.saliency.detectors import detect
     from augcli.store.journal import check_apart
-    from augcli.store.layout import ERRORS
-    from augcli.store.map_store import INDEX, STATE, check_maps_out
+    from augcli.store.layout import MAPS_INDEX, MAPS_STATE, Place
+    from augcli.store.map_store import check_maps_out
     from augcli.tasks.maps import Maps, write_maps
 
     detection = Detection(saliency or DEFAULT_DETECTOR, saliency_size)
@@ -90,7 +91,8 @@ def saliency(
     check_model([detection], model, pixels)
     listing = read_source(source, reading, shown.warn)
     folder = None if source == STDIN else Path(source)
-    check_maps_out(out, folder, resume=resume, overwrite=overwrite)
+    existing = read_existing(resume=resume, overwrite=overwrite)
+    check_maps_out(out, folder, existing)
     check_apart(out, listing)
     classifier = read_classifier(
         [detection], listing.classes, model, pixels, shown.warn, folder, out
@@ -101,15 +103,15 @@ def saliency(
         max_pixels=reading.max_pixels,
         classifier=None if classifier is None else classifier.identity(),
     )
-    run = Run(listing, job, Runtime(out / STATE, classifier=classifier))
+    place = Place(out, MAPS_STATE)
+    runtime = Runtime(place, classifier=classifier, workers=workers or available_cpus())
+    run = Run(listing, job, runtime)
     with progress_bar(progress, quiet=quiet) as bar:
         written = write_maps(
-            Maps(run, out, detection, map_format, overlay),
-            workers or available_cpus(),
+            Maps(run, detection, map_format, overlay),
+            existing=existing,
             on_start=bar.start,
             on_done=bar.update,
-            resume=resume,
-            overwrite=overwrite,
         )
     values = {
         "out": str(out),
@@ -121,7 +123,7 @@ def saliency(
         **failure(written.skipped, max_errors),
     }
     skipped = skipped_text(written.skipped, out / ERRORS)
-    text = f"{count_text(written.maps, 'map')} in {out}, listed in {out / INDEX}"
+    text = f"{count_text(written.maps, 'map')} in {out}, listed in {out / MAPS_INDEX}"
     if written.was_complete:
         values["was_complete"] = True
         text = f"Already complete: {text}"

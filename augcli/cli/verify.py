@@ -15,6 +15,7 @@ from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
 from augcli.errors import escape
+from augcli.published import RUN
 from augcli.text import count_text
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def verify(
     ] = None,
     repair: Annotated[
         bool,
-        flag("repair", "make again what is missing or broken, from run.json and the run's SOURCE"),
+        flag("repair", f"make again what is missing or broken, from {RUN} and the run's SOURCE"),
     ] = False,
     moved: Annotated[
         Path | None,
@@ -115,19 +116,15 @@ def verify(
     further = Faults()
     if makes:
         from augcli.engine.executors.pool import available_cpus
+        from augcli.engine.job import Runtime
+        from augcli.store.layout import Place
 
-        workers = workers or available_cpus()
+        place, workers = Place(out), workers or available_cpus()
+        runtime = Runtime(place, workers=workers, seconds_an_image=max_seconds)
         if repair and verified.total:
             from augcli.tasks.repair import repair as repair_all
 
-            result = repair_all(
-                out,
-                verified.wrong,
-                moved=moved,
-                workers=workers,
-                seconds_an_image=max_seconds,
-                before=before,
-            )
+            result = repair_all(runtime, verified.wrong, moved=moved, before=before)
             repaired = result.replaced
             for fault in result.faults:
                 further.add(*fault)
@@ -138,9 +135,7 @@ def verify(
             from augcli.tasks.replay import replay as replay_rows
 
             replayed = min(replay, verified.rows) or verified.rows
-            for fault in replay_rows(
-                out, replay, moved=moved, workers=workers, seconds_an_image=max_seconds
-            ):
+            for fault in replay_rows(runtime, replay, moved=moved):
                 further.add(*fault)
     faults, total = [*verified.faults, *further.first], verified.total + further.count
     values = {

@@ -11,6 +11,7 @@ from augcli.data.labels import printable
 from augcli.data.listing import Listing
 from augcli.errors import UserError
 from augcli.files import open_regular, read_beyond
+from augcli.published import MAPS_STATE, STATE, TRAIN
 
 _SIGNATURE = 16
 LARGEST_SHEET = 1 << 28
@@ -108,8 +109,8 @@ def check_not_in_run(path: Path, option: str) -> None:
     place = path.absolute().parent.resolve()
     for folder in (place, *place.parents):
         below = place.relative_to(folder).parts[:1]
-        of_run = (folder / ".augcli").is_dir() and below in (("train",), (".augcli",))
-        if of_run or (folder / ".augcli-maps").is_dir():
+        of_run = (folder / STATE).is_dir() and below in ((TRAIN,), (STATE,))
+        if of_run or (folder / MAPS_STATE).is_dir():
             raise UserError(
                 f"{option} {path} lies inside {folder}, which augcli wrote as a whole; choose"
                 " another place."

@@ -10,14 +10,14 @@ from string import hexdigits
 from typing import NamedTuple
 from urllib.parse import quote
 
+from augcli.published import CLASSES, ERRORS, MANIFEST, MAPS_INDEX
 from augcli.text import shorten
 
 # Bytes; file systems take 255 of them in a name.
 _LONGEST_FOLDER = 240
 # Files that stand beside class folders, and what loaders take for such.
 _OURS = frozenset(
-    ("metadata.jsonl", "metadata.csv", "metadata.parquet", "classes.txt", "maps.jsonl",
-     "maps.jsonl.tmp", "errors.jsonl")
+    (MANIFEST, "metadata.csv", "metadata.parquet", CLASSES, MAPS_INDEX, f"{MAPS_INDEX}.tmp", ERRORS)
 )  # fmt: skip
 _DEVICES = frozenset(("con", "prn", "aux", "nul", "conin$", "conout$")) | {
     f"{port}{number}" for port in ("com", "lpt") for number in "123456789¹²³"

@@ -14,6 +14,7 @@ from augcli.data.listing import Listing
 from augcli.data.select import number_classes
 from augcli.data.source_options import SourceOptions
 from augcli.errors import UserError
+from augcli.published import TRAIN
 from augcli.text import did_you_mean, listed, shorten
 
 TRAINING = ("train", "training", "trainval")
@@ -187,7 +188,7 @@ def check_classes(source: str, folders: Iterable[bytes], remedy: str) -> str:
 
 def other_splits(source: Path) -> list[str]:
     """The folders of splits in a source but `train`."""
-    return [name for name in SPLITS if name != "train" and (source / name).is_dir()]
+    return [name for name in SPLITS if name != TRAIN and (source / name).is_dir()]
 
 
 def _without_labels(source: Path, splits: list[str]) -> str:

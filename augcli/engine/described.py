@@ -27,8 +27,7 @@ from augcli.manifest.record import BadRecord, read_summary
 from augcli.manifest.row import Row
 from augcli.store.folders import refuse_as_source
 from augcli.store.layout import CLASSES, LISTED, RUN, STATE
-from augcli.store.sinks.folder import read_listed
-from augcli.store.sources import sources_changed
+from augcli.store.sources import read_listed, sources_changed
 
 if TYPE_CHECKING:
     from augcli.classifier.spec import ClassifierSpec
@@ -38,20 +37,30 @@ _SOURCE_ID = re.compile("[0-9a-f]{16}")
 _UNLIKE = (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError)
 
 
-def summary_of(out: Path) -> dict[str, Any]:
-    """What OUT/run.json says; raises UserError where it cannot be read."""
+class RunRecord(NamedTuple):
+    """A finished run as OUT/run.json describes it; its SOURCE may be in `moved` now."""
+
+    out: Path
+    summary: dict[str, Any]
+    moved: Path | None = None
+
+
+def record_of(out: Path, moved: Path | None = None) -> RunRecord:
+    """The run that OUT/run.json describes; raises UserError where that cannot be read."""
     try:
-        return read_summary(out)
+        return RunRecord(out, read_summary(out), moved)
     except BadRecord as error:
         raise UserError(
             f"{out / error.name}: {error.what}; without it nothing can be made again."
         ) from error
 
 
-def read_run(out: Path, summary: dict[str, Any], listing: Listing) -> Run:
-    """The run that OUT/run.json describes, over `listing`; raises UserError where it does not."""
+def read_run(record: RunRecord, listing: Listing, runtime: Runtime) -> Run:
+    """The run that OUT/run.json describes, over `listing`; raises UserError where it describes
+    none."""
+    out = record.out
     try:
-        return Run(listing, Job.from_json(summary), Runtime(out))
+        return Run(listing, Job.from_json(record.summary), runtime)
     except ValidationError as error:
         raise UserError(
             f"{out / RUN} does not describe a run of augcli: {what_is_amiss(error, Job)}."
@@ -64,18 +73,14 @@ def _undescribed(out: Path, error: Exception) -> UserError:
     return UserError(f"{out / RUN} does not describe a run of augcli: {one_line(error)}.")
 
 
-def read_sources(
-    out: Path,
-    summary: dict[str, Any],
-    rows: Callable[[], Iterable[Row]],
-    moved: Path | None = None,
-) -> Listing:
-    """The listing of the images that OUT was made from, read where the run read them, or in
-    `moved`, where they are now.
+def read_sources(record: RunRecord, rows: Callable[[], Iterable[Row]]) -> Listing:
+    """The listing of the images that OUT was made from, read where the run read them, or where they
+    are now.
 
     Of a list of paths that OUT has not kept, it is what `rows` were made from. Raises UserError
-    where the source is gone, or is not the same in `moved`.
+    where the source is gone, or is not the same where it is now.
     """
+    out, summary, moved = record
     try:
         source, fingerprint = summary["source"], summary["fingerprint"]
         if not isinstance(source, str):
@@ -89,7 +94,7 @@ def read_sources(
             refuse_as_source(place)
             listing = _in_order_of(out, list_source(place, _source_options(summary)), fingerprint)
         else:
-            listing = _listed_sources(out, summary, rows, moved)
+            listing = _listed_sources(record, rows)
     except _UNLIKE as error:
         raise _undescribed(out, error) from error
     except OSError as error:
@@ -126,10 +131,9 @@ def _changed(out: Path, listing: Listing) -> str:
     return f": {words}" if words else ""
 
 
-def _listed_sources(
-    out: Path, summary: dict[str, Any], rows: Callable[[], Iterable[Row]], moved: Path | None
-) -> Listing:
+def _listed_sources(record: RunRecord, rows: Callable[[], Iterable[Row]]) -> Listing:
     """Of a list of paths that was piped in."""
+    out, summary, moved = record
     labels_from = LabelsFrom(summary["labels_from"])
     root = str(summary.get("root", ".")) if moved is None else str(moved.absolute())
     kept = read_listed(out)
@@ -168,9 +172,10 @@ def places_in(listing: Listing) -> Places:
     return Places(ids[order], order)
 
 
-def read_run_to_repeat(out: Path, summary: dict[str, Any], moved: Path | None = None) -> Run:
+def read_run_to_repeat(record: RunRecord, runtime: Runtime) -> Run:
     """The run that made OUT, with the source, the classifier and the installed versions that it
     had; raises UserError where they are others now."""
+    out, summary, _ = record
     try:
         source, before = summary["source"], dict(summary["versions"])
         fingerprint, classifier = summary["fingerprint"], summary["classifier"]
@@ -181,13 +186,13 @@ def read_run_to_repeat(out: Path, summary: dict[str, Any], moved: Path | None = 
             f"OUT {out} was made from a list of paths, and {STATE} does not hold it any more; make"
             " it anew."
         )
-    listing = read_sources(out, summary, lambda: (), moved)
+    listing = read_sources(record, lambda: ())
     if listing.fingerprint() != fingerprint:
         raise UserError(
             f"The files of SOURCE {source} are no longer those that OUT was made"
             f" from{_changed(out, listing)}; restore them, or make OUT anew."
         )
-    run = read_run(out, summary, listing)
+    run = read_run(record, listing, runtime)
     if classifier:
         run = with_classifier(run, _classifier(summary))
     for name, version in versions(run.job).items():

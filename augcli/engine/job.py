@@ -11,14 +11,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+)
 
 import augcli
 from augcli.engine.differences import begun_with
 from augcli.enums import Chroma, Fit, Format, Originals, Pair
 from augcli.image.codec import Encoding
 from augcli.pipeline.pipeline import Pipeline, pipeline_of
-from augcli.store.journal import Identity
+from augcli.store.layout import DEFAULT_SINK, Place
+from augcli.store.records import Identity
+from augcli.store.sinks.table import SINKS
 
 if TYPE_CHECKING:
     from augcli.classifier.spec import ClassifierSpec
@@ -29,6 +38,12 @@ _LARGE = 1 << 40
 
 def _pipeline(value: Any) -> Pipeline:
     return value if isinstance(value, Pipeline) else pipeline_of(value)
+
+
+def _known_sink(name: str) -> str:
+    if name not in SINKS:
+        raise ValueError(f"is none of {', '.join(SINKS)}")
+    return name
 
 
 _Number = Annotated[int, Field(strict=True, ge=0, le=_LARGE)]
@@ -44,7 +59,8 @@ class Job(BaseModel):
     which lacks one, has its default.
 
     `recipe` are the steps; `size` is (width, height) of all outputs, or None for the targets' own;
-    `background` is RGB; `classifier` is `ClassifierSpec.identity()`, where one is used.
+    `background` is RGB; `classifier` is `ClassifierSpec.identity()`, where one is used; `sink` is a
+    name in `SINKS`.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="ignore")
@@ -64,6 +80,7 @@ class Job(BaseModel):
     dense_labels: _Number = 100
     max_pixels: _Count = 100_000_000
     classifier: dict[str, Any] | None = None
+    sink: Annotated[str, AfterValidator(_known_sink)] = DEFAULT_SINK
 
     @property
     def pipeline(self) -> Pipeline:
@@ -84,8 +101,12 @@ class Job(BaseModel):
         return hashlib.blake2b(parts.encode(), digest_size=8).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
-        """The job as JSON values, as `from_json` reads them."""
-        return self.model_dump(mode="json")
+        """The job as JSON values, as `from_json` reads them; without the sink where that is the
+        default, as before there was another."""
+        values = self.model_dump(mode="json")
+        if self.sink == DEFAULT_SINK:
+            del values["sink"]
+        return values
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Job:
@@ -99,15 +120,23 @@ class Job(BaseModel):
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where a run keeps its state, and with what: nothing here changes a byte.
+    """Where a run goes, and with what it is made: nothing here changes a byte.
 
     `memory` is the bytes of decoded images that a worker holds at most; `classifier` says how and
-    where the classifier of the job runs.
+    where the classifier of the job runs; `workers` are processes; an image that takes longer than
+    `seconds_an_image` to decode is given up.
     """
 
-    state: Path
+    place: Place
     memory: int = 1 << 29
     classifier: ClassifierSpec | None = None
+    workers: int = 1
+    seconds_an_image: float = 60.0
+
+    @property
+    def state(self) -> Path:
+        """Where the run keeps its state."""
+        return self.place.state
 
 
 def identity(job: Job, listing: Listing) -> Identity:
@@ -121,8 +150,8 @@ def identity(job: Job, listing: Listing) -> Identity:
         **values,
         "versions": versions(job),
     }
-    usual = Job(recipe=job.recipe).to_json()
-    return Identity(now, usual, lambda before: begun_with(before, now))
+    usual = Job(recipe=job.recipe).to_json() | {"sink": DEFAULT_SINK}
+    return Identity(now, usual, lambda before: begun_with(before, now | {"sink": job.sink}))
 
 
 def versions(job: Job | None = None) -> dict[str, str]:

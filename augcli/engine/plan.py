@@ -8,12 +8,10 @@ number of workers, and no file is opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +21,9 @@ from augcli.data.listing import Listing
 from augcli.engine.job import Job, Runtime
 from augcli.engine.partners import Partners
 from augcli.enums import Originals, Pair
-from augcli.store.parts import proven_parts
+from augcli.store.parts import Shard as Shard
+from augcli.store.sinks.sink import Committed, Sink
+from augcli.store.sinks.table import SINKS
 
 _BLOCK = 64
 _SMALL_BLOCK = 16
@@ -31,20 +31,6 @@ _BLOCKS_FOR_FULL_SIZE = 32
 _COPIES_TOGETHER = 4
 # Of a shard: what is lost where its worker dies, and what a report is waited for.
 _OUTPUTS = 4096
-
-
-class Shard(NamedTuple):
-    """The unit of work: the targets `start` to `stop` of a block. Blocks are numbered on from one
-    order of the data set to the next."""
-
-    block: int
-    start: int
-    stop: int
-
-    @property
-    def part(self) -> str:
-        """The name of its part of the manifest; parts sort in plan order."""
-        return f"{self.block:08d}-{self.start:05d}-{self.stop:05d}"
 
 
 @dataclass(frozen=True)
@@ -59,6 +45,11 @@ class Run:
     def digest(self) -> str:
         """The digest of the job's recipe and classifier."""
         return self.job.digest
+
+    @property
+    def sink(self) -> Sink:
+        """Where its outputs go."""
+        return SINKS[self.job.sink]
 
     @cached_property
     def plan(self) -> Plan:
@@ -210,11 +201,11 @@ class Plan:
         return dict(zip(found.tolist(), zip(starts.tolist(), stops, strict=True), strict=True))
 
 
-def remaining(plan: Plan, state: Path) -> Iterator[Shard]:
-    """The shards, or the pieces of shards, that are not committed in `state` yet, in plan order."""
+def remaining(plan: Plan, committed: Iterable[Committed]) -> Iterator[Shard]:
+    """The shards, or the pieces of shards, that are not committed yet, in plan order."""
     done: dict[int, list[tuple[int, int]]] = {}
-    for part in proven_parts(state):
-        done.setdefault(part.block, []).append((part.start, part.stop))
+    for block, start, stop in (one.shard for one in committed):
+        done.setdefault(block, []).append((start, stop))
     for shard in plan.shards():
         at = shard.start
         for start, stop in done.get(shard.block, []):

@@ -17,6 +17,7 @@ from augcli.files import MIB, open_regular, read_beyond
 from augcli.image.header import upright_size
 from augcli.manifest.kinds import Kinds
 from augcli.manifest.row import SCHEMA_VERSION, Row
+from augcli.published import CLASSES
 
 # Faults that are held; others are counted.
 MOST_FAULTS = 1000
@@ -83,7 +84,7 @@ def label_faults(row: Row, classes: list[str]) -> Iterator[str]:
         yield "a label id stands twice"
     outside = [i for i in ids if not 0 <= i < len(classes)]
     if outside:
-        yield f"label id {outside[0]} is not in classes.txt, which has {len(classes)} classes"
+        yield f"label id {outside[0]} is not in {CLASSES}, which has {len(classes)} classes"
         return
     if not all(math.isfinite(w) and w > 0 for w in weights) or _differ(sum(weights), 1.0):
         yield f"label weights sum to {sum(weights):.12g}, or one is not positive"

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import starmap
 
+from augcli.published import CLASSES
+
 # Kinds that are told apart; faults of others are counted together.
 MOST_KINDS = 50
 NAMED = 3
@@ -18,7 +20,7 @@ _KINDS = [
     for beginning, words in (
         (r"schema version ", "another schema version"),
         (r"\d+ label ids have ", "label ids and weights differ in number"),
-        (r"label id .* is not in ", "a label id is not in classes.txt"),
+        (r"label id .* is not in ", f"a label id is not in {CLASSES}"),
         (r"label weights sum to ", "label weights do not sum to 1, or one is not positive"),
         (r"label .* is not the class of ", "the label is not the class of greatest weight"),
         (r"class name .* is not that of ", "the class name is not that of the label"),

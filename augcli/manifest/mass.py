@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
 
 import orjson
-
-from augcli.manifest.reader import read_lines
 
 _DIGITS = 6
 
 
-def label_mass(train: Path, classes: int) -> list[float]:
-    """The sum of the label weights of each class over all rows below OUT/train, in class order, to
-    six decimals."""
+def label_mass(lines: Iterable[bytes], classes: int) -> list[float]:
+    """The sum of the label weights of each class over all rows, given as lines of a manifest, in
+    class order, to six decimals."""
     mass = [0.0] * classes
-    for _, _, line in read_lines(train):
+    for line in lines:
         row = orjson.loads(line)
         for class_id, weight in zip(row["label_ids"], row["label_weights"], strict=True):
             mass[class_id] += weight

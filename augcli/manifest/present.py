@@ -11,7 +11,7 @@ import numpy as np
 
 from augcli.manifest.columns import Hashes, find
 from augcli.manifest.reader import BadLine, open_own, parse_row, read_lines
-from augcli.manifest.row import MANIFEST
+from augcli.published import MANIFEST
 
 _OUTPUT_ID = re.compile(r"[0-9a-f]{16}")
 

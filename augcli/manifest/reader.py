@@ -13,7 +13,8 @@ from augcli.data.labels import split_lines
 from augcli.declared import what_is_amiss
 from augcli.errors import UserError
 from augcli.files import MIB, open_regular, read_bytes, size_text
-from augcli.manifest.row import MANIFEST, Row
+from augcli.manifest.row import Row
+from augcli.published import MANIFEST
 
 # Longer than any row: without newlines a damaged manifest is one line.
 LONGEST_LINE = 16 * MIB

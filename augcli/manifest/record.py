@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from augcli.errors import UserError
 from augcli.files import MIB, parse_json, read_beyond, size_text
 from augcli.manifest.reader import open_own
-
-CLASSES, RUN, ERRORS = "classes.txt", "run.json", "errors.jsonl"
+from augcli.manifest.row import to_line
+from augcli.published import ERRORS, RUN
 
 _LONGEST_SUMMARY = 64 * MIB
 _LONGEST_LINE = MIB
@@ -84,6 +84,18 @@ def read_skipped(out: Path) -> Iterator[Skipped]:
                 yield _skipped(line, number)
     except (OSError, UserError) as error:
         raise BadRecord(ERRORS, why_unread(error)) from error
+
+
+def skipped_line(skipped: Skipped) -> str:
+    """The line of OUT/errors.jsonl, with its newline, about an input that was skipped."""
+    return to_line(
+        {
+            "source_path": skipped.source_path,
+            "source_id": skipped.source_id,
+            "reason": skipped.reason,
+            "outputs": skipped.outputs,
+        }
+    )
 
 
 def why_unread(error: Exception) -> str:

@@ -7,8 +7,6 @@ from typing import Annotated, Any
 import orjson
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
-from augcli.data.readers.metadata import MANIFEST as MANIFEST
-
 SCHEMA_VERSION = 1
 
 # One error is enough: of a long list that is no such list, each item would be another.

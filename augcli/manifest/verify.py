@@ -26,9 +26,6 @@ from augcli.manifest.faults import (
 from augcli.manifest.kinds import Kinds
 from augcli.manifest.reader import BadLine, read_classes, read_rows
 from augcli.manifest.record import (
-    CLASSES,
-    ERRORS,
-    RUN,
     BadRecord,
     Counts,
     read_counts,
@@ -36,10 +33,8 @@ from augcli.manifest.record import (
     read_summary,
     why_unread,
 )
-from augcli.manifest.row import MANIFEST
+from augcli.published import CLASSES, ERRORS, IDENTITY, MANIFEST, RUN, STATE, TRAIN
 
-TRAIN = "train"
-_IDENTITY = ".augcli/identity.json"
 _LARGEST_IDENTITY = 256 << 20
 _OF_RUN = {"source": "fingerprint"}
 NO_ROW = "no row names this file"
@@ -249,15 +244,13 @@ def _check_digests(out: Path, faults: Faults) -> None:
     summary = read_summary(out)
     manifest, files = summary.get("manifest"), summary.get("files")
     if isinstance(manifest, dict) and sha256_of(out / TRAIN / MANIFEST) != manifest.get("sha256"):
-        faults.add(
-            MANIFEST, "its rows are not all as the run wrote them, by the digest in run.json"
-        )
+        faults.add(MANIFEST, f"its rows are not all as the run wrote them, by the digest in {RUN}")
         for row in read_rows(out / TRAIN):
             if not isinstance(row, BadLine):
                 faults.note_output(row.sample_id)
     for name in (CLASSES, ERRORS):
         if isinstance(files, dict) and sha256_of(out / name) != files.get(name):
-            faults.add(name, "it is not as the run wrote it, by the digest in run.json")
+            faults.add(name, f"it is not as the run wrote it, by the digest in {RUN}")
     begun = _begun(out)
     different = [k for k, v in begun.items() if summary.get(_OF_RUN.get(k, k), v) != v]
     if different:
@@ -266,7 +259,7 @@ def _check_digests(out: Path, faults: Faults) -> None:
 
 def _begun(out: Path) -> dict[str, Any]:
     try:
-        values = read_json(out / _IDENTITY, _LARGEST_IDENTITY)
+        values = read_json(out / STATE / IDENTITY, _LARGEST_IDENTITY)
     except (OSError, UserError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}

@@ -8,10 +8,24 @@ from pathlib import Path
 from augcli.data.left_out import is_image_name
 from augcli.errors import UserError
 from augcli.files import MIB, read_json
-from augcli.manifest.row import MANIFEST
-from augcli.store.layout import IDENTITY, MAPS_INDEX, MAPS_STATE, RUN, STATE, TRAIN, staged_train
+from augcli.store.layout import (
+    IDENTITY,
+    MANIFEST,
+    MAPS_INDEX,
+    MAPS_STATE,
+    RUN,
+    STATE,
+    TRAIN,
+    staged_train,
+)
 from augcli.store.links import is_link
-from augcli.store.records import is_half_removed, is_run, read_identity, read_run_record
+from augcli.store.records import (
+    is_half_removed,
+    is_run,
+    read_identity,
+    read_run_record,
+    refuse_other_sinks,
+)
 from augcli.text import count_text, shorten
 
 FINISH = "finish it by the same `augcli generate ...` with --resume"
@@ -61,6 +75,7 @@ def refuse_as_source(source: Path) -> None:
         return
     if is_unfinished(source):
         raise UserError(f"SOURCE {source} is the OUT of a run that is not finished; {FINISH}.")
+    refuse_other_sinks(source, "a SOURCE may be")
     if is_being_replaced(source):
         raise UserError(f"SOURCE {source} holds what is left of a replaced run; {REPLACE}.")
     if holds_maps(source):
@@ -78,6 +93,7 @@ def refuse_unverifiable(out: Path) -> None:
     if is_unfinished(out):
         raise UserError(f"OUT {out} holds a run that is not finished; {FINISH}.")
     if has_begun(out):
+        refuse_other_sinks(out, "`augcli verify` reads")
         return
     if is_being_replaced(out):
         raise UserError(f"OUT {out} holds what is left of a replaced run; {REPLACE}.")

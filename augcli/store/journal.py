@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from augcli.data.labels import printable
 from augcli.data.listing import Listing
-from augcli.errors import RunFailed, UserError
+from augcli.enums import Existing
+from augcli.errors import UserError
 from augcli.files import read_bytes
-from augcli.manifest.row import MANIFEST
+from augcli.store.durable import flush, write_json
 from augcli.store.folders import describe
 from augcli.store.layout import IDENTITY, KEPT, OURS, RUN, SOURCES, STATE, TRAIN
 from augcli.store.links import is_link, refuse_links
-from augcli.store.parts import proven_parts, remove_unproven
+from augcli.store.parts import proven_parts
 from augcli.store.records import (
     LARGEST_RECORD,
+    Identity,
     is_half_removed,
     is_run,
     manifest_is,
@@ -26,31 +27,22 @@ from augcli.store.records import (
     read_run_record,
 )
 from augcli.store.removal import forget_removal, remove_run
-from augcli.store.sinks.folder import check_images, finish_publishing, flush, write_json
 from augcli.store.sources import keep_sources, sources_changed
-from augcli.store.strangers import set_strangers_aside
 
 _LOCK, _HOLDER = KEPT
 
 
-class Identity(NamedTuple):
-    """All that the bytes of a run depend on, as JSON values; what an older record lacks; and what
-    says in words how the values of another one differ."""
-
-    values: dict[str, Any]
-    usual: dict[str, Any]
-    differences: Callable[[dict[str, Any]], str]
-
-
-def check_out(out: Path, source: Path | None, *, resume: bool, overwrite: bool) -> None:
+def check_out(out: Path, source: Path | None, existing: Existing) -> None:
     """Refuse an OUT that this run must not write to; nothing is changed.
 
     Raises UserError.
     """
-    if resume and overwrite:
-        raise UserError("--resume and --overwrite exclude each other; give one of them.")
     check_place(out, source)
-    _check_content(out, resume=resume, overwrite=overwrite or (not resume and made_nothing(out)))
+    try:
+        _check_content(out, _replacing_nothing(out, existing))
+    except OSError as error:
+        where, why = error.filename or out, error.strerror or error
+        raise UserError(f"OUT {out} cannot be used: {where}: {why}; choose another.") from error
 
 
 def check_place(out: Path, source: Path | None) -> None:
@@ -79,15 +71,7 @@ def check_place(out: Path, source: Path | None) -> None:
         raise UserError(f"OUT {out} cannot be written: no permission in {parent}; choose another.")
 
 
-def _check_content(out: Path, *, resume: bool, overwrite: bool) -> None:
-    try:
-        _check_what_it_holds(out, resume=resume, overwrite=overwrite)
-    except OSError as error:
-        where, why = error.filename or out, error.strerror or error
-        raise UserError(f"OUT {out} cannot be used: {where}: {why}; choose another.") from error
-
-
-def _check_what_it_holds(out: Path, *, resume: bool, overwrite: bool) -> None:
+def _check_content(out: Path, existing: Existing) -> None:
     if not out.exists() or not any(out.iterdir()):
         return
     refuse_links(out)
@@ -95,16 +79,16 @@ def _check_what_it_holds(out: Path, *, resume: bool, overwrite: bool) -> None:
         return
     ours = is_run(out)
     file = out / STATE / IDENTITY
-    if resume and os.path.lexists(file):
+    if existing is Existing.resume and os.path.lexists(file):
         _read_own(file, out)
-    elif resume and not is_half_removed(out):
+    elif existing is Existing.resume and not is_half_removed(out):
         raise UserError(
             f"OUT {out} {describe(out)}, and no run to resume; give an empty folder or its run's"
             " OUT."
         )
-    if overwrite and not ours:
+    if existing is Existing.overwrite and not ours:
         raise UserError(f"OUT {out} {describe(out)}, and no run; --overwrite only replaces runs.")
-    if not resume and not overwrite:
+    if existing is Existing.refuse:
         if not ours:
             raise UserError(f"OUT {out} is not empty: it {describe(out)}; choose an empty folder.")
         raise UserError(
@@ -113,13 +97,15 @@ def _check_what_it_holds(out: Path, *, resume: bool, overwrite: bool) -> None:
         )
 
 
-def made_nothing(out: Path) -> bool:
-    """Whether OUT holds a finished run of which every input was skipped, so that it may be replaced
-    without being asked for: its record says so, and its manifest, which that proves, is empty."""
+def _replacing_nothing(out: Path, existing: Existing) -> Existing:
+    """What is to become of a run in OUT. A finished one of which every input was skipped may be
+    replaced without being asked for: its record says so, and its manifest, which that proves, is
+    empty."""
     record = read_run_record(out / RUN)
-    if record is None or record["counts"]["outputs"] != 0 or is_link(out / TRAIN):
-        return False
-    return manifest_is(out, record)
+    is_empty = record is not None and record["counts"]["outputs"] == 0
+    if existing is not Existing.refuse or not is_empty or is_link(out / TRAIN):
+        return existing
+    return Existing.overwrite if record and manifest_is(out, record) else existing
 
 
 def check_apart(out: Path, listing: Listing) -> None:
@@ -143,7 +129,7 @@ def check_linkable(out: Path, listing: Listing) -> None:
     Raises UserError.
     """
     place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    trial, tried = place / f".augcli-link.{os.getpid()}.tmp", set[bytes]()
+    trial, tried = place / f"{STATE}-link.{os.getpid()}.tmp", set[bytes]()
     device = place.stat().st_dev
     for index in range(len(listing)):
         path = os.path.realpath(listing.sample(index).path)
@@ -188,19 +174,19 @@ def stamp(out: Path) -> list[bytes]:
     return digests
 
 
-def begin(out: Path, now: Identity, listing: Listing, *, resume: bool, overwrite: bool) -> bool:
+def begin(out: Path, now: Identity, listing: Listing, existing: Existing) -> bool:
     """Make OUT, which is held, ready for the run of this identity; True where it goes on with an
     earlier one.
 
     What stands in OUT is looked at again: another run may have been there until now. Raises
     UserError where that was another run, and names what differs.
     """
-    check_out(out, None, resume=resume, overwrite=overwrite)
-    overwrite = overwrite or (not resume and made_nothing(out))
-    state = out / STATE
+    check_out(out, None, existing)
+    existing = _replacing_nothing(out, existing)
+    state, resume = out / STATE, existing is Existing.resume
     file = state / IDENTITY
     # A run that was stopped while it replaced another goes on with that.
-    if overwrite or (resume and not file.exists() and is_half_removed(out)):
+    if existing is Existing.overwrite or (resume and not file.exists() and is_half_removed(out)):
         remove_run(out)
     if resume and file.exists():
         refuse_others(f"OUT {out} was", now.usual | _read_own(file, out), now, state, listing)
@@ -252,48 +238,3 @@ def refuse_others(
         raise UserError(
             f"{what} begun with {words}; resume with the same, or give --overwrite to start anew."
         )
-
-
-def is_finished(out: Path, now: Identity) -> bool:
-    """Whether the run of this identity was published in OUT: its record is there, and the manifest
-    that this speaks of. A publication that ended between the two is completed.
-
-    Raises UserError where something else than what the run published stands in its place, and
-    RunFailed where its manifest is damaged.
-    """
-    finish_publishing(out)
-    record = read_run_record(out / RUN)
-    if record is None or not _is_of(record, now):
-        if os.path.lexists(out / RUN):
-            raise UserError(
-                f"{out / RUN} is damaged, or of another run; `augcli verify {out}` tells more. Move"
-                " it away and give --overwrite to start anew."
-            )
-        train = out / TRAIN
-        if is_link(train) or (train.is_dir() and any(train.iterdir())) or train.is_file():
-            raise UserError(
-                f"{train} is there, but no {RUN} that says that it is of the run in OUT; move it"
-                " away, or give --overwrite."
-            )
-        return False
-    if is_link(out / TRAIN) or not manifest_is(out, record):
-        raise RunFailed(
-            f"{out / TRAIN / MANIFEST} is not the one that the run in OUT published; `augcli verify"
-            f" {out} --repair` makes it again."
-        )
-    return True
-
-
-def _is_of(record: dict[str, Any], now: Identity) -> bool:
-    """Whether a run.json tells of this run."""
-    return all(
-        record.get("fingerprint" if k == "source" else k) == v for k, v in now.values.items()
-    )
-
-
-def check_parts(state: Path) -> None:
-    """Remove what an interrupted run left half done or damaged, so that it is made again, and set
-    aside what is not the run's where it will write."""
-    set_strangers_aside(state)
-    remove_unproven(state)
-    check_images(state)

@@ -1,24 +1,28 @@
-"""The names of everything that a run has in OUT."""
+"""The names of everything that a run has in OUT, and where they stand."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
-STATE = ".augcli"
-TRAIN = "train"
-CLASSES = "classes.txt"
-RUN = "run.json"
-ERRORS = "errors.jsonl"
+from augcli.published import CLASSES as CLASSES
+from augcli.published import ERRORS as ERRORS
+from augcli.published import IDENTITY as IDENTITY
+from augcli.published import MANIFEST as MANIFEST
+from augcli.published import MAPS_INDEX as MAPS_INDEX
+from augcli.published import MAPS_STATE as MAPS_STATE
+from augcli.published import RUN as RUN
+from augcli.published import STATE as STATE
+from augcli.published import TRAIN as TRAIN
+
+# What records that name no sink are of.
+DEFAULT_SINK = "folder"
+
 LISTS = (CLASSES, ERRORS)
 OURS = (TRAIN, CLASSES, RUN, ERRORS, STATE)
 
-# Of a folder of saliency maps.
-MAPS_STATE = ".augcli-maps"
-MAPS_INDEX = "maps.jsonl"
-
 # Below STATE.
-IDENTITY = "identity.json"
 REMOVAL = "removal.json"  # what a run that is being replaced was
 REMOVED = "removal.jsonl"  # and its manifest
 LISTED = "listed"
@@ -33,6 +37,24 @@ OUTPUT_NAME = re.compile(r"[0-9a-f]{16}\.[a-z0-9]+")
 
 # Files of the lock, which outlive a run that is replaced.
 KEPT = ("lock", "holder.json")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run goes: OUT, and the folder below it in which the run keeps its state."""
+
+    out: Path
+    folder: str = STATE
+
+    @property
+    def state(self) -> Path:
+        """The folder of the state."""
+        return self.out / self.folder
+
+
+def aside_of(out: Path) -> Place:
+    """Where a repair of OUT makes its outputs, before it puts them in their places."""
+    return Place(out, f"{STATE}/{ASIDE}")
 
 
 def staged_train(state: Path) -> Path:

@@ -18,47 +18,47 @@ from pathlib import Path
 from typing import Any
 
 from augcli.data.listing import Listing
-from augcli.enums import MapFormat
+from augcli.enums import Existing, MapFormat
 from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, parse_json, read_json, read_lines, sha256_of
 from augcli.manifest.row import to_line
+from augcli.store.durable import check_no_link, flush, write_durably, write_json
 from augcli.store.folders import MAPS_KIND, describe, holds_maps
-from augcli.store.journal import Identity, check_place, refuse_others
-from augcli.store.layout import ERRORS, MAPS_INDEX, MAPS_STATE, SOURCES
+from augcli.store.journal import check_place, refuse_others
+from augcli.store.layout import ERRORS, IDENTITY, KEPT, MAPS_INDEX, MAPS_STATE, SOURCES
 from augcli.store.links import is_link
 from augcli.store.map_names import OVERLAY
-from augcli.store.sinks.folder import check_no_link, flush, write_durably, write_json
+from augcli.store.records import Identity
 from augcli.store.sources import keep_sources
 
 STATE, INDEX = MAPS_STATE, MAPS_INDEX
 RESERVED = (INDEX, ERRORS, STATE)
 
-_IDENTITY, _LOCK, _HOLDER = "identity.json", "lock", "holder.json"
+_LOCK, _HOLDER = KEPT
 _STAGED, _ROWS, _REPLACED = "maps", "rows", "replaced.jsonl"
 _ANY_CHUNK = f"{'[0-9]' * 10}-{'[0-9]' * 10}.jsonl"
 _CHUNK_ROWS = re.compile(r"[0-9]{10}-[0-9]{10}\.jsonl(\.[0-9]+\.tmp)?")
 _LEAVING = f"{_ROWS}.tmp"
 _UNFINISHED = re.compile(
-    rf"({_IDENTITY}|{_HOLDER}|{_REPLACED}|{SOURCES}|{INDEX}|{ERRORS})(\.[0-9]+)?\.tmp"
+    rf"({IDENTITY}|{_HOLDER}|{_REPLACED}|{SOURCES}|{INDEX}|{ERRORS})(\.[0-9]+)?\.tmp"
 )
 _ENDINGS = (*(f".{kind.value}" for kind in MapFormat), OVERLAY)
 
 Row = dict[str, Any]
 
 
-def check_maps_out(out: Path, source: Path | None, *, resume: bool, overwrite: bool) -> None:
+def check_maps_out(out: Path, source: Path | None, existing: Existing) -> None:
     """Refuse an OUT that maps must not be written to; nothing is changed. Raises UserError."""
-    if resume and overwrite:
-        raise UserError("--resume and --overwrite exclude each other; give one of them.")
     check_place(out, source)
     _refuse_foreign_state(out)
     if not out.exists() or not any(out.iterdir()) or _is_unbegun(out):
         return
     ours = holds_maps(out)
-    overwrite = overwrite or (not resume and ours and _made_nothing(out))
-    if overwrite or resume:
+    existing = _replacing_nothing(out, existing) if ours else existing
+    if existing is not Existing.refuse:
         if not ours:
-            flag = "--overwrite only replaces" if overwrite else "--resume only goes on with"
+            replaces = existing is Existing.overwrite
+            flag = "--overwrite only replaces" if replaces else "--resume only goes on with"
             raise UserError(f"OUT {out} {describe(out)}, and no saliency maps; {flag} these.")
         _refuse_foreign(out)
         return
@@ -70,11 +70,12 @@ def check_maps_out(out: Path, source: Path | None, *, resume: bool, overwrite: b
     )
 
 
-def _made_nothing(out: Path) -> bool:
-    """Whether OUT holds an index without a map, as every input was skipped: it may be replaced
-    without being asked for."""
+def _replacing_nothing(out: Path, existing: Existing) -> Existing:
+    """What is to become of the maps in OUT: an index without a map, as every input was skipped, may
+    be replaced without being asked for."""
     index = out / INDEX
-    return not is_link(index) and index.is_file() and index.stat().st_size == 0
+    is_empty = not is_link(index) and index.is_file() and index.stat().st_size == 0
+    return Existing.overwrite if existing is Existing.refuse and is_empty else existing
 
 
 def is_complete(out: Path) -> bool:
@@ -82,25 +83,25 @@ def is_complete(out: Path) -> bool:
     return (out / INDEX).is_file()
 
 
-def begin(out: Path, now: Identity, listing: Listing, *, resume: bool, overwrite: bool) -> bool:
+def begin(out: Path, now: Identity, listing: Listing, existing: Existing) -> bool:
     """Make OUT ready for maps of a listing; True where they go on with what an earlier run left.
 
     Raises UserError where that made other maps, and says what differs.
     """
     state = out / STATE
     _refuse_foreign_state(out)
-    overwrite = overwrite or (not resume and _made_nothing(out))
+    existing = _replacing_nothing(out, existing)
     before = _identity_of(out)
-    if resume and before is not None:
+    resumed = existing is Existing.resume and before is not None
+    if resumed and before is not None:
         _refuse_foreign(out)
         refuse_others(f"The maps in OUT {out} were", before, now, state, listing)
-    elif overwrite and before is not None:
+    elif existing is Existing.overwrite and before is not None:
         _remove(out)
-    resumed = resume and before is not None
     if not resumed:
         if any(path.name != STATE for path in out.iterdir()):
             raise UserError(f"OUT {out} is not empty; choose an empty folder.")
-        write_json(state / _IDENTITY, {"kind": MAPS_KIND, **now.values})
+        write_json(state / IDENTITY, {"kind": MAPS_KIND, **now.values})
     is_new = not is_complete(out) and not committed(out)
     if is_new and not (state / SOURCES).exists():
         keep_sources(state, listing)
@@ -237,14 +238,14 @@ def _is_unbegun(out: Path) -> bool:
     state = out / STATE
     if not state.is_dir() or any(path != state for path in out.iterdir()):
         return False
-    harmless = (_LOCK, _HOLDER, f"{_IDENTITY}.")  # the last with an ending: never renamed
+    harmless = (_LOCK, _HOLDER, f"{IDENTITY}.")  # the last with an ending: never renamed
     return all(path.name.startswith(harmless) for path in state.iterdir())
 
 
 def _identity_of(out: Path) -> dict[str, Any] | None:
     """What the maps in OUT are, if it holds maps."""
     try:
-        identity = read_json(out / STATE / _IDENTITY, MIB)
+        identity = read_json(out / STATE / IDENTITY, MIB)
     except (OSError, ValueError, UserError):
         return None
     return identity if isinstance(identity, dict) and identity.get("kind") == MAPS_KIND else None
@@ -319,7 +320,7 @@ def _refuse_foreign_state(out: Path) -> None:
         raise UserError(f"{state} is a link, and nothing is written through links; remove it.")
     if not state.is_dir():
         return
-    known = (_LEAVING, _IDENTITY, _LOCK, _HOLDER, _STAGED, _ROWS, _REPLACED, INDEX, ERRORS, SOURCES)
+    known = (_LEAVING, IDENTITY, _LOCK, _HOLDER, _STAGED, _ROWS, _REPLACED, INDEX, ERRORS, SOURCES)
     for path in sorted(state.iterdir()):
         if is_link(path):
             raise UserError(f"{path} is a link, and nothing is written through links; remove it.")
@@ -377,9 +378,9 @@ def _remove(out: Path) -> None:
     for path in list(state.iterdir()):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        elif path.name not in (_LOCK, _HOLDER, _IDENTITY):
+        elif path.name not in (_LOCK, _HOLDER, IDENTITY):
             path.unlink()
-    (state / _IDENTITY).unlink()
+    (state / IDENTITY).unlink()
 
 
 def _remove_empty(folder: Path) -> None:

@@ -12,11 +12,11 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from augcli.errors import UserError
 from augcli.files import open_regular, parse_json
@@ -35,14 +35,26 @@ _LONGEST_LINE = 1 << 26
 _FILE_NAME = re.compile(rb'\{"file_name":"([^"\\\0]+)"')
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part that proves itself: its place in the plan, and what its proof says that it holds."""
+class Shard(NamedTuple):
+    """The unit of work and of commitment: the targets `start` to `stop` of a block. Blocks are
+    numbered on from one order of the data set to the next."""
 
-    path: Path
     block: int
     start: int
     stop: int
+
+    @property
+    def name(self) -> str:
+        """A name by which shards sort in plan order."""
+        return f"{self.block:08d}-{self.start:05d}-{self.stop:05d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part that proves itself: its shard, and what its proof says that it holds."""
+
+    path: Path
+    shard: Shard
     rows: int
     skipped: int
     images: int  # bytes of all image files together
@@ -84,11 +96,11 @@ class Part:
 class PartWriter:
     """Writes a part as its rows are made; `commit` lets it appear. Without it nothing does."""
 
-    def __init__(self, state: Path, name: str) -> None:
-        self.name = name
+    def __init__(self, state: Path, shard: Shard) -> None:
+        self._shard = shard
         if is_link(state / PARTS):
             raise OSError(0, "it is a link, and nothing is written through a link", state / PARTS)
-        self._final = state / PARTS / f"{name}{_ROWS}"
+        self._final = state / PARTS / f"{shard.name}{_ROWS}"
         self._temporary = self._final.with_name(f"{self._final.name}.{os.getpid()}.tmp")
         self._run = run_digest(state)
         with suppress(FileNotFoundError):
@@ -96,25 +108,31 @@ class PartWriter:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         self._file = os.fdopen(os.open(self._temporary, flags, 0o666), "wb")
         self._hash = hashlib.blake2b(digest_size=16)
-        self.rows = 0
-        self._images = 0
+        self._rows = self._skipped = 0
+        self._images = self._content = 0
 
     def add_row(self, line: str, image_bytes: int) -> None:
-        """Add the row of an image file of so many bytes."""
+        """Add the row of an image file of so many bytes; raises ValueError behind the line of a
+        skipped input."""
+        if self._skipped:
+            raise ValueError("the rows of a part stand before its skipped inputs")
         self._write(line)
-        self.rows += 1
+        self._rows += 1
         self._images += image_bytes
 
-    def commit(self, skipped: list[str], flush: Any) -> None:
-        """Add lines about skipped inputs and make the part durable: `flush`, called with its
-        folder, brings the images to the disk first."""
-        for line in skipped:
-            self._write(line)
+    def add_skipped(self, line: str) -> None:
+        """Add the line of a skipped input."""
+        self._write(line)
+        self._skipped += 1
+
+    def commit(self, flush: Callable[[Path], None]) -> Part:
+        """Make the part durable: `flush`, called with its folder, brings the images to the disk
+        first."""
         proof = {
             "run": self._run,
-            "part": self.name,
-            "rows": self.rows,
-            "skipped": len(skipped),
+            "part": self._shard.name,
+            "rows": self._rows,
+            "skipped": self._skipped,
             "images": self._images,
             "digest": self._hash.hexdigest(),
         }
@@ -124,6 +142,9 @@ class PartWriter:
         self._file.close()
         flush(self._final.parent)
         self._temporary.replace(self._final)
+        return Part(
+            self._final, self._shard, self._rows, self._skipped, self._images, self._content
+        )
 
     def abandon(self) -> None:
         """Remove what was written, unless it was committed."""
@@ -134,6 +155,7 @@ class PartWriter:
         data = line.encode()
         self._file.write(data)
         self._hash.update(data)
+        self._content += len(data)
 
 
 def run_digest(state: Path) -> str:
@@ -150,16 +172,16 @@ def make_folder(state: Path) -> None:
     (state / PARTS).mkdir(parents=True, exist_ok=True)
 
 
-def read_part(state: Path, name: str) -> Part | None:
-    """The part of this name if it is there and proves itself."""
-    return _proven(state / PARTS / f"{name}{_ROWS}", run_digest(state))
+def read_part(state: Path, shard: Shard) -> Part | None:
+    """The part of this shard if it is there and proves itself."""
+    return _proven(state / PARTS / f"{shard.name}{_ROWS}", run_digest(state))
 
 
 def proven_parts(state: Path) -> Iterator[Part]:
     """The parts that prove themselves, in plan order. A shard whose worker was killed after its
     commit may have been made again in pieces: what a longer part holds already is passed over."""
     run = run_digest(state)
-    places = [(*_place(path), path) for path in _files(state)]
+    places = [(*_shard_of(path), path) for path in _files(state)]
     at = (-1, 0)
     for block, start, stop, path in sorted(places, key=lambda p: (p[0], p[1], -p[2])):
         if (block, start) >= at and (part := _proven(path, run)):
@@ -209,9 +231,8 @@ def _files(state: Path) -> list[Path]:
     return list((state / PARTS).glob(_ANY_PART))
 
 
-def _place(part: Path) -> tuple[int, int, int]:
-    block, start, stop = map(int, part.stem.split("-"))
-    return block, start, stop
+def _shard_of(part: Path) -> Shard:
+    return Shard(*map(int, part.stem.split("-")))
 
 
 def _proven(path: Path, run: str) -> Part | None:
@@ -227,7 +248,7 @@ def _proven(path: Path, run: str) -> Part | None:
     rows, skipped, images = (_count(proof.get(key)) for key in ("rows", "skipped", "images"))
     if proof.get("digest") != digest or rows + skipped != lines:
         return None
-    return Part(path, *_place(path), rows, skipped, images, content)
+    return Part(path, _shard_of(path), rows, skipped, images, content)
 
 
 def _count(value: Any) -> int:

@@ -5,25 +5,44 @@ from __future__ import annotations
 import os
 import stat
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, parse_json, read_json, read_lines, sha256_of
 from augcli.manifest.columns import Hashes, find, hash_of
-from augcli.manifest.row import MANIFEST
-from augcli.store.layout import IDENTITY, LISTS, OUTPUT_NAME, REMOVAL, RUN, STATE, TRAIN
+from augcli.store.layout import (
+    DEFAULT_SINK,
+    IDENTITY,
+    LISTS,
+    MANIFEST,
+    OUTPUT_NAME,
+    REMOVAL,
+    RUN,
+    STATE,
+    TRAIN,
+)
 from augcli.store.links import is_link
+from augcli.text import shorten
 
 # An identity holds recipe files and class maps.
 LARGEST_RECORD = 256 * MIB
 IMAGE_BYTES = "image_bytes"  # among the counts of run.json, since version 0.2
 _LONGEST_LINE = 64 * MIB
 _KEYS = ("recipe", "seed", "copies", "pair", "fit", "format", "versions")
+
+
+class Identity(NamedTuple):
+    """All that the bytes of a run depend on, as JSON values; what an older record lacks; and what
+    says in words how the values of another one differ."""
+
+    values: dict[str, Any]
+    usual: dict[str, Any]
+    differences: Callable[[dict[str, Any]], str]
 
 
 def read_record(file: Path, *keys: str) -> dict[str, Any] | None:
@@ -53,6 +72,18 @@ def read_run_record(file: Path) -> dict[str, Any] | None:
         return None
     numbers = [counts.get("outputs"), counts.get("skipped")]
     return record if all(type(number) is int and number >= 0 for number in numbers) else None
+
+
+def refuse_other_sinks(out: Path, what: str) -> None:
+    """Raise UserError where the run in OUT, by its own records, has another sink than folders of
+    images; `what` begins the sentence that says what is for those alone."""
+    records = (read_identity(out / STATE / IDENTITY), read_run_record(out / RUN))
+    for sink in (record.get("sink", DEFAULT_SINK) for record in records if record is not None):
+        if sink != DEFAULT_SINK:
+            raise UserError(
+                f"{out} was written with --sink {shorten(str(sink), 60)}; {what} only what --sink"
+                f" {DEFAULT_SINK} writes."
+            )
 
 
 def is_run(out: Path) -> bool:

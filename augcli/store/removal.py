@@ -15,8 +15,9 @@ import numpy.typing as npt
 from augcli.errors import UserError
 from augcli.files import read_lines, sha256_of
 from augcli.manifest.reader import LONGEST_LINE, parse_row
-from augcli.manifest.row import MANIFEST, Row
+from augcli.manifest.row import Row
 from augcli.store import parts
+from augcli.store.durable import flush
 from augcli.store.layout import (
     ASIDE,
     CLASSES,
@@ -25,6 +26,7 @@ from augcli.store.layout import (
     KEPT,
     LISTED,
     LISTS,
+    MANIFEST,
     OURS,
     OUTPUT_NAME,
     PARTS,
@@ -41,8 +43,9 @@ from augcli.store.records import (
     manifest_is,
     read_identity,
     read_run_record,
+    refuse_other_sinks,
 )
-from augcli.store.sinks.folder import flush, name_digest
+from augcli.store.staged import name_digest
 from augcli.store.strangers import set_strangers_aside
 
 _STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, SOURCES, MANIFEST)
@@ -59,6 +62,7 @@ def remove_run(out: Path) -> None:
     of its own (`forget_removal`). Raises UserError, with nothing removed, where something lies
     among the images that no run wrote.
     """
+    refuse_other_sinks(out, "move it away, as --overwrite removes")
     state = out / STATE
     records = [out / name for name in (*LISTS, RUN)]
     for record in (*records, *(state / name for name in (*_STATE_FILES, REMOVAL, REMOVED))):

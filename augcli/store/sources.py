@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from augcli.data.labels import shown
 from augcli.data.listing import GONE, Listing, sample_ids
 from augcli.errors import UserError
 from augcli.files import parse_json, read_bytes, remove_unfinished, replace_file
-from augcli.store.layout import SOURCES
+from augcli.store.layout import LISTED, SOURCES, STATE
 from augcli.text import count_text, shorten
 
 _LARGEST = 64 << 30
@@ -204,3 +205,21 @@ def _in_words(differences: list[_Difference]) -> str:
 
 def _few(classes: tuple[str, ...]) -> str:
     return shorten(", ".join(classes), 80)
+
+
+def keep_listed(state: Path, listing: Listing) -> None:
+    """Keep the paths of a list that was piped in, for `verify`: it cannot be read again."""
+    unfinished = state / f"{LISTED}.{os.getpid()}.tmp"
+    unfinished.unlink(missing_ok=True)
+    with unfinished.open("xb") as file:
+        for index in range(len(listing)):
+            file.write(listing.relative_path(index) + b"\0")
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(state / LISTED)
+
+
+def read_listed(out: Path) -> bytes | None:
+    """The paths that `keep_listed` kept, each with a NUL behind it, if it did."""
+    file = out / STATE / LISTED
+    return read_bytes(file, _LARGEST) if file.is_file() else None

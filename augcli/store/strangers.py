@@ -9,7 +9,7 @@ from pathlib import Path
 
 from augcli.errors import UserError
 from augcli.files import open_regular, parse_json, read_bytes, sha256_of
-from augcli.manifest.row import MANIFEST
+from augcli.published import MANIFEST
 from augcli.store.layout import (
     CLASSES,
     ERRORS,

@@ -24,9 +24,9 @@ _CLASSES = 5  # of a label, by name
 _CHANNELS = ("red", "green", "blue")
 
 
-def describe_run(run: Run, source: str, shown: int) -> list[str]:
+def describe_run(run: Run, source: str) -> list[str]:
     """The heading of a sheet: all options that the pixels depend on, so that two sheets can be told
-    apart. `source` is SOURCE as it was given, `shown` how many targets the sheet has."""
+    apart. `source` is what `describe_source` says."""
     pipeline = run.job.pipeline
     steps = _describe_steps(pipeline.steps)
     is_file = len(pipeline.steps) > 1 or pipeline.name != pipeline.steps[0].recipe.name
@@ -35,11 +35,12 @@ def describe_run(run: Run, source: str, shown: int) -> list[str]:
         f"for targets of class {name}: {_describe_steps(of_class)}"
         for name, of_class in sorted(pipeline.by_class.items())
     ]
-    return [*sentences, f"{describe_source(run, source, shown)}; {describe_options(run)}"]
+    return [*sentences, f"{source}; {describe_options(run)}"]
 
 
 def describe_source(run: Run, source: str, shown: int) -> str:
-    """What is shown of what."""
+    """What is shown of what: `source` is SOURCE as it was given, `shown` how many targets the sheet
+    has."""
     images = count_text(len(run.listing), "image")
     classes = count_text(len(run.listing.classes), "class")
     return f"{source}: {shown} of {images}, {classes}"

@@ -16,22 +16,14 @@ from augcli.engine.job import identity
 from augcli.engine.maps import served
 from augcli.engine.plan import Run, remaining
 from augcli.engine.shard import ShardReport, ShardWork
-from augcli.enums import STDIN, Originals, Pair
+from augcli.enums import STDIN, Existing, Originals, Pair
 from augcli.errors import RESUME, RunFailed, UserError
 from augcli.manifest.mass import label_mass
-from augcli.store.journal import begin, check_parts, counted, is_finished, stamp
-from augcli.store.layout import staged_train
+from augcli.store.journal import begin, counted, stamp
 from augcli.store.lock import holding
-from augcli.store.parts import proven_parts
-from augcli.store.records import IMAGE_BYTES, check_complete
-from augcli.store.sinks.folder import (
-    Published,
-    keep_listed,
-    merge_parts,
-    prepare_state,
-    publish,
-    sweep,
-)
+from augcli.store.merge import Published
+from augcli.store.records import IMAGE_BYTES
+from augcli.store.sources import keep_listed
 
 # run.json lists the label mass of up to so many classes.
 _LISTED_CLASSES = 1000
@@ -53,18 +45,14 @@ class Outcome:
 
 def generate(
     run: Run,
-    out: Path,
     *,
     source: Mapping[str, Any],
     command: Sequence[str] = (),
-    workers: int,
-    seconds_an_image: float = 60.0,
-    resume: bool = False,
-    overwrite: bool = False,
+    existing: Existing = Existing.refuse,
     on_start: Callable[[int, int], None] = lambda *_: None,
     on_report: Callable[[ShardReport], None] = lambda _: None,
 ) -> Outcome:
-    """Make all outputs of `run` in OUT and publish them.
+    """Make all outputs of `run` in its OUT and publish them.
 
     `source` goes into run.json, where `replay` finds it, and so does `command`, the command line of
     the process that ends the run, which decides about nothing. `on_start` is called with how many
@@ -72,48 +60,64 @@ def generate(
     another run or is in use, and RunFailed where it cannot be written.
     """
     started = time.monotonic()
-    before = stamp(out)
-    with _faults_named(out), holding(out):
-        if overwrite and stamp(out) != before:
+    place, sink = run.runtime.place, run.sink
+    before = stamp(place.out)
+    with _faults_named(place.out), holding(place.out):
+        if existing is Existing.overwrite and stamp(place.out) != before:
             raise UserError(
-                f"OUT {out} was changed by another run meanwhile; look at it, then give the same"
-                " command again."
+                f"OUT {place.out} was changed by another run meanwhile; look at it, then give the"
+                " same command again."
             )
         now = identity(run.job, run.listing)
-        resumed = begin(out, now, run.listing, resume=resume, overwrite=overwrite)
-        if resumed and is_finished(out, now):
-            check_complete(out)
-            return Outcome(*counted(out), 0.0, resumed, was_complete=True)
-        state = prepare_state(run.runtime.state)
-        if resumed:
-            check_parts(state)
+        resumed = begin(place.out, now, run.listing, existing)
+        if sink.begin(place, now, resumed=resumed):
+            return Outcome(*counted(place.out), 0.0, resumed, was_complete=True)
         if source["source"] == STDIN:
-            keep_listed(state, run.listing)
-        on_start(planned(run), sum(part.rows for part in proven_parts(state)))
-        with served(run) as reachable:
-            pool = Pool(
-                ShardWork(reachable),
-                remaining(run.plan, run.runtime.state),
-                workers,
-                seconds_an_image=seconds_an_image,
-            )
-            with closing(pool):
-                for report in pool.reports():
-                    on_report(report)
-        if resumed or pool.deaths:
-            sweep(state)
-        published = merge_parts(state)
-        _check_count(run, out, published)
-        seconds = time.monotonic() - started
-        mass = None
-        if run.job.per_class is not None or run.job.pair is Pair.balanced:
-            mass = label_mass(staged_train(state), len(run.listing.classes))
-        summary = _summary(run, source, published, seconds, workers)
-        summary["command"] = list(command)
-        if mass is not None and len(mass) <= _LISTED_CLASSES:
-            summary["label_mass"] = dict(zip(run.listing.classes, mass, strict=True))
-        publish(out, run.listing.classes, summary)
+            keep_listed(place.state, run.listing)
+        on_start(planned(run), sum(part.rows for part in sink.committed(place)))
+        deaths = _make_shards(run, on_report)
+        mass = _label_mass(run)
+
+        def summarise(published: Published) -> dict[str, Any]:
+            _check_count(run, published)
+            seconds = time.monotonic() - started
+            return _summary(run, source, published, seconds) | _ending(run, command, mass)
+
+        published = sink.finish(
+            place, run.listing.classes, summarise, interrupted=resumed or deaths > 0
+        )
+    seconds = time.monotonic() - started
     return Outcome(published.rows, published.errors, seconds, resumed, label_mass=mass)
+
+
+def _make_shards(run: Run, on_report: Callable[[ShardReport], None]) -> int:
+    """Have the shards made that are not committed yet; how many workers died meanwhile."""
+    todo = remaining(run.plan, run.sink.committed(run.runtime.place))
+    workers, seconds = run.runtime.workers, run.runtime.seconds_an_image
+    with (
+        served(run) as reachable,
+        closing(Pool(ShardWork(reachable), todo, workers, seconds_an_image=seconds)) as pool,
+    ):
+        for report in pool.reports():
+            on_report(report)
+    return pool.deaths
+
+
+def _label_mass(run: Run) -> list[float] | None:
+    """The label mass of each class, of a run that balances them."""
+    if run.job.per_class is None and run.job.pair is not Pair.balanced:
+        return None
+    committed = run.sink.committed(run.runtime.place)
+    lines = (line for part in committed for line in part.row_lines())
+    return label_mass(lines, len(run.listing.classes))
+
+
+def _ending(run: Run, command: Sequence[str], mass: list[float] | None) -> dict[str, Any]:
+    """What stands at the end of run.json."""
+    ending: dict[str, Any] = {"command": list(command)}
+    if mass is not None and len(mass) <= _LISTED_CLASSES:
+        ending["label_mass"] = dict(zip(run.listing.classes, mass, strict=True))
+    return ending
 
 
 def _model(run: Run) -> dict[str, Any] | None:
@@ -142,18 +146,19 @@ def planned(run: Run) -> int:
     return run.plan.outputs + originals
 
 
-def _check_count(run: Run, out: Path, published: Published) -> None:
+def _check_count(run: Run, published: Published) -> None:
     """Refuse to publish anything else than what was planned, less what skipped inputs cost."""
     if published.rows + published.lost != planned(run):
+        due = planned(run) - published.lost
         raise RunFailed(
-            f"OUT {out} has {published.rows} rows where {planned(run) - published.lost} were"
+            f"OUT {run.runtime.place.out} has {published.rows} rows where {due} were"
             " planned: parts of it were damaged while the run went on; run the same command with"
             " --resume."
         )
 
 
 def _summary(
-    run: Run, source: Mapping[str, Any], published: Published, seconds: float, workers: int
+    run: Run, source: Mapping[str, Any], published: Published, seconds: float
 ) -> dict[str, Any]:
     counts = {
         "images": len(run.listing),
@@ -177,6 +182,6 @@ def _summary(
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),
             "cpu_seconds": round(sum(os.times()[:4]), 3),
-            "workers": workers,
+            "workers": run.runtime.workers,
         },
     }

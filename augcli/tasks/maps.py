@@ -26,13 +26,13 @@ from augcli.engine.maps import served
 from augcli.engine.plan import Run
 from augcli.engine.run_work import RunWork
 from augcli.engine.watch import Watch
-from augcli.enums import MapFormat
+from augcli.enums import Existing, MapFormat
 from augcli.errors import RESUME, RunFailed, UnreadableImage
 from augcli.image.codec import Encoding, encode
 from augcli.recipes.recipe import Detection
 from augcli.saliency.overlay import overlay
 from augcli.saliency.regions import is_flat
-from augcli.store.journal import Identity
+from augcli.store.durable import write_file
 from augcli.store.lock import holding
 from augcli.store.map_names import OVERLAY, map_name, map_names
 from augcli.store.map_store import (
@@ -51,7 +51,7 @@ from augcli.store.map_store import (
     remove_staging,
     staged,
 )
-from augcli.store.sinks.folder import write_file
+from augcli.store.records import Identity
 
 _CHUNK = 16  # images at most
 _CHUNKS_A_WORKER = 3  # at least
@@ -62,10 +62,14 @@ class Maps:
     """What is found in the images of a run's source, and how and where it is written."""
 
     run: Run
-    out: Path
     detection: Detection
     format: MapFormat = MapFormat.png
     overlay: bool = False
+
+    @property
+    def out(self) -> Path:
+        """Where the maps go."""
+        return self.run.runtime.place.out
 
     def identity(self) -> Identity:
         """All that the bytes of the maps depend on."""
@@ -95,13 +99,10 @@ class Written:
 
 def write_maps(
     maps: Maps,
-    workers: int,
     *,
+    existing: Existing = Existing.refuse,
     on_start: Callable[[int], None] = lambda _: None,
     on_done: Callable[[int], None] = lambda _: None,
-    seconds_an_image: float = 60.0,
-    resume: bool = False,
-    overwrite: bool = False,
 ) -> Written:
     """Write every map below OUT, then the list of skipped inputs if there are any, then the index.
 
@@ -109,12 +110,10 @@ def write_maps(
     Raises UserError where OUT holds other maps or is in use, and RunFailed where it cannot be
     written.
     """
-    out = maps.out
+    out, runtime = maps.out, maps.run.runtime
     try:
         with holding(out, STATE):
-            resumed = begin(
-                out, maps.identity(), maps.run.listing, resume=resume, overwrite=overwrite
-            )
+            resumed = begin(out, maps.identity(), maps.run.listing, existing)
             if is_complete(out):
                 check_complete(out)
                 remove_staging(out)
@@ -125,12 +124,12 @@ def write_maps(
             count = sum(stop - start for start, stop in left)
             on_start(count)
             if left:
-                workers = min(workers, count)
+                workers = min(runtime.workers, count)
                 size = min(_CHUNK, -(-count // (workers * _CHUNKS_A_WORKER)))
                 chunks, names = _chunks(left, size), map_names(maps.run.listing, RESERVED)
                 with served(maps.run) as reachable:
                     work = MapWork(reachable, maps, names)
-                    pool = Pool(work, chunks, workers, seconds_an_image=seconds_an_image)
+                    pool = Pool(work, chunks, workers, seconds_an_image=runtime.seconds_an_image)
                     with closing(pool):
                         for images in pool.reports():
                             on_done(images)

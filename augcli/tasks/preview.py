@@ -64,7 +64,10 @@ def preview(run: Run, examples: int, source: str = "SOURCE") -> Preview:
         shown.update(sample.index for output in outputs for sample in output.samples)
     if not lines:
         raise _unreadable(run, images)
-    return Preview(Sheet(describe_run(run, source, len(lines)), lines), _reasons(run, images))
+    return Preview(
+        Sheet(describe_run(run, describe_source(run, source, len(lines))), lines),
+        _reasons(run, images),
+    )
 
 
 def _targets(run: Run, shown: Collection[int] = ()) -> Iterator[tuple[list[int], int]]:

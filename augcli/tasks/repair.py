@@ -19,11 +19,12 @@ import numpy as np
 import orjson
 
 from augcli.arrays.seeds import output_id
-from augcli.engine.described import read_run_to_repeat, summary_of
+from augcli.engine.described import read_run_to_repeat, record_of
 from augcli.engine.executors.pool import Pool
+from augcli.engine.job import Runtime
 from augcli.engine.maps import served
-from augcli.engine.outputs import ORIGINAL
 from augcli.engine.plan import Run, Shard
+from augcli.engine.rows import original_id
 from augcli.engine.shard import ShardReport, ShardWork
 from augcli.enums import Originals
 from augcli.errors import RunFailed, UserError
@@ -32,19 +33,14 @@ from augcli.manifest.faults import MOST_FAULTS, Fault, file_faults
 from augcli.manifest.present import Present
 from augcli.manifest.reader import parse_row
 from augcli.manifest.record import Skipped
-from augcli.manifest.row import MANIFEST, Row
+from augcli.manifest.row import Row
+from augcli.published import MANIFEST
+from augcli.store.durable import flush
 from augcli.store.journal import stamp
-from augcli.store.layout import (
-    ASIDE,
-    REMADE,
-    STATE,
-    TRAIN,
-    staged_train,
-)
+from augcli.store.layout import REMADE, TRAIN, aside_of, staged_train
 from augcli.store.lock import holding
-from augcli.store.parts import read_part
 from augcli.store.removal import empty_aside, remove_aside
-from augcli.store.sinks.folder import flush, prepare_state
+from augcli.store.staged import prepare_state
 from augcli.tasks.repair_records import is_same, keep_record, read_set_aside, write_records
 
 _REMEDY = "fix that and run `augcli verify --repair` again."
@@ -61,14 +57,22 @@ class Repaired(NamedTuple):
 
 
 class _Repair(NamedTuple):
-    """What a repair goes by: the run, what its manifest has, and what it did not make (by the index
-    of the image)."""
+    """What a repair goes by: the run, whose outputs go aside, what the manifest in OUT has, and
+    what was not made (by the index of the image)."""
 
     run: Run
-    out: Path
-    aside: Path
     present: Present
     skipped: dict[int, Skipped]
+
+    @property
+    def train(self) -> Path:
+        """Where the images of OUT are."""
+        return self.run.runtime.place.out / TRAIN
+
+    @property
+    def aside(self) -> Path:
+        """Where outputs are made again."""
+        return self.run.runtime.state
 
     def expected(self, block: int, index: int) -> list[str]:
         """The ids of the outputs that the run made of an image with a block, in the order of the
@@ -105,51 +109,48 @@ class _Repair(NamedTuple):
 
 
 def repair(
-    out: Path,
+    runtime: Runtime,
     wrong: Hashes,
     *,
     moved: Path | None = None,
-    workers: int = 1,
-    seconds_an_image: float = 60.0,
     before: list[bytes] | None = None,
 ) -> Repaired:
-    """Make the outputs of OUT again that are missing or among `wrong`, the ids that `verify` found
-    when the run in OUT had the stamp `before`; the source is in `moved` now. Nothing is removed.
+    """Make the outputs in the OUT of `runtime` again that are missing or among `wrong`, the ids
+    that `verify` found when the run in OUT had the stamp `before`; the source is in `moved` now.
+    Nothing is removed.
 
     An output that cannot be made again as it was stays as it is, and is among the faults. Raises
     UserError, and changes nothing, where the source, the classifier or the installed versions are
     no longer those of the run, where what it set aside is not known, and where a link stands for a
     folder or a record of OUT.
     """
+    out = runtime.place.out
     with holding(out):  # which refuses links; one that stands for an image is replaced itself
         if before is not None and stamp(out) != before:
             raise UserError(f"OUT {out} was changed by another run; give the same command again.")
-        return _repair(out, wrong, moved, workers, seconds_an_image)
+        if (out / TRAIN).exists() and not (out / TRAIN).is_dir():
+            raise UserError(f"{out / TRAIN} is not a folder; move it away.")
+        record = record_of(out, moved)
+        run = read_run_to_repeat(record, replace(runtime, place=aside_of(out)))
+        return _repair(run, wrong, read_set_aside(record, run))
 
 
-def _repair(
-    out: Path, wrong: Hashes, moved: Path | None, workers: int, seconds_an_image: float
-) -> Repaired:
-    if (out / TRAIN).exists() and not (out / TRAIN).is_dir():
-        raise UserError(f"{out / TRAIN} is not a folder; move it away.")
-    summary = summary_of(out)
-    run = read_run_to_repeat(out, summary, moved)
-    skipped = read_set_aside(out, run, summary)
-    aside = out / STATE / ASIDE
+def _repair(run: Run, wrong: Hashes, skipped: dict[int, Skipped]) -> Repaired:
+    out, aside = run.runtime.place.out, run.runtime.state
     empty_aside(aside)
     prepare_state(aside)
     (aside / REMADE).mkdir()
     (out / TRAIN).mkdir(exist_ok=True)
     try:
         with Present(out / TRAIN, wrong) as present:
-            repair = _Repair(run, out, aside, present, skipped)
-            repaired = _make_images(repair, workers, seconds_an_image)
+            repair = _Repair(run, present, skipped)
+            repaired = _make_images(repair)
             _write_manifest(repair)
         flush(out)  # images are in their places before the manifest is
         if not is_same(out / TRAIN / MANIFEST, aside / MANIFEST):
             keep_record(out, out / TRAIN / MANIFEST)
         (aside / MANIFEST).replace(out / TRAIN / MANIFEST)
-        write_records(out, run, skipped)
+        write_records(run, skipped)
     finally:
         remove_aside(aside)
     return repaired
@@ -157,13 +158,14 @@ def _repair(
 
 def _planned(run: Run, index: int, block: int) -> list[str]:
     """The ids of all outputs that an image has with a block, in the order of the manifest."""
-    source = run.listing.sample(index).sample_id
+    sample = run.listing.sample(index)
     names = []
     if run.job.include_originals is not Originals.none and run.plan.with_originals(block):
-        names.append(output_id(run.job.seed, "original", source, 0, ORIGINAL))
+        names.append(original_id(run, sample))
     for copy in run.plan.numbers(block, index):
         names += [
-            output_id(run.job.seed, run.digest, source, copy, v) for v in run.job.pipeline.views
+            output_id(run.job.seed, run.digest, sample.sample_id, copy, view)
+            for view in run.job.pipeline.views
         ]
     return names
 
@@ -183,25 +185,19 @@ def _pieces(repair: _Repair) -> Iterator[Shard]:
             yield Shard(shard.block, start, shard.stop)
 
 
-def _aside(repair: _Repair) -> Run:
-    """The run with its state aside."""
-    run = repair.run
-    return replace(run, runtime=replace(run.runtime, state=repair.aside))
-
-
-def _make_images(repair: _Repair, workers: int, seconds_an_image: float) -> Repaired:
+def _make_images(repair: _Repair) -> Repaired:
     """Make again what is missing or wrong, and put images in their places; their rows are collected
     aside."""
     replaced = count = 0
     failed: list[tuple[Shard, Fault]] = []
-    set_aside = repair.set_aside()
+    set_aside, runtime = repair.set_aside(), repair.run.runtime
     with (
-        served(_aside(repair)) as reachable,
+        served(repair.run) as reachable,
         (repair.aside / REMADE / MANIFEST).open("wb") as rows,
     ):
         pool = Pool(
-            ShardWork(reachable), _pieces(repair), workers, remedy=_REMEDY,
-            set_aside=set_aside, seconds_an_image=seconds_an_image,
+            ShardWork(reachable), _pieces(repair), runtime.workers, remedy=_REMEDY,
+            set_aside=set_aside, seconds_an_image=runtime.seconds_an_image,
         )  # fmt: skip
         with closing(pool):
             for report in pool.reports():
@@ -224,7 +220,7 @@ def _take_over(
     """Put the images that were made again of a shard in their places: (line, what is against it) of
     each output that was missing or wrong."""
     run, shard = repair.run, report.shard
-    part = read_part(repair.aside, shard.part)
+    part = next(run.sink.committed(run.runtime.place, shard), None)
     if part is None or part.rows != report.made:
         raise RunFailed(f"{repair.aside} cannot be read back; check the disk.")
     made = {orjson.loads(line)["sample_id"]: line for line in part.row_lines()}
@@ -283,7 +279,7 @@ def _against(repair: _Repair, row: Row, doubt: str | None) -> str | None:
 
 
 def _is_in_place(repair: _Repair, row: Row) -> bool:
-    return not any(file_faults(repair.out / TRAIN, row, _most_pixels(repair.run)))
+    return not any(file_faults(repair.train, row, _most_pixels(repair.run)))
 
 
 def _most_pixels(run: Run) -> int:
@@ -298,7 +294,7 @@ def _put(repair: _Repair, row: Row) -> str | None:
         return None
     for what in file_faults(staged_train(repair.aside), row, _most_pixels(repair.run)):
         raise RunFailed(f"{row.file_name} was just made again, but {what}; check the disk.")
-    place = repair.out / TRAIN / row.file_name
+    place = repair.train / row.file_name
     try:
         place.parent.mkdir(exist_ok=True)
         if place.is_dir() and not place.is_symlink():

@@ -5,13 +5,13 @@ from __future__ import annotations
 import filecmp
 import os
 from pathlib import Path
-from typing import Any
 
-from augcli.engine.described import places_in
+from augcli.engine.described import RunRecord, places_in
 from augcli.engine.plan import Run
 from augcli.errors import UserError
 from augcli.files import read_bytes, replace_file
 from augcli.manifest.record import BadRecord, Skipped, read_counts, read_skipped
+from augcli.store.durable import flush
 from augcli.store.layout import (
     CLASSES,
     ERRORS,
@@ -19,16 +19,16 @@ from augcli.store.layout import (
     STATE,
 )
 from augcli.store.links import is_link
-from augcli.store.sinks.folder import flush
 from augcli.store.strangers import free_place
 from augcli.tasks.generate import planned
 
 
-def read_set_aside(out: Path, run: Run, summary: dict[str, Any]) -> dict[int, Skipped]:
+def read_set_aside(record: RunRecord, run: Run) -> dict[int, Skipped]:
     """What the run did not make, by the index of the image; raises UserError where that is not
     known for sure."""
+    out = record.out
     try:
-        counts = read_counts(summary)
+        counts = read_counts(record.summary)
         try:
             lines = list(read_skipped(out))
         except BadRecord:
@@ -73,8 +73,9 @@ def keep_record(out: Path, record: Path) -> None:
     flush(place.parent)
 
 
-def write_records(out: Path, run: Run, skipped: dict[int, Skipped]) -> None:
+def write_records(run: Run, skipped: dict[int, Skipped]) -> None:
     """Write what else can be written again, where it is not as it was."""
+    out = run.runtime.place.out
     records = [(out / CLASSES, "".join(f"{name}\n" for name in run.listing.classes).encode())]
     if not skipped:
         records.append((out / ERRORS, b""))

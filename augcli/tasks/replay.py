@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from augcli.arrays.types import Pixels
-from augcli.engine.described import Places, places_in, read_run, read_sources, summary_of
+from augcli.engine.described import Places, places_in, read_run, read_sources, record_of
 from augcli.engine.executors.pool import Pool
 from augcli.engine.images import Decoded, Images
+from augcli.engine.job import Runtime
 from augcli.engine.outputs import Output, output_label
 from augcli.engine.plan import Run
 from augcli.engine.run_work import RunWork
@@ -27,8 +28,9 @@ from augcli.errors import UnreadableImage, UserError, one_line
 from augcli.files import parse_json
 from augcli.manifest.faults import MOST_FAULTS, Fault
 from augcli.manifest.reader import LONGEST_LINE, BadLine, open_own, parse_row, read_lines
-from augcli.manifest.row import MANIFEST, Row
+from augcli.manifest.row import Row
 from augcli.pipeline.execute import Maker
+from augcli.published import MANIFEST
 from augcli.recipes.recipe import Detection
 from augcli.store.layout import TRAIN
 
@@ -64,31 +66,25 @@ class _Rows(NamedTuple):
                     yield row
 
 
-def replay(
-    out: Path,
-    count: int = 0,
-    *,
-    moved: Path | None = None,
-    workers: int = 1,
-    seconds_an_image: float = 60.0,
-) -> Iterator[Fault]:
-    """Make `count` outputs of OUT (0: all), evenly spread over its rows, again from their
-    parameters and sources, which are in `moved` now; yields what differs, in the order of the rows,
-    and behind it the sources that cannot be read any more.
+def replay(runtime: Runtime, count: int = 0, *, moved: Path | None = None) -> Iterator[Fault]:
+    """Make `count` outputs (0: all) of the OUT of `runtime`, evenly spread over its rows, again
+    from their parameters and sources, which are in `moved` now; yields what differs, in the order
+    of the rows, and behind it the sources that cannot be read any more.
 
     Raises UserError where the run or its source is not known.
     """
-    train, summary = out / TRAIN, summary_of(out)
-    listing = read_sources(out, summary, lambda: _whole_rows(train), moved)
-    run = read_run(out, summary, listing)
+    record = record_of(runtime.place.out, moved)
+    train, seconds = record.out / TRAIN, runtime.seconds_an_image
+    listing = read_sources(record, lambda: _whole_rows(train))
+    run = read_run(record, listing, runtime)
     places = places_in(listing)
     rows = _choose(train, count, places)
     total = len(rows.offsets)
     starts = range(0, total, _TOGETHER)
     items = (range(start, min(start + _TOGETHER, total)) for start in starts)
     pool = Pool(
-        ReplayWork(run, rows, places), items, max(1, min(workers, len(starts))), remedy=_REMEDY,
-        seconds_an_image=seconds_an_image, seconds_an_output=seconds_an_image,
+        ReplayWork(run, rows, places), items, max(1, min(runtime.workers, len(starts))),
+        remedy=_REMEDY, seconds_an_image=seconds, seconds_an_output=seconds,
     )  # fmt: skip
     unreadable: dict[int, tuple[str, int]] = {}
     early: dict[int, _Report] = {}
@@ -177,7 +173,7 @@ class ReplayWork(RunWork):
                     unreadable[index] = str(error), times + 1
                     break
             if len(used) == len(indices):
-                faults += _differences(self.run, images, row, used)
+                faults += _faults_of(row, _compare(self.run, images, row, used))
         watch.target(None)
         return _Report(numbers, faults, unreadable)
 
@@ -193,9 +189,10 @@ class ReplayWork(RunWork):
         """None: nothing is kept of what a dead worker did."""
 
 
-def _differences(run: Run, images: Images, row: Row, used: list[Decoded]) -> list[Fault]:
+def _faults_of(row: Row, differences: Iterator[str]) -> list[Fault]:
+    """What differs of a row, which is made again meanwhile."""
     try:
-        return [Fault(row.file_name, what) for what in _compare(run, images, row, used)]
+        return [Fault(row.file_name, what) for what in differences]
     except MemoryError:
         what = "made again from its row it takes more memory than a worker may use"
     except Exception as error:  # noqa: BLE001 - a row may hold anything

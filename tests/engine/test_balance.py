@@ -15,9 +15,10 @@ from augcli.engine.shard import run_shard
 from augcli.enums import Originals, Pair
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.ricap import RICAP
-from augcli.store.sinks.folder import prepare_state
+from augcli.store.staged import prepare_state
 from tests.conftest import Augcli, write_photo
 from tests.engine.test_plan import listing
+from tests.helpers.runs import generate as generate_all
 from tests.helpers.runs import make_run, run_over
 
 COUNTS = {"ant": 40, "bee": 6, "cow": 1, "dog": 13}
@@ -165,10 +166,8 @@ def test_the_masses_of_many_classes_are_not_listed(
     unequal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("augcli.tasks.generate._LISTED_CLASSES", 3)
-    from augcli.tasks.generate import generate as generate_all
-
     out = tmp_path / "out"
     run = run_over(unequal, out, per_class=2, pair=Pair.balanced)
-    outcome = generate_all(run, out, source={"source": str(unequal)}, workers=1)
+    outcome = generate_all(run, source={"source": str(unequal)}, workers=1)
     assert "label_mass" not in json.loads((out / "run.json").read_text())
     assert outcome.label_mass is not None and sum(outcome.label_mass) == pytest.approx(8)

@@ -17,7 +17,7 @@ from augcli.engine.shard import ShardWork, run_shard
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.catalogue import build_recipe
 from augcli.saliency import fine_grained
-from augcli.store.sinks.folder import prepare_state
+from augcli.store.staged import prepare_state
 from tests.conftest import write_photo
 from tests.helpers.allocations import counted_allocations
 from tests.helpers.runs import make_run, run_over

@@ -21,9 +21,8 @@ from augcli.errors import RunFailed, UnreadableImage
 from augcli.image.box import Box
 from augcli.recipes.recipe import Detection
 from augcli.saliency.detectors import detect
-from augcli.tasks.generate import generate
 from tests.conftest import write_photo
-from tests.helpers.runs import run_over
+from tests.helpers.runs import generate, run_over
 
 DETECTION = Detection("fine-grained")
 
@@ -141,8 +140,6 @@ def test_too_many_open_files_are_no_fault_of_an_image(
     with monkeypatch.context() as patched:
         patched.setattr(image_file, "open_regular", refuse)
         with pytest.raises(RunFailed, match=r"jpg: Too many open files; fix that and run the same"):
-            generate(run, tmp_path / "out", source={"source": str(photos)}, workers=1)
-    outcome = generate(
-        run, tmp_path / "out", source={"source": str(photos)}, workers=1, resume=True
-    )
+            generate(run, source={"source": str(photos)})
+    outcome = generate(run, source={"source": str(photos)}, resume=True)
     assert (outcome.outputs, outcome.skipped) == (15, 0)

@@ -21,12 +21,12 @@ from augcli.errors import UnreadableImage
 from augcli.image import codec
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.cutmix import CutMix
+from augcli.store import durable
 from augcli.store.parts import read_part
 from augcli.store.sinks import folder as folder_sink
-from augcli.store.sinks import folder as storage
-from augcli.tasks.generate import generate
+from augcli.store.staged import prepare_state
 from tests.conftest import tree, write_photo
-from tests.helpers.runs import make_run, run_over
+from tests.helpers.runs import generate, make_run, run_over
 
 
 def test_decoding_beyond_a_workers_memory_costs_itself(
@@ -43,7 +43,7 @@ def test_decoding_beyond_a_workers_memory_costs_itself(
     monkeypatch.setattr(images_module, "decode", decode)
     out = tmp_path / "out"
     run = run_over(photos, out, max_pixels=1_000_000, memory=1 << 24)
-    outcome = generate(run, out, source={"source": str(photos)}, workers=2)
+    outcome = generate(run, source={"source": str(photos)}, workers=2)
     assert (outcome.outputs, outcome.skipped) == (14, 1)
     (error,) = [json.loads(line) for line in (out / "errors.jsonl").open()]
     assert error["source_path"] == "bee/bee 1.jpg"
@@ -58,9 +58,9 @@ def test_the_parent_does_not_grow_with_the_source(tmp_path: Path) -> None:
         builder.add(folder, b"%07d.jpg" % number, 0)
     listing = builder.finish("/nowhere", ["a"])
     pipeline = Pipeline("cutmix", (Step(CutMix()),))
-    run = make_run(listing, pipeline, storage.prepare_state(tmp_path / ".augcli"))
+    run = make_run(listing, pipeline, prepare_state(tmp_path / ".augcli"))
     tracemalloc.start()
-    shards = list(remaining(run.plan, run.runtime.state))
+    shards = list(remaining(run.plan, run.sink.committed(run.runtime.place)))
     identity(run.job, run.listing)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -77,7 +77,7 @@ def test_memory_stays_within_its_budget(tmp_path: Path) -> None:
     for memory in (1 << 29, 300_000):
         out = tmp_path / str(memory)
         run = run_over(source, out, memory=memory, copies=3)
-        generate(run, out, source={"source": str(source)}, workers=1)
+        generate(run, source={"source": str(source)}, workers=1)
         trees.append(tree(out / "train"))
     assert trees[0] == trees[1]
 
@@ -100,8 +100,8 @@ def test_a_billion_copies_take_no_memory(
             file.write_bytes(b"no image")
     monkeypatch.setattr(plan, "_COPIES_TOGETHER", 10**9)  # all in one shard
     run = run_over(source, tmp_path / "out", copies=10**9)
-    storage.prepare_state(run.runtime.state)
-    usual, written = folder_sink.write_file, [0]
+    prepare_state(run.runtime.state)
+    usual, written = durable.write_file, [0]
 
     def write_file(path: str, data: bytes) -> None:
         written[0] += 1
@@ -110,7 +110,7 @@ def test_a_billion_copies_take_no_memory(
         if written[0] < 10:
             usual(path, data)
 
-    monkeypatch.setattr(shard, "write_file", write_file)
+    monkeypatch.setattr(folder_sink, "write_file", write_file)
     first = next(iter(run.plan.shards()))
     tracemalloc.start()
     if readable:
@@ -120,7 +120,7 @@ def test_a_billion_copies_take_no_memory(
     else:
         report = shard.run_shard(run, first)
         assert (report.made, report.failed) == (0, first.stop - first.start)
-        part = read_part(run.runtime.state, first.part)
+        part = read_part(run.runtime.state, first)
         assert part is not None
         errors = [json.loads(line) for line in part.skipped_lines()]
         assert [error["outputs"] for error in errors] == [10**9] * report.failed
@@ -144,9 +144,9 @@ def test_a_target_that_fails_late_costs_what_is_behind_it(
     monkeypatch.setattr(Outputs, "of", of)
     monkeypatch.setattr(plan, "_COPIES_TOGETHER", 3000)
     run = run_over(photos, tmp_path / "out", copies=3000)
-    storage.prepare_state(run.runtime.state)
+    prepare_state(run.runtime.state)
     report = shard.run_shard(run, Shard(0, 0, 1))
-    part = read_part(run.runtime.state, "00000000-00000-00001")
+    part = read_part(run.runtime.state, Shard(0, 0, 1))
     assert part is not None
     (error,) = map(json.loads, part.skipped_lines())
     assert (report.made, part.rows, error["outputs"]) == (fails, fails, 3000 - fails)

@@ -9,7 +9,7 @@ import pytest
 
 from augcli.engine.shard import run_shard
 from augcli.enums import Originals
-from augcli.store.sinks.folder import prepare_state
+from augcli.store.staged import prepare_state
 from tests.conftest import Augcli, tree, write_photo
 from tests.helpers.runs import run_over
 

@@ -215,7 +215,7 @@ def test_each_order_has_four_copies_of_every_image(copies: int) -> None:
     made = Counter[tuple[int, int]]()
     parts = []
     for shard in run.plan.shards():
-        parts.append(shard.part)
+        parts.append(shard.name)
         for index in run.plan.block(shard.block):
             numbers = run.plan.numbers(shard.block, index)
             assert len(numbers) <= 4

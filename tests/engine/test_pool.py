@@ -16,6 +16,7 @@ import pytest
 
 from augcli.data.source import list_source
 from augcli.engine import images as images_module
+from augcli.engine import rows
 from augcli.engine import shard as shard_module
 from augcli.engine.executors.pool import Pool
 from augcli.engine.outputs import Output, Outputs
@@ -26,8 +27,9 @@ from augcli.image import codec
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.cutmix import CutMix
 from augcli.store.layout import STATE
-from augcli.store.parts import PartWriter, read_part
-from augcli.store.sinks.folder import merge_parts, prepare_state
+from augcli.store.merge import merge_parts
+from augcli.store.parts import Part, PartWriter, read_part
+from augcli.store.staged import prepare_state
 from tests.conftest import tree, write_photo
 from tests.helpers.runs import make_run, with_options
 
@@ -193,19 +195,20 @@ def test_a_worker_killed_behind_its_commit_leaves_its_images_alone(
     run = run_into(many, tmp_path / "out")
     usual, once = PartWriter.commit, tmp_path / "once"
 
-    def commit(part: PartWriter, *arguments: Any) -> None:
-        usual(part, *arguments)
+    def commit(writer: PartWriter, *arguments: Any) -> Part:
+        part = usual(writer, *arguments)
         if not once.exists():
-            once.write_text(part.name)
+            once.write_text(json.dumps(part.shard))
             for image in run.runtime.state.glob("train/*/*.jpg"):
                 image.chmod(0o444)
                 os.utime(image, (1, 1))
             os.kill(os.getpid(), signal.SIGKILL)
+        return part
 
     monkeypatch.setattr(PartWriter, "commit", commit)
     _, made = finish(run, Pool(ShardWork(run), run.plan.shards(), 1))
     assert made == 240
-    part = read_part(run.runtime.state, once.read_text())
+    part = read_part(run.runtime.state, Shard(*json.loads(once.read_text())))
     assert part is not None
     names = [json.loads(line)["file_name"] for line in part.row_lines()]
     assert len(names) == part.rows > 0
@@ -239,15 +242,14 @@ def test_a_fault_of_the_program_costs_one_image(
     many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Wherever in a shard it is: its pieces are made, and the reason is listed."""
-    usual = shard_module._Writer.write
+    usual = rows.row_of
 
-    def write(writer: object, copy: object) -> None:
-        outputs = copy.outputs  # type: ignore[attr-defined]
-        if outputs and outputs[0].samples[0].relative == "c0/8.jpg":
+    def row_of(run: Run, output: Output, data: memoryview) -> dict[str, Any]:
+        if output.samples[0].relative == "c0/8.jpg":
             raise RuntimeError("as nobody\nexpected")
-        usual(writer, copy)  # type: ignore[arg-type]
+        return usual(run, output, data)
 
-    monkeypatch.setattr(shard_module._Writer, "write", write)
+    monkeypatch.setattr(shard_module, "row_of", row_of)
     run = run_into(many, tmp_path / "out")
     files, made = finish(run, Pool(ShardWork(run), run.plan.shards(), 2))
     (error,) = [json.loads(line) for line in (run.runtime.state / "errors.jsonl").open()]

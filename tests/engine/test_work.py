@@ -194,11 +194,11 @@ def test_maps_that_were_committed_are_not_made_again(
     counts: dict[str, Any] = {}
     for name in ("calm", "wild"):
         out = tmp_path / name
-        maps = Maps(run_over(photos, out), out, Detection("fine-grained"))
+        maps = Maps(run_over(photos, out), Detection("fine-grained"))
         if name == "wild":
             monkeypatch.setattr(maps_module, "MapWork", KilledBehindCommit)
         done: list[int] = []
-        written = write_maps(maps, 1, on_done=done.append)
+        written = write_maps(maps, on_done=done.append)
         counts[name] = written, sum(done)
     assert counts["calm"] == counts["wild"]
     chunks = (tmp_path / "once").read_text().split()

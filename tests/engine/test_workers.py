@@ -24,11 +24,11 @@ from augcli.engine.shard import ShardReport, ShardWork
 from augcli.engine.watch import Watch
 from augcli.errors import RunFailed
 from augcli.recipes.recipe import Detection
-from augcli.store.sinks.folder import merge_parts, prepare_state
-from augcli.tasks.generate import generate
+from augcli.store.merge import merge_parts
+from augcli.store.staged import prepare_state
 from augcli.tasks.maps import Maps, write_maps
 from tests.conftest import ROOT, tree, write_photo
-from tests.helpers.runs import run_over
+from tests.helpers.runs import generate, run_over
 from tests.helpers.waiting import children_of, group_has_ended, is_running, wait_until
 
 # As on macOS and Windows; spawned workers import the script too, which is not theirs to run.
@@ -89,7 +89,7 @@ def failure(work: ShardWork, workers: int = 2) -> str:
 def test_idle_workers_end_when_their_pipe_does(many: Path, tmp_path: Path) -> None:
     """None needs a signal, however many others were started after it; the bytes are the same."""
     expected = tmp_path / "expected"
-    generate(run_over(many, expected, copies=2), expected, source={"source": str(many)}, workers=1)
+    generate(run_over(many, expected, copies=2), source={"source": str(many)}, workers=1)
     run = prepared(many, tmp_path / "out")
     made = finish(run, Pool(ShardWork(run), run.plan.shards(), 4))
     assert made == tree(expected / "train")
@@ -317,13 +317,13 @@ def test_images_that_were_set_aside_before_are_not_touched(many: Path, tmp_path:
 
 
 def test_a_fault_while_maps_are_written_leaves_no_worker(many: Path, tmp_path: Path) -> None:
-    maps = Maps(run_over(many, tmp_path / "out"), tmp_path / "out", Detection("fine-grained"))
+    maps = Maps(run_over(many, tmp_path / "out", workers=3), Detection("fine-grained"))
 
     def fail(_: int) -> None:
         raise RuntimeError("in whoever is told")
 
     with pytest.raises(RuntimeError, match="in whoever is told") as raised:
-        write_maps(maps, 3, on_done=fail)
+        write_maps(maps, on_done=fail)
     assert multiprocessing.active_children() == []
     assert raised.value.__traceback__ is not None  # which holds all that was going on
 

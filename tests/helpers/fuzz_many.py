@@ -29,7 +29,7 @@ from augcli.cli.app import app
 from augcli.data.labels import label_index
 from augcli.data.listing import Listing
 from augcli.data.source import list_paths, list_source, read_image
-from augcli.engine.described import read_run_to_repeat, summary_of
+from augcli.engine.described import read_run_to_repeat, record_of
 from augcli.enums import LabelsFrom
 from augcli.errors import RunFailed, UnreadableImage, UserError
 from augcli.manifest.verify import verify
@@ -38,6 +38,7 @@ from augcli.tasks.replay import replay
 from tests.conftest import tree, write_photo
 from tests.helpers.archives import write_tar
 from tests.helpers.mutations import mutated_text, mutated_values, to_toml
+from tests.helpers.runs import runtime_of
 
 SECONDS_A_CASE = 20.0
 LONGEST_SENTENCE = 1000
@@ -319,10 +320,10 @@ def outputs(file: str) -> Kind:
 
 def _verify_all(out: Path) -> None:
     verified = verify(out)
-    for fault in [*verified.faults, *replay(out, 4)]:
+    for fault in [*verified.faults, *replay(runtime_of(out), 4)]:
         assert fault.what
         fault.where.encode()
-    read_run_to_repeat(out, summary_of(out))
+    read_run_to_repeat(record_of(out), runtime_of(out))
 
 
 def class_lists(folder: Path) -> Callable[[Rng], None]:

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from augcli.classifier.spec import ClassifierSpec
+from augcli.cli.reading import read_existing
 from augcli.data.listing import Listing
 from augcli.data.source import list_source
 from augcli.engine.job import Job, Runtime
 from augcli.engine.plan import Run
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.cutmix import CutMix
-from augcli.store.layout import STATE
+from augcli.store.layout import STATE, Place
+from augcli.tasks import generate as generate_module
+from augcli.tasks.generate import Outcome
 
 
 def make_run(
@@ -23,12 +26,14 @@ def make_run(
     *,
     memory: int = 1 << 29,
     classifier: ClassifierSpec | None = None,
+    workers: int = 1,
     **options: Any,
 ) -> Run:
     """A run whose job has these options."""
     asked = None if classifier is None else classifier.identity()
     job = Job(recipe=pipeline, classifier=asked, **options)
-    return Run(listing, job, Runtime(state, memory, classifier))
+    place = Place(state.parent, state.name)
+    return Run(listing, job, Runtime(place, memory, classifier, workers))
 
 
 def with_options(run: Run, **options: Any) -> Run:
@@ -42,3 +47,25 @@ def run_over(source: Path, out: Path, **options: Any) -> Run:
     """CutMix over an image folder."""
     pipeline = Pipeline("cutmix", (Step(CutMix()),))
     return make_run(list_source(source), pipeline, out / STATE, **options)
+
+
+def runtime_of(out: Path, **options: Any) -> Runtime:
+    """What an OUT is replayed or repaired with."""
+    return Runtime(Place(out), **options)
+
+
+def generate(
+    run: Run,
+    *,
+    source: Mapping[str, Any],
+    workers: int = 1,
+    seconds_an_image: float = 60.0,
+    resume: bool = False,
+    overwrite: bool = False,
+    **options: Any,
+) -> Outcome:
+    """Make a whole run, as the command does with these options."""
+    runtime = replace(run.runtime, workers=workers, seconds_an_image=seconds_an_image)
+    existing = read_existing(resume=resume, overwrite=overwrite)
+    run = replace(run, runtime=runtime)
+    return generate_module.generate(run, source=source, existing=existing, **options)

@@ -20,8 +20,8 @@ STEPS = ("replace", "rename", "unlink", "rmdir", "mkdir", "fsync", "write", "lin
 
 # The function of each phase, by the module that defines it.
 PHASES = {
-    "merge": ("augcli.store.sinks.folder", "merge_parts"),
-    "publish": ("augcli.store.sinks.folder", "publish"),
+    "merge": ("augcli.store.merge", "merge_parts"),
+    "publish": ("augcli.store.publish", "publish"),
     "overwrite": ("augcli.store.removal", "remove_run"),
     "repair": ("augcli.tasks.repair", "repair"),
 }

@@ -12,9 +12,8 @@ import pytest
 
 from augcli.manifest.row import to_line
 from augcli.manifest.verify import verify
-from augcli.tasks.generate import generate
 from tests.conftest import Augcli, tree
-from tests.helpers.runs import run_over
+from tests.helpers.runs import generate, run_over
 
 DEEP = "[" * 100_000
 HUGE = 1 << 37
@@ -24,7 +23,7 @@ HUGE = 1 << 37
 def out(photos: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "out"
     told = {"source": str(photos)}
-    generate(run_over(photos, folder, copies=2), folder, source=told, workers=1)
+    generate(run_over(photos, folder, copies=2), source=told, workers=1)
     counts(folder, planned=30)
     return folder
 

@@ -16,6 +16,7 @@ from augcli.manifest.verify import verify
 from augcli.store.journal import stamp
 from augcli.tasks.repair import repair
 from tests.conftest import Augcli, tree
+from tests.helpers.runs import runtime_of
 from tests.store.test_stored import make, source, stopped_before
 
 __all__ = ["source"]
@@ -218,7 +219,7 @@ def test_a_repair_that_another_run_overtakes_changes_nothing(source: Path, tmp_p
     image = sorted((out / "train/a").glob("*.jpg"))[0]
     image.unlink()
     with pytest.raises(UserError, match="was changed by another run; give the same command again"):
-        repair(out, wrong=np.zeros(0, np.uint64), before=before)
+        repair(runtime_of(out), wrong=np.zeros(0, np.uint64), before=before)
     assert not image.exists()
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from augcli.engine import plan as plan_module
-from augcli.engine import shard as shard_module
 from augcli.engine.plan import Plan
 from augcli.errors import RunFailed, UserError
+from augcli.store import durable
+from augcli.store import merge as merging
 from augcli.store.links import refuse_links
 from augcli.store.sinks import folder as folder_sink
-from augcli.store.sinks import folder as storage
 from augcli.tasks import generate as generate_module
-from augcli.tasks.generate import generate
 from tests.conftest import Augcli, tree
-from tests.helpers.runs import run_over
+from tests.helpers.runs import generate, run_over
 
 FOLDERS = [
     "train", "train/ant", ".augcli", ".augcli/train", ".augcli/train/ant", ".augcli/parts",
@@ -95,8 +95,8 @@ def test_a_link_that_appears_before_a_shard_is_not_written_through(
     run, told = run_over(photos, out), {"source": str(photos)}
     usual = plan_module.remaining
 
-    def remaining(plan: Plan, state: Path) -> object:
-        todo = list(usual(plan, state))
+    def remaining(plan: Plan, committed: Any) -> object:
+        todo = list(usual(plan, committed))
         (out / name).mkdir(exist_ok=True)
         (out / name).rename(there)
         (out / name).symlink_to(there)
@@ -104,13 +104,13 @@ def test_a_link_that_appears_before_a_shard_is_not_written_through(
 
     monkeypatch.setattr(generate_module, "remaining", remaining)
     with pytest.raises(RunFailed, match=f"^{out / name}: it is a link, and nothing is written"):
-        generate(run, out, source=told, workers=1)
+        generate(run, source=told, workers=1)
     left = {path.relative_to(there).as_posix() for path in there.rglob("*") if path.is_file()}
     assert not {path for path in left if path.endswith((".jpg", ".rows"))}
     monkeypatch.undo()
     (out / name).unlink()
     there.rename(out / name)
-    assert generate(run, out, source=told, workers=1, resume=True).outputs == 15
+    assert generate(run, source=told, workers=1, resume=True).outputs == 15
 
 
 def test_a_link_in_the_place_of_an_image_is_replaced(
@@ -118,13 +118,13 @@ def test_a_link_in_the_place_of_an_image_is_replaced(
 ) -> None:
     """So is a file that has another name elsewhere, as a source image that is linked to."""
     calm, out = tmp_path / "calm", tmp_path / "out"
-    generate(run_over(photos, calm), calm, source={"source": str(photos)}, workers=1)
+    generate(run_over(photos, calm), source={"source": str(photos)}, workers=1)
     names = [json.loads(line)["file_name"] for line in (calm / "train/metadata.jsonl").open()]
     mine = [tmp_path / "mine", tmp_path / "mine too"]
     for file in mine:
         file.write_text("mine")
     places = [out / ".augcli/train" / name for name in names[:2]]
-    usual = folder_sink.write_file
+    usual = durable.write_file
 
     def write_file(path: str, data: bytes) -> None:
         if path == str(places[0]):
@@ -136,8 +136,8 @@ def test_a_link_in_the_place_of_an_image_is_replaced(
     for place in places:
         place.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(out / ".augcli")
-    monkeypatch.setattr(shard_module, "write_file", _making_folders(write_file))
-    generate(run_over(photos, out), out, source={"source": str(photos)}, workers=1)
+    monkeypatch.setattr(folder_sink, "write_file", _making_folders(write_file))
+    generate(run_over(photos, out), source={"source": str(photos)}, workers=1)
     assert tree(out / "train") == tree(calm / "train")
     assert [file.read_text() for file in mine] == ["mine", "mine"]
     assert not any(path.is_symlink() for path in out.rglob("*"))
@@ -154,15 +154,15 @@ def _making_folders(write: object) -> object:
 def test_a_link_that_appears_before_publishing_is_refused(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, there, usual = tmp_path / "out", tmp_path / "there", storage.merge_parts
+    out, there, usual = tmp_path / "out", tmp_path / "there", merging.merge_parts
     there.write_text("mine")
 
-    def merge(state: Path) -> storage.Published:
+    def merge(state: Path) -> merging.Published:
         (out / "classes.txt").symlink_to(there)
         return usual(state)
 
-    monkeypatch.setattr(generate_module, "merge_parts", merge)
+    monkeypatch.setattr(folder_sink, "merge_parts", merge)
     with pytest.raises(RunFailed, match=f"^{out / 'classes.txt'} is a link"):
-        generate(run_over(photos, out), out, source={"source": str(photos)}, workers=1)
+        generate(run_over(photos, out), source={"source": str(photos)}, workers=1)
     assert there.read_text() == "mine"
     assert (out / "classes.txt").is_symlink()

@@ -16,22 +16,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from augcli.engine import shard
+from augcli.cli.reading import read_existing
 from augcli.engine.plan import Shard
 from augcli.engine.shard import ShardReport, ShardWork
 from augcli.engine.watch import UNWATCHED
+from augcli.enums import Existing
 from augcli.errors import UserError
+from augcli.store import durable, publish, removal
 from augcli.store import journal as resume
-from augcli.store import removal
 from augcli.store.layout import IDENTITY, RUN, STATE, TRAIN
-from augcli.store.sinks import folder as storage
+from augcli.store.sinks import folder as sink
 from augcli.tasks import generate as generate_module
-from augcli.tasks.generate import generate
 from tests.conftest import tree, write_photo
-from tests.helpers.runs import run_over
+from tests.helpers.runs import generate, run_over
 
 _CRASHES_OF_EACH_KIND = 3
-FLUSHING = (storage, resume, shard, removal)
+FLUSHING = (publish, resume, sink, removal)
 
 
 class InThisProcess:
@@ -60,7 +60,7 @@ class Disk:
         # Without a flush since: files written, and renames as (new, old, what stood there).
         self.written: set[Path] = set()
         self.renamed: list[tuple[Path, Path, bytes | None]] = []
-        replace, rename, write = Path.replace, Path.rename, storage.write_file
+        replace, rename, write = Path.replace, Path.rename, durable.write_file
 
         def write_file(path: str, data: bytes | memoryview) -> None:
             write(path, data)
@@ -82,8 +82,7 @@ class Disk:
             self.renamed.clear()
             self._step()
 
-        for module in (storage, shard):
-            monkeypatch.setattr(module, "write_file", write_file)
+        monkeypatch.setattr(sink, "write_file", write_file)
         for module in FLUSHING:
             monkeypatch.setattr(module, "flush", flushed)
         monkeypatch.setattr(Path, "replace", moved(replace))
@@ -150,7 +149,7 @@ def source(folder: Path) -> Path:
 
 def finished(source: Path, out: Path, **options: Any) -> dict[str, str]:
     told = {"source": str(source)}
-    generate(run_over(source, out, copies=2), out, source=told, workers=1, **options)
+    generate(run_over(source, out, copies=2), source=told, workers=1, **options)
     assert not list(out.glob("*.tmp"))
     return tree(out / TRAIN) | lists(out)
 
@@ -160,7 +159,7 @@ def lists(out: Path) -> dict[str, str]:
 
 
 def resumed(source: Path, out: Path) -> dict[str, str]:
-    resume.check_out(out, source, resume=True, overwrite=False)
+    resume.check_out(out, source, Existing.resume)
     return finished(source, out, resume=True)
 
 
@@ -241,9 +240,9 @@ def test_a_loss_of_power_while_an_older_run_is_replaced(
                 assert tree(out / TRAIN) == {name: expected[name] for name in tree(calm / TRAIN)}
             (out / "notes.txt").write_text("mine")
             with pytest.raises(UserError, match=r"is not empty.*or --overwrite to replace it"):
-                resume.check_out(out, source, resume=False, overwrite=False)
+                resume.check_out(out, source, Existing.refuse)
             how = {"resume": step % 2 == 0, "overwrite": step % 2 == 1}
-            resume.check_out(out, source, **how)
+            resume.check_out(out, source, read_existing(**how))
             assert finished(source, out, **how) == expected
             assert (out / "notes.txt").read_text() == "mine"
             assert sorted(path.name for path in (out / STATE).iterdir()) == [

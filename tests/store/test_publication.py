@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from augcli.errors import RunFailed, UserError
+from augcli.store import merge as merging
 from augcli.store.layout import IDENTITY
 from augcli.store.lock import holding
-from augcli.store.sinks import folder as storage
+from augcli.store.sinks import folder as folder_sink
 from augcli.tasks import generate as generate_module
 from tests.conftest import ROOT, Augcli, tree
 from tests.store.test_stored import COPIES, Stop, make, source
@@ -29,15 +30,15 @@ __all__ = ["source"]
 def test_a_stranger_that_appears_during_the_run_loses_nothing(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    out, usual = tmp_path / "out", storage.merge_parts
+    out, usual = tmp_path / "out", merging.merge_parts
     mine = out / name / "mine.txt" if name == "train" else out / name
 
-    def merge(state: Path) -> storage.Published:
+    def merge(state: Path) -> merging.Published:
         mine.parent.mkdir(exist_ok=True)
         mine.write_text("mine")
         return usual(state)
 
-    monkeypatch.setattr(generate_module, "merge_parts", merge)
+    monkeypatch.setattr(folder_sink, "merge_parts", merge)
     with pytest.raises(RunFailed, match=f"^{out / name} appeared while the run went on"):
         make(source, out)
     monkeypatch.undo()

@@ -9,6 +9,7 @@ import pytest
 
 from augcli.engine.job import Job, identity
 from augcli.engine.plan import Run
+from augcli.enums import Existing
 from augcli.errors import UserError
 from augcli.store.journal import begin
 from augcli.store.layout import IDENTITY
@@ -22,7 +23,7 @@ class LaterJob(Job):
 
 
 def begin_again(run: Run, out: Path, job: Job) -> bool:
-    return begin(out, identity(job, run.listing), run.listing, resume=True, overwrite=False)
+    return begin(out, identity(job, run.listing), run.listing, Existing.resume)
 
 
 @pytest.fixture

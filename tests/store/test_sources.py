@@ -14,6 +14,7 @@ from augcli.data.listing import Listing, ListingBuilder
 from augcli.data.source import list_source
 from augcli.engine.job import identity
 from augcli.engine.plan import Run
+from augcli.enums import Existing
 from augcli.errors import UserError
 from augcli.store.journal import begin
 from augcli.store.sources import keep_sources, sources_changed
@@ -157,7 +158,7 @@ def test_a_damaged_record_is_one_sentence(root: Path, tmp_path: Path, harm: str)
 def begun(photos: Path, out: Path) -> Run:
     run = run_over(photos, out)
     run.runtime.state.mkdir(parents=True, exist_ok=True)
-    begin(out, identity(run.job, run.listing), run.listing, resume=True, overwrite=False)
+    begin(out, identity(run.job, run.listing), run.listing, Existing.resume)
     return run
 
 

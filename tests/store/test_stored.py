@@ -13,13 +13,14 @@ import pytest
 
 from augcli.engine.plan import Shard
 from augcli.errors import RunFailed, UserError
+from augcli.store import merge as merging
 from augcli.store.layout import IDENTITY, REMOVAL
 from augcli.store.removal import remove_run
-from augcli.store.sinks import folder as storage
+from augcli.store.sinks import folder as folder_sink
 from augcli.tasks import generate as generate_module
-from augcli.tasks.generate import generate, planned
+from augcli.tasks.generate import planned
 from tests.conftest import Augcli, tree, write_photo
-from tests.helpers.runs import run_over
+from tests.helpers.runs import generate, run_over
 
 COPIES = 2
 
@@ -39,7 +40,7 @@ def source(tmp_path: Path) -> Path:
 
 def make(source: Path, out: Path, seed: int = 0, **options: Any) -> generate_module.Outcome:
     run = run_over(source, out, copies=COPIES, seed=seed)
-    return generate(run, out, source={"source": str(source)}, workers=1, **options)
+    return generate(run, source={"source": str(source)}, workers=1, **options)
 
 
 def stopped_before(
@@ -51,7 +52,7 @@ def stopped_before(
         raise Stop
 
     with monkeypatch.context() as patched:
-        patched.setattr(generate_module, step, stop)
+        patched.setattr(folder_sink, step, stop)
         with pytest.raises(Stop):
             make(source, out, seed)
 
@@ -186,7 +187,7 @@ def resumes_with_the_first_block_again(source: Path, calm: Path, interrupted: Pa
     made: list[int] = []
     run = run_over(source, interrupted, copies=COPIES)
     generate(
-        run, interrupted, source={"source": str(source)}, workers=1, resume=True,
+        run, source={"source": str(source)}, workers=1, resume=True,
         on_report=lambda report: made.append(report.shard.block),
     )  # fmt: skip
     assert made == [0], "this one, and no other"
@@ -197,13 +198,13 @@ def resumes_with_the_first_block_again(source: Path, calm: Path, interrupted: Pa
 def test_a_part_that_vanishes_during_the_run_is_not_passed_over(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, usual = tmp_path / "out", storage.merge_parts
+    out, usual = tmp_path / "out", merging.merge_parts
 
-    def merge(state: Path) -> storage.Published:
+    def merge(state: Path) -> merging.Published:
         parts(out)[0].unlink()
         return usual(state)
 
-    monkeypatch.setattr(generate_module, "merge_parts", merge)
+    monkeypatch.setattr(folder_sink, "merge_parts", merge)
     with pytest.raises(RunFailed, match=r"rows where 78 were planned.*with --resume\.$"):
         make(source, out)
     assert not (out / "train").exists() and not (out / "run.json").exists()
@@ -313,7 +314,7 @@ def test_shards_of_any_size_make_the_same_bytes(
     run, made = run_over(source, tmp_path / "out", copies=COPIES), list[Shard]()
     assert max(shard.stop - shard.start for shard in run.plan.shards()) == 1
     generate(
-        run, tmp_path / "out", source={"source": str(source)}, workers=2,
+        run, source={"source": str(source)}, workers=2,
         on_report=lambda report: made.append(report.shard),
     )  # fmt: skip
     assert sorted(made) == list(run.plan.shards())

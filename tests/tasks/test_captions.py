@@ -24,6 +24,7 @@ from augcli.recipes.randaugment import RandAugment
 from augcli.tasks.captions import (
     describe_operation,
     describe_run,
+    describe_source,
     explain_draw,
     explain_fit,
     explain_keep,
@@ -178,7 +179,7 @@ def test_the_heading_names_all_options() -> None:
         Step(CutMix(alpha=0.4), 0.5, keep=Keep(tau=0.7)), seed=5, size=(224, 160), fit=Fit.contain,
         pair=Pair.different_class, background=(0, 255, 16),
     )  # fmt: skip
-    assert describe_run(run, "photos", 6) == [
+    assert describe_run(run, describe_source(run, "photos", 6)) == [
         "cutmix alpha=0.4, probability 0.5, keep tau=0.7 size=0.5 fine-grained",
         "photos: 6 of 30 images, 5 classes; seed 5, size 224x160, fit contain,"
         " pair different-class, background #00ff10",
@@ -187,7 +188,7 @@ def test_the_heading_names_all_options() -> None:
 
 def test_switches_are_written_as_set_takes_them() -> None:
     run = run_of(Step(AugMix(all_ops=True)))
-    assert describe_run(run, "photos", 1)[0] == "augmix all_ops=true"
+    assert describe_run(run, "photos")[0] == "augmix all_ops=true"
 
 
 def test_the_heading_of_a_recipe_file_names_its_steps() -> None:
@@ -195,7 +196,7 @@ def test_the_heading_of_a_recipe_file_names_its_steps() -> None:
     run = run_of(Step(RandAugment(n=3), 0.8), two, name="strong")
     of_cat = (Step(RandAugment(n=1), 0.8), two)
     run = with_options(run, recipe=replace(run.job.pipeline, by_class={"cat": of_cat}))
-    assert describe_run(run, "photos", 1)[:2] == [
+    assert describe_run(run, describe_source(run, "photos", 1))[:2] == [
         "strong: step 1: randaugment n=3, probability 0.8;"
         " step 2: cutout (weight 2) or mixup alpha=2.0 (weight 1)",
         "for targets of class cat: step 1: randaugment n=1, probability 0.8;"
@@ -217,8 +218,8 @@ def test_two_sheets_can_be_told_apart() -> None:
     ]  # fmt: skip
     smooth = replace(runs[0].job.pipeline, label_smoothing=0.1)
     runs.append(with_options(runs[0], recipe=smooth))
-    headings = {tuple(describe_run(run, "photos", 6)) for run in runs}
-    headings.add(tuple(describe_run(runs[0], "others", 6)))
+    headings = {tuple(describe_run(run, describe_source(run, "photos", 6))) for run in runs}
+    headings.add(tuple(describe_run(runs[0], describe_source(runs[0], "others", 6))))
     assert len(headings) == len(runs) + 1
 
 

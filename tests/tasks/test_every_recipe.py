@@ -17,10 +17,9 @@ from augcli.pipeline.keep import Keep
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.catalogue import build_recipe, recipe_class, recipe_names
 from augcli.store.layout import STATE
-from augcli.tasks.generate import generate
 from augcli.tasks.replay import replay
 from tests.conftest import tree
-from tests.helpers.runs import make_run
+from tests.helpers.runs import generate, make_run, runtime_of
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +59,13 @@ def test_generate_verify_replay(kinds: Path, tmp_path: Path, name: str, kept: bo
     recipe = build_recipe(name, {})
     pipeline = Pipeline(name, (Step(recipe, keep=Keep() if kept else None),))
     run = make_run(list_source(kinds), pipeline, tmp_path / STATE, copies=2)
-    outcome = generate(run, tmp_path, source={"source": str(kinds)}, workers=1)
+    outcome = generate(run, source={"source": str(kinds)}, workers=1)
     assert (tmp_path / "errors.jsonl").read_text() == ""
     assert (outcome.outputs, outcome.skipped) == (16 * len(pipeline.views), 0)
     verified = verify(tmp_path)
     assert verified.faults == []
     rows = whole_rows(tmp_path)
-    assert list(replay(tmp_path)) == []
+    assert list(replay(runtime_of(tmp_path))) == []
     for row in rows:
         assert len(row.source_ids) <= recipe_class(name).sources
         assert ("keep" in json.loads(row.params)) == kept or row.view == "orig"
@@ -77,7 +76,7 @@ def test_views_of_one_target_form_a_group(kinds: Path, tmp_path: Path) -> None:
     run = make_run(
         list_source(kinds), Pipeline("augmix", (Step(recipe),)), tmp_path / STATE, copies=2
     )
-    generate(run, tmp_path, source={"source": str(kinds)}, workers=1)
+    generate(run, source={"source": str(kinds)}, workers=1)
     verified = verify(tmp_path)
     assert verified.faults == []
     groups: dict[str, list[str]] = {}

@@ -19,13 +19,12 @@ from pathlib import Path
 import pytest
 
 from augcli.data.labels import from_printable
-from augcli.engine import shard as shard_module
 from augcli.errors import RunFailed
 from augcli.files import replace_file
-from augcli.store.sinks import folder as storage
-from augcli.tasks.generate import generate
+from augcli.store import durable
+from augcli.store.sinks import folder as folder_sink
 from tests.conftest import ROOT, Augcli, tree, write_photo
-from tests.helpers.runs import run_over
+from tests.helpers.runs import generate, run_over
 
 
 @pytest.fixture
@@ -82,7 +81,7 @@ def test_any_durable_write_may_fail(
     """The n-th durable write of a run fails; a second run completes it to the same bytes."""
     calm, out = tmp_path / "calm", tmp_path / "out"
     told = {"source": str(photos)}
-    generate(run_over(photos, calm), calm, source=told, workers=1)
+    generate(run_over(photos, calm), source=told, workers=1)
     usual, names = replace_file, list[str]()
 
     def failing(path: Path, data: bytes) -> None:
@@ -91,14 +90,14 @@ def test_any_durable_write_may_fail(
             raise OSError(number, os.strerror(number), str(path))
         usual(path, data)
 
-    monkeypatch.setattr(storage, "replace_file", failing)
+    monkeypatch.setattr(durable, "replace_file", failing)
     with pytest.raises(RunFailed) as failed:
-        generate(run_over(photos, out), out, source=told, workers=1)
+        generate(run_over(photos, out), source=told, workers=1)
     assert names[call:] == [name], "it fired, and nothing durable was written behind it"
     assert f"{name}: {os.strerror(number)}; " in str(failed.value)
     assert not (out / "train").exists()
     monkeypatch.undo()
-    generate(run_over(photos, out), out, source=told, workers=1, resume=True)
+    generate(run_over(photos, out), source=told, workers=1, resume=True)
     assert tree(out / "train") == tree(calm / "train")
 
 
@@ -114,9 +113,9 @@ def test_any_write_of_a_worker_may_fail(
 ) -> None:
     """The n-th image, or flush, of any worker fails: one sentence, and a resume completes it."""
     calm, out = tmp_path / "calm", tmp_path / "out"
-    generate(run_over(photos, calm, copies=2), calm, source={"source": str(photos)}, workers=1)
+    generate(run_over(photos, calm, copies=2), source={"source": str(photos)}, workers=1)
     calls, parent = multiprocessing.Value("i", 0), os.getpid()
-    usual = getattr(storage, step)
+    usual = getattr(folder_sink, step)
 
     def failing(path: Path | str, *data: bytes) -> None:
         if os.getpid() != parent:
@@ -128,17 +127,16 @@ def test_any_write_of_a_worker_may_fail(
                     raise OSError(number, os.strerror(number), str(path))
         usual(path, *data)
 
-    for module in (storage, shard_module):
-        monkeypatch.setattr(module, step, failing)
+    monkeypatch.setattr(folder_sink, step, failing)
     told = {"source": str(photos)}
     with pytest.raises(RunFailed) as failed:
-        generate(run_over(photos, out, copies=2), out, source=told, workers=2)
+        generate(run_over(photos, out, copies=2), source=told, workers=2)
     assert calls.value > call, "it fired"
     assert os.strerror(number) in str(failed.value)
     assert str(failed.value).endswith("fix that and run the same command with --resume.")
     assert not (out / "train").exists()
     monkeypatch.undo()
-    generate(run_over(photos, out, copies=2), out, source=told, workers=2, resume=True)
+    generate(run_over(photos, out, copies=2), source=told, workers=2, resume=True)
     assert tree(out / "train") == tree(calm / "train")
 
 
@@ -148,7 +146,7 @@ def test_clocks_may_jump(photos: Path, tmp_path: Path, monkeypatch: pytest.Monke
     for name in ("calm", "jumping"):
         out = tmp_path / name
         run = run_over(photos, out)
-        generate(run, out, source={"source": str(photos)}, workers=2, seconds_an_image=5.0)
+        generate(run, source={"source": str(photos)}, workers=2, seconds_an_image=5.0)
         trees.append(tree(out / "train") | {"errors": (out / "errors.jsonl").read_text()})
         days = cycle([-4000, 4000, 0])
         monkeypatch.setattr(time, "time", lambda days=days: 1.7e9 + 86400 * next(days))
@@ -249,7 +247,7 @@ def test_a_file_that_vanishes_or_is_cut_during_the_run(tmp_path: Path) -> None:
     (source / "b" / "05.jpg").write_bytes(b"")
     (source / "a" / "06.jpg").unlink()
     (source / "a" / "06.jpg").mkdir()
-    outcome = generate(run, out, source={"source": str(source)}, workers=2)
+    outcome = generate(run, source={"source": str(source)}, workers=2)
     assert (outcome.outputs, outcome.skipped) == (27, 3)
     errors = [json.loads(line) for line in (out / "errors.jsonl").open()]
     assert {error["source_path"]: error["reason"] for error in errors} == {

@@ -22,10 +22,9 @@ from augcli.enums import Originals
 from augcli.errors import UnreadableImage
 from augcli.image.codec import decode
 from augcli.manifest.verify import Verified, verify
-from augcli.tasks.generate import generate
 from augcli.tasks.repair import Repaired, repair
 from tests.conftest import ROOT, tree
-from tests.helpers.runs import run_over
+from tests.helpers.runs import generate, run_over, runtime_of
 
 Patch = pytest.MonkeyPatch
 
@@ -33,7 +32,7 @@ Patch = pytest.MonkeyPatch
 def make(photos: Path, out: Path, patience: float = 60.0, **options: Any) -> None:
     run = run_over(photos, out, **options)
     told = {"source": str(photos)}
-    generate(run, out, source=told, workers=2, seconds_an_image=patience)
+    generate(run, source=told, workers=2, seconds_an_image=patience)
     write_down(out, planned=len(run.listing) * options.get("copies", 1), copies=run.job.copies)
 
 
@@ -62,7 +61,8 @@ def without_kept(out: Path) -> dict[str, str]:
 
 
 def repaired(out: Path, workers: int = 2, patience: float = 60.0) -> tuple[Repaired, Verified]:
-    done = repair(out, verify(out).wrong, workers=workers, seconds_an_image=patience)
+    runtime = runtime_of(out, workers=workers, seconds_an_image=patience)
+    done = repair(runtime, verify(out).wrong)
     assert not (out / ".augcli/repair").exists()
     return done, verify(out)
 
@@ -294,6 +294,8 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from augcli.manifest.verify import verify
+from augcli.engine.job import Runtime
+from augcli.store.layout import Place
 from augcli.tasks import repair as module
 out, at, parent, count = Path(sys.argv[1]), int(sys.argv[2]), os.getpid(), 0
 usual = Path.replace, Path.unlink, os.fsync
@@ -308,7 +310,7 @@ def step(usual):
     return stepped
 wrong = verify(out).wrong
 Path.replace, Path.unlink, os.fsync = map(step, usual)
-module.repair(out, wrong, workers=1)
+module.repair(Runtime(Place(out)), wrong)
 """
 
 

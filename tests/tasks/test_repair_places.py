@@ -13,6 +13,7 @@ from augcli.errors import UserError
 from augcli.manifest.verify import verify
 from augcli.tasks.repair import repair
 from tests.conftest import tree
+from tests.helpers.runs import runtime_of
 from tests.tasks.test_repair import harm, make, manifest, repaired, without_kept
 
 
@@ -36,7 +37,7 @@ def test_nothing_is_changed_behind_a_link(photos: Path, tmp_path: Path, place: s
     wrong = verify(out).wrong
     before = tree(tmp_path)
     with pytest.raises(UserError, match=f"{linked} is a link"):
-        repair(out, wrong)
+        repair(runtime_of(out), wrong)
     assert tree(tmp_path) == before
     assert linked.is_symlink()
 
@@ -107,7 +108,7 @@ def test_nothing_is_repaired_where_what_was_set_aside_is_not_known(
     wrong = verify(out).wrong
     before = without_kept(out)
     with pytest.raises(UserError, match=expected):
-        repair(out, wrong)
+        repair(runtime_of(out), wrong)
     assert without_kept(out) == before
 
 

@@ -16,16 +16,15 @@ from augcli.engine import images as images_module
 from augcli.errors import UnreadableImage
 from augcli.image.codec import decode
 from augcli.manifest.row import to_line
-from augcli.tasks.generate import generate
 from augcli.tasks.replay import replay
-from tests.helpers.runs import run_over
+from tests.helpers.runs import generate, run_over, runtime_of
 
 
 @pytest.fixture
 def out(photos: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "out"
     told = {"source": str(photos)}
-    generate(run_over(photos, folder, copies=3), folder, source=told, workers=1)
+    generate(run_over(photos, folder, copies=3), source=told, workers=1)
     return folder
 
 
@@ -81,7 +80,7 @@ def test_a_source_that_harms_its_decoder_is_one_fault(
     broken = next(row for row in rows if "bee/bee 2.jpg" not in row["source_paths"])
     broken["lam"] /= 2
     (out / "train/metadata.jsonl").write_text("".join(map(to_line, rows)))
-    first, second = replay(out, workers=workers, seconds_an_image=1.0)
+    first, second = replay(runtime_of(out, workers=workers, seconds_an_image=1.0))
     what = "made again from its row it has another lam or other boxes"
     assert first == (broken["file_name"], what)
     assert second.where == "bee/bee 2.jpg"
@@ -94,9 +93,11 @@ def test_faults_stand_in_the_order_of_the_rows(out: Path) -> None:
     rows = [row | {"lam": row["lam"] / 2} for row in manifest(out)]
     (out / "train/metadata.jsonl").write_text("".join(map(to_line, rows)))
     for workers in (1, 3):
-        found = [fault.where for fault in replay(out, workers=workers)]
+        found = [fault.where for fault in replay(runtime_of(out, workers=workers))]
         assert found == [row["file_name"] for row in rows]
-    assert [f.where for f in replay(out, 3)] == [rows[n]["file_name"] for n in (0, 15, 30)]
+    assert [f.where for f in replay(runtime_of(out), 3)] == [
+        rows[n]["file_name"] for n in (0, 15, 30)
+    ]
 
 
 @pytest.mark.slow
@@ -113,6 +114,6 @@ def test_params_that_are_none_are_a_fault(out: Path, params: str) -> None:
     row = next(row for row in rows if json.loads(row["params"]).get("box"))
     row["params"] = params
     (out / "train/metadata.jsonl").write_text("".join(map(to_line, rows)))
-    found = list(replay(out, seconds_an_image=20.0))
+    found = list(replay(runtime_of(out, seconds_an_image=20.0)))
     assert {fault.where for fault in found} == {row["file_name"]}
     assert all("\n" not in fault.what and len(fault.what) < 500 for fault in found)

@@ -26,13 +26,12 @@ from augcli.data.splits import other_splits
 from augcli.declared import what_is_amiss
 from augcli.errors import UserError
 from augcli.files import MIB, parse_json, read_lines
+from augcli.published import CLASSES, MANIFEST, TRAIN
 from augcli.text import count_text, shorten
 from augcli.text_files import LARGEST_LIST, read_text
 
-MANIFEST = "metadata.jsonl"
 KIND = f"a folder with a {MANIFEST}"
 OPTIONS: frozenset[str] = frozenset()
-_CLASSES = "classes.txt"
 _TOLERANCE = 1e-6
 # Bytes of a row: a million weights fit.
 _LONGEST_ROW = 16 * MIB
@@ -69,7 +68,7 @@ def recognises(source: Path) -> bool:
 def _find_manifest(source: Path) -> Path | None:
     """The manifest of an earlier output (SOURCE/train) or of a folder of images, if any, whatever
     kind of file it is. A folder of that name is one of a class."""
-    for folder in (source / "train", source):
+    for folder in (source / TRAIN, source):
         manifest = folder / MANIFEST
         if os.path.lexists(manifest) and not manifest.is_dir():
             return manifest
@@ -172,7 +171,7 @@ def _rows(manifest: Path) -> Iterator[_Row]:
 
 def _classes(manifest: Path) -> tuple[str, ...]:
     for folder in (manifest.parent, manifest.parent.parent):
-        file = folder / _CLASSES
+        file = folder / CLASSES
         if os.path.lexists(file):
             try:
                 return tuple(split_lines(read_text(file, LARGEST_LIST)))
@@ -193,7 +192,7 @@ def _classes(manifest: Path) -> tuple[str, ...]:
                 raise UserError(
                     f"{manifest}, line {number}: label {shorten(str(row.label))} is named"
                     f" {shorten(row.class_name)}, and before {shorten(str(named[row.label]))}; fix"
-                    f" one, or put a {_CLASSES} with one class a line beside it."
+                    f" one, or put a {CLASSES} with one class a line beside it."
                 )
     if empty:
         raise UserError(_no_rows(manifest))
@@ -201,7 +200,7 @@ def _classes(manifest: Path) -> tuple[str, ...]:
         return tuple(str(named[class_id]) for class_id in range(len(named)))
     if named or not names:
         raise UserError(
-            f"{manifest} does not name all its classes; put a {_CLASSES} with one class a line"
+            f"{manifest} does not name all its classes; put a {CLASSES} with one class a line"
             " beside it."
         )
     return class_index(names)

@@ -1,0 +1,87 @@
+"""What the manifest says of an output: all columns of a row but the name of its file."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from augcli.arrays.seeds import output_id
+from augcli.data.labels import SoftLabel, dense
+from augcli.data.listing import Sample
+from augcli.engine.images import Decoded
+from augcli.engine.outputs import ORIGINAL, Output, saliency_method
+from augcli.engine.plan import Run
+from augcli.manifest.row import SCHEMA_VERSION, to_text
+
+
+def row_of(run: Run, output: Output, data: memoryview) -> dict[str, Any]:
+    """The row of an augmented image that was encoded as `data`."""
+    pipeline, picture = run.job.pipeline, output.picture
+    height, width = picture.content.shape[:2]
+    samples = output.samples
+    return _row(
+        run,
+        output.label,
+        sample_id=output.output_id,
+        group_id=output.group_id,
+        view=output.view,
+        source_ids=[sample.sample_id for sample in samples],
+        source_paths=[sample.relative for sample in samples],
+        lam=picture.shares[0],
+        boxes=picture.boxes,
+        recipe=pipeline.name,
+        params=to_text(pipeline.row_record(picture.record)),
+        saliency_method=saliency_method(pipeline, picture),
+        width=width,
+        height=height,
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def original_row(run: Run, decoded: Decoded) -> dict[str, Any]:
+    """The row of a source image that goes along as it is."""
+    sample = decoded.sample
+    name = original_id(run, sample)
+    height, width = decoded.upright
+    return _row(
+        run,
+        sample.label,
+        sample_id=name,
+        group_id=name,
+        view=ORIGINAL,
+        source_ids=[sample.sample_id],
+        source_paths=[sample.relative],
+        lam=1.0,
+        boxes=[],
+        recipe="",
+        params="null",
+        saliency_method="",
+        width=width,
+        height=height,
+        sha256=hashlib.sha256(decoded.data).hexdigest(),
+    )
+
+
+def original_id(run: Run, sample: Sample) -> str:
+    """The id of a source image as an output."""
+    return output_id(run.job.seed, "original", sample.sample_id, 0, ORIGINAL)
+
+
+def original_suffix(sample: Sample) -> str:
+    """The ending of a source image's name, or one that says nothing where it might be more."""
+    ending = Path(sample.relative).suffix.lower()
+    return ending if ending.isascii() and ending[1:].isalnum() else ".bin"
+
+
+def _row(run: Run, label: SoftLabel, **values: Any) -> dict[str, Any]:
+    classes = run.listing.classes
+    row: dict[str, Any] = {
+        "label": label.dominant,
+        "class_name": classes[label.dominant],
+        "label_ids": label.ids,
+        "label_weights": label.weights,
+    }
+    if len(classes) <= run.job.dense_labels:
+        row["soft_label"] = dense(label, len(classes))
+    return row | values | {"seed": f"{run.job.seed:x}", "schema_version": SCHEMA_VERSION}
