@@ -36,6 +36,7 @@ from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
 from augcli.cli.reading import (
     check_sources,
+    read_existing,
     read_pipeline,
     read_source,
     source_record,
