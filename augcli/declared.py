@@ -32,13 +32,13 @@ def declared_spellings(
 
     Raises UserError where an option of `whose` is given in two spellings.
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, value in options.items():
         known = spelled(name, [*declared.model_fields, *also]) or name
-        if known in found:
+        if known in values:
             raise UserError(f"{whose} has the option '{shorten(known)}' twice; give it once.")
-        found[known] = _as_declared(declared, known, value)
-    return found
+        values[known] = _as_declared(declared, known, value)
+    return values
 
 
 def what_is_wrong(error: ValidationError, declared: type[BaseModel]) -> tuple[str, Any, str]:

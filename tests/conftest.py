@@ -36,7 +36,7 @@ def augcli(tmp_path: Path) -> Augcli:
         folder = cwd or tmp_path / "cwd"
         folder.mkdir(exist_ok=True)
         outside = {k: v for k, v in os.environ.items() if not k.startswith("AUGCLI_")}
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-m", "augcli", *map(str, arguments)],
             cwd=folder,
             env={**outside, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **(env or {})},
@@ -47,7 +47,7 @@ def augcli(tmp_path: Path) -> Augcli:
             check=False,
         )
         return subprocess.CompletedProcess(
-            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+            result.args, result.returncode, result.stdout.decode(), result.stderr.decode()
         )
 
     return run

@@ -60,11 +60,11 @@ def test_every_call_works_in_the_order_of_the_readme(checkout: Path) -> None:
     }
     first = shlex.split(SETUP[0].rpartition("&&")[2].replace(".venv/bin/", ""))
     for command in (shlex.join(first), *CALLS):
-        done = subprocess.run(
+        result = subprocess.run(
             ["bash", "-o", "pipefail", "-c", command],
             cwd=checkout, env=environment, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
 
 
 def test_recipes_and_exit_codes_are_the_programs() -> None:

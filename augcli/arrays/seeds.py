@@ -29,7 +29,7 @@ def generator(seed: int, *purpose: str | int) -> Generator:
     return Generator(Philox(_Key(_key(seed, purpose))))  # type: ignore[arg-type]
 
 
-def rekeyed(rng: Generator, seed: int, *purpose: str | int) -> Generator:
+def rekey(rng: Generator, seed: int, *purpose: str | int) -> Generator:
     """`rng`, a Philox generator that nobody needs any more, as `generator` would return it: that
     costs half of a new one."""
     key = unpack("<2Q", _key(seed, purpose))

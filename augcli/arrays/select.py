@@ -33,9 +33,9 @@ def split(values: Floats, count: int) -> tuple[Mask, float]:
     if surplus := enough.size - (among.size - (rank - below)):
         last = where[among == least][-surplus:]
         enough = np.setdiff1d(enough, last, assume_unique=True)
-    chosen = ~upto
-    chosen.ravel()[enough] = True
-    return chosen, float(least - other)
+    is_upper = ~upto
+    is_upper.ravel()[enough] = True
+    return is_upper, float(least - other)
 
 
 def of_rank(values: Floats, rank: int) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from augcli.autodiff.graph import Batch, Graph, Value
 from augcli.autodiff.images import ImageShape
 from augcli.autodiff.probe import probe
 from augcli.autodiff.reverse import dependents
-from augcli.autodiff.rewrite import dims, integers, joined, plain
+from augcli.autodiff.rewrite import dims, integers, join_tensors, plain
 from augcli.errors import UserError
 
 _BATCHES = (2, 3)
@@ -36,10 +36,10 @@ def forward(
         return graph, None
     fixed = batch or declared or 1
     set_input_shape(model, (fixed, *image))
-    folded, graph, (logits,) = _probed(model, (fixed,), transposed)
+    folded, graph, (logits,) = _probe(model, (fixed,), transposed)
     if batch is not None:
         return graph, batch
-    free = _of_any_batch(_freed(folded, graph, fixed), image, transposed, expected=logits)
+    free = _of_any_batch(_free_batch(folded, graph, fixed), image, transposed, expected=logits)
     return (graph, fixed) if free is None else (free, None)
 
 
@@ -49,7 +49,7 @@ def _of_any_batch(
     """The graph with a symbolic batch, or None if images' logits depend on each other."""
     set_input_shape(model, ("batch", *image))
     try:
-        _, graph, (few, more) = _probed(model, _BATCHES, transposed)
+        _, graph, (few, more) = _probe(model, _BATCHES, transposed)
     except UserError:
         return None
     shape = graph.value(model.graph.output[0].name).shape or ()
@@ -58,7 +58,7 @@ def _of_any_batch(
     return graph if expected is None or _agree(expected, more) else None
 
 
-def _probed(
+def _probe(
     model: ModelProto, batches: Sequence[int], transposed: bool
 ) -> tuple[ModelProto, Graph, list[Logits]]:
     """The folded model, its probed graph, and the logits of each run.
@@ -89,7 +89,7 @@ def _agree(some: Logits, more: Logits) -> bool:
     )
 
 
-def _freed(model: ModelProto, probed: Graph, batch: int) -> ModelProto:
+def _free_batch(model: ModelProto, probed: Graph, batch: int) -> ModelProto:
     """A model that was folded for one batch size, with that size taken out of its constants.
 
     Where the image flows through a Reshape to a constant shape, the first dimension holds the
@@ -108,13 +108,13 @@ def _freed(model: ModelProto, probed: Graph, batch: int) -> ModelProto:
             for place, name in enumerate(node.input):
                 constant = probed.constants.get(name)
                 if constant is not None and constant.shape[0] == batch == 1:
-                    token = _repeated(graph.value(name), graph.value(images[0]), constant.ndim)
+                    token = _repeat(graph.value(name), graph.value(images[0]), constant.ndim)
                     node.input[place] = token.name
         graph.nodes.append(node)
     return graph.model(model.graph.input, model.graph.output)
 
 
-def _repeated(token: Value, images: Value, rank: int) -> Value:
+def _repeat(token: Value, images: Value, rank: int) -> Value:
     """A constant of one image, once for every image of the batch."""
     ones = integers(token, *(1,) * (rank - 1))
-    return plain(token, "Expand", token, joined(token, dims(images, 0, 1), ones))
+    return plain(token, "Expand", token, join_tensors(token, dims(images, 0, 1), ones))

@@ -75,19 +75,24 @@ def _start(process: Any) -> None:
     if not hasattr(signal, "pthread_sigmask"):
         process.start()
         return
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
     try:
         process.start()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _answer(
-    pipe: Connection, parent: int, work: Callable[..., Any], model: Path, given: Any, named: Any
+    pipe: Connection,
+    parent: int,
+    work: Callable[..., Any],
+    model: Path,
+    arguments: Any,
+    keywords: Any,
 ) -> None:
     _prepare(parent)
     try:
-        answer = "done", work(model, *given, **named)
+        answer = "done", work(model, *arguments, **keywords)
     except UserError as error:
         answer = "refused", str(error)
     except MemoryError:

@@ -15,14 +15,14 @@ from onnx import ModelProto, TensorProto, ValueInfoProto
 import augcli
 from augcli.autodiff.batch import forward
 from augcli.autodiff.fold import fold
-from augcli.autodiff.graph import Graph, Value, printed
+from augcli.autodiff.graph import Graph, Value, shape_text
 from augcli.autodiff.heads import binary_logit, logits_of
 from augcli.autodiff.images import Layout, image_shape
 from augcli.autodiff.load import files_of, load
 from augcli.autodiff.normalise import normalise
 from augcli.autodiff.ops import argmax, cast, equal, fixed, max_over, reshape
 from augcli.autodiff.reverse import reverse
-from augcli.autodiff.runtime import understood
+from augcli.autodiff.runtime import user_errors
 from augcli.errors import UserError
 
 Target = Literal["label", "weights", "predicted"]
@@ -51,7 +51,7 @@ class Differentiated:
     classes: int
 
 
-@understood()
+@user_errors()
 def differentiate(
     model: ModelProto | Path | str,
     *,
@@ -121,7 +121,7 @@ def differentiate(
     if wrt is not None:
         outputs["activation"] = graph.value(wrt)
     return Differentiated(
-        model=_finished(graph, inputs, outputs),
+        model=_finish(graph, inputs, outputs),
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         shape=(batch, *shape),
@@ -157,24 +157,26 @@ def _seed(graph: Graph, logits: Value, target: Target) -> tuple[Value, dict[str,
     if target == "predicted" and classes == 1:
         return 2.0 * cast(logits > 0.0, np.float32) - 1.0, {}
     if target == "predicted":
-        chosen, fed = argmax(logits, 1), {}
+        class_ids, feeds = argmax(logits, 1), {}
     else:
         label = graph.input("label", (count,), np.int64)
-        chosen, fed = reshape(label, (count, 1)), {"label": label}
-    return cast(equal(chosen, np.arange(fixed(classes, "a batch of classes"))), np.float32), fed
+        class_ids, feeds = reshape(label, (count, 1)), {"label": label}
+    return cast(
+        equal(class_ids, np.arange(fixed(classes, "a batch of classes"))), np.float32
+    ), feeds
 
 
 def _saliency(gradient: Value, name: str, channels: int) -> Value:
     if len(gradient.dims) != 4:
         raise UserError(
-            f"Tensor {name!r} of shape {printed(gradient.dims)} has no saliency map, "
+            f"Tensor {name!r} of shape {shape_text(gradient.dims)} has no saliency map, "
             "which needs channels, height and width; ask for its gradient."
         )
     rest = [d for axis, d in enumerate(gradient.dims) if axis != channels]
     return reshape(max_over(abs(gradient), [channels]), rest)
 
 
-def _finished(graph: Graph, inputs: dict[str, Value], outputs: dict[str, Value]) -> ModelProto:
+def _finish(graph: Graph, inputs: dict[str, Value], outputs: dict[str, Value]) -> ModelProto:
     """The graph as a model with these names for its ends, its constants folded once more."""
     ends = {value.name: name for name, value in inputs.items()}
     for name, value in outputs.items():

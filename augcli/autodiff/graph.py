@@ -36,45 +36,45 @@ class Constants(MutableMapping[str, Array]):
     """Constants by name; those of a model are decoded only when looked at."""
 
     def __init__(self, tensors: Iterable[TensorProto] = ()) -> None:
-        self._held: dict[str, Array | TensorProto] = {t.name: t for t in tensors}
+        self._tensors: dict[str, Array | TensorProto] = {t.name: t for t in tensors}
 
     def __getitem__(self, name: str) -> Array:
-        held = self._held[name]
-        return numpy_helper.to_array(held) if isinstance(held, TensorProto) else held
+        tensor = self._tensors[name]
+        return numpy_helper.to_array(tensor) if isinstance(tensor, TensorProto) else tensor
 
     def __setitem__(self, name: str, array: Array) -> None:
-        self._held[name] = array
+        self._tensors[name] = array
 
     def __delitem__(self, name: str) -> None:
-        del self._held[name]
+        del self._tensors[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._held)
+        return iter(self._tensors)
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._tensors)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._held
+        return name in self._tensors
 
     def info(self, name: str) -> tuple[tuple[int, ...], Any]:
         """Shape and dtype, without decoding."""
-        held = self._held[name]
-        if isinstance(held, TensorProto):
-            dtype = onnx.helper.tensor_dtype_to_np_dtype(held.data_type)
-            return tuple(held.dims), dtype.type
-        return held.shape, held.dtype.type
+        tensor = self._tensors[name]
+        if isinstance(tensor, TensorProto):
+            dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
+            return tuple(tensor.dims), dtype.type
+        return tensor.shape, tensor.dtype.type
 
     def rename(self, old: str, new: str) -> None:
-        self._held[new] = self._held.pop(old)
+        self._tensors[new] = self._tensors.pop(old)
 
     def tensors(self) -> Iterator[TensorProto]:
-        for name, held in self._held.items():
-            if isinstance(held, TensorProto):
-                held.name = name
-                yield held
+        for name, tensor in self._tensors.items():
+            if isinstance(tensor, TensorProto):
+                tensor.name = name
+                yield tensor
             else:
-                yield numpy_helper.from_array(held, name)
+                yield numpy_helper.from_array(tensor, name)
 
 
 class NoRule(Exception):
@@ -159,7 +159,7 @@ class Graph:
         self.constants = Constants()
         self.shapes: dict[str, Shape] = {}
         self.dtypes: dict[str, Any] = {}
-        self._taken: set[str] = set()
+        self._names: set[str] = set()
         self._counts: Counter[str] = Counter()
         self._scalars: dict[tuple[str, bytes], Value] = {}
 
@@ -174,8 +174,8 @@ class Graph:
                 graph.constants[node.output[0]] = _constant(node)
             else:
                 graph.nodes.append(node)
-        graph._taken = {v.name for v in (*model.graph.input, *model.graph.output)}
-        graph._taken.update(graph.constants, *(names_of(node) for node in graph.nodes))
+        graph._names = {v.name for v in (*model.graph.input, *model.graph.output)}
+        graph._names.update(graph.constants, *(names_of(node) for node in graph.nodes))
         return graph
 
     @property
@@ -186,10 +186,10 @@ class Graph:
     def fresh(self, stem: str) -> str:
         """A tensor name that nothing in the graph has."""
         name = stem
-        while name in self._taken:
+        while name in self._names:
             self._counts[stem] += 1
             name = f"{stem}_{self._counts[stem]}"
-        self._taken.add(name)
+        self._names.add(name)
         return name
 
     def value(self, name: str) -> Value:
@@ -258,9 +258,9 @@ class Graph:
         if old == new:
             return
         names = {old: new}
-        if new in self._taken:
+        if new in self._names:
             names[new] = self.fresh(new)
-        self._taken.add(new)
+        self._names.add(new)
         for node in self.nodes:
             rename(node, names)
         for before, after in reversed(names.items()):
@@ -273,12 +273,12 @@ class Graph:
     def prune(self, outputs: Iterable[str]) -> None:
         """Drop the nodes and constants that none of these outputs needs."""
         needed = set(outputs)
-        kept = []
+        nodes = []
         for node in reversed(self.nodes):
             if needed.intersection(node.output):
                 needed.update(names_read(node))
-                kept.append(node)
-        self.nodes = kept[::-1]
+                nodes.append(node)
+        self.nodes = nodes[::-1]
         for name in self.constants.keys() - needed:
             del self.constants[name]
 
@@ -295,7 +295,7 @@ class Graph:
         return model
 
 
-def printed(shape: Shape) -> str:
+def shape_text(shape: Shape) -> str:
     """A shape as a user reads it, with N for what follows the batch."""
     return "(" + ", ".join(str(d) if isinstance(d, int) else "N" for d in shape) + ")"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from onnx import GraphProto, NodeProto, TensorProto
 
-from augcli.autodiff.graph import Batch, Graph, Value, printed
+from augcli.autodiff.graph import Batch, Graph, Value, shape_text
 from augcli.autodiff.ops import reshape
 from augcli.autodiff.registry import is_standard
 from augcli.errors import UserError
@@ -31,16 +31,16 @@ def logits_behind(graph: Graph, output: str) -> str:
     of range the gradient would vanish. Nodes that only reshape may stand before and behind them,
     and a bias behind the quantiser.
     """
-    makers = {name: node for node in graph.nodes for name in node.output}
+    producers = {name: node for node in graph.nodes for name in node.output}
     name = logits = output
     reader: tuple[NodeProto, int] | None = None  # the last node that stays, and its input `name`
     biased = False
-    while (node := makers.get(name)) is not None and is_standard(node) and node.input:
+    while (node := producers.get(name)) is not None and is_standard(node) and node.input:
         place = 0
         if node.op_type in _VIEWS:
             reader = node, 0
-        elif node.op_type == "Add" and (found := _computed_term(graph, makers, node)) is not None:
-            biased, place = True, found
+        elif node.op_type == "Add" and (term := _computed_term(graph, producers, node)) is not None:
+            biased, place = True, term
             reader = node, place
         elif node.op_type not in ("Log", "QuantizeLinear", "DequantizeLinear", *_SOFTMAX):
             break
@@ -60,10 +60,12 @@ def logits_behind(graph: Graph, output: str) -> str:
 def binary_logit(graph: Graph, output: str) -> str:
     """The tensor behind a final Sigmoid of one value an image, the logit of a binary classifier;
     else the output itself."""
-    makers = {name: node for node in graph.nodes for name in node.output}
+    producers = {name: node for node in graph.nodes for name in node.output}
     wide = [d for d in (graph.shapes.get(output) or ())[1:] if d != 1]
     name = output
-    while not wide and (node := makers.get(name)) is not None and is_standard(node) and node.input:
+    while (
+        not wide and (node := producers.get(name)) is not None and is_standard(node) and node.input
+    ):
         name = node.input[0]
         if node.op_type == "Sigmoid":
             return name
@@ -72,13 +74,15 @@ def binary_logit(graph: Graph, output: str) -> str:
     return output
 
 
-def _computed_term(graph: Graph, makers: dict[str, NodeProto], node: NodeProto) -> int | None:
+def _computed_term(graph: Graph, producers: dict[str, NodeProto], node: NodeProto) -> int | None:
     """Which input of an Add is computed, if the other one is a constant, perhaps quantised."""
 
     def constant(name: str) -> bool:
-        maker = makers.get(name)
-        quantised = maker is not None and maker.op_type == "DequantizeLinear"
-        return (maker.input[0] if maker is not None and quantised else name) in graph.constants
+        producer = producers.get(name)
+        quantised = producer is not None and producer.op_type == "DequantizeLinear"
+        return (
+            producer.input[0] if producer is not None and quantised else name
+        ) in graph.constants
 
     computed = [i for i, name in enumerate(node.input) if not constant(name)]
     return computed[0] if len(computed) == 1 else None
@@ -92,6 +96,6 @@ def logits_of(graph: Graph, name: str) -> Value:
     several = len(shape) < 2 or len(wide) > 1 or any(isinstance(d, Batch) for d in wide)
     if several or value.dtype is not np.float32:
         raise UserError(
-            f"Tensor {name!r} of shape {printed(shape)} holds no logits, which are (N, classes)."
+            f"Tensor {name!r} of shape {shape_text(shape)} holds no logits, which are (N, classes)."
         )
     return reshape(value, (shape[0], wide[0] if wide else 1))

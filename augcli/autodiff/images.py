@@ -50,8 +50,8 @@ def declared_image(model: ModelProto) -> tuple[Layout, ImageShape]:
     image = model.graph.input[0]
     _, second, third, last = (d.dim_value for d in image.type.tensor_type.shape.dim)
     first = next(node for node in model.graph.node if image.name in node.input)
-    moved = first.op_type == "Transpose" and attributes_of(first).get("perm") == [0, 3, 1, 2]
-    if moved or (second not in _CHANNELS and last in _CHANNELS):
+    transposed = first.op_type == "Transpose" and attributes_of(first).get("perm") == [0, 3, 1, 2]
+    if transposed or (second not in _CHANNELS and last in _CHANNELS):
         return "NHWC", (second, third, last)
     return "NCHW", (third, last, second)
 
@@ -62,7 +62,7 @@ def channel_axis(shape: tuple[int, ...], size: tuple[int, int]) -> int:
     The other two have the proportions of the image, whose size is `size`; 0 where nothing tells.
     """
     rows, middle, columns = shape
-    wanted = math.log(size[0] / size[1])
-    first = abs(math.log(middle / columns) - wanted)
-    last = abs(math.log(rows / middle) - wanted)
+    ratio = math.log(size[0] / size[1])
+    first = abs(math.log(middle / columns) - ratio)
+    last = abs(math.log(rows / middle) - ratio)
     return 0 if first <= last else 2

@@ -10,7 +10,7 @@ from typing import Any
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from augcli.autodiff.batch import forward
-from augcli.autodiff.graph import Graph, printed
+from augcli.autodiff.graph import Graph, shape_text
 from augcli.autodiff.heads import FLOATS, logits_of
 from augcli.autodiff.images import Layout, channel_axis, declared_image, image_shape
 from augcli.autodiff.load import load
@@ -18,7 +18,7 @@ from augcli.autodiff.nodes import names_read
 from augcli.autodiff.normalise import normalise
 from augcli.autodiff.ops import fixed
 from augcli.autodiff.reverse import differentiable, missing_rules, operator, path
-from augcli.autodiff.runtime import understood
+from augcli.autodiff.runtime import user_errors
 from augcli.errors import UserError
 
 
@@ -57,7 +57,7 @@ class Inspection:
     missing: dict[str, list[str]]
 
 
-@understood()
+@user_errors()
 def inspect(
     model: ModelProto | Path | str,
     *,
@@ -77,7 +77,7 @@ def inspect(
         "opset": next(o.version for o in loaded.opset_import if o.domain == ""),
         "operators": dict(sorted(Counter(map(operator, loaded.graph.node)).items())),
     }
-    named = {name for node in loaded.graph.node for name in node.output}
+    names = {name for node in loaded.graph.node for name in node.output}
     floats = [o.name for o in loaded.graph.output if o.type.tensor_type.elem_type in FLOATS]
 
     prepared = normalise(loaded, output)
@@ -91,21 +91,21 @@ def inspect(
     nodes = path(graph, active, image, head)
     logits = logits_of(graph, head)
 
-    heads = [Tensor(output or floats[0], "float", printed(logits.dims))]
+    heads = [Tensor(output or floats[0], "float", shape_text(logits.dims))]
     others = (name for name in floats if name != heads[0].name)
-    found = _features(graph, nodes, active, image, size)
-    if any(name not in named and also.get(name) not in named for name in found):
+    tensors = _features(graph, nodes, active, image, size)
+    if any(name not in names and also.get(name) not in names for name in tensors):
         again = normalise(load(model), output)
         written, _ = forward(again, image_shape(again, size)[0], transposed=False)
         reached = differentiable(written, image)
-        found = _features(written, path(written, reached, image, head), reached, image, size)
+        tensors = _features(written, path(written, reached, image, head), reached, image, size)
     else:
         written = graph
     features = []
-    for name in found:
-        original = name if name in named else also.get(name)
-        if original is not None and original in named:
-            features.append(Tensor(original, "float", printed(written.shapes[name])))
+    for name in tensors:
+        original = name if name in names else also.get(name)
+        if original is not None and original in names:
+            features.append(Tensor(original, "float", shape_text(written.shapes[name])))
     return Inspection(
         layout=layout,
         size=(height, width) if height and width else None,
@@ -136,7 +136,7 @@ def _head(loaded: ModelProto, name: str, size: tuple[int, int]) -> Tensor | None
         logits = logits_of(graph, prepared.graph.output[0].name)
     except UserError:
         return None
-    return Tensor(name, "float", printed(logits.dims))
+    return Tensor(name, "float", shape_text(logits.dims))
 
 
 def _features(
@@ -146,7 +146,7 @@ def _features(
     cell in height and in width."""
     last_read = {name: i for i, node in enumerate(nodes) for name in names_read(node) & active}
     live = {image}
-    found: dict[tuple[int, ...], str] = {}
+    by_cells: dict[tuple[int, ...], str] = {}
     for i, node in enumerate(nodes):
         live = {name for name in live.union(node.output) if last_read.get(name, -1) > i}
         shape = graph.shapes.get(next(iter(live), ""), ())
@@ -157,5 +157,5 @@ def _features(
             continue
         cells = sides[1:] if channel_axis(sides, size) == 0 else sides[:2]
         if min(cells) > 1:
-            found[cells] = next(iter(live))
-    return list(found.values())
+            by_cells[cells] = next(iter(live))
+    return list(by_cells.values())

@@ -48,9 +48,9 @@ def check_expansion(model: ModelProto) -> None:
 
     count = size(model.graph.node, 0)
     if count > NODES:
-        shown = f"{count:,}" if count < 10**9 else f"more than {10**9:,}"
+        number = f"{count:,}" if count < 10**9 else f"more than {10**9:,}"
         raise UserError(
-            f"The model has {shown} operators when its functions are expanded; {NODES:,} is the"
+            f"The model has {number} operators when its functions are expanded; {NODES:,} is the"
             " limit."
         )
 
@@ -75,13 +75,13 @@ def _check_nodes(nodes: Iterable[NodeProto], outer: dict[str, TensorProto]) -> N
         tensor = _constant(node)
         if tensor is not None and math.prod(tensor.dims) <= _SMALL:
             known[node.output[0]] = tensor
-        given = [_numbers(known.get(name)) for name in node.input]
-        if node.op_type == "Loop" and given and given[0] and given[0][0] > TURNS:
+        inputs = [_numbers(known.get(name)) for name in node.input]
+        if node.op_type == "Loop" and inputs and inputs[0] and inputs[0][0] > TURNS:
             raise UserError(
-                f"The model's loop {node.name or node.output[0]!r} turns {int(given[0][0]):,}"
+                f"The model's loop {node.name or node.output[0]!r} turns {int(inputs[0][0]):,}"
                 f" times; {TURNS:,} is the limit."
             )
-        if (count := _elements(node, given, known)) > ELEMENTS:
+        if (count := _elements(node, inputs, known)) > ELEMENTS:
             raise UserError(
                 f"The model's {node.op_type} {node.name or node.output[0]!r} makes a tensor of"
                 f" {count:,} elements; {ELEMENTS:,} is the limit."
@@ -92,20 +92,20 @@ def _check_nodes(nodes: Iterable[NodeProto], outer: dict[str, TensorProto]) -> N
 
 
 def _elements(
-    node: NodeProto, given: list[list[float] | None], known: dict[str, TensorProto]
+    node: NodeProto, inputs: list[list[float] | None], known: dict[str, TensorProto]
 ) -> int:
     """At least how many elements a node makes whose sizes are constants; 0 where that is unknown,
     and bounded by the memory of the process alone."""
-    second = given[1] if len(given) > 1 else None
-    if node.op_type == "ConstantOfShape" and given and given[0]:
-        return _product(given[0])
+    second = inputs[1] if len(inputs) > 1 else None
+    if node.op_type == "ConstantOfShape" and inputs and inputs[0]:
+        return _product(inputs[0])
     if node.op_type == "Expand" and second:
         return _product(second)
     if node.op_type == "Tile" and second:
         tensor = known.get(node.input[0])
         return _product(second) * (_product(tensor.dims) if tensor is not None else 1)
-    if node.op_type == "Range" and len(given) == 3 and all(given):
-        start, stop, step = (numbers[0] for numbers in given if numbers)
+    if node.op_type == "Range" and len(inputs) == 3 and all(inputs):
+        start, stop, step = (numbers[0] for numbers in inputs if numbers)
         return int((stop - start) / step) if step and math.isfinite((stop - start) / step) else 0
     if node.op_type in ("RandomNormal", "RandomUniform"):
         return _product(next((a.ints for a in node.attribute if a.name == "shape"), [0]))

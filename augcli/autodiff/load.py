@@ -49,7 +49,7 @@ def load(model: ModelProto | Path | str) -> ModelProto:
     outside its folder; for a ModelProto whose weights are in files at all.
     """
     name = "The model" if isinstance(model, ModelProto) else f"The model {model}"
-    loaded = _copied(model) if isinstance(model, ModelProto) else read(Path(model))
+    loaded = _copy(model) if isinstance(model, ModelProto) else read(Path(model))
     if not loaded.graph.node:
         raise UserError(f"{name} has no operators; is it an ONNX model?")
     check_expansion(loaded)
@@ -102,7 +102,7 @@ def _refuse_unknown_types(graph: GraphProto, name: str) -> None:
 def files_of(model: Path | str) -> list[Path]:
     """The model's file and those that hold its weights. Raises UserError as `load` does."""
     path = Path(model)
-    return [path, *sorted(_weight_files(_parsed(path), path))]
+    return [path, *sorted(_weight_files(_parse(path), path))]
 
 
 def _check(model: ModelProto) -> None:
@@ -114,13 +114,13 @@ def _check(model: ModelProto) -> None:
     version = next((o for o in model.opset_import if o.domain == ""), None)
     normalised = any(node.op_type == "GroupNormalization" for node in model.graph.node)
     if normalised and version is not None and 18 <= version.version < 21:
-        model = _copied(model)
+        model = _copy(model)
         model.opset_import.remove(version)
         model.opset_import.append(onnx.helper.make_opsetid("", 21))
     onnx.checker.check_model(model)
 
 
-def _copied(model: ModelProto) -> ModelProto:
+def _copy(model: ModelProto) -> ModelProto:
     if any(external_data_helper.uses_external_data(t) for t in _tensors(model)):
         raise UserError("The model keeps its weights in files; give the path of its own file.")
     copy = ModelProto()
@@ -130,7 +130,7 @@ def _copied(model: ModelProto) -> ModelProto:
 
 def read(path: Path) -> ModelProto:
     """A model as it stands in its file, unchecked, with its weights inside; raises UserError."""
-    model = _parsed(path)
+    model = _parse(path)
     try:
         if _weight_files(model, path):
             external_data_helper.load_external_data_for_model(model, str(path.parent))
@@ -140,7 +140,7 @@ def read(path: Path) -> ModelProto:
     return model
 
 
-def _parsed(path: Path) -> ModelProto:
+def _parse(path: Path) -> ModelProto:
     model = ModelProto()
     try:
         model.ParseFromString(read_bytes(path, _LARGEST))
@@ -156,7 +156,7 @@ def _parsed(path: Path) -> ModelProto:
 def _weight_files(model: ModelProto, path: Path) -> set[Path]:
     """The files that hold weights; all of them must lie in the model's folder."""
     folder = path.parent.resolve()
-    found = set()
+    files = set()
     for tensor in _tensors(model):
         check_tensor(tensor)
         if not external_data_helper.uses_external_data(tensor):
@@ -169,8 +169,8 @@ def _weight_files(model: ModelProto, path: Path) -> set[Path]:
                 "which is no file in the model's own folder."
             )
         _bound_weights(tensor, file, f"The model {path}")
-        found.add(file)
-    return found
+        files.add(file)
+    return files
 
 
 def _bound_weights(tensor: TensorProto, file: Path, name: str) -> None:

@@ -55,8 +55,8 @@ def in_order(nodes: Sequence[NodeProto]) -> list[NodeProto]:
 
     Nodes that may stay where they are do.
     """
-    maker = {name: i for i, node in enumerate(nodes) for name in node.output if name}
-    before = [{maker[name] for name in names_read(node) if name in maker} for node in nodes]
+    producer = {name: i for i, node in enumerate(nodes) for name in node.output if name}
+    before = [{producer[name] for name in names_read(node) if name in producer} for node in nodes]
     order: dict[int, None] = {}
     for start in range(len(nodes)):
         waiting = [start]

@@ -14,7 +14,7 @@ from augcli.autodiff.precision import to_float32
 from augcli.autodiff.registry import attributes_of
 from augcli.autodiff.reverse import label, operator, refuse
 from augcli.autodiff.rewrite import rewrite
-from augcli.autodiff.runtime import one_line
+from augcli.autodiff.runtime import ort_message
 from augcli.errors import UserError
 from augcli.text import did_you_mean, shorten
 
@@ -42,17 +42,17 @@ def normalise(model: ModelProto, output: str | None = None, wrt: str | None = No
                 " MODEL` lists them."
             )
     logits = logits_behind(graph, output or first_float_output(model.graph))
-    wanted = [logits] if wrt in (None, logits) else [logits, str(wrt)]
-    graph.prune(wanted)
+    outputs = [logits] if wrt in (None, logits) else [logits, str(wrt)]
+    graph.prune(outputs)
     for node in graph.nodes:
         del node.metadata_props[:]
         node.doc_string = ""
     image = _image(model.graph, graph)
     make = onnx.helper.make_empty_tensor_value_info
-    model = graph.model([image], [make(name) for name in wanted])
+    model = graph.model([image], [make(name) for name in outputs])
     _refuse_foreign(model)
     to_float32(model)
-    return _with_padding_apart(rewrite(_upgraded(model)))
+    return _with_padding_apart(rewrite(_upgrade(model)))
 
 
 def _refuse_foreign(model: ModelProto) -> None:
@@ -82,7 +82,7 @@ def _image(declared: GraphProto, graph: Graph) -> ValueInfoProto:
     return image
 
 
-def _upgraded(model: ModelProto) -> ModelProto:
+def _upgrade(model: ModelProto) -> ModelProto:
     """The model in operator set 17 or newer.
 
     What the converter does not know may be gone once constants are folded, such as batch
@@ -92,11 +92,11 @@ def _upgraded(model: ModelProto) -> ModelProto:
     if version >= OPSET:
         return model
     try:
-        return _converted(model, version)
+        return _convert(model, version)
     except _NOT_CONVERTED as error:
-        reason = one_line(error)
+        reason = ort_message(error)
     try:
-        return _converted(evaluate_constants(model), version)
+        return _convert(evaluate_constants(model), version)
     except (UserError, *_NOT_CONVERTED) as error:
         raise UserError(
             f"The model's operator set {version} cannot be converted to {OPSET}; "
@@ -104,7 +104,7 @@ def _upgraded(model: ModelProto) -> ModelProto:
         ) from error
 
 
-def _converted(model: ModelProto, version: int) -> ModelProto:
+def _convert(model: ModelProto, version: int) -> ModelProto:
     """By ONNX's converter, which forgets where Resize sampled before operator set 11.
 
     Upwards it took the pixel before, downwards ONNX Runtime took the one behind.

@@ -125,13 +125,13 @@ def axes_of(x: Value, axes: Sequence[int] | None) -> list[int]:
 
 
 def _reduce(op_type: str, x: Value, axes: Sequence[int] | None, since: int) -> Value:
-    kept = axes_of(x, axes)
-    if not kept:
+    reduced = axes_of(x, axes)
+    if not reduced:
         return x
-    shape = tuple(1 if a in kept else d for a, d in enumerate(x.dims))
+    shape = tuple(1 if a in reduced else d for a, d in enumerate(x.dims))
     if x.graph.opset >= since:
-        return x.graph.op(op_type, x, x.graph.constant(kept, np.int64), shape=shape, keepdims=1)
-    return x.graph.op(op_type, x, shape=shape, axes=kept, keepdims=1)
+        return x.graph.op(op_type, x, x.graph.constant(reduced, np.int64), shape=shape, keepdims=1)
+    return x.graph.op(op_type, x, shape=shape, axes=reduced, keepdims=1)
 
 
 def sum_over(x: Value, axes: Sequence[int] | None = None) -> Value:

@@ -53,19 +53,19 @@ def probe(model: ModelProto, batches: Sequence[int]) -> tuple[Graph, list[npt.ND
     image = model.graph.input[0]
     size = [d.dim_value for d in image.type.tensor_type.shape.dim][1:]
     reached = dependents(graph, image.name)
-    made: list[str] = []
+    names: list[str] = []
     untyped: list[str] = []
     for node in graph.nodes:
         lists = is_standard(node) and node.op_type in _NO_TENSORS
-        (untyped if lists else made).extend(filter(None, node.output))
-    shapes = {name: graph.fresh(f"{name}//shape") for name in made}
+        (untyped if lists else names).extend(filter(None, node.output))
+    shapes = {name: graph.fresh(f"{name}//shape") for name in names}
     logits_name, *others = [o.name for o in model.graph.output]
     _add_outputs(model, shapes)
     runner = session(model)
     types = {o.name: _TYPES.get(o.type) for o in runner.get_outputs()}
-    tensors = [name for name in made if types[name] is not None]
+    tensors = [name for name in names if types[name] is not None]
     graph.dtypes.update({name: types[name] for name in tensors})
-    untyped.extend(name for name in made if types[name] is None)
+    untyped.extend(name for name in names if types[name] is None)
     # A gradient might flow through what is no tensor of ours: it must be missed there, not lost.
     graph.dtypes.update(dict.fromkeys([image.name, *untyped], np.float32))
 
@@ -121,7 +121,7 @@ def _dim(dims: tuple[int, ...], batches: Sequence[int]) -> Dim:
 
 def _simplify(graph: Graph) -> None:
     """Drop the nodes that make constants, and the shape arithmetic behind reshapes."""
-    kept: list[NodeProto] = []
+    nodes: list[NodeProto] = []
     for node in graph.nodes:
         if all(name in graph.constants for name in node.output if name):
             continue
@@ -130,5 +130,5 @@ def _simplify(graph: Graph) -> None:
             if sum(isinstance(d, Batch) for d in shape) == 1 and 0 not in shape:
                 target = [d if isinstance(d, int) else -1 for d in shape]
                 node.input[1] = graph.constant(target, np.int64).name
-        kept.append(node)
-    graph.nodes = kept
+        nodes.append(node)
+    graph.nodes = nodes

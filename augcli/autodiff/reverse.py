@@ -46,21 +46,21 @@ def reverse(graph: Graph, output: str, seed: Value, wrt: str) -> Value:
             except NoRule as reason:
                 failures.setdefault(f"{node.op_type}: {reason}", []).append(label(node))
     refuse(failures)
-    found = _sum_up(cotangents.pop(wrt, []))
-    if found is None:
+    total = _sum_up(cotangents.pop(wrt, []))
+    if total is None:
         raise UserError(
             f"The gradient of tensor {output!r} with respect to {wrt!r} is zero everywhere."
         )
-    return found
+    return total
 
 
 def dependents(graph: Graph, source: str) -> set[str]:
     """The tensors whose elements depend on those of `source`, not only on its shape."""
-    found = {source}
+    names = {source}
     for node in graph.nodes:
-        if found & names_read(node) and not (is_standard(node) and node.op_type in _SHAPE_ONLY):
-            found.update(filter(None, node.output))
-    return found
+        if names & names_read(node) and not (is_standard(node) and node.op_type in _SHAPE_ONLY):
+            names.update(filter(None, node.output))
+    return names
 
 
 _SHAPE_ONLY = {"Shape", "Size", "EyeLike", "RandomNormalLike", "RandomUniformLike"}
@@ -68,11 +68,11 @@ _SHAPE_ONLY = {"Shape", "Size", "EyeLike", "RandomNormalLike", "RandomUniformLik
 
 def differentiable(graph: Graph, source: str) -> set[str]:
     """The float tensors that depend on `source` through differentiable operators."""
-    found = {source}
+    names = {source}
     for node in graph.nodes:
-        if found & names_read(node) and not is_flat(node):
-            found.update(n for n in node.output if n and graph.dtypes.get(n) is np.float32)
-    return found
+        if names & names_read(node) and not is_flat(node):
+            names.update(n for n in node.output if n and graph.dtypes.get(n) is np.float32)
+    return names
 
 
 def path(graph: Graph, active: set[str], source: str, output: str) -> list[NodeProto]:

@@ -27,7 +27,7 @@ MICROSOFT = "com.microsoft"
 _table: dict[tuple[str, str], Rewrite] = {}
 
 
-def rewritten(op_type: str, domain: str = "") -> Callable[[AnyRewrite], AnyRewrite]:
+def rewrite_of(op_type: str, domain: str = "") -> Callable[[AnyRewrite], AnyRewrite]:
     """Register how an operator is written with others."""
 
     def register(rule: AnyRewrite) -> AnyRewrite:
@@ -53,8 +53,8 @@ def rewrite(model: ModelProto) -> ModelProto:
         if rule is not None and accepts(rule, node):
             inputs = [known.get(n) or graph.value(n) if n else None for n in node.input]
             with suppress(NoRule):
-                found = rule(*inputs, **attributes_of(node))
-                results = found if isinstance(found, tuple) else (found,)
+                replacement = rule(*inputs, **attributes_of(node))
+                results = replacement if isinstance(replacement, tuple) else (replacement,)
         if len(node.output) > len(results):
             _take_floats(graph, node, floats)
             graph.nodes.append(node)
@@ -117,6 +117,6 @@ def dims(x: Value, start: int, end: int | None = None) -> Value:
     return plain(x, "Shape", x, dtype=np.int64, start=start, **stop)
 
 
-def joined(like: Value, *parts: Value, axis: int = 0) -> Value:
+def join_tensors(like: Value, *parts: Value, axis: int = 0) -> Value:
     """Tensors joined along an axis."""
     return plain(like, "Concat", *parts, axis=axis)

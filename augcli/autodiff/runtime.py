@@ -44,7 +44,7 @@ def session(model: ModelProto, *, save: Path | None = None, without: Sequence[st
 
 
 @contextmanager
-def understood() -> Iterator[None]:
+def user_errors() -> Iterator[None]:
     """Turn whatever ONNX, ONNX Runtime or NumPy raise for a model that is odd in a way that nobody
     has thought of into a UserError."""
     try:
@@ -56,7 +56,7 @@ def understood() -> Iterator[None]:
     except RecursionError as error:
         raise UserError("The model is nested too deeply; export it anew.") from error
     except Exception as error:
-        reason = f"{type(error).__name__}: {one_line(error)}"
+        reason = f"{type(error).__name__}: {ort_message(error)}"
         raise UserError(f"The model cannot be used: {reason}") from error
 
 
@@ -70,11 +70,13 @@ def refusals(model: ModelProto) -> Iterator[None]:
             "x".join(str(d.dim_value or d.dim_param) for d in i.type.tensor_type.shape.dim)
             for i in model.graph.input
         ]
-        given = f" on {images[0]} values" if images else ""
-        raise UserError(f"ONNX Runtime cannot run the model{given}: {one_line(error)}") from error
+        batch = f" on {images[0]} values" if images else ""
+        raise UserError(
+            f"ONNX Runtime cannot run the model{batch}: {ort_message(error)}"
+        ) from error
 
 
-def one_line(error: BaseException) -> str:
+def ort_message(error: BaseException) -> str:
     """The message of an error, without line breaks and codes, as long as a terminal shows."""
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
     return text if len(text) <= 300 else text[:297] + "..."
@@ -84,5 +86,5 @@ def _errors() -> tuple[type[Exception], ...]:
     """All that ONNX Runtime raises; which classes there are depends on its version."""
     from augcli.ort import states
 
-    found = (value for value in vars(states).values() if isinstance(value, type))
-    return tuple(kind for kind in found if issubclass(kind, Exception))
+    classes = (value for value in vars(states).values() if isinstance(value, type))
+    return tuple(kind for kind in classes if issubclass(kind, Exception))

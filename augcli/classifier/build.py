@@ -36,7 +36,7 @@ _NOTHING_SAID = ModelSettings()
 def build_spec(
     model: Path,
     classes: Sequence[str],
-    detections: Iterable[tuple[str, int | None]],
+    saliency_specs: Iterable[tuple[str, int | None]],
     *,
     options: ModelSettings = _NOTHING_SAID,
     class_list: Path | None = None,
@@ -46,7 +46,7 @@ def build_spec(
     cache_size: int = BOUND,
     warn: Callable[[str], None] = lambda _: None,
 ) -> ClassifierSpec:
-    """Check everything that maps need, and make the graphs for `detections`.
+    """Check everything that maps need, and make the graphs for `saliency_specs`.
 
     classes: the data set's, in the order of its ids. detections: the methods that will be asked
     for, at least one, each with the shorter side of its input or None. options beat what stands
@@ -57,28 +57,30 @@ def build_spec(
 
     Raises UserError for whatever does not fit.
     """
-    wanted = list(detections)
-    for method, _ in wanted:
+    maps = list(saliency_specs)
+    for method, _ in maps:
         if method not in METHODS:
             raise UserError(f"A classifier has no saliency '{method}'; choose {_listed(METHODS)}.")
-    kept = None if cache is None else open_cache(str(cache), cache_size)
-    if cache is not None and kept is not None:
+    cache_store = None if cache is None else open_cache(str(cache), cache_size)
+    if cache is not None and cache_store is not None:
         require_writable(cache)
-        kept.shrink()
-    said, digest = in_child(_described, model)
-    settings = options.over(settings_of(model, said.metadata))
+        cache_store.shrink()
+    declaration, digest = in_child(_describe, model)
+    settings = options.over(settings_of(model, declaration.metadata))
     spec = ClassifierSpec(
         model=str(model.resolve()),
         digest=digest,
-        preprocessing=preprocessing_of(settings, model, declared=said.size, raw=said.raw),
+        preprocessing=preprocessing_of(
+            settings, model, declared=declaration.size, raw=declaration.raw
+        ),
         outputs=0,
         class_map=None if predicted else (),
         head=settings.head,
         layer=settings.layer,
-        cache=None if kept is None else str(cache),
+        cache=None if cache_store is None else str(cache),
         cache_size=cache_size,
     )
-    graphs, flat = in_child(_graphs, model, spec, wanted)
+    graphs, flat = in_child(_graphs, model, spec, maps)
     if flat:
         warn(
             f"the maps of all images are flat: the {_listed(flat)} of {model} is not a number;"
@@ -91,7 +93,7 @@ def build_spec(
         spec = replace(spec, class_map=map_classes(classes, spec.outputs, names, where))
     spec = replace(spec, device=resolve_device(device, [graph.data for graph in graphs], warn))
     if spec.device == "cpu":  # so that processes that fork share what is loaded
-        for (method, size), graph in zip(wanted, graphs, strict=True):
+        for (method, size), graph in zip(maps, graphs, strict=True):
             runner_of(spec, method, size, graph)
     return spec
 
@@ -134,22 +136,22 @@ def map_classes(
     return tuple(places[name] for name in classes)
 
 
-def _described(model: Path) -> tuple[Declared, str]:
+def _describe(model: Path) -> tuple[Declared, str]:
     return declared(model), model_digest(model)
 
 
 def _graphs(
-    model: Path, spec: ClassifierSpec, wanted: Sequence[tuple[str, int | None]]
+    model: Path, spec: ClassifierSpec, maps: Sequence[tuple[str, int | None]]
 ) -> tuple[list[SaliencyGraph], list[str]]:
     """The graphs, each of which has run on an image of noise, and the methods whose map of that
     holds no number at all."""
     graphs, flat = [], []
-    for method, size in wanted:
+    for method, size in maps:
         graph = _graph(model, spec, method, size)
         runner = Runner(graph, method, spec.preprocessing, "cpu", 1)
         noise = np.random.default_rng(0).integers(0, 256, (*graph.size, 3), np.uint8)
-        made = runner.outputs([noise], np.ones((1, graph.classes), np.float32))
-        if not all(np.isfinite(made[name]).any() for name in graph.outputs if name != "logits"):
+        outputs = runner.outputs([noise], np.ones((1, graph.classes), np.float32))
+        if not all(np.isfinite(outputs[name]).any() for name in graph.outputs if name != "logits"):
             flat.append(method)
         graphs.append(graph)
     return graphs, list(dict.fromkeys(flat))

@@ -85,7 +85,7 @@ def remove_entries(
     """
     entries = sorted(entries_of(folder))
     size = sum(entry.size for entry in entries)
-    number = removed = gone = 0
+    number = removed = missing = 0
     for used, length, path in entries:
         is_old = used_before is not None and used < used_before
         if not is_old and (to_size is None or size <= to_size):
@@ -94,10 +94,10 @@ def remove_entries(
         if outcome is None:
             continue  # it stays
         size -= length
-        gone += 1
+        missing += 1
         number += outcome
         removed += length * outcome
-    return Removed(number, removed, len(entries) - gone, size)
+    return Removed(number, removed, len(entries) - missing, size)
 
 
 def remove_empty_folders(folder: Path) -> None:

@@ -36,15 +36,15 @@ def parameters(model: ModelProto) -> int:
     return sum(math.prod(tensor.dims) for tensor in model.graph.initializer)
 
 
-def cost_of(made: Differentiated) -> Cost:
+def cost_of(result: Differentiated) -> Cost:
     """What one image costs; the model is run a few times. Raises UserError where it cannot."""
-    images = made.batch or 1
-    data = made.model.SerializeToString()
+    images = result.batch or 1
+    data = result.model.SerializeToString()
     session = open_session(data, "cpu")
     inputs = example_inputs(session)
     with refusals("run the classifier"):
         session.run(None, inputs)
-    events = _profiled(data, inputs)
+    events = _profile(data, inputs)
     seconds = []
     for _ in range(_RUNS):
         started = time.perf_counter()
@@ -53,7 +53,7 @@ def cost_of(made: Differentiated) -> Cost:
     return Cost(multiply_adds(events) / images / 1e6, 1e3 * min(seconds) / images)
 
 
-def _profiled(data: bytes, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _profile(data: bytes, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
     """ONNX Runtime's profile of a run in which nodes are as they stand in the model."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -80,14 +80,14 @@ def multiply_adds(events: Iterable[Mapping[str, Any]]) -> int:
         if event.get("cat") != "Node" or operator not in _CONVOLUTIONS | _PRODUCTS:
             continue
         first, second, *_ = map(_shape, details["input_type_shape"])
-        made = _shape(details["output_type_shape"][0])
+        result = _shape(details["output_type_shape"][0])
         if operator in _CONVOLUTIONS:
-            every = first if operator == "ConvTranspose" else made
+            every = first if operator == "ConvTranspose" else result
             total += math.prod(every) * math.prod(second[1:])
         elif operator in ("MatMul", "FusedMatMul"):
-            total += math.prod(made) * second[-2 if len(second) > 1 else 0]
+            total += math.prod(result) * second[-2 if len(second) > 1 else 0]
         else:
-            total += math.prod(first) * made[-1]
+            total += math.prod(first) * result[-1]
     return total
 
 

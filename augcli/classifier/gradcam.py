@@ -32,13 +32,13 @@ def cam_model(
     The layer is by default the last feature map before the logits.
     """
     if layer is None:
-        found = inspect(model, size=size, output=head).features
-        if not found:
+        features = inspect(model, size=size, output=head).features
+        if not features:
             raise UserError(
                 "The model has no feature map of more than one cell, which Grad-CAM and feature-map"
                 " need; use --saliency gradient."
             )
-        layer = found[-1].name
+        layer = features[-1].name
     return differentiate(model, size=size, target=target, result="gradient", wrt=layer, output=head)
 
 
@@ -49,22 +49,22 @@ def strength_model(
     return part(cam_model(model, size, target, head, layer), "activation")
 
 
-def part(made: Differentiated, output: str) -> Differentiated:
+def part(result: Differentiated, output: str) -> Differentiated:
     """Only what makes one output from the image."""
     model = ModelProto()
-    model.CopyFrom(made.model)
-    graph, needed, kept = model.graph, {output}, []
+    model.CopyFrom(result.model)
+    graph, needed, nodes = model.graph, {output}, []
     for node in reversed(graph.node):
         if needed.intersection(node.output):
             needed |= names_read(node)
-            kept.append(node)
+            nodes.append(node)
     weights = [tensor for tensor in graph.initializer if tensor.name in needed]
     declared = next(known for known in graph.output if known.name == output)
     del graph.node[:], graph.initializer[:], graph.input[1:], graph.output[:]
-    graph.node.extend(kept[::-1])
+    graph.node.extend(nodes[::-1])
     graph.initializer.extend(weights)
     graph.output.append(declared)
-    return replace(made, model=model, inputs=("image",), outputs=(output,))
+    return replace(result, model=model, inputs=("image",), outputs=(output,))
 
 
 def grad_cam(outputs: Mapping[str, Float32], size: Shape) -> Float32:

@@ -76,7 +76,7 @@ class SaliencyGraph:
 def declared(model: Path, head: str | None = None) -> Declared:
     """What a model says about its input; raises UserError for no readable ONNX image classifier."""
     loaded = load(model)
-    elements = {given.name: given.type.tensor_type.elem_type for given in loaded.graph.input}
+    elements = {value.name: value.type.tensor_type.elem_type for value in loaded.graph.input}
     metadata = {entry.key: entry.value for entry in loaded.metadata_props}
     prepared = normalise(loaded, head)
     _, (height, width, _) = declared_image(prepared)
@@ -109,20 +109,20 @@ def saliency_graph(
     the graph: the map has then this size, but costs as much as a full one.
     """
     key = cache_key(model, method=method, size=size, target=target, head=head, layer=layer)
-    if cache is not None and (kept := cache.get(key)) is not None:
-        return _from_bytes(kept)
+    if cache is not None and (cached := cache.get(key)) is not None:
+        return _from_bytes(cached)
     build = METHODS[method].build
     fixed = declared(model, head).size
     try:
-        made = build(model, size, target, head, layer)
+        result = build(model, size, target, head, layer)
     except UserError:
         if fixed is None or fixed == size:
             raise
-        made = build(_with_resize(load(model), size), size, target, head, layer)
-    channels = made.shape[3] if made.layout == "NHWC" else made.shape[1]
+        result = build(_with_resize(load(model), size), size, target, head, layer)
+    channels = result.shape[3] if result.layout == "NHWC" else result.shape[1]
     graph = SaliencyGraph(
-        key, made.inputs, made.outputs, made.batch, made.size, made.layout, channels, made.classes,
-        made.model.SerializeToString(),
+        key, result.inputs, result.outputs, result.batch, result.size, result.layout, channels,
+        result.classes, result.model.SerializeToString(),
     )  # fmt: skip
     if cache is not None:
         cache.put(key, _to_bytes(graph))

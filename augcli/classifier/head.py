@@ -23,7 +23,7 @@ from augcli.arrays.types import Floats, Mask, UInt8
 from augcli.autodiff.images import channel_axis
 from augcli.autodiff.load import read
 from augcli.classifier.build import build_spec
-from augcli.classifier.preprocess import Preprocessing, resized
+from augcli.classifier.preprocess import Preprocessing, resize_to
 from augcli.classifier.runner import runner_of
 from augcli.classifier.settings import METADATA, ModelSettings
 from augcli.errors import UserError
@@ -39,7 +39,7 @@ _TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
-class Fitted:
+class HeadFit:
     """What a head was fitted to: images and features, and `accuracy`, that of a head fitted to all
     but every fifth image of a class on these; None where no class has five."""
 
@@ -59,7 +59,7 @@ def add_head(
     options: ModelSettings,
     threads: int = 1,
     on_image: Callable[[], None] = lambda: None,
-) -> tuple[Fitted, bytes]:
+) -> tuple[HeadFit, bytes]:
     """What was fitted, and a file of the model, checked, with one more output, `name`: logits of
     `classes` from tensor `at`, average pooled.
 
@@ -78,7 +78,7 @@ def add_head(
         on_image()
         if image is None:
             return None
-        activation = runner.outputs([resized(image, size)], None)["activation"]
+        activation = runner.outputs([resize_to(image, size)], None)["activation"]
         if activation.ndim != 4:
             shape = " x ".join(map(str, activation.shape[1:]))
             raise UserError(f"--at {at} is no feature map but {shape}; see `augcli model inspect`.")
@@ -87,22 +87,22 @@ def add_head(
         return activation[0:1].mean(axis=spatial, dtype=np.float64)[0], axis
 
     with ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(pooled, range(len(labels))))
-    usable = [index for index, one in enumerate(found) if one is not None]
+        pairs = list(pool.map(pooled, range(len(labels))))
+    usable = [index for index, one in enumerate(pairs) if one is not None]
     if not usable:
         raise UserError("No image of SOURCE can be read; there is nothing to fit a head to.")
-    rows = [one for one in found if one is not None]
+    rows = [one for one in pairs if one is not None]
     features, known = np.stack([row for row, _ in rows]), labels[usable]
     head = fit_linear(features, known, len(classes))
-    made = with_head(
+    extended = with_head(
         read(model), head, at=at, name=name, channels_last=rows[0][1] == 2,
         classes=classes, preprocessing=spec.preprocessing,
     )  # fmt: skip
-    data = _serialised(made)
-    seen = next(image for i in usable if (image := load(i)) is not None)
-    _check(data, seen, head.logits(features[:1]), model)
+    data = _serialise(extended)
+    first_image = next(image for i in usable if (image := load(i)) is not None)
+    _check(data, first_image, head.logits(features[:1]), model)
     accuracy = held_out_accuracy(features, known, len(classes))
-    return Fitted(len(usable), features.shape[1], accuracy), data
+    return HeadFit(len(usable), features.shape[1], accuracy), data
 
 
 def _check(data: bytes, image: UInt8, expected: Floats, model: Path) -> None:
@@ -116,8 +116,8 @@ def _check(data: bytes, image: UInt8, expected: Floats, model: Path) -> None:
         path.write_bytes(data)
         spec = build_spec(path, [], [("gradient", None)], predicted=True, device="cpu")
         runner = runner_of(spec, "gradient", None)
-        found = runner.outputs([resized(image, spec.preprocessing.size)], None)["logits"]
-    if not np.allclose(found, expected, rtol=1e-2, atol=1e-2 * np.abs(expected).max()):
+        logits = runner.outputs([resize_to(image, spec.preprocessing.size)], None)["logits"]
+    if not np.allclose(logits, expected, rtol=1e-2, atol=1e-2 * np.abs(expected).max()):
         raise UserError(f"The tensor does not hold the features of {model.name}; choose another.")
 
 
@@ -147,7 +147,7 @@ def fit_linear(features: Floats, labels: Int64, classes: int) -> LinearHead:
     mean, spread = features.mean(axis=0), features.std(axis=0)
     spread[spread == 0.0] = 1.0
     scaled = np.column_stack([(features - mean) / spread, np.ones(len(features))])
-    wanted = np.eye(classes)[labels]
+    one_hot = np.eye(classes)[labels]
     decay = np.full((scaled.shape[1], 1), _DECAY)
     decay[-1] = 0.0
 
@@ -156,8 +156,8 @@ def fit_linear(features: Floats, labels: Int64, classes: int) -> LinearHead:
         logits = scaled @ weights
         logits -= logits.max(axis=1, keepdims=True)
         normal = np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        value = float(np.mean(normal[:, 0] - (wanted * logits).sum(axis=1)))
-        slope = scaled.T @ (np.exp(logits - normal) - wanted) / len(scaled) + decay * weights
+        value = float(np.mean(normal[:, 0] - (one_hot * logits).sum(axis=1)))
+        slope = scaled.T @ (np.exp(logits - normal) - one_hot) / len(scaled) + decay * weights
         return value + 0.5 * float((decay * weights**2).sum()), slope.ravel()
 
     weights = minimise(loss, np.zeros(scaled.shape[1] * classes)).reshape(-1, classes)
@@ -212,10 +212,10 @@ def _scaled_by_curvature(
 def held_out(labels: Int64) -> Mask:
     """Which images are kept from the fit to measure its accuracy: every fifth of each class, in
     the order of the data set, but never the first."""
-    chosen = np.zeros(len(labels), bool)
+    is_held_out = np.zeros(len(labels), bool)
     for label in np.unique(labels):
-        chosen[np.flatnonzero(labels == label)[HELD_OUT - 1 :: HELD_OUT]] = True
-    return chosen
+        is_held_out[np.flatnonzero(labels == label)[HELD_OUT - 1 :: HELD_OUT]] = True
+    return is_held_out
 
 
 def held_out_accuracy(features: Floats, labels: Int64, classes: int) -> float | None:
@@ -245,11 +245,11 @@ def with_head(
     Its metadata says how it is to be fed, and that this head and its classes are meant. Raises
     UserError where the model has a tensor `name` already.
     """
-    made = ModelProto()
-    made.CopyFrom(model)
-    graph = made.graph
-    taken = {tensor for node in graph.node for tensor in node.output}
-    if name in taken or any(known.name == name for known in (*graph.input, *graph.output)):
+    extended = ModelProto()
+    extended.CopyFrom(model)
+    graph = extended.graph
+    tensors = {tensor for node in graph.node for tensor in node.output}
+    if name in tensors or any(known.name == name for known in (*graph.input, *graph.output)):
         raise UserError(f"The model has a tensor '{name}' already; give another --name.")
     constants = {
         "weights": head.weights.astype(np.float32),
@@ -272,13 +272,15 @@ def with_head(
     graph.output.append(
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, len(classes)])
     )
-    said = {**asdict(preprocessing), "head": name, "classes": list(classes)}
-    kept = {entry.key: entry.value for entry in made.metadata_props} | {METADATA: json.dumps(said)}
-    helper.set_model_props(made, kept)
-    return made
+    settings = {**asdict(preprocessing), "head": name, "classes": list(classes)}
+    properties = {entry.key: entry.value for entry in extended.metadata_props} | {
+        METADATA: json.dumps(settings)
+    }
+    helper.set_model_props(extended, properties)
+    return extended
 
 
-def _serialised(model: ModelProto) -> bytes:
+def _serialise(model: ModelProto) -> bytes:
     try:
         return model.SerializeToString()
     except (EncodeError, ValueError) as error:

@@ -34,7 +34,7 @@ class Preprocessing:
     order: Literal["rgb", "bgr"] = "rgb"
 
 
-def resized(image: UInt8, size: Shape) -> UInt8:
+def resize_to(image: UInt8, size: Shape) -> UInt8:
     """An RGB image (H, W, 3) stretched to `size`: bilinear, over the area of a new pixel where that
     covers more than one old pixel, as Pillow does it and most classifiers were trained with."""
     height, width = size

@@ -66,18 +66,18 @@ class Runner:
         for start in range(0, count, self.capacity):
             part = slice(start, min(start + self.capacity, count))
             tensor = tensor_of(images[part], self._preprocessing, graph.layout, graph.channels)
-            feeds = {"image": _padded(tensor, self._rows)}
+            feeds = {"image": _pad(tensor, self._rows)}
             if "weights" in graph.inputs:
                 assert weights is not None
-                feeds["weights"] = _padded(weights[part], self._rows)
+                feeds["weights"] = _pad(weights[part], self._rows)
             with self._turn, refusals("run the classifier"):
-                made = self._session.run(list(graph.outputs), feeds)
+                results = self._session.run(list(graph.outputs), feeds)
             real = part.stop - part.start
-            yield {name: m[:real] for name, m in zip(graph.outputs, made, strict=True)}
+            yield {name: m[:real] for name, m in zip(graph.outputs, results, strict=True)}
 
 
 _runners: dict[tuple[object, ...], Runner] = {}
-_making = threading.Lock()
+_lock = threading.Lock()
 
 
 def runner_of(
@@ -94,7 +94,7 @@ def runner_of(
     shape = low_resolution(spec.preprocessing.size, size)
     key = (spec.digest, spec.preprocessing, spec.head, spec.layer, target, method, shape)
     place = (*key, spec.device, spec.batch, process)
-    with _making:
+    with _lock:
         if place not in _runners:
             if graph is None and model_digest(Path(spec.model)) != spec.digest:
                 raise UserError(f"The model {spec.model} is not what it was; begin anew with it.")
@@ -106,7 +106,7 @@ def runner_of(
         return _runners[place]
 
 
-def _padded(tensor: Float32, rows: int) -> Float32:
+def _pad(tensor: Float32, rows: int) -> Float32:
     if len(tensor) == rows:
         return tensor
     padded = np.zeros((rows, *tensor.shape[1:]), tensor.dtype)

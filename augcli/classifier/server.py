@@ -47,12 +47,12 @@ def serving(spec: ClassifierSpec) -> Iterator[ClassifierSpec]:
     if spec.device == "cpu":
         yield spec
     else:
-        with started(spec) as served:
+        with start_server(spec) as served:
             yield served
 
 
 @contextmanager
-def started(spec: ClassifierSpec) -> Iterator[ClassifierSpec]:
+def start_server(spec: ClassifierSpec) -> Iterator[ClassifierSpec]:
     """The specification with the address of a new process that runs the model, on any device."""
     with tempfile.TemporaryDirectory(prefix="augcli-") as folder:
         if sys.platform == "win32":
@@ -87,7 +87,7 @@ def started(spec: ClassifierSpec) -> Iterator[ClassifierSpec]:
                 process.stdin.close()
 
 
-def ask(
+def request_maps(
     address: Address,
     method: str,
     size: int | None,
@@ -149,7 +149,7 @@ class _Request:
 _Requests = queue.SimpleQueue[_Request]
 
 
-def _hear(connection: Connection, requests: _Requests) -> None:
+def _receive(connection: Connection, requests: _Requests) -> None:
     """Pass the requests of one worker on, one after another."""
     with contextlib.suppress(EOFError, OSError), connection:
         while True:
@@ -210,10 +210,10 @@ def _listen(listener: Listener, requests: _Requests) -> None:
     while True:
         with contextlib.suppress(OSError, EOFError):
             connection: Any = listener.accept()
-            threading.Thread(target=_hear, args=(connection, requests), daemon=True).start()
+            threading.Thread(target=_receive, args=(connection, requests), daemon=True).start()
 
 
-def _end_with_others(parent: int, address: Address) -> None:
+def _end_with_parent(parent: int, address: Address) -> None:
     """End this process when its parent has, or all who hold the other end of its standard input.
 
     A socket that is a file goes with it: a parent that was killed has left it.
@@ -235,7 +235,7 @@ def _serve() -> None:
     listener = Listener(address.name, authkey=address.secret, backlog=64)
     for beside in (
         lambda: _listen(listener, requests),
-        lambda: _end_with_others(parent, address),
+        lambda: _end_with_parent(parent, address),
     ):
         threading.Thread(target=beside, daemon=True).start()
     sys.stdout.write("ready\n")

@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from augcli.autodiff.runtime import one_line
+from augcli.autodiff.runtime import ort_message
 from augcli.errors import UserError
 from augcli.ort import onnxruntime as ort
 from augcli.ort import states
@@ -54,7 +54,7 @@ def refusals(doing: str) -> Iterator[None]:
     try:
         yield
     except _ERRORS as error:
-        raise UserError(f"ONNX Runtime cannot {doing}: {one_line(error)}") from error
+        raise UserError(f"ONNX Runtime cannot {doing}: {ort_message(error)}") from error
 
 
 def open_session(data: bytes, device: Device, *, profile: Path | None = None) -> Any:
@@ -141,7 +141,7 @@ def _loading_error(libraries: Iterable[str]) -> str | None:
         for library in libraries:
             ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
     except OSError as error:
-        return one_line(error)
+        return ort_message(error)
     return None
 
 
@@ -157,21 +157,21 @@ def preload() -> None:
 def probe(data: bytes) -> str | None:
     """Run a model once on CUDA in a new process; why it is not on CUDA as a whole, or None."""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", __name__],
             input=data, capture_output=True, timeout=_PROBE_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return f"the model did not run within {_PROBE_SECONDS:.0f} seconds"
-    if done.returncode != 0:
-        lines = done.stderr.decode(errors="replace").split("\n")
-        said = next((line.strip() for line in reversed(lines) if line.strip()), "no reason")
-        return f"a trial run failed (exit code {done.returncode}: {said[:300]})"
-    verdict: str | None = json.loads(done.stdout.decode().splitlines()[-1])
+    if process.returncode != 0:
+        lines = process.stderr.decode(errors="replace").split("\n")
+        reason = next((line.strip() for line in reversed(lines) if line.strip()), "no reason")
+        return f"a trial run failed (exit code {process.returncode}: {reason[:300]})"
+    verdict: str | None = json.loads(process.stdout.decode().splitlines()[-1])
     return verdict
 
 
-def misplaced(events: Iterable[Mapping[str, Any]]) -> str | None:
+def operators_on_cpu(events: Iterable[Mapping[str, Any]]) -> str | None:
     """What a profile of a run on CUDA tells of operators that computed on the CPU, or None.
 
     ONNX Runtime places arithmetic on shapes there on purpose: only operators count that make
@@ -193,10 +193,10 @@ def misplaced(events: Iterable[Mapping[str, Any]]) -> str | None:
 def example_inputs(session: Any) -> dict[str, Any]:
     """Zeros for every input of a session, one image where the batch is free."""
     return {
-        given.name: np.zeros(
-            [side if isinstance(side, int) else 1 for side in given.shape], _NUMBERS[given.type]
+        value.name: np.zeros(
+            [side if isinstance(side, int) else 1 for side in value.shape], _NUMBERS[value.type]
         )
-        for given in session.get_inputs()
+        for value in session.get_inputs()
     }
 
 
@@ -211,7 +211,9 @@ def _probe_here(data: bytes) -> str | None:
         session = open_session(data, "cuda", profile=Path(folder) / "run")
         with refusals("run the classifier on CUDA"):
             session.run(None, example_inputs(session))
-        return misplaced(json.loads(Path(session.end_profiling()).read_text(encoding="utf-8")))
+        return operators_on_cpu(
+            json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+        )
 
 
 if __name__ == "__main__":

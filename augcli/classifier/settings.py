@@ -82,8 +82,8 @@ class ModelSettings(BaseModel):
 
         Class names belong to a head: those of another head are left out.
         """
-        said = self.model_dump(exclude_none=True)
-        merged = other.model_dump(exclude_none=True) | said
+        own = self.model_dump(exclude_none=True)
+        merged = other.model_dump(exclude_none=True) | own
         if self.head is not None and self.head != other.head and self.classes is None:
             merged.pop("classes", None)
         return ModelSettings.model_validate(merged)
@@ -120,8 +120,8 @@ def preprocessing_of(
             f"The model {model} takes images of any size; say which with --model-size, such as 224,"
             f" or with `size` in {model.with_suffix('.toml').name} beside it."
         )
-    said = [settings.mean, settings.std, settings.scale]
-    if not raw and all(value is None for value in said):
+    explicit = [settings.mean, settings.std, settings.scale]
+    if not raw and all(value is None for value in explicit):
         raise UserError(
             f"Nothing says how the model {model} wants its pixels: give --mean imagenet --std"
             " imagenet (most classifiers of torchvision and timm), --scale 255 (pixels as 0..1) or"
@@ -141,9 +141,11 @@ def preprocessing_of(
     return Preprocessing(size, mean, std, scale, settings.order or "rgb")
 
 
-def _numbers(given: Channels, imagenet: tuple[float, ...], order: str | None) -> tuple[float, ...]:
-    if given != "imagenet":
-        return given
+def _numbers(
+    channels: Channels, imagenet: tuple[float, ...], order: str | None
+) -> tuple[float, ...]:
+    if channels != "imagenet":
+        return channels
     return imagenet[::-1] if order == "bgr" else imagenet
 
 
@@ -182,8 +184,8 @@ def _in_metadata(model: Path, metadata: Mapping[str, str]) -> ModelSettings:
         if not isinstance(values, dict):
             raise UserError(f"{where}: '{METADATA}' is no table of settings.")
         return parse_settings(values, where)
-    found: dict[str, Any] = dict(_RANGES.get(metadata.get("Image.NominalPixelRange", ""), {}))
+    declaration: dict[str, Any] = dict(_RANGES.get(metadata.get("Image.NominalPixelRange", ""), {}))
     order = _ORDERS.get(metadata.get("Image.BitmapPixelFormat", ""))
     if order is not None:
-        found["order"] = order
-    return parse_settings(found, where)
+        declaration["order"] = order
+    return parse_settings(declaration, where)

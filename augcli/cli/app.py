@@ -48,19 +48,19 @@ app = typer.Typer(
 )
 
 
-def _version(context: typer.Context, wanted: bool) -> None:
-    if wanted and not context.resilient_parsing:
+def _version(context: typer.Context, value: bool) -> None:
+    if value and not context.resilient_parsing:
         draw(f"augcli {augcli.__version__}")
         raise typer.Exit
 
 
-def _install_completion(context: typer.Context, wanted: bool) -> None:
-    if wanted and not context.resilient_parsing:
+def _install_completion(context: typer.Context, value: bool) -> None:
+    if value and not context.resilient_parsing:
         completion.install(context, completion.shell_in(context.obj or ()))
 
 
-def _show_completion(context: typer.Context, wanted: bool) -> None:
-    if wanted and not context.resilient_parsing:
+def _show_completion(context: typer.Context, value: bool) -> None:
+    if value and not context.resilient_parsing:
         completion.show(context, completion.shell_in(context.obj or ()))
 
 

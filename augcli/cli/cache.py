@@ -76,7 +76,7 @@ def cache(
         augcli cache --json
         augcli cache clean --older-than 30d
     """
-    shown = Output(json, quiet)
+    report = Output(json, quiet)
     refuse_unused(context)
     age = None if older_than is None else parse_age(older_than, "older-than")
     size = None if to_size is None else parse_bytes(to_size, "to-size")
@@ -90,7 +90,7 @@ def cache(
         values, text = _look_at(folder, limit) if action is None else _clean(folder, age, size)
     except OSError as error:
         raise UserError(f"The saliency cache {folder} cannot be read: {error.strerror}.") from error
-    shown.result({"folder": str(folder), **values}, text, done="" if action is None else text[:-1])
+    report.result({"folder": str(folder), **values}, text, done="" if action is None else text[:-1])
 
 
 def _look_at(folder: Path, limit: int) -> tuple[dict[str, Any], str]:

@@ -52,18 +52,18 @@ def check_arguments(command: Any, context: Any, arguments: Sequence[str]) -> Non
     `context` has parsed `arguments`; values of the environment and of a file are looked at too.
     Raises UserError.
     """
-    given = every_value(command, context, arguments)
+    params = every_value(command, context, arguments)
     for parameter in command.params:
         name = parameter.name
         if parameter.param_type_name == "option" and not parameter.multiple:
-            _refuse_repetition(parameter, given.get(name, ()))
-        said, texts = _written(parameter, context, given)
+            _refuse_repetition(parameter, params.get(name, ()))
+        what, texts = _written(parameter, context, params)
         for text in texts:
             if not text.strip():
                 amiss = "is blank" if text else "is empty"
-                raise UserError(f"{said} {amiss}; is a variable unset?")
+                raise UserError(f"{what} {amiss}; is a variable unset?")
             if name in PATHS:
-                _check_path(said, text)
+                _check_path(what, text)
 
 
 def every_value(command: Any, context: Any, arguments: Sequence[str]) -> dict[str, list[Any]]:
@@ -121,12 +121,12 @@ def _refuse_repetition(parameter: Any, values: Sequence[Any]) -> None:
     raise UserError(f"{flag} takes one value, and is given {first} and {second}; {remedy}.")
 
 
-def _written(parameter: Any, context: Any, given: Values) -> tuple[str, list[str]]:
+def _written(parameter: Any, context: Any, params: Values) -> tuple[str, list[str]]:
     """What a parameter is called where its value stands, and the texts that stand there."""
     name = parameter.name
     near, of = nearness(context, name), variable(parameter)
     if near == COMMAND_LINE:
-        return spelled(parameter), [one for one in given.get(name, ()) if isinstance(one, str)]
+        return spelled(parameter), [one for one in params.get(name, ()) if isinstance(one, str)]
     if near == ENVIRONMENT or (of and of in os.environ):  # which may be empty
         return of, [os.environ[of]]
     setting = file_setting(context, name)
@@ -136,19 +136,19 @@ def _written(parameter: Any, context: Any, given: Values) -> tuple[str, list[str
     return named(context, name), [value for value in values if isinstance(value, str)]
 
 
-def _check_path(said: str, text: str) -> None:
+def _check_path(what: str, text: str) -> None:
     """Refuse a path that does not exist and begins with ~, or exists without the white space that
     surrounds it."""
     if os.path.lexists(text):
         return
     if text.startswith("~"):
         raise UserError(
-            f"{said} {text} does not exist: only a shell expands ~, at the beginning of a word and"
+            f"{what} {text} does not exist: only a shell expands ~, at the beginning of a word and"
             f" outside quotes; write the whole path, or ./{text} for what is called so."
         )
     bare = text.strip()
     if bare != text and os.path.lexists(bare):
         raise UserError(
-            f"{said} '{text}' does not exist, but '{bare}' does; leave out the white space around"
+            f"{what} '{text}' does not exist, but '{bare}' does; leave out the white space around"
             " it."
         )

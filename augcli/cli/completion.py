@@ -83,13 +83,13 @@ def complete(command_line: Callable[..., Any]) -> int:
 
 def _join_at_equals() -> None:
     """Make `--recipe=cut` one word again, which bash hands over as three."""
-    given = os.environ.get("COMP_WORDS")
-    if given is None:
+    words = os.environ.get("COMP_WORDS")
+    if words is None:
         return
     current = int(os.environ["COMP_CWORD"])
     joined: list[str] = []
     place, after_equals = None, False
-    for number, word in enumerate(given.split("\n") if "\n" in given else given.split(" ")):
+    for number, word in enumerate(words.split("\n") if "\n" in words else words.split(" ")):
         if joined and (after_equals or word == "="):
             joined[-1] += word
         else:
@@ -126,14 +126,14 @@ def show(context: typer.Context, asked: tuple[str, str | None]) -> None:
     show_callback(context, None, _shell(*asked))  # type: ignore[arg-type]
 
 
-def _shell(option: str, given: str | None) -> str:
+def _shell(option: str, words: str | None) -> str:
     """The shell that an option is given, by its name or as $SHELL has it, or the one that this runs
     in."""
-    if given is not None:
-        name = spelled(given.rpartition("/")[2], _SHELLS)
+    if words is not None:
+        name = spelled(words.rpartition("/")[2], _SHELLS)
         if name is None:
             raise UserError(
-                f"{option} {shorten(given, 60) or repr(given)} is no shell that is completed; give"
+                f"{option} {shorten(words, 60) or repr(words)} is no shell that is completed; give"
                 f" {listed(_SHELLS)}, or no name for the shell that this runs in."
             )
         return name

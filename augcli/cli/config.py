@@ -133,18 +133,18 @@ def _of_table(
                 f"{table.where}: {settings[name].key} and {key} are the same option; give one of"
                 " them."
             )
-        said = _as_option(name, value, table.where)
+        text = _as_option(name, value, table.where)
         if table.folder != cwd and name in PATHS:
-            said = _from(table.folder, said, PATHS[name], cwd)
-        settings[name] = Setting(said, table.where, key, table.depth)
+            text = _from(table.folder, text, PATHS[name], cwd)
+        settings[name] = Setting(text, table.where, key, table.depth)
     return settings
 
 
-def _from(folder: Path, said: str, words: tuple[str, ...], cwd: Path) -> str:
+def _from(folder: Path, text: str, words: tuple[str, ...], cwd: Path) -> str:
     """A path that is relative to `folder`, as one that is relative to the working directory."""
-    if not said or said in words or Path(said).is_absolute():
-        return said
-    return os.path.relpath(folder / said, cwd)
+    if not text or text in words or Path(text).is_absolute():
+        return text
+    return os.path.relpath(folder / text, cwd)
 
 
 def _every_name(commands: Commands) -> set[str]:
@@ -227,6 +227,6 @@ def _scalar(key: str, value: Any, where: str) -> Any:
     is_text = isinstance(value, str) and "\0" not in value
     is_number = isinstance(value, int | float) and math.isfinite(value)
     if not is_text and not is_number:
-        given = shorten(str(value), 60)
-        raise UserError(f"{where}: {key.replace('_', '-')} is text or a number, not {given}.")
+        quoted = shorten(str(value), 60)
+        raise UserError(f"{where}: {key.replace('_', '-')} is text or a number, not {quoted}.")
     return value if isinstance(value, str) else str(value)

@@ -45,9 +45,9 @@ _OF_SALIENCY = ("saliency", "saliency_size")
 
 
 def settle(
-    context: typer.Context, given: dict[str, Any], defaults: Mapping[str, Any]
+    context: typer.Context, values: dict[str, Any], defaults: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Set the options in `given` that give way to nearer ones to their defaults.
+    """Set the options in `values` that give way to nearer ones to their defaults.
 
     Returns what each of them gives way to, by their names. Raises UserError where two that exclude
     each other have the same origin.
@@ -56,52 +56,52 @@ def settle(
 
     def leave_out(name: str, winner: str) -> None:
         left_out[name] = winner
-        given[name] = defaults[name]
+        values[name] = defaults[name]
 
     for group in EXCLUSIVE:
-        rivals = [name for name in group if _excludes(context, given, name)]
+        rivals = [name for name in group if _excludes(context, values, name)]
         winner = _nearest(context, rivals)
         for name in rivals:
             if name != winner:
                 leave_out(name, winner)
     for winner, dependents in _OF_A_RECIPE.items():
-        for name in dependents if _excludes(context, given, winner) else ():
-            if _gives_way(context, given, name, winner):
+        for name in dependents if _excludes(context, values, winner) else ():
+            if _gives_way(context, values, name, winner):
                 leave_out(name, winner)
-            elif winner == "all_recipes" and _excludes(context, given, name):
+            elif winner == "all_recipes" and _excludes(context, values, name):
                 raise UserError(
                     f"{named(context, name)} changes one recipe, and"
                     f" {named(context, winner)} draws every one; give one of them."
                 )
-    if _excludes(context, given, "recipe") and _is_of_another_recipe(context, given):
+    if _excludes(context, values, "recipe") and _is_of_another_recipe(context, values):
         leave_out("set", "recipe")
-    if given.get("keep"):
+    if values.get("keep"):
         winner = max(("recipe", "set"), key=lambda one: nearness(context, one))
-        if _gives_way(context, given, "keep", winner) and _is_drawn_per_batch(given):
+        if _gives_way(context, values, "keep", winner) and _is_drawn_per_batch(values):
             for name in ("keep", *_OF_KEEP):
-                if _gives_way(context, given, name, winner):
+                if _gives_way(context, values, name, winner):
                     leave_out(name, winner)
-    elif "keep" in given:
+    elif "keep" in values:
         for name in _OF_KEEP:
-            if _gives_way(context, given, name, "keep"):
+            if _gives_way(context, values, name, "keep"):
                 leave_out(name, "keep")
         winner = max(("recipe", "keep"), key=lambda one: nearness(context, one))
         for name in _OF_SALIENCY:
-            if _gives_way(context, given, name, winner) and not _looks(given["recipe"]):
+            if _gives_way(context, values, name, winner) and not _looks(values["recipe"]):
                 leave_out(name, winner)
     return left_out
 
 
-def _gives_way(context: typer.Context, given: Mapping[str, Any], name: str, winner: str) -> bool:
+def _gives_way(context: typer.Context, values: Mapping[str, Any], name: str, winner: str) -> bool:
     """Whether an option says something, from farther away than another."""
-    return _excludes(context, given, name) and nearness(context, name) < nearness(context, winner)
+    return _excludes(context, values, name) and nearness(context, name) < nearness(context, winner)
 
 
-def _excludes(context: typer.Context, given: Mapping[str, Any], name: str) -> bool:
+def _excludes(context: typer.Context, values: Mapping[str, Any], name: str) -> bool:
     """Whether an option says something, so that others have to give way."""
-    if name not in given or nearness(context, name) == DEFAULT:
+    if name not in values or nearness(context, name) == DEFAULT:
         return False
-    value = given[name]
+    value = values[name]
     if isinstance(value, Progress):
         return value is Progress.always
     return value is not None and value is not False and value != []
@@ -118,9 +118,9 @@ def _nearest(context: typer.Context, names: list[str]) -> str:
     return winners[0]
 
 
-def _is_of_another_recipe(context: typer.Context, given: Mapping[str, Any]) -> bool:
+def _is_of_another_recipe(context: typer.Context, values: Mapping[str, Any]) -> bool:
     """Whether what --set would change is the recipe of an origin that is farther than --recipe."""
-    if not _gives_way(context, given, "set", "recipe"):
+    if not _gives_way(context, values, "set", "recipe"):
         return False
     near = nearness(context, "set")
     names = {one.name for one in context.command.params} & {*EXCLUSIVE[0]}
@@ -129,14 +129,16 @@ def _is_of_another_recipe(context: typer.Context, given: Mapping[str, Any]) -> b
     return any(file_setting(context, name) is not None for name in names)
 
 
-def _is_drawn_per_batch(given: Mapping[str, Any]) -> bool:
+def _is_drawn_per_batch(values: Mapping[str, Any]) -> bool:
     """Whether a recipe with its options cannot be kept around; raises UserError where it is
     wrong."""
-    if given["recipe"] is None:
+    if values["recipe"] is None:
         return False
-    chosen = RecipeOptions(recipe=given["recipe"], set=given["set"])
+    recipe_options = RecipeOptions(recipe=values["recipe"], set=values["set"])
     return any(
-        recipe.drawn_per_batch() for step in read_pipeline(chosen).steps for recipe in step.recipes
+        recipe.drawn_per_batch()
+        for step in read_pipeline(recipe_options).steps
+        for recipe in step.recipes
     )
 
 

@@ -64,7 +64,7 @@ def generate(
     context: typer.Context,
     source: Source,
     out: Out,
-    chosen: RecipeOptions,
+    recipe_options: RecipeOptions,
     model: ModelOptions,
     pixels: InputOptions,
     reading: ReadingOptions,
@@ -146,9 +146,9 @@ def generate(
     augcli generate sample_data mixed --recipe cutmix --copies 2
     augcli generate sample_data kept -r randaugment --set m=5 --keep
     """
-    shown = Output(json, quiet)
-    pipeline = read_pipeline(chosen)
-    refuse_unused(context, [pipeline], pipeline.detections)
+    report = Output(json, quiet)
+    pipeline = read_pipeline(recipe_options)
+    refuse_unused(context, [pipeline], pipeline.saliency_specs)
     from augcli.engine.executors.pool import available_cpus
     from augcli.store.journal import check_apart, check_linkable, check_out
     from augcli.tasks.generate import generate as generate_all
@@ -157,13 +157,13 @@ def generate(
     output_size, background = parse_output_size(size, format), parse_colour(reading.background)
     if pair is None:
         pair = Pair.any if per_class is None else Pair.balanced
-    check_model(pipeline.detections, model, pixels)
+    check_model(pipeline.saliency_specs, model, pixels)
     folder = None if source == STDIN else Path(source)
-    listing = read_source(source, reading, shown.warn)
+    listing = read_source(source, reading, report.warn)
     check_sources(listing, pipeline, source, pair)
-    _warn_of_alike(shown, listing.classes)
+    _warn_of_alike(report, listing.classes)
     if warning := order_warning(listing):
-        shown.warn(warning)
+        report.warn(warning)
     if include_originals is Originals.link and not listing.are_files:
         raise UserError(
             f"--include-originals link cannot link to what lies in the archive {source}; copy it."
@@ -174,7 +174,7 @@ def generate(
     if include_originals is Originals.link:
         check_linkable(out, listing)
     classifier = read_classifier(
-        pipeline.detections, listing.classes, model, pixels, shown.warn, folder, out
+        pipeline.saliency_specs, listing.classes, model, pixels, report.warn, folder, out
     )
     from augcli.engine.job import Job, Runtime
     from augcli.engine.plan import Run
@@ -206,14 +206,14 @@ def generate(
             " nothing is left to augment; raise it, or leave out --include-originals."
         )
     if include_originals is not Originals.none and size is not None:
-        shown.warn("the originals in OUT keep their own sizes, whatever --size says.")
+        report.warn("the originals in OUT keep their own sizes, whatever --size says.")
     if run.plan.outputs > MOST_OUTPUTS:
         raise UserError(
             f"That is {run.plan.outputs} outputs, more than {MOST_OUTPUTS}; lower --copies or"
             " --per-class."
         )
     if dry_run:
-        _show_plan(shown, run, out, overwrite=overwrite)
+        _show_plan(report, run, out, overwrite=overwrite)
         return
     with progress_bar(progress, quiet=quiet) as bar:
         outcome = generate_all(
@@ -222,14 +222,14 @@ def generate(
             command=command_line(context),
             existing=existing,
             on_start=bar.start,
-            on_report=lambda report: bar.update(report.made),
+            on_report=lambda shard: bar.update(shard.outputs),
         )
-    _show_outcome(shown, run, out, outcome, max_errors)
-    warn_of_missing(shown.warn, out / TRAIN, listing.classes)
-    end_with_skipped(shown, listing, outcome.skipped, max_errors, out / ERRORS)
+    _show_outcome(report, run, out, outcome, max_errors)
+    warn_of_missing(report.warn, out / TRAIN, listing.classes)
+    end_with_skipped(report, listing, outcome.skipped, max_errors, out / ERRORS)
 
 
-def _warn_of_alike(shown: Output, classes: Sequence[str]) -> None:
+def _warn_of_alike(report: Output, classes: Sequence[str]) -> None:
     """Name classes whose folders in OUT would be one on file systems that ignore case."""
     from augcli.data.labels import classes_alike
     from augcli.text import shorten
@@ -238,13 +238,13 @@ def _warn_of_alike(shown: Output, classes: Sequence[str]) -> None:
     if alike:
         names = " and ".join(shorten(name, 80) for name in alike[0][:3])
         more = f" (and {len(alike) - 1} more such groups)" if len(alike) > 1 else ""
-        shown.warn(
+        report.warn(
             f"the classes {names}{more} differ only in case or Unicode normal form; some file"
             " systems would hold their folders for one."
         )
 
 
-def _show_plan(shown: Output, run: Run, out: Path, *, overwrite: bool) -> None:
+def _show_plan(report: Output, run: Run, out: Path, *, overwrite: bool) -> None:
     from augcli.store.folders import replaced_run
 
     listing, replaced = run.listing, replaced_run(out) if overwrite else None
@@ -261,7 +261,7 @@ def _show_plan(shown: Output, run: Run, out: Path, *, overwrite: bool) -> None:
         values["replaces"] = {"recipe": recipe, "outputs": images}
         of = "an unfinished run" if images is None else f"the run of {count_text(images, 'image')}"
         before = f"Would remove {of} with {recipe} from {out}. "
-    shown.result(
+    report.result(
         values,
         f"{before}Would make {count_text(run.plan.outputs, 'image')} in {out / TRAIN} with"
         f" {run.job.pipeline.name}, from {count_text(len(listing), 'image')} of"
@@ -269,7 +269,7 @@ def _show_plan(shown: Output, run: Run, out: Path, *, overwrite: bool) -> None:
     )
 
 
-def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome, max_errors: int) -> None:
+def _show_outcome(report: Output, run: Run, out: Path, outcome: Outcome, max_errors: int) -> None:
     skipped = skipped_text(outcome.skipped, out / ERRORS) if outcome.skipped else ""
     values = {
         "out": str(out),
@@ -297,7 +297,7 @@ def _show_outcome(shown: Output, run: Run, out: Path, outcome: Outcome, max_erro
     else:
         labels = out / TRAIN / MANIFEST
         text += f", labels in {labels} ({outcome.seconds:.1f} s{of_skipped}).{mass}"
-    shown.result(values, text, done=f"OUT {out} is complete")
+    report.result(values, text, done=f"OUT {out} is complete")
 
 
 def _least_and_most(

@@ -25,12 +25,12 @@ _UNDO = "no_"
 _TOLD = ("set", "keep")
 
 
-def _prepare_to_show(context: typer.Context, wanted: bool) -> bool:
+def _prepare_to_show(context: typer.Context, value: bool) -> bool:
     """What is to be shown need not be complete."""
-    if wanted:
+    if value:
         for parameter in context.command.params:
             parameter.required = False
-    return wanted
+    return value
 
 
 ShowConfig = Annotated[
@@ -66,16 +66,16 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     defaults = {one.name: one.default for one in flat}
 
     @wraps(command)
-    def called(context: typer.Context, show_config_: bool, **given: Any) -> None:
+    def called(context: typer.Context, show_config_: bool, **values: Any) -> None:
         for one in undoing:
-            if given.pop(one.name) and nearness(context, one.name[len(_UNDO) :]) == COMMAND_LINE:
+            if values.pop(one.name) and nearness(context, one.name[len(_UNDO) :]) == COMMAND_LINE:
                 refuse_both(context, one.name[len(_UNDO) :])
-        left_out = settle(context, given, defaults)
-        context.params.update(given)
-        as_json = bool(given.get("json"))
+        left_out = settle(context, values, defaults)
+        context.params.update(values)
+        as_json = bool(values.get("json"))
         expect_json(as_json)
         if show_config_:
-            show_config(context, given, left_out, json=as_json)
+            show_config(context, values, left_out, json=as_json)
             return
         for name in _TOLD:
             if name in left_out:
@@ -85,11 +85,11 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
                     " is meant."
                 )
         for name, group in groups.items():
-            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
         if "context" in parameters:
-            given["context"] = context
+            values["context"] = context
         try:
-            command(**given)
+            command(**values)
         except (UserError, RunFailed) as error:
             raise type(error)(named_as_given(context, str(error))) from error
 
@@ -121,10 +121,10 @@ def _is_undone_by_name(option: Parameter) -> bool:
 def _undoing(option: Parameter) -> Parameter:
     """A switch that undoes what the environment or a file says of an option."""
 
-    def undo(context: typer.Context, wanted: bool) -> bool:
-        if wanted:
+    def undo(context: typer.Context, value: bool) -> bool:
+        if value:
             forget(context, [option.name])
-        return wanted
+        return value
 
     name = _UNDO + option.name
     switch = typer.Option(f"--{name.replace('_', '-')}", callback=undo, is_eager=True, hidden=True)

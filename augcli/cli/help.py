@@ -120,8 +120,8 @@ def _as_switch(option: Any) -> Any:
     return option
 
 
-def _show_all(ctx: Any, param: Any, wanted: bool) -> None:  # noqa: ARG001
-    if wanted and not ctx.resilient_parsing:
+def _show_all(ctx: Any, param: Any, value: bool) -> None:  # noqa: ARG001
+    if value and not ctx.resilient_parsing:
         draw(page(ctx.command, ctx, everything=True))
         raise typer.Exit
 

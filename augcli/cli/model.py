@@ -76,14 +76,14 @@ def inspect_model(
     augcli model inspect sample_data/classifier.onnx
     augcli model inspect sample_data/classifier.onnx --json
     """
-    shown = Output(json)
+    report = Output(json)
     from augcli.image.opencv import require_opencv
 
     require_opencv()
     from augcli.autodiff.child import in_child
 
     values, unknown = in_child(_look_at, model, read_settings(pixels, head=head), head)
-    shown.result(values, "\n".join(_page(values, unknown)))
+    report.result(values, "\n".join(_page(values, unknown)))
 
 
 def _look_at(model: Path, options: ModelSettings, head: str | None) -> tuple[dict[str, Any], str]:
@@ -92,15 +92,17 @@ def _look_at(model: Path, options: ModelSettings, head: str | None) -> tuple[dic
     from augcli.classifier.graphs import declared
     from augcli.classifier.settings import preprocessing_of, settings_of
 
-    said = declared(model, head)
-    settings = options.over(settings_of(model, said.metadata))
-    size = settings.size or said.size or (224, 224)
+    declaration = declared(model, head)
+    settings = options.over(settings_of(model, declaration.metadata))
+    size = settings.size or declaration.size or (224, 224)
     facts = inspect(model, size=size, output=settings.head)
     preprocessing: dict[str, Any] = {}
     unknown = ""
     try:
         sized = settings.model_copy(update={"size": size})
-        preprocessing = asdict(preprocessing_of(sized, model, declared=said.size, raw=said.raw))
+        preprocessing = asdict(
+            preprocessing_of(sized, model, declared=declaration.size, raw=declaration.raw)
+        )
     except UserError as error:
         unknown = str(error)
     values = {
@@ -109,9 +111,9 @@ def _look_at(model: Path, options: ModelSettings, head: str | None) -> tuple[dic
         "inputs": [asdict(tensor) for tensor in facts.inputs],
         "outputs": [asdict(tensor) for tensor in facts.outputs],
         "layout": facts.layout,
-        "declared_size": said.size,
+        "declared_size": declaration.size,
         "size": size,
-        "size_from": _size_from(settings.size, said.size),
+        "size_from": _size_from(settings.size, declaration.size),
         "batch": facts.batch,
         "head": settings.head,
         "classes": facts.classes,
@@ -126,10 +128,10 @@ def _look_at(model: Path, options: ModelSettings, head: str | None) -> tuple[dic
     return values, unknown
 
 
-def _size_from(given: tuple[int, int] | None, declared: tuple[int, int] | None) -> str:
-    if declared is not None and given in (None, declared):
+def _size_from(setting: tuple[int, int] | None, declared: tuple[int, int] | None) -> str:
+    if declared is not None and setting in (None, declared):
         return "declared"
-    return "the model takes any; an example" if given is None else "as set"
+    return "the model takes any; an example" if setting is None else "as set"
 
 
 def _cost(
@@ -143,11 +145,11 @@ def _cost(
     from augcli.classifier.gradcam import part
 
     try:
-        made = differentiate(model, size=size, target="predicted", output=head)
+        gradient = differentiate(model, size=size, target="predicted", output=head)
     except UserError as error:
         return {"parameters": None, "forward": None, "saliency": None, "refusal": str(error)}
-    saliency = cost_of(made)
-    forward = part(made, "logits")
+    saliency = cost_of(gradient)
+    forward = part(gradient, "logits")
     return {
         "parameters": parameters(forward.model),
         "forward": asdict(cost_of(forward)),
@@ -232,7 +234,7 @@ def fit_head(
         augcli model fit-head sample_data/classifier.onnx sample_data \
             --at relu1 --name first --output first.onnx
     """
-    shown = Output(json, quiet)
+    report = Output(json, quiet)
     refuse_unused(context)
     from augcli.autodiff.child import in_child
     from augcli.autodiff.load import files_of
@@ -254,7 +256,7 @@ def fit_head(
 
     for file in in_child(files_of, model):  # weights beside the model
         check_other(output, "--output", {f"{file}, which MODEL reads,": file})
-    listing = read_source(source, reading, shown.warn)
+    listing = read_source(source, reading, report.warn)
     if output.exists() and not overwrite:
         raise UserError(f"{output} exists; give --overwrite or another --output.")
     check_destination(output, "--output", _is_model)
@@ -267,7 +269,7 @@ def fit_head(
             model,
             listing.classes,
             listing.class_of.astype("int64"),
-            _loader(listing, reading.max_pixels, background, shown, left_out),
+            _loader(listing, reading.max_pixels, background, report, left_out),
             at=at,
             name=name,
             options=options,
@@ -280,7 +282,7 @@ def fit_head(
         raise RunFailed(f"--output {output} cannot be written: {error.strerror}.") from error
     failed = failure(len(left_out), max_errors)
     accuracy = "unknown" if fitted.accuracy is None else f"{fitted.accuracy:.3f}"
-    shown.result(
+    report.result(
         {
             "model": str(output),
             "head": name,
@@ -295,7 +297,7 @@ def fit_head(
         done=f"{output} is written",
     )
     if failed:
-        shown.fail(f"exit 1: {failed['error']['message']}.")
+        report.fail(f"exit 1: {failed['error']['message']}.")
         raise typer.Exit(1)
 
 
@@ -303,7 +305,7 @@ def _loader(
     listing: Listing,
     max_pixels: int,
     background: tuple[int, int, int],
-    shown: Output,
+    report: Output,
     left_out: list[int],
 ) -> Callable[[int], Any]:
     """A function that decodes image i, and warns of what it cannot, which it adds to `left_out`."""
@@ -317,7 +319,7 @@ def _loader(
         except UnreadableImage as error:
             if index not in left_out:
                 left_out.append(index)
-            shown.warn(f"{listing.sample(index).relative} is left out: {error}")
+            report.warn(f"{listing.sample(index).relative} is left out: {error}")
             return None
 
     return load

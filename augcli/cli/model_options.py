@@ -152,12 +152,12 @@ def is_of_classifier(saliency: str) -> bool:
 
 
 def check_model(
-    detections: Iterable[tuple[str, int | None]], asked: ModelOptions, pixels: InputOptions
+    saliency_specs: Iterable[tuple[str, int | None]], asked: ModelOptions, pixels: InputOptions
 ) -> None:
     """Refuse what is wrong with the options of a classifier by themselves, before SOURCE is looked
     at; raises UserError."""
     parse_bytes(asked.saliency_cache_size, "saliency-cache-size")
-    by_classifier = [detection[0] for detection in detections if is_of_classifier(detection[0])]
+    by_classifier = [detection[0] for detection in saliency_specs if is_of_classifier(detection[0])]
     if not by_classifier:
         return
     if asked.model is None:
@@ -170,54 +170,54 @@ def check_model(
 
 
 def read_classifier(
-    detections: Iterable[tuple[str, int | None]],
+    saliency_specs: Iterable[tuple[str, int | None]],
     classes: Sequence[str],
-    asked: ModelOptions,
+    model_options: ModelOptions,
     pixels: InputOptions,
     warn: Callable[[str], None],
     source: Path | None,
     out: Path | None = None,
 ) -> ClassifierSpec | None:
-    """The classifier that finds `detections` (each a name and a shorter side, or None) for a data
-    set of these classes; None if none of them needs one.
+    """The classifier that finds `saliency_specs` (each a name and a shorter side, or None) for a
+    data set of these classes; None if none of them needs one.
 
     Raises UserError for whatever does not fit, as a cache inside SOURCE (None for a list) or OUT.
     `warn` is called where the CPU takes CUDA's place.
     """
-    cache_size = parse_bytes(asked.saliency_cache_size, "saliency-cache-size")
-    wanted = list(dict.fromkeys((d[0], d[1]) for d in detections if is_of_classifier(d[0])))
-    if not wanted:
+    cache_size = parse_bytes(model_options.saliency_cache_size, "saliency-cache-size")
+    needed = list(dict.fromkeys((d[0], d[1]) for d in saliency_specs if is_of_classifier(d[0])))
+    if not needed:
         return None
-    if asked.model is None:
-        raise UserError(f"--saliency {wanted[0][0]} needs a classifier; give --model FILE.onnx.")
+    if model_options.model is None:
+        raise UserError(f"--saliency {needed[0][0]} needs a classifier; give --model FILE.onnx.")
     from augcli.classifier.build import build_spec
     from augcli.data.destination import check_cache
 
-    folder = asked.saliency_cache
+    folder = model_options.saliency_cache
     no_cache = folder is not None and folded(folder) == NO_CACHE
     cache = None if no_cache else cache_folder(folder)
     check_cache(cache, source, out)
     return build_spec(
-        asked.model,
+        model_options.model,
         classes,
-        wanted,
-        options=read_settings(pixels, head=asked.head, layer=asked.layer),
-        class_list=asked.class_list,
-        predicted=asked.target is TargetChoice.predicted,
-        device=asked.device.value,
+        needed,
+        options=read_settings(pixels, head=model_options.head, layer=model_options.layer),
+        class_list=model_options.class_list,
+        predicted=model_options.target is TargetChoice.predicted,
+        device=model_options.device.value,
         cache=cache,
         cache_size=cache_size,
         warn=warn,
     )
 
 
-def cache_folder(given: str | None) -> Path | None:
+def cache_folder(text: str | None) -> Path | None:
     """The folder that --saliency-cache says, or the user's own without it; None for none."""
     from augcli.classifier.cache import default_folder
 
-    if given == NO_CACHE:
+    if text == NO_CACHE:
         return None
-    return Path(given) if given else default_folder()
+    return Path(text) if text else default_folder()
 
 
 def read_settings(
@@ -226,7 +226,7 @@ def read_settings(
     """What options say about a model; raises UserError."""
     from augcli.classifier.settings import parse_settings
 
-    said: dict[str, Any] = {
+    values: dict[str, Any] = {
         "size": _size(pixels.model_size),
         "mean": _numbers("--mean", pixels.mean),
         "std": _numbers("--std", pixels.std),
@@ -235,7 +235,7 @@ def read_settings(
         "head": head,
         "layer": layer,
     }
-    return parse_settings(said, "The command line")
+    return parse_settings(values, "The command line")
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

@@ -38,20 +38,20 @@ MOST_OUTPUTS = 10_000_000_000
 LARGEST_MAP = 1 << 15
 
 
-def _expected_json(wanted: bool) -> bool:
-    expect_json(wanted)
-    return wanted
+def _expected_json(value: bool) -> bool:
+    expect_json(value)
+    return value
 
 
 def _detector(name: str) -> str:
     """The saliency detector that a name spells; raises UserError."""
-    found = spelled(name, DETECTORS)
-    if found is None and name.strip():
+    spelling = spelled(name, DETECTORS)
+    if spelling is None and name.strip():
         raise UserError(
             f"There is no saliency detector '{shorten(name)}'{did_you_mean(name, DETECTORS)};"
             f" give one of {listed(DETECTORS)}."
         )
-    return found or name
+    return spelling or name
 
 
 Source = Annotated[

@@ -124,9 +124,9 @@ def named_as_given(context: typer.Context, sentence: str) -> str:
     if subject:
         return subject + rest
     for name in names.values():
-        given = _given(context, name)
-        if any(_is_told_of(name, context.params.get(name), text, sentence) for text in given):
-            return f"{named(context, name, shorten(given[0], 60))}: {sentence}"
+        texts = _given(context, name)
+        if any(_is_told_of(name, context.params.get(name), text, sentence) for text in texts):
+            return f"{named(context, name, shorten(texts[0], 60))}: {sentence}"
     return _LEAVE_OUT.sub(
         lambda match: (
             f"leave out {named(context, names[match[1]])}" if match[1] in names else match[0]

@@ -46,7 +46,7 @@ _FORMATS = {
 def preview(
     context: typer.Context,
     source: Source,
-    chosen: RecipeOptions,
+    recipe_options: RecipeOptions,
     model: ModelOptions,
     pixels: InputOptions,
     reading: ReadingOptions,
@@ -75,7 +75,7 @@ def preview(
         augcli preview sample_data --recipe saliencymix
         augcli preview sample_data --all-recipes -n 1 --to recipes.jpg
     """
-    shown = Output(json, quiet)
+    report = Output(json, quiet)
     if show:
         from augcli.cli.pictures import require_colours
 
@@ -91,19 +91,21 @@ def preview(
     from augcli.image.sheet_file import is_sheet
 
     check_destination(to, "--to", is_sheet, LARGEST_SHEET)
-    pipelines = every_pipeline(chosen) if all_recipes else [read_pipeline(chosen)]
-    detections = [d for pipeline in pipelines for d in pipeline.detections]
-    refuse_unused(context, pipelines, detections)
+    pipelines = every_pipeline(recipe_options) if all_recipes else [read_pipeline(recipe_options)]
+    saliency_specs = [d for pipeline in pipelines for d in pipeline.saliency_specs]
+    refuse_unused(context, pipelines, saliency_specs)
     output_size, background = parse_output_size(size, Format.same), parse_colour(reading.background)
-    check_model(detections, model, pixels)
-    listing = read_source(source, reading, shown.warn)
+    check_model(saliency_specs, model, pixels)
+    listing = read_source(source, reading, report.warn)
     check_outside(to, "--to", listing, None if source == STDIN else Path(source))
     check_not_in_run(to, "--to")
     before = standing(to)
     for pipeline in pipelines:
         check_sources(listing, pipeline, source, pair)
     folder = None if source == STDIN else Path(source)
-    classifier = read_classifier(detections, listing.classes, model, pixels, shown.warn, folder)
+    classifier = read_classifier(
+        saliency_specs, listing.classes, model, pixels, report.warn, folder
+    )
     from augcli.engine.job import Job, Runtime
     from augcli.engine.plan import Run
     from augcli.image.codec import largest_side
@@ -140,21 +142,23 @@ def preview(
         )
     with decoders_silent():
         if all_recipes:
-            made = preview_recipes(runs, examples, name)
+            drawing = preview_recipes(runs, examples, name)
         else:
-            made = draw_preview(runs[0], examples, name)
-    if made.unreadable:
-        (path, reason), *others = made.unreadable.items()
+            drawing = draw_preview(runs[0], examples, name)
+    if drawing.unreadable:
+        (path, reason), *others = drawing.unreadable.items()
         more = f" (and {count_text(len(others), 'more image')})" if others else ""
-        shown.warn(f"{path}{more} of SOURCE cannot be read and has no place on the sheet: {reason}")
-    pixels_drawn = draw_sheet(made.sheet)
+        report.warn(
+            f"{path}{more} of SOURCE cannot be read and has no place on the sheet: {reason}"
+        )
+    pixels_drawn = draw_sheet(drawing.sheet)
     height, width = pixels_drawn.shape[:2]
     _write_sheet(to, pixels_drawn, before)
     done = f"The sheet {to} is written"
     if show:
-        _show(shown, made.sheet, done)
+        _show(report, drawing.sheet, done)
     values = {"file": str(to), "width": width, "height": height}
-    shown.result(values, f"{to} ({width} x {height})", done=done)
+    report.result(values, f"{to} ({width} x {height})", done=done)
 
 
 def _write_sheet(to: Path, sheet: Any, before: Standing) -> None:
@@ -176,10 +180,10 @@ def _write_sheet(to: Path, sheet: Any, before: Standing) -> None:
         raise RunFailed(f"--to {to} cannot be written: {error.strerror or error}.") from error
 
 
-def _show(shown: Output, sheet: Sheet, done: str) -> None:
+def _show(report: Output, sheet: Sheet, done: str) -> None:
     from augcli.cli.pictures import show
 
     try:
         show(sheet)
     except StdoutLost as lost:
-        shown.warn(f"{done}, but cannot be drawn on {lost}.")
+        report.warn(f"{done}, but cannot be drawn on {lost}.")

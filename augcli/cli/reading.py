@@ -63,7 +63,7 @@ def read_existing(*, resume: bool, overwrite: bool) -> Existing:
     return Existing.overwrite if overwrite else Existing.refuse
 
 
-def read_pipeline(chosen: RecipeOptions) -> Pipeline:
+def read_pipeline(recipe_options: RecipeOptions) -> Pipeline:
     """The recipe that --recipe and --set, or --recipe-file, ask for; raises UserError.
 
     Options that have no effect beside the others are passed over; see `refuse_unused`.
@@ -76,31 +76,33 @@ def read_pipeline(chosen: RecipeOptions) -> Pipeline:
     from augcli.recipes.catalogue import build_recipe, recipe_class
     from augcli.recipes.names import recipe_of, spelled_options
 
-    smoothing = chosen.label_smoothing
-    if chosen.recipe_file is not None:
+    smoothing = recipe_options.label_smoothing
+    if recipe_options.recipe_file is not None:
         from augcli.pipeline.recipefile import read_recipe_file
 
-        pipeline = read_recipe_file(chosen.recipe_file)
+        pipeline = read_recipe_file(recipe_options.recipe_file)
         return pipeline if smoothing is None else replace(pipeline, label_smoothing=smoothing)
-    if chosen.recipe is None:
+    if recipe_options.recipe is None:
         raise UserError("No recipe is given; add --recipe NAME (`augcli recipes` lists them).")
-    recipe = recipe_class(recipe_of(chosen.recipe))
-    options = spelled_options(recipe.name, _parse_settings(chosen.set or []))
+    recipe = recipe_class(recipe_of(recipe_options.recipe))
+    options = spelled_options(recipe.name, _parse_settings(recipe_options.set or []))
     probability = 1.0
     if "probability" in options and "probability" not in recipe.model_fields:
         probability = _parse_probability(options.pop("probability"))
-    looked_for = _said(saliency=chosen.saliency, saliency_size=chosen.saliency_size)
+    looked_for = _said(saliency=recipe_options.saliency, saliency_size=recipe_options.saliency_size)
     if recipe.saliency_options is not None:
         own = zip(recipe.saliency_options, ("saliency", "saliency_size"), strict=True)
         options = {k: looked_for[v] for k, v in own if v in looked_for} | options
     built = build_recipe(recipe.name, options)
     keep = None
-    if chosen.keep:
-        keep = build_keep(looked_for | _said(tau=chosen.tau, size=chosen.keep_size), [built])
+    if recipe_options.keep:
+        keep = build_keep(
+            looked_for | _said(tau=recipe_options.tau, size=recipe_options.keep_size), [built]
+        )
     return Pipeline(built.name, (Step(built, probability, keep=keep),), smoothing or 0.0)
 
 
-def every_pipeline(chosen: RecipeOptions) -> list[Pipeline]:
+def every_pipeline(recipe_options: RecipeOptions) -> list[Pipeline]:
     """Every recipe by itself with its default options; raises UserError."""
     from augcli.image.opencv import require_opencv
 
@@ -108,7 +110,7 @@ def every_pipeline(chosen: RecipeOptions) -> list[Pipeline]:
     from augcli.recipes.catalogue import recipe_names
 
     return [
-        read_pipeline(replace(chosen, recipe=name, set=None, recipe_file=None))
+        read_pipeline(replace(recipe_options, recipe=name, set=None, recipe_file=None))
         for name in recipe_names()
     ]
 

@@ -68,7 +68,7 @@ def saliency(
         augcli saliency sample_data gradients --saliency gradient \
             --model sample_data/classifier.onnx --overlay
     """
-    shown = Output(json, quiet)
+    report = Output(json, quiet)
     from augcli.image.opencv import require_opencv
 
     require_opencv()
@@ -76,27 +76,25 @@ def saliency(
     from augcli.engine.job import Job, Runtime
     from augcli.engine.plan import Run
     from augcli.pipeline.pipeline import Pipeline
-    from augcli.recipes.recipe import Detection
+    from augcli.recipes.recipe import SaliencySpec
     from augcli.saliency.detectors import detect
     from augcli.store.journal import check_apart
     from augcli.store.layout import MAPS_INDEX, MAPS_STATE, Place
     from augcli.store.map_store import check_maps_out
     from augcli.tasks.maps import Maps, write_maps
 
-    detection = Detection(saliency or DEFAULT_DETECTOR, saliency_size)
-    if not is_of_classifier(detection.detector):
-        detect(detection.detector, [])  # refuses an unknown name
-    refuse_unused(context, detections=[detection])
+    spec = SaliencySpec(saliency or DEFAULT_DETECTOR, saliency_size)
+    if not is_of_classifier(spec.detector):
+        detect(spec.detector, [])  # refuses an unknown name
+    refuse_unused(context, saliency_specs=[spec])
     background = parse_colour(reading.background)
-    check_model([detection], model, pixels)
-    listing = read_source(source, reading, shown.warn)
+    check_model([spec], model, pixels)
+    listing = read_source(source, reading, report.warn)
     folder = None if source == STDIN else Path(source)
     existing = read_existing(resume=resume, overwrite=overwrite)
     check_maps_out(out, folder, existing)
     check_apart(out, listing)
-    classifier = read_classifier(
-        [detection], listing.classes, model, pixels, shown.warn, folder, out
-    )
+    classifier = read_classifier([spec], listing.classes, model, pixels, report.warn, folder, out)
     job = Job(
         recipe=Pipeline("saliency", ()),
         background=background,
@@ -108,14 +106,14 @@ def saliency(
     run = Run(listing, job, runtime)
     with progress_bar(progress, quiet=quiet) as bar:
         written = write_maps(
-            Maps(run, detection, map_format, overlay),
+            Maps(run, spec, map_format, overlay),
             existing=existing,
             on_start=bar.start,
             on_done=bar.update,
         )
     values = {
         "out": str(out),
-        "method": str(detection),
+        "method": str(spec),
         "maps": written.maps,
         "flat": written.flat,
         "skipped": written.skipped,
@@ -128,9 +126,9 @@ def saliency(
         values["was_complete"] = True
         text = f"Already complete: {text}"
     flat = f", {written.flat} of them flat" if written.flat else ""
-    shown.result(
+    report.result(
         values,
         f"{text}{flat}{f'; {skipped}' if written.skipped else ''}.",
         done=f"OUT {out} is complete",
     )
-    end_with_skipped(shown, listing, written.skipped, max_errors, out / ERRORS)
+    end_with_skipped(report, listing, written.skipped, max_errors, out / ERRORS)

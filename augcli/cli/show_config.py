@@ -19,22 +19,22 @@ from augcli.cli.output import Output
 
 
 def show_config(
-    context: typer.Context, given: Mapping[str, Any], left_out: Mapping[str, str], *, json: bool
+    context: typer.Context, params: Mapping[str, Any], left_out: Mapping[str, str], *, json: bool
 ) -> None:
     """Print the value and origin of each option that configuration can set.
 
-    `given` has the values that hold; `left_out` names the options that give way to nearer ones, and
-    to which.
+    `params` has the values that hold; `left_out` names the options that give way to nearer ones,
+    and to which.
     """
     options: dict[str, dict[str, Any]] = {}
     lines = []
-    shown = [one for one in context.command.params if one.envvar is not None]
-    texts = [_text(given[one.name]) for one in shown]
-    first = max((len(spelled(one)) for one in shown), default=0)
+    parameters = [one for one in context.command.params if one.envvar is not None]
+    texts = [_text(params[one.name]) for one in parameters]
+    first = max((len(spelled(one)) for one in parameters), default=0)
     second = min(max(map(len, texts), default=0), 30)
-    for one, text in zip(shown, texts, strict=True):
+    for one, text in zip(parameters, texts, strict=True):
         origin = _origin(context, one.name)
-        entry = {"value": _plain(given[one.name]), "origin": origin}
+        entry = {"value": _plain(params[one.name]), "origin": origin}
         if one.name in left_out:
             winner = named(context, left_out[one.name])
             entry |= {"origin": "default", "left_out": origin, "for": winner}

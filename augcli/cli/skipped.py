@@ -33,7 +33,7 @@ def failure(skipped: int, max_errors: int) -> dict[str, Any]:
 
 
 def end_with_skipped(
-    shown: Output, listing: Listing, skipped: int, max_errors: int, errors: Path
+    report: Output, listing: Listing, skipped: int, max_errors: int, errors: Path
 ) -> None:
     """Say which classes lost all of their images, and what skipped inputs come to; raises
     typer.Exit where they are too many."""
@@ -41,13 +41,13 @@ def end_with_skipped(
         return
     lost = _lost_classes(listing, skipped, errors)
     if lost:
-        shown.warn(lost)
+        report.warn(lost)
     failed = failure(skipped, max_errors)
     if failed:
-        shown.fail(f"exit 1: {failed['error']['message']}; see {errors}.")
+        report.fail(f"exit 1: {failed['error']['message']}; see {errors}.")
         raise typer.Exit(1)
-    if shown.as_json or shown.quiet:
-        shown.warn(skipped_text(skipped, errors))
+    if report.as_json or report.quiet:
+        report.warn(skipped_text(skipped, errors))
 
 
 def _lost_classes(listing: Listing, skipped: int, errors: Path) -> str:
@@ -85,11 +85,11 @@ def _reasons(errors: Path) -> dict[str, str]:
     cannot be read."""
     from augcli.files import parse_json, read_lines
 
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     try:
         for line in read_lines(errors, _LONGEST_LINE):
             values = parse_json(line)
-            found[values["source_path"]] = values["reason"]
+            reasons[values["source_path"]] = values["reason"]
     except (OSError, UserError, ValueError, KeyError, TypeError):
         return {}
-    return found
+    return reasons

@@ -30,7 +30,7 @@ class Called:
 
     options: Mapping[str, Any]
     pipelines: Sequence[Pipeline] = ()
-    detections: Sequence[tuple[str, int | None]] = ()
+    saliency_specs: Sequence[tuple[str, int | None]] = ()
 
     def has(self, name: str) -> bool:
         """Whether an option has a value, or a switch is on."""
@@ -86,12 +86,12 @@ def _puts_back(called: Called) -> bool:
 def _asks_classifier(called: Called) -> bool:
     """As the commands of `augcli model` do, and those that look for saliency by one."""
     return "saliency" not in called.options or any(
-        is_of_classifier(detector) for detector, _ in called.detections
+        is_of_classifier(detector) for detector, _ in called.saliency_specs
     )
 
 
 def _reads_layer(called: Called) -> bool:
-    return any(detector in ("gradcam", "feature-map") for detector, _ in called.detections)
+    return any(detector in ("gradcam", "feature-map") for detector, _ in called.saliency_specs)
 
 
 def _mixes(called: Called) -> bool:
@@ -149,7 +149,7 @@ RULES = (
     ),
     Rule(
         ("saliency", "saliency_size"),
-        lambda c: bool(c.detections),
+        lambda c: bool(c.saliency_specs),
         "with recipe {recipe}, which looks for no saliency; add --keep, or leave it out.",
     ),
     Rule(
@@ -225,17 +225,17 @@ RULES = (
 def refuse_unused(
     context: Any,
     pipelines: Sequence[Pipeline] = (),
-    detections: Sequence[tuple[str, int | None]] = (),
+    saliency_specs: Sequence[tuple[str, int | None]] = (),
 ) -> None:
     """Refuse an option of the command line that has no effect; `context` is that of the command.
 
     Raises UserError.
     """
-    called = Called(context.params, pipelines, detections)
+    called = Called(context.params, pipelines, saliency_specs)
     parameters = {parameter.name: parameter for parameter in context.command.params}
-    given = [name for name in parameters if nearness(context, name) == COMMAND_LINE]
+    names = [name for name in parameters if nearness(context, name) == COMMAND_LINE]
     for rule in RULES:
-        options = [name for name in rule.options if name in given and called.has(name)]
+        options = [name for name in rule.options if name in names and called.has(name)]
         if options and not rule.used(called):
             detector, size = _saliency_options(called)
             name = pipelines[0].name if pipelines else ""

@@ -52,7 +52,7 @@ def check_dashes(arguments: list[str], build: Callable[[], Any]) -> None:
     """Refuse a long option behind a single hyphen, which would be read as a short one and its
     value: `-recipe` as `-r ecipe`. `build` makes the command. Raises UserError."""
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    names = [found[1] for one in options if (found := _ONE_DASH.match(one))]
+    names = [match[1] for one in options if (match := _ONE_DASH.match(one))]
     if not names:
         return
     long = {name for one in _every_command(build()) for name in _options(one)}

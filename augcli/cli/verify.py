@@ -94,7 +94,7 @@ def verify(
     augcli verify augmented
     augcli verify augmented --replay 20
     """
-    shown = Output(json, quiet)
+    report = Output(json, quiet)
     refuse_unused(context)
     makes = repair or replay is not None
     if makes:
@@ -129,7 +129,7 @@ def verify(
             for fault in result.faults:
                 further.add(*fault)
             further.add_unseen("cannot be made again", result.total - len(result.faults))
-            shown.note(f"{count_text(repaired, 'row')} made again.")
+            report.note(f"{count_text(repaired, 'row')} made again.")
             verified = verify_all(out)
         if replay is not None and verified.rows:
             from augcli.tasks.replay import replay as replay_rows
@@ -149,7 +149,7 @@ def verify(
     again = f", {replayed} made again" if replay is not None else ""
     done = f"OUT {out} is checked, with {count_text(total, 'fault')}"
     if not total:
-        shown.result(
+        report.result(
             values,
             f"{count_text(verified.rows, 'row')} and"
             f" {'its file' if verified.rows == 1 else 'their files'} agree{again}.",
@@ -164,5 +164,5 @@ def verify(
         )
     lines = [escape(line) for each in kinds for line in each.lines()]
     advice = _advice(out, faults, repair=repair)
-    shown.result(values, "\n".join([*lines, f"{summary}.", *map(escape, advice)]), done=done)
+    report.result(values, "\n".join([*lines, f"{summary}.", *map(escape, advice)]), done=done)
     raise typer.Exit(1)

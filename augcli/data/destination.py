@@ -75,13 +75,13 @@ def check_outside(path: Path, option: str, listing: Listing, source: Path | None
         there = path.stat()
     except OSError:
         return
-    taken = (there.st_dev, there.st_ino)
+    identity = (there.st_dev, there.st_ino)
     check_other(path, option, {"SOURCE": source})
     if not listing.are_files:
         return
     for index in range(len(listing)):
         relative = listing.relative_path(index)
-        if _identity(os.path.join(listing.root, relative)) == taken:  # noqa: PTH118
+        if _identity(os.path.join(listing.root, relative)) == identity:  # noqa: PTH118
             raise UserError(
                 f"{option} {path} is {printable(relative)} of SOURCE; choose another name."
             )

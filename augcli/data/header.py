@@ -23,18 +23,20 @@ def find_column(
     Raises UserError that says what stands there instead.
     """
     known = {folded(name) for name in names}
-    found = [at for at, name in enumerate(header) if folded(name.strip()) in known]
-    if len(found) == 1:
-        return found[0]
-    raise UserError(f"{source}, line 1: {_amiss(header, found, what, names, divider)}.")
+    places = [at for at, name in enumerate(header) if folded(name.strip()) in known]
+    if len(places) == 1:
+        return places[0]
+    raise UserError(f"{source}, line 1: {_amiss(header, places, what, names, divider)}.")
 
 
 def _amiss(
-    header: list[str], found: list[int], what: str, names: tuple[str, ...], divider: str
+    header: list[str], places: list[int], what: str, names: tuple[str, ...], divider: str
 ) -> str:
-    if found:
-        which = _names([header[at] for at in found])
-        return f"it has {count_text(len(found), 'column')} of {what}, {which}; leave one of them so"
+    if places:
+        which = _names([header[at] for at in places])
+        return (
+            f"it has {count_text(len(places), 'column')} of {what}, {which}; leave one of them so"
+        )
     if not any(name.strip() for name in header):
         return f"it is empty; name the columns there, one of them {listed(names)}"
     if any("\0" in name for name in header):

@@ -47,8 +47,8 @@ def mix(labels: Sequence[SoftLabel], shares: Sequence[float]) -> SoftLabel:
     for label, share in zip(labels, shares, strict=True):
         for class_id, weight in zip(label.ids, label.weights, strict=True):
             total[class_id] = total.get(class_id, 0.0) + share * weight
-    kept = {class_id: weight for class_id, weight in total.items() if weight > 0.0}
-    return SoftLabel(tuple(kept), tuple(kept.values()))
+    weights = {class_id: weight for class_id, weight in total.items() if weight > 0.0}
+    return SoftLabel(tuple(weights), tuple(weights.values()))
 
 
 def smooth(label: SoftLabel, epsilon: float, classes: int) -> SoftLabel:
@@ -161,10 +161,10 @@ def split_lines(text: str) -> list[str]:
 def label_index(names: Iterable[str]) -> tuple[str, ...]:
     """Class names in id order where somebody wrote labels down: numbers by their value (`01` is
     another name than `1`, and stands before it), else names as `class_index` has them."""
-    found = set(names)
-    if all(name.isascii() and name.isdecimal() and len(name) < 19 for name in found):
-        return tuple(sorted(found, key=lambda name: (int(name), name)))
-    return class_index(found)
+    distinct = set(names)
+    if all(name.isascii() and name.isdecimal() and len(name) < 19 for name in distinct):
+        return tuple(sorted(distinct, key=lambda name: (int(name), name)))
+    return class_index(distinct)
 
 
 def classes_alike(names: Iterable[str]) -> list[tuple[str, ...]]:

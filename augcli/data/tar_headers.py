@@ -167,7 +167,7 @@ def _record(file: BinaryIO, at: int, size: int) -> bytes:
 
 def _pax(record: bytes) -> dict[bytes, bytes]:
     """The `length key=value` lines of a pax header; raises ValueError."""
-    found: dict[bytes, bytes] = {}
+    records: dict[bytes, bytes] = {}
     at = 0
     while at < len(record):
         digits, space, _ = record[at : at + 20].partition(b" ")
@@ -177,9 +177,9 @@ def _pax(record: bytes) -> dict[bytes, bytes]:
         fits = len(digits) + 1 < length <= len(record) - at
         if not space or not equals or not fits or not value.endswith(b"\n"):
             raise ValueError("a pax record that is none")
-        found[key] = value[:-1]
+        records[key] = value[:-1]
         at += length
-    return found
+    return records
 
 
 def read_at(file: BinaryIO, at: int, size: int) -> bytes:

@@ -136,10 +136,10 @@ def _listed_sources(record: RunRecord, rows: Callable[[], Iterable[Row]]) -> Lis
     out, summary, moved = record
     labels_from = LabelsFrom(summary["labels_from"])
     root = str(summary.get("root", ".")) if moved is None else str(moved.absolute())
-    kept = read_listed(out)
-    if kept is not None:
+    content = read_listed(out)
+    if content is not None:
         try:
-            return list_paths(io.BytesIO(kept), labels_from, root, _source_options(summary))
+            return list_paths(io.BytesIO(content), labels_from, root, _source_options(summary))
         except UserError as error:
             raise UserError(
                 f"{out / STATE / LISTED}, the list that OUT was made from, is damaged; make OUT"
@@ -160,9 +160,9 @@ class Places(NamedTuple):
         """The index of the image with this id, if there is one."""
         if not _SOURCE_ID.fullmatch(source):
             return None
-        wanted = np.uint64(int(source, 16))
-        at = int(np.searchsorted(self.ids, wanted))
-        return int(self.order[at]) if at < len(self.ids) and self.ids[at] == wanted else None
+        key = np.uint64(int(source, 16))
+        at = int(np.searchsorted(self.ids, key))
+        return int(self.order[at]) if at < len(self.ids) and self.ids[at] == key else None
 
 
 def places_in(listing: Listing) -> Places:
@@ -212,17 +212,19 @@ def _classifier(summary: dict[str, Any]) -> ClassifierSpec:
     from augcli.classifier.spec import ClassifierSpec
 
     try:
-        asked, model = summary["classifier"], summary["model"]
+        identity, model = summary["classifier"], summary["model"]
         file, outputs = str(model["file"]), int(model["outputs"])
         device: Any = model["device"]
         preprocessing: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
-            for name, value in asked["preprocessing"].items()
+            for name, value in identity["preprocessing"].items()
         }
-        class_map = asked["class_map"] if asked["class_map"] is None else tuple(asked["class_map"])
+        class_map = (
+            identity["class_map"] if identity["class_map"] is None else tuple(identity["class_map"])
+        )
         spec = ClassifierSpec(
-            file, asked["digest"], Preprocessing(**preprocessing), outputs, class_map,
-            asked["head"], asked["layer"], resolve_device(device, [], lambda _: None),
+            file, identity["digest"], Preprocessing(**preprocessing), outputs, class_map,
+            identity["head"], identity["layer"], resolve_device(device, [], lambda _: None),
         )  # fmt: skip
     except (*_UNLIKE, OverflowError) as error:
         raise UserError(

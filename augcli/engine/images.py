@@ -14,7 +14,7 @@ import numpy as np
 from augcli.arrays.types import Pixels, SaliencyMap, Shape
 from augcli.data.listing import Sample
 from augcli.data.source import read_image
-from augcli.engine.maps import find_maps, found_together
+from augcli.engine.maps import find_maps, images_per_call
 from augcli.engine.plan import Run
 from augcli.engine.watch import UNWATCHED, Watch
 from augcli.enums import Fit, Originals
@@ -23,7 +23,7 @@ from augcli.image.box import Box
 from augcli.image.codec import decode
 from augcli.image.fit import Fitted
 from augcli.pipeline.picture import Picture
-from augcli.recipes.recipe import Detection
+from augcli.recipes.recipe import SaliencySpec
 
 # Bytes of a file that tell its format.
 _SIGNATURE = 16
@@ -42,8 +42,8 @@ class Decoded:
     image: Pixels
     upright: Shape
     content: bytes
-    landing: Box | None = None
-    maps: dict[Detection, SaliencyMap] = field(default_factory=dict)
+    canvas_box: Box | None = None
+    maps: dict[SaliencySpec, SaliencyMap] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -84,10 +84,10 @@ class Images:
 
     def get(self, index: int) -> Decoded:
         """The decoded image at `index` of the listing; raises UnreadableImage with the reason."""
-        held = self._held.get(index)
-        if held is not None:
+        cached = self._held.get(index)
+        if cached is not None:
             self._held.move_to_end(index)
-            return held
+            return cached
         if index in self.unreadable:
             raise UnreadableImage(self.unreadable[index])
         try:
@@ -105,11 +105,11 @@ class Images:
             self._bytes -= dropped.size
         return decoded
 
-    def saliency(self, decoded: Decoded, detection: Detection) -> SaliencyMap:
+    def saliency(self, decoded: Decoded, spec: SaliencySpec) -> SaliencyMap:
         """The saliency map in an image's pixels, found at the first call."""
-        if detection not in decoded.maps:
-            self._find(decoded, detection)
-        return decoded.maps[detection]
+        if spec not in decoded.maps:
+            self._find(decoded, spec)
+        return decoded.maps[spec]
 
     def picture(self, decoded: Decoded, source: int) -> Picture:
         """An image at the start of a pipeline, as its source number `source`."""
@@ -132,51 +132,51 @@ class Images:
         finally:
             self._watch.decoded()
         height, width = image.shape[:2]
-        landing = None
+        canvas_box = None
         if run.job.size is not None:
             columns, rows = run.job.size
             fitted = Fitted(image, (rows, columns), run.job.fit, run.job.background)
             image = fitted.pixels()
             if run.job.fit is Fit.contain:
-                landing = fitted.placement.landing
-        kept = data[:_SIGNATURE] if run.job.include_originals is Originals.none else data
+                canvas_box = fitted.placement.canvas_box
+        file_data = data[:_SIGNATURE] if run.job.include_originals is Originals.none else data
         class_name = run.listing.classes[sample.label.dominant]
         content = b""
         if run.runtime.classifier is not None:
             how = repr((run.job.size, run.job.fit.value, run.job.background)).encode()
             content = hashlib.sha256(data).digest() + how
-        return Decoded(sample, class_name, kept, image, (height, width), content, landing)
+        return Decoded(sample, class_name, file_data, image, (height, width), content, canvas_box)
 
-    def _find(self, decoded: Decoded, detection: Detection) -> None:
+    def _find(self, decoded: Decoded, spec: SaliencySpec) -> None:
         """Find the saliency of an image, together with that of others of its block where that is
         cheaper."""
         together = [decoded]
-        wanted = found_together(self._run, decoded.image, detection)
-        for index in self._block if wanted > 1 else ():
-            if len(together) == wanted:
+        count = images_per_call(self._run, decoded.image, spec)
+        for index in self._block if count > 1 else ():
+            if len(together) == count:
                 break
             if self.readable(index) and (other := self.get(index)) is not decoded:
-                alike = found_together(self._run, other.image, detection) > 1
-                if alike and detection not in other.maps:
+                joins = images_per_call(self._run, other.image, spec) > 1
+                if joins and spec not in other.maps:
                     together.append(other)
         labels = [one.sample.label for one in together]
         images = [_without_padding(one) for one in together]
         contents = [one.content for one in together]
-        maps = find_maps(self._run, images, labels, detection, contents)
+        maps = find_maps(self._run, images, labels, spec, contents)
         for one, saliency_map in zip(together, maps, strict=True):
-            one.maps[detection] = _on_canvas(saliency_map, one)
+            one.maps[spec] = _on_canvas(saliency_map, one)
 
 
 def _without_padding(decoded: Decoded) -> Pixels:
-    if decoded.landing is None:
+    if decoded.canvas_box is None:
         return decoded.image
-    return np.ascontiguousarray(decoded.image[decoded.landing.slices])
+    return np.ascontiguousarray(decoded.image[decoded.canvas_box.slices])
 
 
 def _on_canvas(saliency_map: SaliencyMap, decoded: Decoded) -> SaliencyMap:
     """The map of an image without its padding, with padding, which is never salient."""
-    if decoded.landing is None:
+    if decoded.canvas_box is None:
         return saliency_map
     canvas = np.full(decoded.image.shape[:2], saliency_map.min(), saliency_map.dtype)
-    canvas[decoded.landing.slices] = saliency_map
+    canvas[decoded.canvas_box.slices] = saliency_map
     return canvas

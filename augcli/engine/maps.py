@@ -12,7 +12,7 @@ from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.data.labels import SoftLabel
 from augcli.engine.plan import Run
 from augcli.enums import OF_THE_IMAGE
-from augcli.recipes.recipe import Detection
+from augcli.recipes.recipe import SaliencySpec
 from augcli.saliency.detectors import detect
 
 if TYPE_CHECKING:
@@ -26,17 +26,17 @@ def find_maps(
     run: Run,
     images: Sequence[Pixels],
     labels: Sequence[SoftLabel],
-    detection: Detection,
+    spec: SaliencySpec,
     contents: Sequence[bytes] = (),
 ) -> Sequence[SaliencyMap]:
     """The saliency map of each image, in order; `contents` as `classifier_maps` takes them."""
-    if detection.detector in OF_THE_IMAGE or run.runtime.classifier is None:
-        return detect(detection.detector, images, detection.size)
+    if spec.detector in OF_THE_IMAGE or run.runtime.classifier is None:
+        return detect(spec.detector, images, spec.size)
     from augcli.saliency.classifier import classifier_maps
 
-    asked = [(label.ids, label.weights) for label in labels]
-    detector, size = detection
-    return classifier_maps(run.runtime.classifier, detector, images, asked, size, contents)
+    weights = [(label.ids, label.weights) for label in labels]
+    detector, size = spec
+    return classifier_maps(run.runtime.classifier, detector, images, weights, size, contents)
 
 
 def with_classifier(run: Run, classifier: ClassifierSpec | None) -> Run:
@@ -63,9 +63,9 @@ def served(run: Run) -> Iterator[Run]:
         yield with_classifier(run, classifier)
 
 
-def found_together(run: Run, image: Pixels, detection: Detection) -> int:
+def images_per_call(run: Run, image: Pixels, spec: SaliencySpec) -> int:
     """How many images of a block are worth looking at together with `image`."""
-    if detection.detector in OF_THE_IMAGE or run.runtime.classifier is None:
+    if spec.detector in OF_THE_IMAGE or run.runtime.classifier is None:
         return 1 if image.nbytes > _SMALL else 1 << 16
     from augcli.saliency.classifier import images_at_once
 

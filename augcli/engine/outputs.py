@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from augcli.arrays.seeds import generator, output_id, rekeyed
+from augcli.arrays.seeds import generator, output_id, rekey
 from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.data.labels import SoftLabel, mix, smooth
 from augcli.data.listing import Sample
@@ -13,11 +13,11 @@ from augcli.engine.images import Decoded, Images
 from augcli.engine.maps import find_maps, without_cache
 from augcli.engine.plan import Run
 from augcli.errors import UnreadableImage
-from augcli.pipeline.execute import Maker, Observe
+from augcli.pipeline.execute import Execution, Observe
 from augcli.pipeline.per_batch import Batch
 from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline
-from augcli.recipes.recipe import Detection
+from augcli.recipes.recipe import SaliencySpec
 
 ORIGINAL = "orig"
 
@@ -59,15 +59,15 @@ class Outputs:
 
         def source(slot: int) -> Picture:
             if slot not in used:
-                found = run.plan.partner(block, place, copy, slot, images.readable)
-                if found is None:
+                partner = run.plan.partner(block, place, copy, slot, images.readable)
+                if partner is None:
                     raise UnreadableImage(
                         f"no readable partner was found for it (--pair {run.job.pair.value})"
                     )
-                used[slot] = images.get(found)
+                used[slot] = images.get(partner)
             return images.picture(used[slot], slot)
 
-        maker = self._maker(used)
+        execution = self._execution(used)
         target_id = target.sample.sample_id
         views = run.job.pipeline.views
         ids = [output_id(run.job.seed, run.digest, target_id, copy, view) for view in views]
@@ -76,29 +76,29 @@ class Outputs:
             if view == ORIGINAL:
                 picture = source(0)
             else:
-                rng = rekeyed(self._rng, run.job.seed, run.digest, target_id, copy, view)
-                picture = maker.make(rng, source, self._batch(copy))
-            taken = tuple([used[slot] for slot in picture.shares])
-            label = output_label(run, picture, [decoded.sample.label for decoded in taken], view)
-            outputs.append(Output(picture, taken, label, name, ids[0], view))
+                rng = rekey(self._rng, run.job.seed, run.digest, target_id, copy, view)
+                picture = execution.execute(rng, source, self._batch(copy))
+            inputs = tuple([used[slot] for slot in picture.shares])
+            label = output_label(run, picture, [decoded.sample.label for decoded in inputs], view)
+            outputs.append(Output(picture, inputs, label, name, ids[0], view))
         return outputs
 
-    def remake(self, output: Output, observe: Observe) -> None:
+    def replay(self, output: Output, observe: Observe) -> None:
         """Make an output again, and show each of its steps to `observe`."""
         used = dict(enumerate(output.used))
-        maker, record = self._maker(used), output.picture.record
+        execution, record = self._execution(used), output.picture.record
         sources = (self._images.picture(decoded, number) for number, decoded in used.items())
-        every = len(used) == maker.sources_of(record)
-        maker.remake(record, sources, every=every, observe=observe)
+        every = len(used) == execution.sources_of(record)
+        execution.replay(record, sources, every=every, observe=observe)
 
-    def _maker(self, used: Mapping[int, Decoded]) -> Maker:
+    def _execution(self, used: Mapping[int, Decoded]) -> Execution:
         """Makes pictures from these sources, of which it knows the labels."""
 
-        def detect(image: Pixels, shares: Mapping[int, float], detection: Detection) -> SaliencyMap:
+        def detect(image: Pixels, shares: Mapping[int, float], spec: SaliencySpec) -> SaliencyMap:
             label = mix([used[slot].sample.label for slot in shares], list(shares.values()))
-            return find_maps(self._uncached, [image], [label], detection)[0]
+            return find_maps(self._uncached, [image], [label], spec)[0]
 
-        return Maker(self._run.job.pipeline, self._run.job.fit, detect)
+        return Execution(self._run.job.pipeline, self._run.job.fit, detect)
 
     def _batch(self, copy: int) -> Batch:
         """What the outputs of a block share, for recipes that draw once a batch."""
@@ -115,8 +115,8 @@ class Outputs:
 
 def saliency_method(pipeline: Pipeline, picture: Picture) -> str:
     """The detectors that were used for an output, in the order in which the pipeline names them."""
-    used = set(picture.detections)
-    return ",".join(str(d) for d in dict.fromkeys(pipeline.detections) if d in used)
+    used = set(picture.saliency_specs)
+    return ",".join(str(d) for d in dict.fromkeys(pipeline.saliency_specs) if d in used)
 
 
 def output_label(run: Run, picture: Picture, labels: list[SoftLabel], view: str) -> SoftLabel:

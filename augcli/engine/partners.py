@@ -22,7 +22,7 @@ _USUALLY_TOGETHER = 4  # copies of an image that are made with one block; see th
 Readable = Callable[[int], bool]
 
 
-class _Asked(NamedTuple):
+class _Request(NamedTuple):
     """For whom a partner is looked for, and for which of the images that a recipe mixes."""
 
     block: list[int]
@@ -40,7 +40,7 @@ class Partners:
 
     A partner is the next image on a random cycle through the target's block that is readable and of
     a class that `--pair` admits, so that each serves once a copy; targets exchange theirs where one
-    would meet its partner again. For `different-class`, see `_first_asked`, for `balanced`,
+    would meet its partner again. For `different-class`, see `_first_positions`, for `balanced`,
     `_partner_class`. Where the block has none, images of the whole data set are drawn. A partner
     comes again where another would take a decode more, or where no other is left.
     """
@@ -65,98 +65,109 @@ class Partners:
         if block is not self._block:
             self._block, self._cycles, self._met = block, [], {}
             self._paired = [set() for _ in block]
-        asked = _Asked(block, place, copy, slot)
-        wanted = self._wanted(asked)
-        *earlier, found = self._sequence(asked)
-        if found is not None and readable(found):
-            return found
+        request = _Request(block, place, copy, slot)
+        required_class = self._required_class(request)
+        *earlier, candidate = self._sequence(request)
+        if candidate is not None and readable(candidate):
+            return candidate
         met = {partner for partner in earlier if partner is not None} if copy else set()
-        found = self._in_block(asked, wanted, met, readable)
-        if found is None and copy and self._is_long(asked.target) and self._plan.blocks > 1:
-            found = self._outside(asked, earlier.count(None), wanted, met, readable)
-        if found is None:
-            found = self._anywhere(asked, wanted, readable)
-        if found is None and wanted is not None:  # the target may be all that its class has
-            found = self._anywhere(asked, None, readable)
-        return found
+        candidate = self._in_block(request, required_class, met, readable)
+        if candidate is None and copy and self._is_long(request.target) and self._plan.blocks > 1:
+            candidate = self._outside(request, earlier.count(None), required_class, met, readable)
+        if candidate is None:
+            candidate = self._anywhere(request, required_class, readable)
+        if (
+            candidate is None and required_class is not None
+        ):  # the target may be all that its class has
+            candidate = self._anywhere(request, None, readable)
+        return candidate
 
-    def _anywhere(self, asked: _Asked, wanted: int | None, readable: Readable) -> int | None:
+    def _anywhere(
+        self, request: _Request, required_class: int | None, readable: Readable
+    ) -> int | None:
         """One that may have been the target's partner before."""
-        found = self._in_block(asked, wanted, set(), readable)
-        if found is None:
-            found = self._drawn(asked, wanted, readable)
-        return found
+        candidate = self._in_block(request, required_class, set(), readable)
+        if candidate is None:
+            candidate = self._draw(request, required_class, readable)
+        return candidate
 
     def _is_long(self, target: int) -> bool:
         """Whether so many copies of an image are made with one block that it would meet the same
         few images again and again."""
         return len(self._plan.numbers_with(target, 0)) > _USUALLY_TOGETHER
 
-    def _sequence(self, asked: _Asked) -> list[int | None]:
+    def _sequence(self, request: _Request) -> list[int | None]:
         """The target's partners from the block, one a copy and slot, up to the one that is asked
         for, if all images are readable; None where those that it has not met are used up."""
-        met = self._met.setdefault(asked.place, [])
-        number = self._number(asked)
+        met = self._met.setdefault(request.place, [])
+        number = self._number(request)
         while len(met) <= number:
             turn, slot = divmod(len(met), self._slots)
-            first = self._plan.numbers_with(asked.target, asked.copy).start
-            one = asked._replace(copy=first + turn, slot=slot + 1)
-            avoided = {partner for partner in met if partner is not None} if one.copy else set()
-            met.append(self._in_block(one, self._wanted(one), avoided, lambda _: True))
+            first = self._plan.numbers_with(request.target, request.copy).start
+            one = request._replace(copy=first + turn, slot=slot + 1)
+            excluded = {partner for partner in met if partner is not None} if one.copy else set()
+            met.append(self._in_block(one, self._required_class(one), excluded, lambda _: True))
         return met[: number + 1]
 
-    def _number(self, asked: _Asked) -> int:
+    def _number(self, request: _Request) -> int:
         """How many copies and slots of the target come before, of those made with the block."""
-        first = self._plan.numbers_with(asked.target, asked.copy).start
-        return (asked.copy - first) * self._slots + asked.slot - 1
+        first = self._plan.numbers_with(request.target, request.copy).start
+        return (request.copy - first) * self._slots + request.slot - 1
 
     def _in_block(
-        self, asked: _Asked, wanted: int | None, avoided: set[int], readable: Readable
+        self, request: _Request, required_class: int | None, excluded: set[int], readable: Readable
     ) -> int | None:
-        block, target = asked.block, asked.target
-        order, first = self._cycle(self._number(asked))
+        block, target = request.block, request.target
+        order, first = self._cycle(self._number(request))
         for step in range(len(order)):
-            found = block[order[(first[asked.place] + step) % len(order)]]
+            candidate = block[order[(first[request.place] + step) % len(order)]]
             if (
-                found != target
-                and found not in avoided
-                and self._admits(target, found, wanted)
-                and readable(found)
+                candidate != target
+                and candidate not in excluded
+                and self._admits(target, candidate, required_class)
+                and readable(candidate)
             ):
-                return found
+                return candidate
         return None
 
-    def _drawn(self, asked: _Asked, wanted: int | None, readable: Readable) -> int | None:
+    def _draw(
+        self, request: _Request, required_class: int | None, readable: Readable
+    ) -> int | None:
         """One of the whole data set, drawn anew for each copy and slot."""
-        rng = generator(self._run.job.seed, "partner", asked.target, asked.copy, asked.slot)
-        pool = self._pool(asked.target, wanted)
+        rng = generator(self._run.job.seed, "partner", request.target, request.copy, request.slot)
+        pool = self._pool(request.target, required_class)
         for _ in range(_TRIES if len(pool) else 0):
-            found = int(pool[int(rng.integers(len(pool)))])
-            if found != asked.target and readable(found):
-                return found
+            candidate = int(pool[int(rng.integers(len(pool)))])
+            if candidate != request.target and readable(candidate):
+                return candidate
         return None
 
     def _outside(
-        self, asked: _Asked, number: int, wanted: int | None, met: set[int], readable: Readable
+        self,
+        request: _Request,
+        number: int,
+        required_class: int | None,
+        met: set[int],
+        readable: Readable,
     ) -> int | None:
         """One of the whole data set that the target has not met: the `number`th, or one soon behind
         it, on a random order of all."""
-        pool = self._pool(asked.target, wanted)
+        pool = self._pool(request.target, required_class)
         count = len(pool)
         if number >= count:
             return None
-        shuffled = Permutation(count, f"far\0{self._run.job.seed}\0{asked.target}".encode())
+        shuffled = Permutation(count, f"far\0{self._run.job.seed}\0{request.target}".encode())
         for step in range(min(count - number, _TRIES)):
             place = int(shuffled(np.array([number + step], np.uint64))[0])
-            found = int(pool[place])
-            if found != asked.target and found not in met and readable(found):
-                return found
+            candidate = int(pool[place])
+            if candidate != request.target and candidate not in met and readable(candidate):
+                return candidate
         return None
 
-    def _wanted(self, asked: _Asked) -> int | None:
+    def _required_class(self, request: _Request) -> int | None:
         if self._run.job.pair is not Pair.balanced:
             return None
-        return self._partner_class(asked.target, asked.copy, asked.slot)
+        return self._partner_class(request.target, request.copy, request.slot)
 
     def _partner_class(self, target: int, copy: int, slot: int) -> int:
         """The class of a partner under `balanced`.
@@ -165,10 +176,10 @@ class Partners:
         the weight that it gives away comes back; else all serve equally often. All of these turns
         are shuffled together, and each output has one.
         """
-        own = self._plan.class_of(target)
+        target_class = self._plan.class_of(target)
         classes, firsts, ends = self._turns
-        start, stop = self._plan.class_range[own]
-        number = firsts[own] + copy * (stop - start) + self._plan.rank(target)
+        start, stop = self._plan.class_range[target_class]
+        number = firsts[target_class] + copy * (stop - start) + self._plan.rank(target)
         total = int(ends[-1])
         shuffled = Permutation(total, f"turns\0{self._run.job.seed}\0{slot}".encode())
         turn = int(shuffled(np.array([number], np.uint64))[0])
@@ -187,10 +198,12 @@ class Partners:
         firsts = np.cumsum([0, *targets[:-1]]).tolist()
         return classes, dict(zip(classes, firsts, strict=True)), np.cumsum(turns)
 
-    def _pool(self, target: int, wanted: int | None) -> Sequence[int] | npt.NDArray[np.int64]:
+    def _pool(
+        self, target: int, required_class: int | None
+    ) -> Sequence[int] | npt.NDArray[np.int64]:
         """All images of the data set that `--pair` admits as partners of `target`."""
-        if wanted is not None:
-            start, stop = self._plan.class_range[wanted]
+        if required_class is not None:
+            start, stop = self._plan.class_range[required_class]
             return self._plan.grouped[start:stop]
         if self._run.job.pair in (Pair.any, Pair.balanced):
             return range(self._n)
@@ -205,18 +218,18 @@ class Partners:
         block = self._block
         while len(self._cycles) <= number:
             turn, slot = divmod(len(self._cycles), self._slots)
-            order = self._drawn_cycle(len(block), block[0], turn, slot + 1)
-            first = self._first_asked(block, order)
+            order = self._draw_cycle(len(block), block[0], turn, slot + 1)
+            first = self._first_positions(block, order)
             if self._run.job.pair is not Pair.balanced:
-                first = self._exchanged(order, first, may_change=turn > 0)
+                first = self._exchange(order, first, may_change=turn > 0)
             self._cycles.append((order, first))
         return self._cycles[number]
 
-    def _exchanged(self, order: list[int], first: list[int], *, may_change: bool) -> list[int]:
+    def _exchange(self, order: list[int], first: list[int], *, may_change: bool) -> list[int]:
         """Where the partners of a copy are looked for first, after targets that have met theirs
         exchanged them with others; each image serves as often as before."""
         count, block = len(order), self._block
-        first = [self._admitted(order, first[place], place) for place in range(count)]
+        first = [self._first_admitted(order, first[place], place) for place in range(count)]
 
         def suits(place: int, position: int) -> bool:
             other = order[position]
@@ -239,18 +252,18 @@ class Partners:
                 self._paired[place].clear()
         return first
 
-    def _admitted(self, order: list[int], position: int, place: int) -> int:
+    def _first_admitted(self, order: list[int], position: int, place: int) -> int:
         """The first position from `position` on whose image `--pair` admits; that itself where
         there is none."""
         block, count = self._block, len(order)
         for step in range(count):
-            found = (position + step) % count
-            other = order[found]
+            candidate = (position + step) % count
+            other = order[candidate]
             if other != place and self._admits(block[place], block[other], None):
-                return found
+                return candidate
         return position
 
-    def _first_asked(self, block: list[int], order: list[int]) -> list[int]:
+    def _first_positions(self, block: list[int], order: list[int]) -> list[int]:
         """For each place of the block, the position in `order` after its own.
 
         Under `different-class` the next of another class would serve a whole run of targets of one
@@ -269,7 +282,7 @@ class Partners:
         def suits(place: int, other: int) -> bool:
             return classes[place] != classes[order[first[other]]]
 
-        left = 0
+        turn = 0
         for position, place in enumerate(order):
             if suits(place, place):
                 continue
@@ -280,20 +293,20 @@ class Partners:
             else:
                 serving = [i for i in range(count) if classes[order[i]] != classes[place]]
                 if serving:
-                    first[place] = serving[left % len(serving)]
-                    left += 1
+                    first[place] = serving[turn % len(serving)]
+                    turn += 1
         return first
 
-    def _drawn_cycle(self, count: int, leading: int, copy: int, slot: int) -> list[int]:
+    def _draw_cycle(self, count: int, leading: int, copy: int, slot: int) -> list[int]:
         if (copy, slot) == (0, 1):  # the block is shuffled: its own order is as good as any, and
             return list(range(count))  # a partner that is the next target stays in the cache
         rng = generator(self._run.job.seed, "cycle", leading, copy, slot)
         return [int(place) for place in rng.permutation(count)]
 
-    def _admits(self, target: int, partner: int, wanted: int | None) -> bool:
+    def _admits(self, target: int, partner: int, required_class: int | None) -> bool:
         pair = self._run.job.pair
-        if wanted is not None:
-            return self._plan.class_of(partner) == wanted
+        if required_class is not None:
+            return self._plan.class_of(partner) == required_class
         if pair in (Pair.any, Pair.balanced):
             return True
         return (self._plan.class_of(target) == self._plan.class_of(partner)) == (

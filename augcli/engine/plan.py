@@ -86,12 +86,12 @@ class Plan:
         targets each as make `_OUTPUTS` together, or one."""
         for number in range(self.orders * self.blocks):
             first, last = self._bounds(number % self.blocks)
-            start = held = 0
+            start = outputs_of_shard = 0
             for place, outputs in enumerate(self._most_outputs(number, last - first)):
-                if held and held + outputs > _OUTPUTS:
+                if outputs_of_shard and outputs_of_shard + outputs > _OUTPUTS:
                     yield Shard(number, start, place)
-                    start, held = place, 0
-                held += outputs
+                    start, outputs_of_shard = place, 0
+                outputs_of_shard += outputs
             yield Shard(number, start, last - first)
 
     def _most_outputs(self, number: int, targets: int) -> Iterator[int]:
@@ -196,9 +196,9 @@ class Plan:
     def class_range(self) -> dict[int, tuple[int, int]]:
         """Where each class lies in `grouped`."""
         classes = self._run.listing.class_of[self.grouped]
-        found, starts = np.unique(classes, return_index=True)
+        class_ids, starts = np.unique(classes, return_index=True)
         stops = [*starts[1:].tolist(), self._n]
-        return dict(zip(found.tolist(), zip(starts.tolist(), stops, strict=True), strict=True))
+        return dict(zip(class_ids.tolist(), zip(starts.tolist(), stops, strict=True), strict=True))
 
 
 def remaining(plan: Plan, committed: Iterable[Committed]) -> Iterator[Shard]:

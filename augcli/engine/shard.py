@@ -36,7 +36,7 @@ class ShardReport:
     reason."""
 
     shard: Shard
-    made: int
+    outputs: int
     failed: int
     decodes: int
     bytes_written: int
@@ -164,7 +164,7 @@ def _together(making: _Making) -> Iterator[list[_Copy]]:
             wanted[place] = numbers
     images.decode_ahead(block[place] for place in wanted)
     group: list[_Copy] = []
-    held, limit = 0, min(_TOGETHER, run.runtime.memory // 4)
+    total, limit = 0, min(_TOGETHER, run.runtime.memory // 4)
     for place, numbers in wanted.items():
         index, size = block[place], 0
         readable = images.readable(index)
@@ -174,10 +174,10 @@ def _together(making: _Making) -> Iterator[list[_Copy]]:
             if index in making.failed:
                 break
             group.append(_Copy(place, index, number))
-            held += size
-            if held >= limit or len(group) == _COPIES_TOGETHER:
+            total += size
+            if total >= limit or len(group) == _COPIES_TOGETHER:
                 yield group
-                group, held = [], 0
+                group, total = [], 0
             if not readable:  # the first says why, and none is made behind it
                 break
     if group:

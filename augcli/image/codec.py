@@ -185,10 +185,10 @@ def _with_transparent_colour(
     return pixels
 
 
-def output_format(data: bytes, wanted: Format) -> Format:
-    """The format to write for a target with these bytes: `wanted`, or its own for `same`."""
-    if wanted is not Format.same:
-        return wanted
+def output_format(data: bytes, choice: Format) -> Format:
+    """The format to write for a target with these bytes: `choice`, or its own for `same`."""
+    if choice is not Format.same:
+        return choice
     if data.startswith(JPEG_MAGIC):
         return Format.jpeg
     return Format.webp if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else Format.png

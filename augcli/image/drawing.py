@@ -28,7 +28,7 @@ def draw_layout(layout: Layout) -> Pixels:
     pen = ImageDraw.Draw(paper)
     for box, colour in layout.bars:
         pen.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), colour)
-    for cell, panel in layout.pictures:
+    for cell, panel in layout.placed:
         # Where an image ends is seen also where it is as white as the paper.
         pen.rectangle((cell.left - 1, cell.top - 1, cell.right, cell.bottom), None, _FRAME)
         picture = Image.fromarray(draw_marks(panel, (cell.height, cell.width)))

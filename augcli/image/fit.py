@@ -17,44 +17,52 @@ _AREA_FROM = 2.0
 
 
 class Placement(NamedTuple):
-    """Which part of an image (`visible`, in its pixels) lands where on the canvas (`landing`)."""
+    """Which part of an image (`visible`, in its pixels) lies where on the canvas (`canvas_box`)."""
 
     visible: Box
-    landing: Box
+    canvas_box: Box
 
     def on_canvas(self, row: int, column: int) -> tuple[int, int]:
         """The canvas pixel on which the visible image pixel (row, column) lands."""
-        seen, land = self.visible, self.landing
+        visible, canvas_box = self.visible, self.canvas_box
         return (
-            land.top + ((row - seen.top) * 2 + 1) * land.height // (2 * seen.height),
-            land.left + ((column - seen.left) * 2 + 1) * land.width // (2 * seen.width),
+            canvas_box.top
+            + ((row - visible.top) * 2 + 1) * canvas_box.height // (2 * visible.height),
+            canvas_box.left
+            + ((column - visible.left) * 2 + 1) * canvas_box.width // (2 * visible.width),
         )
 
     def box_on_canvas(self, box: Box) -> Box:
         """Where the visible part of a box of image pixels lands; empty where nothing of it is
         visible."""
-        seen, land = self.visible, self.landing
+        visible, canvas_box = self.visible, self.canvas_box
 
         def rows(row: int) -> int:
-            inside = min(max(row, seen.top), seen.bottom) - seen.top
-            return land.top + (inside * land.height * 2 + seen.height) // (2 * seen.height)
+            inside = min(max(row, visible.top), visible.bottom) - visible.top
+            return canvas_box.top + (inside * canvas_box.height * 2 + visible.height) // (
+                2 * visible.height
+            )
 
         def columns(column: int) -> int:
-            inside = min(max(column, seen.left), seen.right) - seen.left
-            return land.left + (inside * land.width * 2 + seen.width) // (2 * seen.width)
+            inside = min(max(column, visible.left), visible.right) - visible.left
+            return canvas_box.left + (inside * canvas_box.width * 2 + visible.width) // (
+                2 * visible.width
+            )
 
         return Box(rows(box.top), columns(box.left), rows(box.bottom), columns(box.right))
 
     def in_image(self, box: Box) -> Box:
-        """The image pixels under a canvas box that lies within `landing`; at least one pixel."""
-        seen, land = self.visible, self.landing
+        """The image pixels under a canvas box that lies within `canvas_box`; at least one pixel."""
+        visible, canvas_box = self.visible, self.canvas_box
         top, bottom = _stretch_interval(
-            box.top - land.top, box.bottom - land.top, seen.height, land.height
+            box.top - canvas_box.top, box.bottom - canvas_box.top, visible.height, canvas_box.height
         )
         left, right = _stretch_interval(
-            box.left - land.left, box.right - land.left, seen.width, land.width
+            box.left - canvas_box.left, box.right - canvas_box.left, visible.width, canvas_box.width
         )
-        return Box(seen.top + top, seen.left + left, seen.top + bottom, seen.left + right)
+        return Box(
+            visible.top + top, visible.left + left, visible.top + bottom, visible.left + right
+        )
 
 
 def _stretch_interval(start: int, stop: int, image: int, canvas: int) -> tuple[int, int]:
@@ -136,12 +144,12 @@ class Fitted(NamedTuple):
         if self.image.shape[:2] == self.canvas:
             return self.image[box.slices]
         placement = self.placement
-        land = placement.landing
+        canvas_box = placement.canvas_box
         inner = Box(
-            max(box.top, land.top),
-            max(box.left, land.left),
-            min(box.bottom, land.bottom),
-            min(box.right, land.right),
+            max(box.top, canvas_box.top),
+            max(box.left, canvas_box.left),
+            min(box.bottom, canvas_box.bottom),
+            min(box.right, canvas_box.right),
         )
         if inner == box and box.area:
             source = placement.in_image(box)

@@ -41,7 +41,7 @@ class Text(NamedTuple):
     to_the_right: bool = False
 
 
-class Picture(NamedTuple):
+class PlacedPanel(NamedTuple):
     """A panel's picture, which is as large as this box."""
 
     cell: Box
@@ -61,7 +61,7 @@ class Layout(NamedTuple):
     width: int
     height: int
     texts: list[Text]
-    pictures: list[Picture]
+    placed: list[PlacedPanel]
     bars: list[Bar]
 
 
@@ -160,8 +160,8 @@ def _heading(sentences: Sequence[str], width: int) -> list[tuple[int, str]]:
 def _add(whole: Layout, block: Layout, left: int, top: int) -> None:
     for text in block.texts:
         whole.texts.append(text._replace(left=left + text.left, top=top + text.top))
-    for picture in block.pictures:
-        whole.pictures.append(picture._replace(cell=_move(picture.cell, left, top)))
+    for placed_panel in block.placed:
+        whole.placed.append(placed_panel._replace(cell=_move(placed_panel.cell, left, top)))
     for bar in block.bars:
         whole.bars.append(bar._replace(box=_move(bar.box, left, top)))
 
@@ -193,7 +193,7 @@ def _place_row(block: Layout, panels: Sequence[Panel], cell: int, top: int) -> i
         for number, words in enumerate(title):
             above = begin - (len(title) - number) * _TITLE_LINE
             block.texts.append(Text(left, above, cell, words, _TITLE, INK))
-        block.pictures.append(Picture(Box(begin, left, begin + shape[0], left + shape[1]), panel))
+        block.placed.append(PlacedPanel(Box(begin, left, begin + shape[0], left + shape[1]), panel))
         sentences = [*panel.notes, *_distortion(panel, shape)]
         notes = list(_sentences(sentences, _NOTE, cell, _NOTE_LINES))
         for number, (hang, words) in enumerate(notes):

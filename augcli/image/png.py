@@ -140,9 +140,9 @@ def still(data: bytes, header: PngHeader) -> Still:
 
     Raises UnreadableImage where it has a critical chunk that is not known, or lacks its frame.
     """
-    wanted = {b"IHDR", b"IDAT", b"IEND"}
+    kinds = {b"IHDR", b"IDAT", b"IEND"}
     if header.colour_type == PALETTE:
-        wanted |= {b"PLTE", b"tRNS"}
+        kinds |= {b"PLTE", b"tRNS"}
     chunks = list(_chunks(data))
     for name, start, _ in chunks:
         if name == b"IHDR" and start != 16:
@@ -154,9 +154,9 @@ def still(data: bytes, header: PngHeader) -> Still:
         if frame is not None:
             return frame
     last = chunks[-1].end + 4
-    if last == len(data) and all(name in wanted for name, _, _ in chunks):
+    if last == len(data) and all(name in kinds for name, _, _ in chunks):
         return Still(data, header.width, header.height, 0, 0)
-    needed = (data[start - 8 : end + 4] for name, start, end in chunks if name in wanted)
+    needed = (data[start - 8 : end + 4] for name, start, end in chunks if name in kinds)
     whole = b"".join((PNG_MAGIC, *needed))
     return Still(whole, header.width, header.height, 0, 0)
 

@@ -64,6 +64,6 @@ class Present:
         return self._file.readline()
 
     def _find(self, output: str) -> int | None:
-        wanted = np.uint64(int(output, 16))
-        first, behind = (int(np.searchsorted(self._ids, wanted, s)) for s in ("left", "right"))
+        key = np.uint64(int(output, 16))
+        first, behind = (int(np.searchsorted(self._ids, key, s)) for s in ("left", "right"))
         return first if behind - first == 1 else None

@@ -25,8 +25,8 @@ def drop_pixels(image: Pixels, mask: Mask) -> Pixels:
 
     Nothing is rescaled by 1 / (1 - rate): the images stay 8-bit images.
     """
-    kept = np.invert(mask).view(np.uint8)
-    return image * (kept[..., None] if mask.ndim == 2 else kept)
+    keep = np.invert(mask).view(np.uint8)
+    return image * (keep[..., None] if mask.ndim == 2 else keep)
 
 
 def drop_channels(image: Pixels, dropped: Mask, fill: int = 0) -> Pixels:

@@ -109,7 +109,7 @@ def elastic(
     noise_x, noise_y = 2.0 * uniform_field(seed, (2, *image.shape[:2])) - 1.0
     source = image if jitter is None else affine_jitter(image, jitter)
     dx, dy = displacement(noise_x, alpha, sigma), displacement(noise_y, alpha, sigma)
-    return np.rint(displaced(source, dx, dy)).astype(np.uint8)
+    return np.rint(displace(source, dx, dy)).astype(np.uint8)
 
 
 def displacement(noise: Floats, alpha: float, sigma: float) -> Floats:
@@ -119,7 +119,7 @@ def displacement(noise: Floats, alpha: float, sigma: float) -> Floats:
     return alpha * _smooth_rows(_smooth_rows(noise, sigma).T, sigma).T
 
 
-def displaced(image: Samples, dx: Floats, dy: Floats) -> Float32:
+def displace(image: Samples, dx: Floats, dy: Floats) -> Float32:
     """(H, W, 3) `image` (uint8 or float32) read at (row + dy, column + dx); the border repeats its
     outermost pixel once.
     """
@@ -199,14 +199,14 @@ def _bilinear(image: Samples, x: Floats, y: Floats, border: int) -> Float32:
         corner[..., 1] = np.clip(top, limits.min, limits.max - 1)
         right_share, bottom_share = _thrice(x[block] - left), _thrice(y[block] - top)
         upper, lower = (
-            _between(
-                _gathered(image, corner, 0, down, border),
-                _gathered(image, corner, 1, down, border),
+            _interpolate(
+                _gather(image, corner, 0, down, border),
+                _gather(image, corner, 1, down, border),
                 right_share,
             )
             for down in (0, 1)
         )
-        result[block] = _between(upper, lower, bottom_share)
+        result[block] = _interpolate(upper, lower, bottom_share)
     return result
 
 
@@ -216,7 +216,7 @@ def _thrice(share: Floats) -> Float32:
     return three
 
 
-def _gathered(
+def _gather(
     image: Samples,
     corner: npt.NDArray[np.int16],
     right: int,
@@ -224,11 +224,11 @@ def _gathered(
     border: int,
 ) -> Float32:
     source = corner + np.array([right, down], np.int16)
-    found: Samples = cv2.remap(image, source, _NO_MAP, cv2.INTER_NEAREST, borderMode=border)
-    return found.astype(np.float32)
+    samples: Samples = cv2.remap(image, source, _NO_MAP, cv2.INTER_NEAREST, borderMode=border)
+    return samples.astype(np.float32)
 
 
-def _between(start: Float32, end: Float32, share: Float32) -> Float32:
+def _interpolate(start: Float32, end: Float32, share: Float32) -> Float32:
     """`start` + `share` of the way to `end`, in the memory of `end`."""
     end -= start
     end *= share

@@ -93,8 +93,8 @@ def hue(image: Pixels, turn: float) -> Pixels:
     hsv = np.array(Image.fromarray(image).convert("HSV"))
     hsv[..., 0] += np.uint8(int(turn * 255) % 256)
     height, width = image.shape[:2]
-    turned = Image.frombuffer("HSV", (width, height), hsv.tobytes(), "raw", "HSV", 0, 1)
-    return np.array(turned.convert("RGB"))
+    hsv_image = Image.frombuffer("HSV", (width, height), hsv.tobytes(), "raw", "HSV", 0, 1)
+    return np.array(hsv_image.convert("RGB"))
 
 
 _ADJUST: dict[Adjustment, Callable[[Pixels, float], Pixels]] = {

@@ -20,7 +20,7 @@ from PIL import Image
 
 from augcli.arrays.types import Colour, Pixels
 from augcli.operations.pillow_exact.shift import shift_rows
-from augcli.operations.pillow_exact.warp import rotated
+from augcli.operations.pillow_exact.warp import rotate_bilinear
 from augcli.operations.pixels import BLACK, as_pixels
 
 Matrix = tuple[float, float, float, float, float, float]
@@ -71,9 +71,9 @@ def translate_y(image: Pixels, distance: float, geometry: Geometry = NEAREST_ON_
 def rotate(image: Pixels, degrees: float, geometry: Geometry = NEAREST_ON_BLACK) -> Pixels:
     """Turn (H, W, 3) `image` counter-clockwise about its centre; the canvas stays."""
     if geometry.resample == "bilinear":
-        turned = rotated(image, degrees, geometry.fill)
-        if turned is not None:
-            return turned
+        result = rotate_bilinear(image, degrees, geometry.fill)
+        if result is not None:
+            return result
     resample = _PILLOW_FILTER[geometry.resample]
     return np.array(
         Image.fromarray(image).rotate(degrees, resample=resample, fillcolor=geometry.fill)
@@ -98,21 +98,21 @@ def affine(image: Pixels, matrix: Matrix, geometry: Geometry = NEAREST_ON_BLACK)
     nearest = geometry.resample == "nearest"
     if (a, b, d, e) == (1, 0, 0, 1) and (nearest or (c.is_integer() and f.is_integer())):
         # Between whole pixels nothing is interpolated, whatever the filter.
-        return _translated(image, c, f, geometry)
+        return _translate(image, c, f, geometry)
     if nearest and (a, c, e, f) == (1, 0, 1, 0) and _fits_fixed_point(image, b, d):
         if d == 0:
-            return _sheared(image, b, geometry.fill)
+            return _shear(image, b, geometry.fill)
         if b == 0:
-            turned = as_pixels(cv2.transpose(image))
-            return as_pixels(cv2.transpose(_sheared(turned, d, geometry.fill)))
+            result = as_pixels(cv2.transpose(image))
+            return as_pixels(cv2.transpose(_shear(result, d, geometry.fill)))
     if geometry.resample == "bilinear" and (a, e) == (1, 1):
-        shifted = _shifted(image, (b, c), (d, f), geometry.fill)
+        shifted = _shift(image, (b, c), (d, f), geometry.fill)
         if shifted is not None:
             return shifted
     return _by_pillow(image, matrix, geometry)
 
 
-def _shifted(
+def _shift(
     image: Pixels, along_x: tuple[float, float], along_y: tuple[float, float], fill: Colour
 ) -> Pixels | None:
     """A shear and translation (slope, distance) along one axis, by BILINEAR; None for both axes,
@@ -126,12 +126,12 @@ def _shifted(
     return None
 
 
-def _translated(image: Pixels, x: float, y: float, geometry: Geometry) -> Pixels:
+def _translate(image: Pixels, x: float, y: float, geometry: Geometry) -> Pixels:
     height, width = image.shape[:2]
     columns, rows = _source_run(x, width), _source_run(y, height)
     if columns is None or rows is None:
         return _by_pillow(image, (1.0, 0.0, x, 0.0, 1.0, y), geometry)
-    result = _filled(height, width, geometry.fill)
+    result = _fill_canvas(height, width, geometry.fill)
     (to_columns, from_columns), (to_rows, from_rows) = columns, rows
     result[to_rows, to_columns] = image[from_rows, from_columns]
     return result
@@ -163,13 +163,13 @@ def _fits_fixed_point(image: Pixels, b: float, d: float) -> bool:
     return all(abs(corner) < _FIXED_POINT_LIMIT for corner in (*x, *y))
 
 
-def _sheared(image: Pixels, slope: float, fill: Colour) -> Pixels:
+def _shear(image: Pixels, slope: float, fill: Colour) -> Pixels:
     """Each row moved left by `slope` times its number, to the nearest whole pixel."""
     height, width = image.shape[:2]
     first = math.floor((0.5 + slope * 0.5) * 65536.0 + 0.5)
     moves = (math.floor(slope * 65536.0 + 0.5) * np.arange(height) + first) >> 16
     starts = [0, *(np.flatnonzero(np.diff(moves)) + 1).tolist(), height]
-    result = _filled(height, width, fill)
+    result = _fill_canvas(height, width, fill)
     # Neighbouring rows that move alike are moved together.
     for top, bottom in pairwise(starts):
         move = int(moves[top])
@@ -179,7 +179,7 @@ def _sheared(image: Pixels, slope: float, fill: Colour) -> Pixels:
     return result
 
 
-def _filled(height: int, width: int, fill: Colour) -> Pixels:
+def _fill_canvas(height: int, width: int, fill: Colour) -> Pixels:
     result = np.empty((height, width, 3), np.uint8)
     # By whole rows: assigning three values per pixel takes ten times as long.
     result.reshape(height, width * 3)[:] = np.tile(np.array(fill, np.uint8), width)
@@ -188,11 +188,11 @@ def _filled(height: int, width: int, fill: Colour) -> Pixels:
 
 def _by_pillow(image: Pixels, matrix: Matrix, geometry: Geometry) -> Pixels:
     height, width = image.shape[:2]
-    moved = Image.fromarray(image).transform(
+    result = Image.fromarray(image).transform(
         (width, height),
         Image.Transform.AFFINE,
         matrix,
         resample=_PILLOW_FILTER[geometry.resample],
         fillcolor=geometry.fill,
     )
-    return np.array(moved)
+    return np.array(result)

@@ -122,16 +122,16 @@ def rough_field(seed: int, shape: Shape, decay: float) -> Floats:
     columns = width // 2 + 1
     waves = gaussian_noise(seed, noise_shape(shape))
     waves *= _amplitudes(shape, waves.shape[1], decay)
-    turned = cv2.transpose(waves.view(np.float64).reshape(height, -1, 2)[:, :columns])
+    transposed = cv2.transpose(waves.view(np.float64).reshape(height, -1, 2)[:, :columns])
     del waves
-    cv2.dft(turned, dst=turned, flags=cv2.DFT_INVERSE | cv2.DFT_ROWS)
+    cv2.dft(transposed, dst=transposed, flags=cv2.DFT_INVERSE | cv2.DFT_ROWS)
     field = np.empty(shape)
     spectrum = np.empty((_ROWS_AT_ONCE, width, 2))  # of which OpenCV looks at the first half only
     flags = cv2.DFT_INVERSE | cv2.DFT_REAL_OUTPUT | cv2.DFT_ROWS
     # For an odd length with a large factor NumPy takes half as long.
     by_numpy = width % 2 == 1 and cv2.getOptimalDFTSize(width) != width
     for top in range(0, height, _ROWS_AT_ONCE):
-        rows, some = field[top : top + _ROWS_AT_ONCE], turned[:, top : top + _ROWS_AT_ONCE]
+        rows, some = field[top : top + _ROWS_AT_ONCE], transposed[:, top : top + _ROWS_AT_ONCE]
         if by_numpy:
             halves = cv2.transpose(some).view(np.complex128)[:, :, 0]
             rows[...] = np.fft.irfft(halves, width, norm="forward")

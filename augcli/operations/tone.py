@@ -52,8 +52,8 @@ def solarize_add(image: Pixels, addition: float, threshold: int = 128) -> Pixels
 
 def posterize(image: Pixels, bits: float) -> Pixels:
     """Keep the highest `bits` bits (truncated, 0 to 8) of every value of (H, W, 3) `image`."""
-    kept = min(max(int(bits), 0), 8)
-    return np.bitwise_and(image, np.uint8(0x100 - (1 << (8 - kept))))
+    high_bits = min(max(int(bits), 0), 8)
+    return np.bitwise_and(image, np.uint8(0x100 - (1 << (8 - high_bits))))
 
 
 def auto_contrast(image: Pixels) -> Pixels:

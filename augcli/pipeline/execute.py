@@ -13,20 +13,27 @@ from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.enums import Fit
 from augcli.image.collage import pixels_of
 from augcli.image.fit import Fitted
-from augcli.pipeline.keep import Kept, apply_keeping, draw_keeping
-from augcli.pipeline.per_batch import Batch, views_of_batch
+from augcli.pipeline.keep import KeepParams, apply_with_keep, draw_with_keep
+from augcli.pipeline.per_batch import Batch, sources_of_batch
 from augcli.pipeline.picture import Picture, Record
 from augcli.pipeline.pipeline import Pipeline, Step
-from augcli.recipes.recipe import Augmented, Detection, Recipe, View, as_record, declared_views
+from augcli.recipes.recipe import (
+    Augmented,
+    Recipe,
+    SaliencySpec,
+    SourceView,
+    as_record,
+    declared_sources,
+)
 from augcli.recipes.shares import Mixture, mixed
 
 Sources = Callable[[int], Picture]
-Detect = Callable[[Pixels, Mapping[int, float], Detection], SaliencyMap]
+Detect = Callable[[Pixels, Mapping[int, float], SaliencySpec], SaliencyMap]
 # Is called for each step that is applied: its record, itself, its inputs, and what it made of them.
 Observe = Callable[[Record, Step, Sequence[Picture], Picture], None]
 
 
-class Maker(NamedTuple):
+class Execution(NamedTuple):
     """What the steps are made with: the pipeline, how images meet a canvas, and what finds
     saliency in images that earlier steps made, given the share of each source in them."""
 
@@ -34,7 +41,7 @@ class Maker(NamedTuple):
     fit: Fit
     detect: Detect
 
-    def make(
+    def execute(
         self, rng: np.random.Generator, sources: Sources, batch: Batch | None = None
     ) -> Picture:
         """Draw and apply every step.
@@ -42,9 +49,9 @@ class Maker(NamedTuple):
         `sources(i)` gives source image i (0 is the target), and is asked only for those that are
         used. Raises ValueError where a step draws per batch and there is no `batch`.
         """
-        return self._made(len(self.pipeline.steps), 0, rng, sources, batch)
+        return self._output_of(len(self.pipeline.steps), 0, rng, sources, batch)
 
-    def _made(
+    def _output_of(
         self,
         depth: int,
         first: int,
@@ -61,33 +68,33 @@ class Maker(NamedTuple):
             steps = self.pipeline.steps_for(sources(first).class_name)
         step = steps[number]
         if step.probability < 1.0 and rng.random() >= step.probability:
-            return self._made(number, first, rng, sources, batch)
+            return self._output_of(number, first, rng, sources, batch)
         choice = step.choose(rng)
         recipe = step.recipes[choice]
         inputs = [
-            self._made(number, first + i * self.pipeline.spans[number], rng, sources, batch)
+            self._output_of(number, first + i * self.pipeline.spans[number], rng, sources, batch)
             for i in range(recipe.sources)
         ]
-        seen = self._fitted(inputs)
-        views = [View(s, picture.detect) for s, picture in zip(seen, inputs, strict=True)]
+        fitted = self._fitted(inputs)
+        views = [SourceView(s, picture.detect) for s, picture in zip(fitted, inputs, strict=True)]
         target = views[0]
         if recipe.drawn_per_batch():
             if batch is None:
                 raise ValueError(f"{recipe.name} draws per batch, and there is no batch")
-            rng, views = batch.generator(number), views_of_batch(recipe, views, batch, self.fit)
-        views = declared_views(recipe, views)
+            rng, views = batch.generator(number), sources_of_batch(recipe, views, batch, self.fit)
+        views = declared_sources(recipe, views)
         if step.keep is None:
-            params, kept = recipe.draw(rng, views), None
+            params, keep_params = recipe.draw(rng, views), None
         else:
-            params, kept = draw_keeping(step.keep, recipe, rng, target, views)
-        augmented = apply_keeping(recipe, seen, params, kept)
+            params, keep_params = draw_with_keep(step.keep, recipe, rng, target, views)
+        augmented = apply_with_keep(recipe, fitted, params, keep_params)
         record: Record = {"recipe": recipe.name, "params": as_record(params)}
-        if kept is not None:
-            record["keep"] = as_record(kept)
+        if keep_params is not None:
+            record["keep"] = as_record(keep_params)
         if not self.pipeline.is_single:
             record |= {"step": number, "choice": choice}
         uses = recipe.goes_in(params, views[0].shape)
-        return self._combined(step, recipe, params, kept, augmented, inputs, uses, record)
+        return self._combine(step, recipe, params, keep_params, augmented, inputs, uses, record)
 
     def sources_of(self, record: Record | None) -> int:
         """How many images were at hand for what `record` says, also where nothing of some of them
@@ -98,7 +105,7 @@ class Maker(NamedTuple):
         count = step.recipes[record.get("choice", 0)].sources
         return sum(self.sources_of(inner) for inner in record.get("inputs") or [None] * count)
 
-    def remake(
+    def replay(
         self,
         record: Record | None,
         sources: Iterator[Picture],
@@ -118,7 +125,7 @@ class Maker(NamedTuple):
         number, choice = record.get("step", 0), record.get("choice", 0)
         count = self.pipeline.steps[number].recipes[choice].sources
         records = record.get("inputs") or [None] * count
-        target = self.remake(records[0], sources, every=every, observe=observe)
+        target = self.replay(records[0], sources, every=every, observe=observe)
         step = self.pipeline.steps_for(target.class_name)[number]
         recipe = step.recipes[choice]
         if recipe.name != record["recipe"]:
@@ -127,27 +134,29 @@ class Maker(NamedTuple):
         height, width = target.image.shape[:2]
         uses = (True,) * count if every else recipe.goes_in(params, (height, width))
         inputs = [target]
-        for inner, used in zip(records[1:], uses[1:], strict=True):
+        for inner, goes_in in zip(records[1:], uses[1:], strict=True):
             # Of one that does not go in no pixel is needed: the target stands in its place.
             inputs.append(
-                self.remake(inner, sources, every=every, observe=observe) if used else target
+                self.replay(inner, sources, every=every, observe=observe) if goes_in else target
             )
-        kept = _validator(Kept).validate_python(record["keep"]) if "keep" in record else None
-        augmented = apply_keeping(recipe, self._fitted(inputs), params, kept)
-        made = self._combined(step, recipe, params, kept, augmented, inputs, uses, record)
-        observe(record, step, inputs, made)
-        return made
+        keep_params = (
+            _validator(KeepParams).validate_python(record["keep"]) if "keep" in record else None
+        )
+        augmented = apply_with_keep(recipe, self._fitted(inputs), params, keep_params)
+        output = self._combine(step, recipe, params, keep_params, augmented, inputs, uses, record)
+        observe(record, step, inputs, output)
+        return output
 
     def _fitted(self, inputs: Sequence[Picture]) -> list[Fitted]:
         height, width = inputs[0].image.shape[:2]
         return [Fitted(picture.image, (height, width), self.fit) for picture in inputs]
 
-    def _combined(
+    def _combine(
         self,
         step: Step,
         recipe: Recipe,
         params: Any,
-        kept: Kept | None,
+        keep_params: KeepParams | None,
         augmented: Augmented,
         inputs: Sequence[Picture],
         uses: Sequence[bool],
@@ -163,8 +172,8 @@ class Maker(NamedTuple):
             later = self.pipeline.steps[record.get("step", 0) + 1 :]
             mixture = mixed(
                 [
-                    Mixture(one.shares, one.layers) if used else Mixture({})
-                    for one, used in zip(inputs, uses, strict=True)
+                    Mixture(one.shares, one.layers) if goes_in else Mixture({})
+                    for one, goes_in in zip(inputs, uses, strict=True)
                 ],
                 augmented,
                 (height, width),
@@ -173,32 +182,35 @@ class Maker(NamedTuple):
             )
         if any(picture.record for picture in inputs):
             record["inputs"] = [
-                picture.record if used else None for picture, used in zip(inputs, uses, strict=True)
+                picture.record if goes_in else None
+                for picture, goes_in in zip(inputs, uses, strict=True)
             ]
-        went_in = [picture for picture, used in zip(inputs, uses, strict=True) if used]
-        detections = [d for picture in went_in for d in picture.detections]
-        detections += _looked_for(step, recipe, kept)
+        went_in = [picture for picture, goes_in in zip(inputs, uses, strict=True) if goes_in]
+        saliency_specs = [d for picture in went_in for d in picture.saliency_specs]
+        saliency_specs += _saliency_specs(step, recipe, keep_params)
         # What another step takes is needed as pixels, and more than once.
         content = augmented.image if len(self.pipeline.steps) > 1 else augmented.content
         detect, shares = self.detect, mixture.shares
         return Picture(
             content,
             dict(shares),
-            lambda detection: detect(pixels_of(content), shares, detection),
+            lambda spec: detect(pixels_of(content), shares, spec),
             target.class_name,
             augmented.boxes if moves else (*target.boxes, *augmented.boxes),
             record,
             mixture.layers,
-            tuple(dict.fromkeys(detections)),
+            tuple(dict.fromkeys(saliency_specs)),
         )
 
 
-def _looked_for(step: Step, recipe: Recipe, kept: Kept | None) -> Iterator[Detection]:
+def _saliency_specs(
+    step: Step, recipe: Recipe, keep_params: KeepParams | None
+) -> Iterator[SaliencySpec]:
     """The saliency maps that a step looked at: where KeepAugment cuts nothing, the recipe looks for
     no place to cut."""
-    if step.keep is not None and kept is not None and kept.looked:
-        yield step.keep.detection
-    if kept is None or not kept.cuts_nothing:
+    if step.keep is not None and keep_params is not None and keep_params.looks_at_saliency:
+        yield step.keep.saliency_spec
+    if keep_params is None or not keep_params.cuts_nothing:
         yield from recipe.looks_at().values()
 
 

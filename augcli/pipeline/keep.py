@@ -26,11 +26,11 @@ from augcli.image.fit import Fitted
 from augcli.recipes.recipe import (
     DETECTOR_DESCRIPTION,
     Augmented,
-    Detection,
     MapSide,
     Recipe,
     RegionRecipe,
-    View,
+    SaliencySpec,
+    SourceView,
 )
 from augcli.recipes.shares import evenly, with_target_in
 from augcli.saliency.regions import (
@@ -60,9 +60,9 @@ class Keep(BaseModel):
     )
 
     @property
-    def detection(self) -> Detection:
+    def saliency_spec(self) -> SaliencySpec:
         """The saliency map that is asked for."""
-        return Detection(self.saliency, self.saliency_size)
+        return SaliencySpec(self.saliency, self.saliency_size)
 
 
 def build_keep(options: dict[str, Any], recipes: Sequence[Recipe]) -> Keep:
@@ -87,7 +87,7 @@ def build_keep(options: dict[str, Any], recipes: Sequence[Recipe]) -> Keep:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeepParams:
     """What was kept, for the manifest.
 
     `box` is the region that was covered (`mode` "cut") or put back ("paste"), None where nothing
@@ -105,29 +105,29 @@ class Kept:
     flat: bool
 
     @classmethod
-    def left_alone(cls) -> Kept:
+    def left_alone(cls) -> KeepParams:
         """The recipe covers nothing: no region is looked for."""
         return cls("cut", None, 0.0, 0.0, admissible=True, flat=False)
 
     @classmethod
-    def nothing_to_cut(cls, threshold: float, flat: bool) -> Kept:
+    def nothing_to_cut(cls, threshold: float, flat: bool) -> KeepParams:
         """No region is of so little importance that it may be covered."""
         return cls("cut", None, 0.0, threshold, admissible=False, flat=flat)
 
     @classmethod
-    def cut(cls, box: Box, score: float, threshold: float, flat: bool) -> Kept:
+    def cut(cls, box: Box, score: float, threshold: float, flat: bool) -> KeepParams:
         """A region that is covered."""
         return cls("cut", box, score, threshold, admissible=True, flat=flat)
 
     @classmethod
     def paste(
         cls, box: Box, score: float, threshold: float, flat: bool, *, admissible: bool
-    ) -> Kept:
+    ) -> KeepParams:
         """A region that is put back."""
         return cls("paste", box, score, threshold, admissible, flat)
 
     @property
-    def looked(self) -> bool:
+    def looks_at_saliency(self) -> bool:
         """Whether the target's saliency was looked for: a cut of nothing needs none."""
         return self.mode == "paste" or self.box is not None or not self.admissible
 
@@ -142,33 +142,37 @@ def cuts(recipe: Recipe) -> TypeGuard[RegionRecipe]:
     return isinstance(recipe, RegionRecipe)
 
 
-def draw_keeping(
-    keep: Keep, recipe: Recipe, rng: np.random.Generator, target: View, views: Sequence[View]
-) -> tuple[Any, Kept]:
-    """Draw the parameters of a recipe that is shown `views`, and what is kept of its target."""
+def draw_with_keep(
+    keep: Keep,
+    recipe: Recipe,
+    rng: np.random.Generator,
+    target: SourceView,
+    sources: Sequence[SourceView],
+) -> tuple[Any, KeepParams]:
+    """Draw the parameters of a recipe that is shown `sources`, and what is kept of its target."""
     if cuts(recipe):
-        return selective_cut(keep, recipe, rng, target, views)
-    params = recipe.draw(rng, views)
+        return selective_cut(keep, recipe, rng, target, sources)
+    params = recipe.draw(rng, sources)
     return params, selective_paste(keep, rng, target)
 
 
-def apply_keeping(
-    recipe: Recipe, images: Sequence[Fitted], params: Any, kept: Kept | None
+def apply_with_keep(
+    recipe: Recipe, images: Sequence[Fitted], params: Any, keep_params: KeepParams | None
 ) -> Augmented:
-    """The output of a recipe, with what `kept` says put back over it."""
+    """The output of a recipe, with what `keep_params` says put back over it."""
     augmented = recipe.apply(images, params)
-    if kept is None or kept.mode != "paste" or kept.box is None:
+    if keep_params is None or keep_params.mode != "paste" or keep_params.box is None:
         return augmented
-    return put_back(images[0].pixels(), augmented, kept.box)
+    return put_back(images[0].pixels(), augmented, keep_params.box)
 
 
 def selective_cut(
     keep: Keep,
     recipe: RegionRecipe,
     rng: np.random.Generator,
-    target: View,
-    views: Sequence[View],
-) -> tuple[Any, Kept]:
+    target: SourceView,
+    sources: Sequence[SourceView],
+) -> tuple[Any, KeepParams]:
     """Draw the recipe's parameters with a region that the label can spare.
 
     The size is the recipe's own; the region is uniform over those below the threshold. None
@@ -176,32 +180,32 @@ def selective_cut(
     """
     size = recipe.region_size(rng, target.shape)
     if size is None or min(size) == 0:
-        return recipe.cover(rng, None), Kept.left_alone()
-    saliency_map, flat = usable(target.saliency(keep.detection))
+        return recipe.cover(rng, None), KeepParams.left_alone()
+    saliency_map, flat = usable(target.saliency(keep.saliency_spec))
     height, width = (min(side, limit) for side, limit in zip(size, target.shape, strict=True))
     scores = region_scores(saliency_map, height, width)
     limit = threshold(scores, keep.tau)
     corner = draw_region(rng, scores, limit, below=True)
     if corner is None:
-        return recipe.cover(rng, None), Kept.nothing_to_cut(limit, flat)
+        return recipe.cover(rng, None), KeepParams.nothing_to_cut(limit, flat)
     box = _box(corner, height, width)
-    kept = Kept.cut(box, float(scores[corner]), limit, flat)
-    return recipe.cover_spared(rng, box, views), kept
+    keep_params = KeepParams.cut(box, float(scores[corner]), limit, flat)
+    return recipe.cover_spared(rng, box, sources), keep_params
 
 
-def selective_paste(keep: Keep, rng: np.random.Generator, target: View) -> Kept:
+def selective_paste(keep: Keep, rng: np.random.Generator, target: SourceView) -> KeepParams:
     """Draw the region that is put back, uniform over those above the threshold.
 
     None qualifies: the most important one is taken.
     """
-    saliency_map, flat = usable(target.saliency(keep.detection))
+    saliency_map, flat = usable(target.saliency(keep.saliency_spec))
     height, width = (max(1, round(side * keep.size)) for side in target.shape)
     scores = region_scores(saliency_map, height, width)
     limit = threshold(scores, keep.tau)
     drawn = draw_region(rng, scores, limit, below=False)
     corner = best_region(scores) if drawn is None else drawn
     box = _box(corner, height, width)
-    return Kept.paste(box, float(scores[corner]), limit, flat, admissible=drawn is not None)
+    return KeepParams.paste(box, float(scores[corner]), limit, flat, admissible=drawn is not None)
 
 
 def put_back(original: Pixels, augmented: Augmented, box: Box) -> Augmented:

@@ -10,7 +10,7 @@ import numpy as np
 from augcli.enums import Fit
 from augcli.image.fit import Fitted
 from augcli.pipeline.picture import Picture
-from augcli.recipes.recipe import Recipe, View
+from augcli.recipes.recipe import Recipe, SourceView
 
 
 class Batch(NamedTuple):
@@ -24,10 +24,12 @@ class Batch(NamedTuple):
     lead: Callable[[], Picture]
 
 
-def views_of_batch(recipe: Recipe, views: Sequence[View], batch: Batch, fit: Fit) -> list[View]:
+def sources_of_batch(
+    recipe: Recipe, sources: Sequence[SourceView], batch: Batch, fit: Fit
+) -> list[SourceView]:
     """What such a recipe is shown: the batch's leading image in the place of each source whose
     saliency it looks at."""
     lead = batch.lead()
-    leading = View(Fitted(lead.image, views[0].shape, fit), lead.detect)
+    leading = SourceView(Fitted(lead.image, sources[0].shape, fit), lead.detect)
     looks_at = recipe.looks_at()
-    return [leading if number in looks_at else view for number, view in enumerate(views)]
+    return [leading if number in looks_at else source for number, source in enumerate(sources)]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.image.box import Box
 from augcli.image.collage import Image, pixels_of
-from augcli.recipes.recipe import Detection
+from augcli.recipes.recipe import SaliencySpec
 from augcli.recipes.shares import Layers
 
 Record = dict[str, Any]  # what was drawn for a step, and for the steps before it
@@ -21,18 +21,18 @@ class Picture(NamedTuple):
     `content` is its pixels; of an output of the last step, which is only encoded, it may be parts
     that make these. `class_name` is the class of the first source, the target. `boxes` are the
     regions that steps covered or put back, in their order, since the last step that moved the
-    target's pixels; `detections` the saliency maps that were looked at to make it, in the order of
-    their steps.
+    target's pixels; `saliency_specs` the saliency maps that were looked at to make it, in the order
+    of their steps.
     """
 
     content: Image
     shares: dict[int, float]
-    detect: Callable[[Detection], SaliencyMap]
+    detect: Callable[[SaliencySpec], SaliencyMap]
     class_name: str = ""
     boxes: tuple[Box, ...] = ()
     record: Record | None = None
     layers: Layers = MappingProxyType({})
-    detections: tuple[Detection, ...] = ()
+    saliency_specs: tuple[SaliencySpec, ...] = ()
 
     @property
     def image(self) -> Pixels:

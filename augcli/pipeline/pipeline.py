@@ -21,7 +21,7 @@ from augcli.pipeline.keep import Keep
 from augcli.pipeline.picture import Record
 from augcli.recipes.catalogue import build_recipe
 from augcli.recipes.first_options import KEEP_OPTIONS, RECIPE_OPTIONS
-from augcli.recipes.recipe import Detection, Recipe
+from augcli.recipes.recipe import Recipe, SaliencySpec
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,11 @@ class Pipeline:
         return next((views for views in several if len(views) > 1), ("aug1",))
 
     @cached_property
-    def detections(self) -> list[Detection]:
+    def saliency_specs(self) -> list[SaliencySpec]:
         """The saliency maps that the steps ask for."""
         steps = [*self.steps, *(step for steps in self.by_class.values() for step in steps)]
-        kept = [step.keep.detection for step in steps if step.keep is not None]
-        return [*kept, *(d for recipe in self.recipes() for d in recipe.looks_at().values())]
+        of_keep = [step.keep.saliency_spec for step in steps if step.keep is not None]
+        return [*of_keep, *(d for recipe in self.recipes() for d in recipe.looks_at().values())]
 
     @cached_property
     def is_single(self) -> bool:
@@ -162,12 +162,12 @@ class Pipeline:
 def described_options(options: BaseModel, always: Collection[str]) -> dict[str, Any]:
     """Options as JSON: those in `always`, and of others those that are not at their default."""
     fields = type(options).model_fields
-    kept = {
+    names = {
         name
         for name in fields
         if name in always or getattr(options, name) != fields[name].get_default()
     }
-    return options.model_dump(mode="json", include=kept)
+    return options.model_dump(mode="json", include=names)
 
 
 def pipeline_of(description: Mapping[str, Any]) -> Pipeline:

@@ -138,8 +138,8 @@ class _Reader:
     def _names(step: Table) -> list[str]:
         choices = step.get("one_of", [step])
         listed = choices if isinstance(choices, list) else []
-        found = [c.get("recipe") for c in listed if isinstance(c, dict)]
-        return [find_recipe(name) or name for name in found if isinstance(name, str)]
+        names = [c.get("recipe") for c in listed if isinstance(c, dict)]
+        return [find_recipe(name) or name for name in names if isinstance(name, str)]
 
     def _with_keys(self, step: Table, number: int) -> Table:
         """A step with the keys that this module knows, however they are spelled."""
@@ -154,13 +154,13 @@ class _Reader:
         return step
 
     def _spelled(self, table: Table, known: Collection[str], number: int = 0) -> Table:
-        found: Table = {}
+        values: Table = {}
         for key, value in table.items():
             name = spelled(key, known) or key
-            if name in found:
+            if name in values:
                 raise self._error(f"'{key}' stands there twice", key, number)
-            found[name] = value
-        return found
+            values[name] = value
+        return values
 
     def _step(self, step: Table, number: int, changes: Mapping[str, Table]) -> Step:
         """One [[steps]] table; `changes` are the options of a class, by recipe."""

@@ -15,8 +15,8 @@ from augcli.image.fit import Fitted
 from augcli.operations.geometry import Geometry
 from augcli.operations.magnitudes import AUGMIX, ENHANCEMENTS
 from augcli.operations.pixels import row_blocks
-from augcli.recipes.chain import Chain, Operation, any_of, applied, drawn
-from augcli.recipes.recipe import Alpha, Augmented, Recipe, View
+from augcli.recipes.chain import Chain, Operation, any_of, apply_chain, draw_operation
+from augcli.recipes.recipe import Alpha, Augmented, Recipe, SourceView
 
 _LEAST_LEVEL = 0.1
 _DEEPEST = 3
@@ -73,23 +73,25 @@ class AugMix(Recipe):
     def output_views(self) -> tuple[str, ...]:
         return ("aug1",) if self.views == 1 else ("orig", "aug1", "aug2")
 
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
+    def draw(self, rng: np.random.Generator, sources: Sequence[SourceView]) -> Params:
         weights = rng.dirichlet([self.alpha] * self.width).tolist()
         m = float(rng.beta(self.alpha, self.alpha))
-        chains = tuple(self._chain(rng, views[0].shape) for _ in range(self.width))
+        chains = tuple(self._chain(rng, sources[0].shape) for _ in range(self.width))
         return Params(chains, tuple(weights), m)
 
     def _chain(self, rng: np.random.Generator, shape: Shape) -> tuple[Operation, ...]:
         names = [name for name in AUGMIX.names if self.all_ops or name not in ENHANCEMENTS]
         depth = int(rng.integers(1, _DEEPEST + 1)) if self.depth == -1 else self.depth
         return tuple(
-            drawn(rng, AUGMIX, any_of(rng, names), rng.uniform(_LEAST_LEVEL, self.severity), shape)
+            draw_operation(
+                rng, AUGMIX, any_of(rng, names), rng.uniform(_LEAST_LEVEL, self.severity), shape
+            )
             for _ in range(depth)
         )
 
     def apply(self, images: Sequence[Fitted], params: Params) -> Augmented:
         target = images[0].pixels()
-        augmented = [applied(target, Chain(chain, _BILINEAR)) for chain in params.chains]
+        augmented = [apply_chain(target, Chain(chain, _BILINEAR)) for chain in params.chains]
         weights = [params.m * weight for weight in params.weights]
         return Augmented(mix([target, *augmented], [1.0 - params.m, *weights]), (1.0,))
 

@@ -17,7 +17,7 @@ from augcli.recipes.chain import (
     Outside,
     Resampling,
     any_of,
-    drawn,
+    draw_operation,
 )
 
 _CIFAR_SIDE = 32
@@ -48,6 +48,8 @@ class AutoAugment(GeometricRecipe):
             if rng.random() >= probability:
                 continue
             if self.magnitudes == "torchvision":
-                yield drawn(rng, TORCHVISION_AUTOAUGMENT, name, level, shape)
+                yield draw_operation(rng, TORCHVISION_AUTOAUGMENT, name, level, shape)
             else:
-                yield drawn(rng, RESEARCH_CIFAR, name, level, shape, published_for=_CIFAR_SIDE)
+                yield draw_operation(
+                    rng, RESEARCH_CIFAR, name, level, shape, published_for=_CIFAR_SIDE
+                )

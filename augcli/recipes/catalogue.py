@@ -25,8 +25,8 @@ def recipe_class(name: str) -> type[Recipe]:
     if known is None:
         raise UserError(f"There is no recipe '{shorten(name)}'{did_you_mean(name, ENTRIES)}.")
     module, _, class_name = ENTRIES[known].place.partition(":")
-    found: type[Recipe] = getattr(import_module(f"augcli.recipes.{module}"), class_name)
-    return found
+    recipe: type[Recipe] = getattr(import_module(f"augcli.recipes.{module}"), class_name)
+    return recipe
 
 
 def build_recipe(name: str, options: dict[str, Any]) -> Recipe:

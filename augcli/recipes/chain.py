@@ -15,7 +15,7 @@ from augcli.image.fit import Fitted
 from augcli.operations.geometry import NEAREST_ON_BLACK, Geometry, Resample
 from augcli.operations.magnitudes import TRANSLATIONS, Magnitudes, argument
 from augcli.operations.table import OPERATIONS, SEED, operate
-from augcli.recipes.recipe import Augmented, Recipe, View
+from augcli.recipes.recipe import Augmented, Recipe, SourceView
 from augcli.text import did_you_mean
 
 
@@ -73,14 +73,14 @@ class ChainRecipe(Recipe):
         """How geometric operations read between pixels and what they show outside the image."""
         return NEAREST_ON_BLACK
 
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Chain:
-        return Chain(tuple(self.operations(rng, views[0].shape)), self.geometry())
+    def draw(self, rng: np.random.Generator, sources: Sequence[SourceView]) -> Chain:
+        return Chain(tuple(self.operations(rng, sources[0].shape)), self.geometry())
 
     def moves(self, params: Chain) -> bool:
         return any(OPERATIONS[operation.name].moves for operation in params.operations)
 
     def apply(self, images: Sequence[Fitted], params: Chain) -> Augmented:
-        return Augmented(applied(images[0].pixels(), params), (1.0,))
+        return Augmented(apply_chain(images[0].pixels(), params), (1.0,))
 
 
 class GeometricRecipe(ChainRecipe):
@@ -96,7 +96,7 @@ class GeometricRecipe(ChainRecipe):
         return Geometry(self.resample, (red, green, blue))
 
 
-def operated(image: Pixels, operation: Operation, geometry: Geometry) -> Pixels:
+def apply_operation(image: Pixels, operation: Operation, geometry: Geometry) -> Pixels:
     """uint8 RGB (H, W, 3) after one operation, as an array of its own."""
     return operate(
         image,
@@ -108,15 +108,15 @@ def operated(image: Pixels, operation: Operation, geometry: Geometry) -> Pixels:
     )
 
 
-def applied(image: Pixels, chain: Chain) -> Pixels:
+def apply_chain(image: Pixels, chain: Chain) -> Pixels:
     """uint8 RGB (H, W, 3) after all operations of the chain, as an array of its own."""
     result = image
     for operation in chain.operations:
-        result = operated(result, operation, chain.geometry)
+        result = apply_operation(result, operation, chain.geometry)
     return result if chain.operations else image.copy()
 
 
-def drawn(
+def draw_operation(
     rng: np.random.Generator,
     magnitudes: Magnitudes,
     name: str,

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from augcli.image.fit import Fitted
 from augcli.operations.dropout import drop_channels
-from augcli.recipes.recipe import Augmented, Recipe, View
+from augcli.recipes.recipe import Augmented, Recipe, SourceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,11 @@ class ChannelDropout(Recipe):
     rate: float = Field(0.2, ge=0, le=1, description="probability of dropping a channel")
     fill: int = Field(0, ge=0, le=255, description="the value of a dropped channel")
 
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
+    def draw(self, rng: np.random.Generator, sources: Sequence[SourceView]) -> Params:
         red, green, blue = (rng.random(3) < self.rate).tolist()
         if red and green and blue:
-            stays = int(rng.integers(3))
-            red, green, blue = stays != 0, stays != 1, stays != 2
+            survivor = int(rng.integers(3))
+            red, green, blue = survivor != 0, survivor != 1, survivor != 2
         return Params((red, green, blue), self.fill)
 
     def moves(self, params: Params) -> bool:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from augcli.image.fit import Fitted
 from augcli.operations.enhance import Adjustment, color_jitter
-from augcli.recipes.recipe import Augmented, Recipe, View
+from augcli.recipes.recipe import Augmented, Recipe, SourceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ColorJitter(Recipe):
     saturation: float = Field(0.4, ge=0, le=10, description="factor 1 - this to 1 + this, over 0")
     hue: float = Field(0.1, ge=0, le=0.5, description="turned by up to this share of the circle")
 
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
+    def draw(self, rng: np.random.Generator, sources: Sequence[SourceView]) -> Params:
         ranges: dict[Adjustment, tuple[float, float]] = {
             "brightness": (max(0.0, 1 - self.brightness), 1 + self.brightness),
             "contrast": (max(0.0, 1 - self.contrast), 1 + self.contrast),

@@ -12,7 +12,7 @@ from pydantic import Field
 from augcli.arrays.types import Shape
 from augcli.image.box import Box
 from augcli.image.fit import Fitted, resize
-from augcli.recipes.recipe import Augmented, Recipe, View
+from augcli.recipes.recipe import Augmented, Recipe, SourceView
 
 _TRIES = 10
 
@@ -41,8 +41,8 @@ class Crop(Recipe):
         4 / 3, ge=1, le=100, description="most that it is stretched, either way; log-uniform"
     )
 
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
-        height, width = views[0].shape
+    def draw(self, rng: np.random.Generator, sources: Sequence[SourceView]) -> Params:
+        height, width = sources[0].shape
         most = math.log(self.aspect)
         for _ in range(_TRIES):
             rows, columns = cropped_size(

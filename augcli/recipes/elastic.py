@@ -11,7 +11,7 @@ from pydantic import Field
 
 from augcli.image.fit import Fitted
 from augcli.operations.elastic import Variant, corruption_strength, elastic, simard_strength
-from augcli.recipes.recipe import Augmented, Recipe, View
+from augcli.recipes.recipe import Augmented, Recipe, SourceView
 
 _CORRUPTIONS: dict[str, Variant] = {
     "imagenet-c": "imagenet",
@@ -58,8 +58,8 @@ class Elastic(Recipe):
     )
     severity: int = Field(3, ge=1, le=5, description="the other variants: their strength")
 
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
-        side = min(views[0].shape)
+    def draw(self, rng: np.random.Generator, sources: Sequence[SourceView]) -> Params:
+        side = min(sources[0].shape)
         if self.variant == "simard":
             alpha, sigma, offset = simard_strength(side, self.alpha, self.sigma)
         else:

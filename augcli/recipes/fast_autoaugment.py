@@ -16,7 +16,7 @@ from augcli.recipes.chain import (
     Outside,
     Resampling,
     any_of,
-    drawn,
+    draw_operation,
 )
 
 
@@ -38,7 +38,7 @@ class FastAutoAugment(GeometricRecipe):
         for name, probability, level in any_of(rng, sub_policies("fast_autoaugment", self.policy)):
             if rng.random() >= probability:
                 continue
-            operation = drawn(rng, FAST_AUTOAUGMENT, name, level, shape)
+            operation = draw_operation(rng, FAST_AUTOAUGMENT, name, level, shape)
             if name == "Cutout":
                 centre = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
                 operation = operation._replace(others=centre)

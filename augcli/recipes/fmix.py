@@ -19,7 +19,7 @@ from augcli.operations.smooth_field import (
     greatest_of_field,
     smooth_field,
 )
-from augcli.recipes.recipe import Alpha, Augmented, Recipe, View
+from augcli.recipes.recipe import Alpha, Augmented, Recipe, SourceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class FMix(Recipe):
         " real and the imaginary part: at most one wave across",
     )
 
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
+    def draw(self, rng: np.random.Generator, sources: Sequence[SourceView]) -> Params:
         return Params(
             lam=float(rng.beta(self.alpha, self.alpha)),
             round_up=bool(rng.random() < 0.5),

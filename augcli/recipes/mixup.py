@@ -11,7 +11,7 @@ from pydantic import Field
 
 from augcli.arrays.types import Pixels, Shape
 from augcli.image.fit import Fitted
-from augcli.recipes.recipe import Alpha, Augmented, Recipe, View
+from augcli.recipes.recipe import Alpha, Augmented, Recipe, SourceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Mixup(Recipe):
         0.2, description="lam ~ Beta(alpha, alpha); 0.2 suits photographs, CIFAR code uses 1"
     )
 
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
+    def draw(self, rng: np.random.Generator, sources: Sequence[SourceView]) -> Params:
         return Params(float(rng.beta(self.alpha, self.alpha)))
 
     def moves(self, params: Params) -> bool:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from augcli.image.fit import Fitted
 from augcli.operations.dropout import drop_pixels, dropout_mask
-from augcli.recipes.recipe import Augmented, Recipe, View
+from augcli.recipes.recipe import Augmented, Recipe, SourceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class PixelDropout(Recipe):
     rate: float = Field(0.2, ge=0, le=1, description="probability of dropping a pixel")
     per_channel: bool = Field(False, description="drop red, green and blue independently")
 
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
+    def draw(self, rng: np.random.Generator, sources: Sequence[SourceView]) -> Params:
         return Params(int(rng.integers(1 << 63)), self.rate, self.per_channel)
 
     def moves(self, params: Params) -> bool:

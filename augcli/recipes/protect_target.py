@@ -48,8 +48,8 @@ def salient_region(saliency_map: SaliencyMap) -> Mask:
     if is_flat(saliency_map):
         return np.zeros(saliency_map.shape, bool)
     ranked = np.sort(saliency_map, axis=None, kind="stable")[::-1]  # by radix, if of bytes
-    held = np.cumsum(ranked, dtype=np.float64)
-    region: Mask = saliency_map >= ranked[np.searchsorted(held, held[-1] / 2)]
+    cumulative = np.cumsum(ranked, dtype=np.float64)
+    region: Mask = saliency_map >= ranked[np.searchsorted(cumulative, cumulative[-1] / 2)]
     return region
 
 

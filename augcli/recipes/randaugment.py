@@ -19,8 +19,8 @@ from augcli.recipes.chain import (
     Outside,
     Resampling,
     any_of,
-    drawn,
-    operated,
+    apply_operation,
+    draw_operation,
 )
 from augcli.recipes.fill import erase
 from augcli.recipes.recipe import Augmented, box_around, uniform_pixel
@@ -56,7 +56,7 @@ class RandAugment(GeometricRecipe):
             if name == "Cutout":
                 yield self._square(rng, shape)
             else:
-                yield drawn(rng, magnitudes, name, self.m, shape, published_for=side)
+                yield draw_operation(rng, magnitudes, name, self.m, shape, published_for=side)
 
     def _square(self, rng: np.random.Generator, shape: Shape) -> Operation:
         half_side = argument(TPU, "Cutout", self.m, shape) * min(shape) / _TPU_SIDE
@@ -65,12 +65,12 @@ class RandAugment(GeometricRecipe):
     def apply(self, images: Sequence[Fitted], params: Chain) -> Augmented:
         image = images[0].pixels()
         for operation in params.operations:
-            one = _square_covered if operation.name == "Cutout" else operated
+            one = _cover_square if operation.name == "Cutout" else apply_operation
             image = one(image, operation, params.geometry)
         return Augmented(image, (1.0,))
 
 
-def _square_covered(image: Pixels, operation: Operation, geometry: Geometry) -> Pixels:
+def _cover_square(image: Pixels, operation: Operation, geometry: Geometry) -> Pixels:
     """Cutout as in the authors' code: its argument is half a side in pixels."""
     if operation.others is None:
         raise ValueError("Cutout needs a centre")

@@ -18,7 +18,7 @@ from augcli.image.fit import Fitted
 from augcli.saliency.regions import saliency_peak
 
 
-class Detection(NamedTuple):
+class SaliencySpec(NamedTuple):
     """Which saliency map is wanted: a detector's name, and the shorter side that it works on
     (None: the image's own size)."""
 
@@ -32,41 +32,41 @@ class Detection(NamedTuple):
 DETECTOR_DESCRIPTION = "what finds the salient pixels; the last three need a classifier (--model)"
 
 
-class View(NamedTuple):
+class SourceView(NamedTuple):
     """What `draw` may look at of one source: its shape on the target's canvas and its saliency."""
 
-    seen: Fitted
-    detect: Callable[[Detection], SaliencyMap]
+    fitted: Fitted
+    detect: Callable[[SaliencySpec], SaliencyMap]
 
     @property
     def shape(self) -> Shape:
         """Rows and columns of the canvas, which is the target's."""
-        return self.seen.canvas
+        return self.fitted.canvas
 
-    def saliency(self, detection: Detection) -> SaliencyMap:
+    def saliency(self, spec: SaliencySpec) -> SaliencyMap:
         """The saliency map (H, W) in the source's own pixels."""
-        return self.detect(detection)
+        return self.detect(spec)
 
-    def peaks(self, detection: Detection, apart: Shape = (1, 1)) -> Iterator[tuple[int, int]]:
+    def peaks(self, spec: SaliencySpec, apart: Shape = (1, 1)) -> Iterator[tuple[int, int]]:
         """Canvas pixels (row, column) in the order of their saliency, the first in raster order of
         equal ones, each at least `apart` rows or columns from those before it.
 
         Only what lies on the canvas is looked at. Where that is flat, there is none.
         """
-        placement = self.seen.placement
-        visible, landing = placement.visible, placement.landing
-        seen = self.detect(detection)[visible.slices]
-        rows = max(1, round(apart[0] * visible.height / landing.height))
-        columns = max(1, round(apart[1] * visible.width / landing.width))
-        while (peak := saliency_peak(seen)) is not None:
+        placement = self.fitted.placement
+        visible, canvas_box = placement.visible, placement.canvas_box
+        levels = self.detect(spec)[visible.slices]
+        rows = max(1, round(apart[0] * visible.height / canvas_box.height))
+        columns = max(1, round(apart[1] * visible.width / canvas_box.width))
+        while (peak := saliency_peak(levels)) is not None:
             row, column = peak
             yield placement.on_canvas(visible.top + row, visible.left + column)
             around = (
                 slice(max(row - rows + 1, 0), row + rows),
                 slice(max(column - columns + 1, 0), column + columns),
             )
-            seen = seen.copy()
-            seen[around] = seen.min()
+            levels = levels.copy()
+            levels[around] = levels.min()
 
 
 class Mark(NamedTuple):
@@ -122,7 +122,7 @@ class Recipe(BaseModel):
     """The options, if there are any, that name the detector of the saliency maps that `draw` looks
     at, and the shorter side that it works on."""
 
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Any:
+    def draw(self, rng: np.random.Generator, sources: Sequence[SourceView]) -> Any:
         """Draw a `Params` record for these sources, of which the first is the target."""
         raise TypeError(f"{type(self).__name__} does not draw")
 
@@ -136,7 +136,7 @@ class Recipe(BaseModel):
         not say."""
         return returned_by(type(self), "draw")
 
-    def looks_at(self) -> Mapping[int, Detection]:
+    def looks_at(self) -> Mapping[int, SaliencySpec]:
         """The sources, by number, of whose saliency `draw` looks at a map, and at which. It is
         shown no other."""
         return {}
@@ -198,32 +198,34 @@ class RegionRecipe(Recipe):
         """The `Params` record for covering `box`; for None, that of an image left alone."""
         raise TypeError(f"{type(self).__name__} covers nothing")
 
-    def cover_spared(self, rng: np.random.Generator, box: Box, views: Sequence[View]) -> Any:
+    def cover_spared(
+        self, rng: np.random.Generator, box: Box, sources: Sequence[SourceView]
+    ) -> Any:
         """The `Params` record for covering a box that KeepAugment chose."""
         return self.cover(rng, box)
 
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Any:
-        shape = views[0].shape
+    def draw(self, rng: np.random.Generator, sources: Sequence[SourceView]) -> Any:
+        shape = sources[0].shape
         size = self.region_size(rng, shape)
         return self.cover(rng, None if size is None else self.place(rng, size, shape))
 
 
-def declared_views(recipe: Recipe, views: Sequence[View]) -> list[View]:
+def declared_sources(recipe: Recipe, sources: Sequence[SourceView]) -> list[SourceView]:
     """The views, each with the saliency map that the recipe declares to look at, and no other."""
     looks_at = recipe.looks_at()
 
-    def showing(number: int, view: View) -> View:
-        def detect(detection: Detection) -> SaliencyMap:
-            if looks_at.get(number) != detection:
+    def showing(number: int, source: SourceView) -> SourceView:
+        def detect(spec: SaliencySpec) -> SaliencyMap:
+            if looks_at.get(number) != spec:
                 raise TypeError(
-                    f"{type(recipe).__name__} draws by the saliency map {detection} of source"
+                    f"{type(recipe).__name__} draws by the saliency map {spec} of source"
                     f" {number}; name it in looks_at"
                 )
-            return view.detect(detection)
+            return source.detect(spec)
 
-        return View(view.seen, detect)
+        return SourceView(source.fitted, detect)
 
-    return [showing(number, view) for number, view in enumerate(views)]
+    return [showing(number, source) for number, source in enumerate(sources)]
 
 
 @cache

@@ -12,7 +12,7 @@ from augcli.arrays.types import Floats, Shape
 from augcli.image.box import Box
 from augcli.image.collage import Collage
 from augcli.image.fit import Fitted
-from augcli.recipes.recipe import Alpha, Augmented, Recipe, View
+from augcli.recipes.recipe import Alpha, Augmented, Recipe, SourceView
 
 Corner = tuple[int, int]
 
@@ -38,8 +38,8 @@ class RICAP(Recipe):
 
     beta: Alpha = Field(0.3, description="the quadrants meet at Beta(beta, beta) of each side")
 
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
-        height, width = shape = views[0].shape
+    def draw(self, rng: np.random.Generator, sources: Sequence[SourceView]) -> Params:
+        height, width = shape = sources[0].shape
         boundary = (
             boundary_at(rng.beta(self.beta, self.beta), height),
             boundary_at(rng.beta(self.beta, self.beta), width),

@@ -18,11 +18,11 @@ from augcli.recipes.recipe import (
     DETECTOR_DESCRIPTION,
     Alpha,
     Augmented,
-    Detection,
     MapSide,
     Mark,
     RegionRecipe,
-    View,
+    SaliencySpec,
+    SourceView,
     box_around,
     cut_size,
     paste,
@@ -85,24 +85,26 @@ class SaliencyMix(RegionRecipe):
         " none: paste over anything",
     )
 
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
-        target, source = views
+    def draw(self, rng: np.random.Generator, sources: Sequence[SourceView]) -> Params:
+        target, source = sources
         boxes = self._boxes(rng, source, self.region_size(rng, target.shape))
         if self.protect_target is None:
             return next(boxes)
-        params, hidden = least_hiding(boxes, target.saliency(self.detection()), self.protect_target)
+        params, hidden = least_hiding(
+            boxes, target.saliency(self.saliency_spec()), self.protect_target
+        )
         return replace(params, hidden=hidden, protected=hidden <= self.protect_target)
 
     def region_size(self, rng: np.random.Generator, shape: Shape) -> tuple[int, int]:
         return cut_size(rng.beta(self.alpha, self.alpha), shape)
 
     def _boxes(
-        self, rng: np.random.Generator, source: View, size: tuple[int, int]
+        self, rng: np.random.Generator, source: SourceView, size: tuple[int, int]
     ) -> Iterator[Params]:
         """Boxes around the source's peaks, the greatest first; around uniformly drawn pixels, and
         without end, where it has none."""
         flat = True
-        for peak in source.peaks(self.detection(), apart=(size[0] // 2, size[1] // 2)):
+        for peak in source.peaks(self.saliency_spec(), apart=(size[0] // 2, size[1] // 2)):
             flat = False
             yield Params(box_around(peak, size, source.shape), peak)
         while flat:
@@ -115,13 +117,17 @@ class SaliencyMix(RegionRecipe):
 
     # Which maps are looked at, and what others may ask of a recipe that covers a region.
 
-    def detection(self) -> Detection:
+    def saliency_spec(self) -> SaliencySpec:
         """The saliency map that is looked at."""
-        return Detection(self.detector, self.saliency_size)
+        return SaliencySpec(self.detector, self.saliency_size)
 
-    def looks_at(self) -> dict[int, Detection]:
-        detection = self.detection()
-        return {1: detection} if self.protect_target is None else {0: detection, 1: detection}
+    def looks_at(self) -> dict[int, SaliencySpec]:
+        saliency_spec = self.saliency_spec()
+        return (
+            {1: saliency_spec}
+            if self.protect_target is None
+            else {0: saliency_spec, 1: saliency_spec}
+        )
 
     def marks(self, params: Params) -> dict[int, Mark]:
         of_source = Mark(params.taken or params.box, params.centre, params.flat)
@@ -132,11 +138,13 @@ class SaliencyMix(RegionRecipe):
     def cover(self, rng: np.random.Generator, box: Box | None) -> Params:
         return Params(box)
 
-    def cover_spared(self, rng: np.random.Generator, box: Box, views: Sequence[View]) -> Params:
+    def cover_spared(
+        self, rng: np.random.Generator, box: Box, sources: Sequence[SourceView]
+    ) -> Params:
         """The source's box is the one around its peak, moved inside the canvas."""
-        peak = next(views[1].peaks(self.detection()), None)
-        centre = uniform_pixel(rng, views[1].shape) if peak is None else peak
-        height, width = views[1].shape
+        peak = next(sources[1].peaks(self.saliency_spec()), None)
+        centre = uniform_pixel(rng, sources[1].shape) if peak is None else peak
+        height, width = sources[1].shape
         top = min(max(centre[0] - box.height // 2, 0), height - box.height)
         left = min(max(centre[1] - box.width // 2, 0), width - box.width)
         taken = Box(top, left, top + box.height, left + box.width)

@@ -9,7 +9,7 @@ import numpy as np
 
 from augcli.image.fit import Fitted
 from augcli.recipes.mixup import blend
-from augcli.recipes.recipe import Augmented, Recipe, View
+from augcli.recipes.recipe import Augmented, Recipe, SourceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class SamplePairing(Recipe):
     name = "samplepairing"
     sources = 2
 
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Params:
+    def draw(self, rng: np.random.Generator, sources: Sequence[SourceView]) -> Params:
         return Params()
 
     def moves(self, params: Params) -> bool:

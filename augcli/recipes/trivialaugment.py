@@ -14,7 +14,7 @@ from augcli.recipes.chain import (
     Outside,
     Resampling,
     any_of,
-    drawn,
+    draw_operation,
 )
 
 _LEVELS = range(31)
@@ -34,4 +34,4 @@ class TrivialAugment(GeometricRecipe):
 
     def operations(self, rng: np.random.Generator, shape: Shape) -> Iterator[Operation]:
         name, level = any_of(rng, TRIVIALAUGMENT_WIDE.names), any_of(rng, _LEVELS)
-        yield drawn(rng, TRIVIALAUGMENT_WIDE, name, level, shape)
+        yield draw_operation(rng, TRIVIALAUGMENT_WIDE, name, level, shape)

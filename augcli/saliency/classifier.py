@@ -23,9 +23,9 @@ from augcli.classifier.cache import Levels, content_key, open_cache
 from augcli.classifier.graphs import (
     METHODS,
 )
-from augcli.classifier.preprocess import low_resolution, on_image, resized
+from augcli.classifier.preprocess import low_resolution, on_image, resize_to
 from augcli.classifier.runner import runner_of
-from augcli.classifier.server import ask
+from augcli.classifier.server import request_maps
 from augcli.classifier.spec import ClassifierSpec
 from augcli.ort import onnxruntime
 
@@ -63,39 +63,43 @@ def classifier_maps(
     shape = low_resolution(spec.preprocessing.size, size)
     cache = open_cache(spec.cache, spec.cache_size)
     weights = [_weights(spec, detector, label) for label in labels]
-    found: list[Levels | Float32 | None] = [None] * len(images)
+    maps: list[Levels | Float32 | None] = [None] * len(images)
     keys = [""] * len(images)
     if cache is not None:
-        about = _told_of_maps(spec, detector, shape)
+        about = _key_of_maps(spec, detector, shape)
         shown = contents or [image.tobytes() for image in images]
         for place, (image, weight) in enumerate(zip(images, weights, strict=True)):
             label = b"" if weight is None else weight.tobytes()
             keys[place] = content_key(about, label, repr(image.shape).encode(), shown[place])
-            kept = cache.get(keys[place])
-            if kept is not None:
+            cached = cache.get(keys[place])
+            if cached is not None:
                 with suppress(ValueError):  # somebody else's: it is made again
-                    found[place] = Levels.from_bytes(kept)
-    missing = [place for place, levels in enumerate(found) if levels is None]
+                    maps[place] = Levels.from_bytes(cached)
+    missing = [place for place, levels in enumerate(maps) if levels is None]
     if missing:
-        seen = [resized(images[place], shape) for place in missing]
-        asked = [weights[place] for place in missing]
-        together = None if asked[0] is None else np.stack([w for w in asked if w is not None])
-        for place, raw in zip(missing, _run(spec, detector, size, seen, together), strict=True):
+        inputs = [resize_to(images[place], shape) for place in missing]
+        labels_missing = [weights[place] for place in missing]
+        together = (
+            None
+            if labels_missing[0] is None
+            else np.stack([w for w in labels_missing if w is not None])
+        )
+        for place, raw in zip(missing, _run(spec, detector, size, inputs, together), strict=True):
             if not np.isfinite(raw).all():
-                found[place] = raw
+                maps[place] = raw
                 continue
-            levels = found[place] = Levels.of(raw)
+            levels = maps[place] = Levels.of(raw)
             if cache is not None:
                 cache.put(keys[place], levels.to_bytes())
     return [
         on_image(one.values() if isinstance(one, Levels) else one, image.shape[:2])
-        for one, image in zip(found, images, strict=True)
+        for one, image in zip(maps, images, strict=True)
         if one is not None
     ]
 
 
 @lru_cache(16)
-def _told_of_maps(spec: ClassifierSpec, detector: str, shape: tuple[int, int]) -> bytes:
+def _key_of_maps(spec: ClassifierSpec, detector: str, shape: tuple[int, int]) -> bytes:
     """All that the maps of a classifier depend on but image and label."""
     depends = spec.identity() | {"class_map": None}  # the weights tell what that comes to
     libraries = [onnx.__version__, onnxruntime.__version__, cv2.__version__, PIL.__version__]
@@ -110,7 +114,7 @@ def _run(
     weights: Float32 | None,
 ) -> Float32:
     if spec.server is not None:
-        return ask(spec.server, detector, size, images, weights)
+        return request_maps(spec.server, detector, size, images, weights)
     return runner_of(spec, detector, size).maps(images, weights)
 
 

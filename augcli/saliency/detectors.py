@@ -31,8 +31,8 @@ def spectral_residual(image: UInt8) -> UInt8:
     a logarithm of zero; here it is 0. Raises UserError if OpenCV has no saliency module.
     """
     detector = opencv_detector("StaticSaliencySpectralResidual")
-    seen = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (64, 64))
-    if seen.min() == seen.max():
+    small = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (64, 64))
+    if small.min() == small.max():
         return np.zeros(image.shape[:2], np.uint8)
     return opencv_map(detector, image)
 
@@ -60,15 +60,15 @@ def detect(name: str, images: Sequence[UInt8], size: int | None = None) -> list[
             f"There is no saliency detector '{shorten(name)}'{hint}; give one of"
             f" {listed(DETECTORS)}."
         )
-    seen = [_shrunk(image, size) if size else image for image in images]
+    shrunk = [_shrink(image, size) if size else image for image in images]
     if function is saliency_map:
-        maps = saliency_maps(seen)
+        maps = saliency_maps(shrunk)
     else:
-        maps = [function(image) for image in seen]
-    return [_enlarged(found, image) for found, image in zip(maps, images, strict=True)]
+        maps = [function(image) for image in shrunk]
+    return [_enlarge(small_map, image) for small_map, image in zip(maps, images, strict=True)]
 
 
-def _shrunk(image: UInt8, size: int) -> UInt8:
+def _shrink(image: UInt8, size: int) -> UInt8:
     height, width = image.shape[:2]
     scale = size / min(height, width)
     if scale >= 1:
@@ -78,9 +78,9 @@ def _shrunk(image: UInt8, size: int) -> UInt8:
     return shrunk
 
 
-def _enlarged(found: UInt8, image: UInt8) -> UInt8:
+def _enlarge(map_of_shrunk: UInt8, image: UInt8) -> UInt8:
     height, width = image.shape[:2]
-    if found.shape == (height, width):
-        return found
-    enlarged: UInt8 = cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR)
+    if map_of_shrunk.shape == (height, width):
+        return map_of_shrunk
+    enlarged: UInt8 = cv2.resize(map_of_shrunk, (width, height), interpolation=cv2.INTER_LINEAR)
     return enlarged

@@ -102,12 +102,12 @@ def _batch_maps(images: Sequence[UInt8]) -> list[UInt8]:
     _smooth_grey(images, work)
     on, off = centre_surround(work)
     if len(images) == 1:
-        found = _stretched(on)
-        found += _stretched(off, work.blurred)
-        return [found]
+        total = _stretch(on)
+        total += _stretch(off, work.blurred)
+        return [total]
     # From interleaved values to one image after the other.
-    maps = _each_stretched(cv2.transpose(on.reshape(-1, len(images))))
-    maps += _each_stretched(cv2.transpose(off.reshape(-1, len(images))))
+    maps = _stretch_each(cv2.transpose(on.reshape(-1, len(images))))
+    maps += _stretch_each(cv2.transpose(off.reshape(-1, len(images))))
     return list(maps.reshape(-1, height, width))
 
 
@@ -128,7 +128,7 @@ def _smooth_grey(images: Sequence[UInt8], work: Workspace) -> None:
 # of 1 / peak, at least 1 / 1530: adding less makes the floor exact. Flat images stay zero.
 
 
-def _stretched(sums: Int16, out: UInt8 | None = None) -> UInt8:
+def _stretch(sums: Int16, out: UInt8 | None = None) -> UInt8:
     """The sums of one image, int16 (H, W), each once or each twice, stretched to 0..255."""
     peak = cv2.norm(sums, cv2.NORM_INF) or 1.0
     return cv2.convertScaleAbs(
@@ -136,8 +136,8 @@ def _stretched(sums: Int16, out: UInt8 | None = None) -> UInt8:
     )  # rounds to nearest
 
 
-def _each_stretched(sums: Int16) -> UInt8:
-    """`_stretched` of each row of sums."""
+def _stretch_each(sums: Int16) -> UInt8:
+    """`_stretch` of each row of sums."""
     peaks = np.maximum(sums.max(axis=1, keepdims=True), 1)
     scaled = np.multiply(sums, (255 / peaks).astype(np.float32), dtype=np.float32)
     scaled += np.float32(3e-4)

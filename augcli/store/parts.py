@@ -70,10 +70,10 @@ class Part:
         """The image files that its rows name, below the folder of images; raises ValueError where a
         line is no row."""
         for line in self.row_lines():
-            found = _FILE_NAME.match(line)
-            if found is None:
+            match = _FILE_NAME.match(line)
+            if match is None:
                 raise ValueError("a line is no row")
-            yield found[1].decode()
+            yield match[1].decode()
 
     def images_of(self) -> Iterator[tuple[str, str]]:
         """(file name, SHA-256 in hex) of the images that its rows name; raises ValueError where a
@@ -273,15 +273,15 @@ def _read_proof(file: BinaryIO) -> tuple[dict[str, Any], int]:
 
 def _digest(file: BinaryIO, count: int) -> tuple[str, int]:
     """The digest of so many bytes, and how many lines they are."""
-    found, lines = hashlib.blake2b(digest_size=16), 0
+    digest, lines = hashlib.blake2b(digest_size=16), 0
     while count:
         data = file.read(min(_CHUNK, count))
         if not data:
             raise ValueError("it breaks off")
-        found.update(data)
+        digest.update(data)
         lines += data.count(b"\n")
         count -= len(data)
-    return found.hexdigest(), lines
+    return digest.hexdigest(), lines
 
 
 def _proof_line(proof: dict[str, Any]) -> bytes:

@@ -87,7 +87,7 @@ def _describe_step(step: Step) -> str:
 
 def describe_keep(keep: Keep) -> str:
     """The options of KeepAugment."""
-    return " ".join(["keep", f"tau={keep.tau:g}", f"size={keep.size:g}", str(keep.detection)])
+    return " ".join(["keep", f"tau={keep.tau:g}", f"size={keep.size:g}", str(keep.saliency_spec)])
 
 
 def _options(options: BaseModel) -> list[str]:
@@ -145,17 +145,18 @@ def ranked(classes: Sequence[str], label: SoftLabel) -> tuple[list[tuple[str, fl
     return named, len(pairs) - len(named), sum(weight for _, weight in pairs[_CLASSES:])
 
 
-def explain_keep(kept: Mapping[str, Any], total: float) -> str:
+def explain_keep(keep_params: Mapping[str, Any], total: float) -> str:
     """What KeepAugment chose and why; `total` is the sum of the saliency map."""
-    cuts = kept["mode"] == "cut"
-    if kept["flat"]:
+    cuts = keep_params["mode"] == "cut"
+    if keep_params["flat"]:
         return "the map is flat: " + ("nothing is cut" if cuts else "the first box is put back")
-    if kept["box"] is None and kept["admissible"]:
+    if keep_params["box"] is None and keep_params["admissible"]:
         return "nothing to cut: the recipe leaves the image alone"
     score, limit = (
-        value / total if total > 0 else 0.0 for value in (kept["score"], kept["threshold"])
+        value / total if total > 0 else 0.0
+        for value in (keep_params["score"], keep_params["threshold"])
     )
-    if not kept["admissible"]:
+    if not keep_params["admissible"]:
         if cuts:
             return f"no box holds less than {percent(limit)} of the saliency: nothing is cut"
         most = f"no box holds more than {percent(limit)} of the saliency"
@@ -168,10 +169,10 @@ def explain_keep(kept: Mapping[str, Any], total: float) -> str:
 def explain_fit(shape: Shape, canvas: Shape, fit: Fit) -> str:
     """How an image of `shape` (rows, columns) lies on a canvas of another shape."""
     size = f"{shape[1]} x {shape[0]}"
-    visible, landing = place(shape, canvas, fit)
+    visible, canvas_box = place(shape, canvas, fit)
     if (visible.height, visible.width) != shape:
         return f"middle {visible.width} x {visible.height} of {size}"
-    if (landing.height, landing.width) != canvas:
+    if (canvas_box.height, canvas_box.width) != canvas:
         return f"{size}, padded"
     same_form = shape[0] * canvas[1] == shape[1] * canvas[0]
     return f"{size}, {'stretched' if fit is Fit.stretch and not same_form else 'resized'}"

@@ -29,7 +29,7 @@ from augcli.engine.watch import Watch
 from augcli.enums import Existing, MapFormat
 from augcli.errors import RESUME, RunFailed, UnreadableImage
 from augcli.image.codec import Encoding, encode
-from augcli.recipes.recipe import Detection
+from augcli.recipes.recipe import SaliencySpec
 from augcli.saliency.overlay import overlay
 from augcli.saliency.regions import is_flat
 from augcli.store.durable import write_file
@@ -62,7 +62,7 @@ class Maps:
     """What is found in the images of a run's source, and how and where it is written."""
 
     run: Run
-    detection: Detection
+    saliency_spec: SaliencySpec
     format: MapFormat = MapFormat.png
     overlay: bool = False
 
@@ -76,7 +76,7 @@ class Maps:
         job = self.run.job.to_json()
         now = {
             "source": self.run.listing.fingerprint(),
-            "method": str(self.detection),
+            "method": str(self.saliency_spec),
             "map_format": self.format.value,
             "overlay": self.overlay,
             **{name: job[name] for name in ("background", "max_pixels", "classifier")},
@@ -191,7 +191,7 @@ class MapWork(RunWork):
 def _row(work: MapWork, images: Images, index: int) -> Row:
     try:
         decoded = images.get(index)
-        found = images.saliency(decoded, work.maps.detection)
+        saliency_map = images.saliency(decoded, work.maps.saliency_spec)
     except UnreadableImage as error:
         return _skipped(work.run.listing.sample(index), str(error))
     except cv2.error:
@@ -200,33 +200,33 @@ def _row(work: MapWork, images: Images, index: int) -> Row:
         reason = "it takes more memory than a worker may use"
         return _skipped(work.run.listing.sample(index), reason)
     name = map_name(work.run.listing, work.names, index)
-    return _write(work.maps, name, decoded, found)
+    return _write(work.maps, name, decoded, saliency_map)
 
 
 def _skipped(sample: Sample, reason: str) -> Row:
     return {"source_path": sample.relative, "source_id": sample.sample_id, "reason": reason}
 
 
-def _write(maps: Maps, name: str, decoded: Decoded, found: SaliencyMap) -> Row:
+def _write(maps: Maps, name: str, decoded: Decoded, saliency_map: SaliencyMap) -> Row:
     """Write one map, and the picture of it where that is asked for; its row."""
-    flat = is_flat(found)
+    flat = is_flat(saliency_map)
     file_name = f"{name}.{maps.format.value}"
-    data = _encoded(found, flat, maps.format)
+    data = _encoded(saliency_map, flat, maps.format)
     refuse_link_above(maps.out, file_name)
     write_file(str(staged(maps.out) / file_name), data)
     digests = {"sha256": hashlib.sha256(data).hexdigest()}
     if maps.overlay:
-        picture = _picture(decoded.image, np.zeros_like(found) if flat else found)
+        picture = _picture(decoded.image, np.zeros_like(saliency_map) if flat else saliency_map)
         write_file(str(staged(maps.out) / f"{name}{OVERLAY}"), picture)
         digests["overlay_sha256"] = hashlib.sha256(picture).hexdigest()
-    highest = float(found.max())
-    height, width = found.shape
+    highest = float(saliency_map.max())
+    height, width = saliency_map.shape
     return {
         "file_name": file_name,
         "source_path": decoded.sample.relative,
         "source_id": decoded.sample.sample_id,
         "class_name": decoded.class_name,
-        "saliency_method": str(maps.detection),
+        "saliency_method": str(maps.saliency_spec),
         "highest": highest if np.isfinite(highest) else None,
         "flat": flat,
         "width": width,
@@ -235,16 +235,16 @@ def _write(maps: Maps, name: str, decoded: Decoded, found: SaliencyMap) -> Row:
     }
 
 
-def _encoded(found: SaliencyMap, flat: bool, map_format: MapFormat) -> bytes:
+def _encoded(saliency_map: SaliencyMap, flat: bool, map_format: MapFormat) -> bytes:
     """A map as the bytes of a file. A flat one is black as a PNG."""
     if map_format is MapFormat.npy:
         file = io.BytesIO()
-        np.save(file, found)
+        np.save(file, saliency_map)
         return file.getvalue()
-    finite = np.zeros(found.shape) if flat else found.astype(np.float64)
+    finite = np.zeros(saliency_map.shape) if flat else saliency_map.astype(np.float64)
     levels = np.rint(finite * (65535.0 / max(finite.max(), 1e-300))).astype(np.uint16)
     return cv2.imencode(".png", levels)[1].tobytes()
 
 
-def _picture(image: Pixels, found: SaliencyMap) -> memoryview:
-    return encode(overlay(image, found), Encoding().format, Encoding())
+def _picture(image: Pixels, saliency_map: SaliencyMap) -> memoryview:
+    return encode(overlay(image, saliency_map), Encoding().format, Encoding())

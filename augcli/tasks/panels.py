@@ -17,7 +17,7 @@ from augcli.image.fit import Fitted
 from augcli.image.sheet import Line, Panel
 from augcli.pipeline.picture import Picture, Record
 from augcli.pipeline.pipeline import Step
-from augcli.recipes.recipe import Detection
+from augcli.recipes.recipe import SaliencySpec
 from augcli.recipes.ricap import quadrants
 from augcli.saliency.overlay import overlay
 from augcli.tasks.captions import (
@@ -202,7 +202,7 @@ def _step_panels(
             panel = Panel(title, picture.image, tuple(notes), picture.boxes)
             seen.append((_key(picture), panel))
 
-    made.remake(output, observe)
+    made.replay(output, observe)
     panels = [_as_used(run, panel, uses.get(key) if key else None) for key, panel in seen]
     return panels, uses
 
@@ -221,9 +221,9 @@ def _map_panels(
     prefix = f"step {record['step'] + 1}: " if len(run.job.pipeline.steps) > 1 else ""
     if step.keep is not None:
         kept = record["keep"]
-        total = float(inputs[0].detect(step.keep.detection).sum(dtype=np.float64))
-        notes = [explain_keep(kept, total), str(step.keep.detection)]
-        panel = _map_panel(run, output, inputs, 0, step.keep.detection, notes)
+        total = float(inputs[0].detect(step.keep.saliency_spec).sum(dtype=np.float64))
+        notes = [explain_keep(kept, total), str(step.keep.saliency_spec)]
+        panel = _map_panel(run, output, inputs, 0, step.keep.saliency_spec, notes)
         boxes = () if kept["box"] is None else (kept["box"],)
         yield replace(panel, title=prefix + panel.title, boxes=boxes)
     looks_at = recipe.looks_at()
@@ -233,11 +233,11 @@ def _map_panels(
             continue  # it was shown with what was kept
         if number > 0 and inputs[number] is inputs[0]:
             continue  # nothing of the partner went in, and the target stands in its place
-        detection = looks_at[number]
-        notes = [f"{detection}: flat, drawn at random" if mark.flat else str(detection)]
+        spec = looks_at[number]
+        notes = [f"{spec}: flat, drawn at random" if mark.flat else str(spec)]
         if recipe.drawn_per_batch():
             notes.append("the peak is that of the batch's first image")
-        panel = _map_panel(run, output, inputs, number, detection, notes)
+        panel = _map_panel(run, output, inputs, number, spec, notes)
         boxes = () if mark.box is None else (mark.box,)
         yield replace(panel, title=prefix + panel.title, boxes=boxes, mark=mark.pixel)
 
@@ -247,7 +247,7 @@ def _map_panel(
     output: Output,
     inputs: Sequence[Picture],
     number: int,
-    detection: Detection,
+    spec: SaliencySpec,
     notes: Sequence[str],
 ) -> Panel:
     """The saliency of one of the inputs of a step."""
@@ -255,7 +255,7 @@ def _map_panel(
     picture = inputs[number]
     image, saliency_map = (
         Fitted(array, (height, width), run.job.fit).pixels()
-        for array in (picture.image, picture.detect(detection))
+        for array in (picture.image, picture.detect(spec))
     )
     title = f"{_who(output, picture.sources[0])}'s saliency"
     return Panel(title, overlay(image, saliency_map), tuple(notes))

@@ -55,12 +55,12 @@ def preview(run: Run, examples: int, source: str = "SOURCE") -> Preview:
     for block, place in _targets(run, shown):
         if len(lines) == examples:
             break
-        made = Outputs(run, images, block)
+        outputs_of_block = Outputs(run, images, block)
         try:
-            outputs = made.of(place, 0)
+            outputs = outputs_of_block.of(place, 0)
         except UnreadableImage:
             continue
-        lines.append(draw_line(run, made, outputs))
+        lines.append(draw_line(run, outputs_of_block, outputs))
         shown.update(sample.index for output in outputs for sample in output.samples)
     if not lines:
         raise _unreadable(run, images)

@@ -221,7 +221,7 @@ def _take_over(
     each output that was missing or wrong."""
     run, shard = repair.run, report.shard
     part = next(run.sink.committed(run.runtime.place, shard), None)
-    if part is None or part.rows != report.made:
+    if part is None or part.rows != report.outputs:
         raise RunFailed(f"{repair.aside} cannot be read back; check the disk.")
     made = {orjson.loads(line)["sample_id"]: line for line in part.row_lines()}
     skipped = map(orjson.loads, part.skipped_lines())
@@ -252,7 +252,7 @@ def _row(line: bytes) -> Row:
 
 def _doubt(run: Run, report: ShardReport, set_aside: dict[int, str]) -> str | None:
     """Why outputs of a shard may have been made of other images than in the run, if so."""
-    if report.made > 0 and report.decodes == 0:
+    if report.outputs > 0 and report.decodes == 0:
         return "a worker died"
     for index, reason in report.unreadable.items():
         is_target = run.job.include_originals is not Originals.none or run.plan.copies(index) > 0

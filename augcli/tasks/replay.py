@@ -29,9 +29,9 @@ from augcli.files import parse_json
 from augcli.manifest.faults import MOST_FAULTS, Fault
 from augcli.manifest.reader import LONGEST_LINE, BadLine, open_own, parse_row, read_lines
 from augcli.manifest.row import Row
-from augcli.pipeline.execute import Maker
+from augcli.pipeline.execute import Execution
 from augcli.published import MANIFEST
-from augcli.recipes.recipe import Detection
+from augcli.recipes.recipe import SaliencySpec
 from augcli.store.layout import TRAIN
 
 # Rows that a worker makes in a row.
@@ -210,9 +210,9 @@ def _compare(run: Run, images: Images, row: Row, used: list[Decoded]) -> Iterato
         return
     pictures = iter([images.picture(decoded, number) for number, decoded in enumerate(used)])
     record = run.job.pipeline.full_record(parse_json(row.params))
-    maker = Maker(run.job.pipeline, run.job.fit, _look_at_nothing)
-    every = len(used) == maker.sources_of(record)
-    picture = maker.remake(record, pictures, every=every)
+    execution = Execution(run.job.pipeline, run.job.fit, _look_at_nothing)
+    every = len(used) == execution.sources_of(record)
+    picture = execution.replay(record, pictures, every=every)
     labels = [used[number].sample.label for number in picture.shares]
     label = output_label(run, picture, labels, row.view)
     output = Output(picture, tuple(used), label, row.sample_id, row.group_id, row.view)
@@ -225,5 +225,5 @@ def _compare(run: Run, images: Images, row: Row, used: list[Decoded]) -> Iterato
         yield "made again from its row it has another lam or other boxes"
 
 
-def _look_at_nothing(_: Pixels, __: Mapping[int, float], detection: Detection) -> NoReturn:
-    raise ValueError(f"a row that was drawn needs no saliency, and {detection} was asked for")
+def _look_at_nothing(_: Pixels, __: Mapping[int, float], spec: SaliencySpec) -> NoReturn:
+    raise ValueError(f"a row that was drawn needs no saliency, and {spec} was asked for")

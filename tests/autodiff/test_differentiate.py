@@ -37,19 +37,19 @@ def test_weights_mix_the_gradients_of_logits() -> None:
     result = differentiate(two_heads(), result="gradient", target="weights")
     assert result.inputs == ("image", "weights")
     weights = random(3, 5, key=9)
-    found = outputs_of(result, weights=weights)["gradient"]
+    actual = outputs_of(result, weights=weights)["gradient"]
     expected = np.einsum("nk,knchw->nchw", weights, gradients())
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_predicted_is_the_label_of_the_largest_logit() -> None:
     result = differentiate(two_heads(), result="gradient", target="predicted")
     assert result.inputs == ("image",)
-    found = outputs_of(result)
-    best = found["logits"].argmax(axis=1)
+    actual = outputs_of(result)
+    best = actual["logits"].argmax(axis=1)
     assert len(set(best)) > 1
     expected = gradients()[best, np.arange(3)]
-    np.testing.assert_allclose(found["gradient"], expected, rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(actual["gradient"], expected, rtol=1e-5, atol=1e-8)
 
 
 def test_saliency_is_the_largest_absolute_gradient_over_channels() -> None:
@@ -62,9 +62,9 @@ def test_saliency_is_the_largest_absolute_gradient_over_channels() -> None:
 
 
 def test_a_label_that_is_no_class_has_no_gradient() -> None:
-    found = outputs_of(differentiate(two_heads()), label=np.array([5, -1, 1]))["saliency"]
-    assert found[:2].max() == 0
-    assert found[2].max() > 0
+    actual = outputs_of(differentiate(two_heads()), label=np.array([5, -1, 1]))["saliency"]
+    assert actual[:2].max() == 0
+    assert actual[2].max() > 0
 
 
 def test_facts_about_the_result() -> None:
@@ -97,8 +97,8 @@ def test_an_early_head_keeps_only_what_it_needs() -> None:
     text = "\n".join(lines[:3] + lines[-3:])
     weights = {k: v for k, v in WEIGHTS.items() if k not in ("w2", "w3")}
     only = differentiate(classifier(text, "early_scores", weights), result="gradient")
-    found, expected = (outputs_of(r, label=LABEL) for r in (early, only))
-    np.testing.assert_allclose(found["gradient"], expected["gradient"], rtol=1e-6)
+    actual, expected = (outputs_of(r, label=LABEL) for r in (early, only))
+    np.testing.assert_allclose(actual["gradient"], expected["gradient"], rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["early_features", "swish", "late", "features", "pooled"])
@@ -106,11 +106,11 @@ def test_the_gradient_of_an_inner_tensor(name: str) -> None:
     """The rest of the network, run in float64 from that tensor on, decides what is right."""
     result = differentiate(two_heads(), wrt=name, result="gradient")
     assert result.outputs == ("logits", "gradient", "activation")
-    found = outputs_of(result, label=LABEL)
+    actual = outputs_of(result, label=LABEL)
     model = two_heads()
     inner = reference_output(ReferenceEvaluator(model_with_output(model, name)), {"picture": IMAGE})
-    np.testing.assert_allclose(found["activation"], inner, rtol=1e-5, atol=1e-6)
-    assert found["gradient"].shape == inner.shape
+    np.testing.assert_allclose(actual["activation"], inner, rtol=1e-5, atol=1e-6)
+    assert actual["gradient"].shape == inner.shape
 
     rest = ReferenceEvaluator(in_float64(model_from(model, name, inner.shape)))
     seed = np.eye(5)[LABEL]
@@ -119,7 +119,7 @@ def test_the_gradient_of_an_inner_tensor(name: str) -> None:
         v = rng.standard_normal(inner.shape)
         ends = [reference_output(rest, {name: inner + s * 1e-6 * v}) for s in (1, -1)]
         expected = float((seed * (ends[0] - ends[1])).sum() / 2e-6)
-        assert float((found["gradient"] * v).sum()) == pytest.approx(expected, rel=1e-4, abs=1e-6)
+        assert float((actual["gradient"] * v).sum()) == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
 def model_with_output(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
@@ -154,8 +154,8 @@ def test_the_saliency_of_an_inner_tensor() -> None:
     raw = outputs_of(differentiate(two_heads(), wrt="features", result="gradient"), label=LABEL)
     result = differentiate(two_heads(), wrt="features")
     assert result.outputs == ("logits", "saliency", "activation")
-    found = outputs_of(result, label=LABEL)["saliency"]
-    np.testing.assert_allclose(found, np.abs(raw["gradient"]).max(axis=1), rtol=1e-6)
+    actual = outputs_of(result, label=LABEL)["saliency"]
+    np.testing.assert_allclose(actual, np.abs(raw["gradient"]).max(axis=1), rtol=1e-6)
 
 
 # Kinks, padding, determinism
@@ -174,8 +174,8 @@ def test_derivatives_at_kinks_are_zero() -> None:
         model = classifier(text, "scores", bounds, picture="float[N, 1, 2, 4]")
         result = differentiate(model, result="gradient", target="weights")
         feeds = {"image": image, "weights": np.ones((1, 8), np.float32)}
-        found = run(result.model, feeds, list(result.outputs))[1]
-        assert found.reshape(-1).tolist() == slopes
+        actual = run(result.model, feeds, list(result.outputs))[1]
+        assert actual.reshape(-1).tolist() == slopes
 
 
 @pytest.mark.parametrize("batch", [None, 1])

@@ -73,8 +73,8 @@ def test_lists_of_tensors_are_named_too() -> None:
         scores = Add(flat, other)
     """
     model = classifier(text, "scores", {"ones": np.array([1, 1, 1]), "zero": np.int64(0)})
-    found = refusal(model)
-    assert "SequenceAt (making part); SplitToSequence (making parts);" in found
+    actual = refusal(model)
+    assert "SequenceAt (making part); SplitToSequence (making parts);" in actual
     text = text.replace("Add(flat, other)", "Identity(other)") + "count = SequenceLength(parts)"
     model = classifier(text, "scores", {"ones": np.array([1, 1, 1]), "zero": np.int64(0)})
     assert differentiate(model).classes == 72

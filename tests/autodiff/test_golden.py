@@ -23,15 +23,15 @@ def cases() -> list[Any]:
     """Every output and every resolution of every case."""
     folders = {p.parent.name: p.parent for p in KEPT.glob("*/case.npz")}
     folders |= {p.parent.name: p.parent for p in WHOLE.glob("*/case.npz")}
-    found = []
+    actual = []
     for name, folder in sorted(folders.items()):
         arrays = np.load(folder / "case.npz")
         for key in arrays:
             if key.startswith("output"):
                 suffix = key.removeprefix("output")
                 marks = [pytest.mark.slow] if name.startswith("swin") else []
-                found.append(pytest.param(folder, suffix, id=f"{name}{suffix}", marks=marks))
-    return found
+                actual.append(pytest.param(folder, suffix, id=f"{name}{suffix}", marks=marks))
+    return actual
 
 
 @pytest.mark.parametrize(("folder", "suffix"), cases())

@@ -33,8 +33,8 @@ def test_channels_last_as_converted_tensorflow_models_have_them() -> None:
         model = classifier(text, "scores early_scores", WEIGHTS, picture=declared)
         result = differentiate(model, size=(9, 8))
         assert (result.layout, result.shape, result.size) == ("NHWC", (None, 9, 8, 3), (9, 8))
-        found = run(result.model, {"image": last, "label": LABEL}, list(result.outputs))
-        np.testing.assert_allclose(found[1], expected["saliency"], rtol=1e-5, atol=1e-8)
+        actual = run(result.model, {"image": last, "label": LABEL}, list(result.outputs))
+        np.testing.assert_allclose(actual[1], expected["saliency"], rtol=1e-5, atol=1e-8)
 
 
 def test_channels_last_of_images_as_low_as_channels_are_few() -> None:
@@ -52,9 +52,9 @@ def test_bytes_in_are_floats_in() -> None:
     model = classifier(text, "scores", weights, picture="uint8[N, 3, 9, 8]")
     result = differentiate(model, result="gradient")
     plain = differentiate(two_heads(), result="gradient")
-    found = run(result.model, {"image": IMAGE * 255, "label": LABEL}, list(result.outputs))
+    actual = run(result.model, {"image": IMAGE * 255, "label": LABEL}, list(result.outputs))
     expected = outputs_of(plain, label=LABEL)
-    np.testing.assert_allclose(found[1] * 255, expected["gradient"], rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(actual[1] * 255, expected["gradient"], rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("float_type", ["float16", "double", "bfloat16"])
@@ -72,8 +72,8 @@ def test_other_precisions_are_computed_in_float32(float_type: str) -> None:
     result = differentiate(model)
     assert {i.type.tensor_type.elem_type for i in result.model.graph.input} == {1, 7}
     exact = differentiate(classifier(TWO_HEADS, "scores", stored))
-    found, expected = (outputs_of(r, label=LABEL) for r in (result, exact))
-    np.testing.assert_allclose(found["saliency"], expected["saliency"], rtol=1e-6)
+    actual, expected = (outputs_of(r, label=LABEL) for r in (result, exact))
+    np.testing.assert_allclose(actual["saliency"], expected["saliency"], rtol=1e-6)
 
 
 @pytest.mark.parametrize("end", ["Softmax", "LogSoftmax", "Softmax<axis = 1>"])
@@ -84,15 +84,15 @@ def test_a_final_softmax_is_taken_off(end: str, view: str) -> None:
     if view:
         text += f" viewed = {view}(soft{', shape' if view == 'Reshape' else ''})"
     model = classifier(text, "viewed" if view else "soft", weights)
-    found, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
-    np.testing.assert_allclose(found["logits"], expected["logits"], rtol=1e-6)
-    np.testing.assert_allclose(found["saliency"], expected["saliency"], rtol=1e-6)
+    actual, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
+    np.testing.assert_allclose(actual["logits"], expected["logits"], rtol=1e-6)
+    np.testing.assert_allclose(actual["saliency"], expected["saliency"], rtol=1e-6)
 
 
 def test_a_logarithm_of_softmax_is_taken_off_whole() -> None:
     model = classifier(TWO_HEADS + "soft = Softmax(scores) logs = Log(soft)", "logs", WEIGHTS)
-    found, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
-    np.testing.assert_allclose(found["saliency"], expected["saliency"], rtol=1e-6)
+    actual, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
+    np.testing.assert_allclose(actual["saliency"], expected["saliency"], rtol=1e-6)
 
 
 def test_softmax_inside_a_model_stays() -> None:
@@ -110,9 +110,9 @@ def test_logits_with_axes_of_one_behind() -> None:
     model = classifier(text.replace("flat = Flatten(pooled)", ""), "scores", weights)
     result = differentiate(model)
     assert result.classes == 5
-    found, expected = (outputs_of(r, label=LABEL) for r in (result, differentiate(two_heads())))
-    assert found["logits"].shape == (3, 5)
-    np.testing.assert_allclose(found["saliency"], expected["saliency"], rtol=1e-4, atol=1e-7)
+    actual, expected = (outputs_of(r, label=LABEL) for r in (result, differentiate(two_heads())))
+    assert actual["logits"].shape == (3, 5)
+    np.testing.assert_allclose(actual["saliency"], expected["saliency"], rtol=1e-4, atol=1e-7)
 
 
 def test_names_that_the_result_promises_may_be_taken() -> None:
@@ -128,9 +128,9 @@ def test_names_that_the_result_promises_may_be_taken() -> None:
     assert {"label", "image", "saliency", "logits"} <= {
         o for n in model.graph.node for o in n.output
     }
-    found, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
+    actual, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
     for name in ("logits", "saliency"):
-        np.testing.assert_allclose(found[name], expected[name], rtol=1e-6)
+        np.testing.assert_allclose(actual[name], expected[name], rtol=1e-6)
     inner = outputs_of(differentiate(model, wrt="logits"), label=LABEL)
     np.testing.assert_allclose(inner["logits"], expected["logits"], rtol=1e-6)
     assert inner["activation"].shape == (3, 8, 4, 3)
@@ -151,10 +151,10 @@ def test_old_operator_sets_sample_where_they_did(opset: int, scale: float, mode:
     result = differentiate(model, target="weights", result="gradient")
     expected = run(model, {"picture": IMAGE})[0]
     weights = {"weights": random(*expected.shape)}
-    found = outputs_of(result, **weights)
-    np.testing.assert_allclose(found["logits"], expected, rtol=1e-5, atol=1e-6)
+    actual = outputs_of(result, **weights)
+    np.testing.assert_allclose(actual["logits"], expected, rtol=1e-5, atol=1e-6)
     # It is linear: the gradient times the image is the weights times the logits.
-    total = (found["gradient"] * IMAGE).sum()
+    total = (actual["gradient"] * IMAGE).sum()
     assert total == pytest.approx((weights["weights"] * expected).sum(), rel=1e-3)
 
 
@@ -164,16 +164,16 @@ def test_the_first_group_normalisation_is_valid() -> None:
     )
     weights = {**WEIGHTS, "scale": random(2), "shift": random(2, key=1)}
     model = classifier(text, "scores", weights, opset=18)
-    found = outputs_of(differentiate(model), label=LABEL)["logits"]
-    np.testing.assert_allclose(found, run(model, {"picture": IMAGE})[0], rtol=1e-4, atol=1e-5)
+    actual = outputs_of(differentiate(model), label=LABEL)["logits"]
+    np.testing.assert_allclose(actual, run(model, {"picture": IMAGE})[0], rtol=1e-4, atol=1e-5)
 
 
 def test_outputs_may_leave_out_their_shapes() -> None:
     model = two_heads()
     for output in model.graph.output:
         output.type.tensor_type.ClearField("shape")
-    found, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
-    np.testing.assert_array_equal(found["saliency"], expected["saliency"])
+    actual, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
+    np.testing.assert_array_equal(actual["saliency"], expected["saliency"])
 
 
 def test_initialisers_may_be_declared_as_inputs() -> None:
@@ -181,8 +181,8 @@ def test_initialisers_may_be_declared_as_inputs() -> None:
     for tensor in model.graph.initializer:
         info = helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
         model.graph.input.append(info)
-    found, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
-    np.testing.assert_array_equal(found["saliency"], expected["saliency"])
+    actual, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
+    np.testing.assert_array_equal(actual["saliency"], expected["saliency"])
 
 
 def test_nodes_may_stand_in_any_order() -> None:
@@ -193,8 +193,8 @@ def test_nodes_may_stand_in_any_order() -> None:
     ]
     model.graph.ClearField("node")
     model.graph.node.extend(nodes)
-    found, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
-    np.testing.assert_allclose(found["saliency"], expected["saliency"], rtol=1e-6)
+    actual, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
+    np.testing.assert_allclose(actual["saliency"], expected["saliency"], rtol=1e-6)
 
 
 def test_local_functions_are_inlined() -> None:
@@ -205,8 +205,8 @@ def test_local_functions_are_inlined() -> None:
     head = '<opset_import: ["" : 17], domain: "local"> Swish (x) => (y)'
     body = head + " { s = Sigmoid(x) y = Mul(x, s) }"
     model.functions.append(onnx.parser.parse_function(body))
-    found, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
-    np.testing.assert_allclose(found["saliency"], expected["saliency"], rtol=1e-6)
+    actual, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
+    np.testing.assert_allclose(actual["saliency"], expected["saliency"], rtol=1e-6)
 
 
 def test_places_of_an_affine_grid() -> None:
@@ -231,9 +231,9 @@ def test_places_of_an_affine_grid() -> None:
     model = classifier(text, "scores", weights, picture="float[1, 3, 8, 8]", opset=20)
     result = differentiate(model, result="gradient")
     image = spread((1, 3, 8, 8))
-    found = run(result.model, {"image": image, "label": np.array([1])}, ["gradient"])[0]
-    np.testing.assert_allclose(found[0, 1], weights["w"][1, ::-1, ::-1], rtol=1e-4, atol=1e-5)
-    assert np.abs(found[0, [0, 2]]).max() < 1e-6
+    actual = run(result.model, {"image": image, "label": np.array([1])}, ["gradient"])[0]
+    np.testing.assert_allclose(actual[0, 1], weights["w"][1, ::-1, ::-1], rtol=1e-4, atol=1e-5)
+    assert np.abs(actual[0, [0, 2]]).max() < 1e-6
 
 
 def test_a_branch_that_is_constant_is_taken() -> None:
@@ -243,8 +243,8 @@ def test_a_branch_that_is_constant_is_taken() -> None:
     model = classifier(
         text + f"scores = If(yes) <{then}, {other}>", "scores", {**WEIGHTS, "yes": np.array(True)}
     )
-    found, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
-    np.testing.assert_allclose(found["saliency"], expected["saliency"], rtol=1e-6)
+    actual, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
+    np.testing.assert_allclose(actual["saliency"], expected["saliency"], rtol=1e-6)
 
 
 def test_a_branch_that_shapes_decide_is_taken() -> None:
@@ -263,8 +263,8 @@ def test_a_branch_that_shapes_decide_is_taken() -> None:
     for picture in ("float[N, 3, 9, 8]", "float[1, 3, 9, 8]"):
         weights = {**WEIGHTS, "none": np.int64(0)}
         model = classifier(text, "scores early_scores", weights, picture=picture)
-        found, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
-        np.testing.assert_allclose(found["saliency"], expected["saliency"], rtol=1e-6)
+        actual, expected = (outputs_of(differentiate(m), label=LABEL) for m in (model, two_heads()))
+        np.testing.assert_allclose(actual["saliency"], expected["saliency"], rtol=1e-6)
 
 
 # Batches
@@ -276,8 +276,8 @@ def test_a_fixed_batch_is_freed_where_the_reshapes_allow() -> None:
     model = classifier(text, "scores", weights, picture="float[1, 3, 9, 8]")
     result = differentiate(model)
     assert result.batch is None
-    found, expected = (outputs_of(r, label=LABEL) for r in (result, differentiate(two_heads())))
-    np.testing.assert_allclose(found["saliency"], expected["saliency"], rtol=1e-6)
+    actual, expected = (outputs_of(r, label=LABEL) for r in (result, differentiate(two_heads())))
+    np.testing.assert_allclose(actual["saliency"], expected["saliency"], rtol=1e-6)
 
 
 def test_a_class_token_of_one_image_is_repeated() -> None:
@@ -300,11 +300,11 @@ def test_a_class_token_of_one_image_is_repeated() -> None:
     }  # fmt: skip
     result = differentiate(classifier(text, "scores", weights, picture="float[1, 3, 9, 8]"))
     assert result.batch is None
-    found = outputs_of(result, label=LABEL)
+    actual = outputs_of(result, label=LABEL)
     alone = differentiate(classifier(text, "scores", weights, picture="float[1, 3, 9, 8]"), batch=1)
     for i in range(3):
         each = run(alone.model, {"image": IMAGE[i : i + 1], "label": LABEL[i : i + 1]})
-        np.testing.assert_allclose(found["saliency"][i], each[1][0], rtol=1e-4, atol=1e-7)
+        np.testing.assert_allclose(actual["saliency"][i], each[1][0], rtol=1e-4, atol=1e-7)
 
 
 def test_a_model_that_mixes_its_batch_takes_one_image_at_a_time() -> None:
@@ -324,5 +324,5 @@ def test_other_sizes_than_the_declared_one() -> None:
     assert (result.size, result.shape) == ((16, 12), (None, 3, 16, 12))
     open_ended = differentiate(two_heads(picture="float[N, 3, H, W]"), size=(16, 12))
     feeds = {"image": spread((2, 3, 16, 12)), "label": np.array([1, 3])}
-    found, expected = (run(r.model, feeds)[1] for r in (result, open_ended))
-    np.testing.assert_array_equal(found, expected)
+    actual, expected = (run(r.model, feeds)[1] for r in (result, open_ended))
+    np.testing.assert_array_equal(actual, expected)

@@ -24,7 +24,7 @@ from tests.helpers.networks import two_heads
 def classifier_with(nodes: list[Any], constants: dict[str, Any], read: str = "x") -> ModelProto:
     """A small classifier of 5 classes, whose image is multiplied by tensor `k`."""
     weights = {"W": np.ones((5, 3, 3, 3), np.float32), **constants}
-    made = [
+    more_nodes = [
         *nodes,
         helper.make_node("Mul", [read, "k"], ["x2"]),
         helper.make_node("Conv", ["x2", "W"], ["c"], kernel_shape=[3, 3], pads=[1] * 4),
@@ -32,7 +32,7 @@ def classifier_with(nodes: list[Any], constants: dict[str, Any], read: str = "x"
         helper.make_node("Flatten", ["p"], ["y"]),
     ]
     graph = helper.make_graph(
-        made,
+        more_nodes,
         "g",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 16, 16])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 5])],
@@ -54,8 +54,8 @@ def loop(trip: str, /, **constants: Any) -> ModelProto:
         [value("co", 9, []), value("so", 1, [])],
     )
     nodes = [helper.make_node("Loop", [trip, "true", "half"], ["k"], body=body)]
-    given = {"true": np.array(True), "half": np.array(0.5, np.float32), **constants}
-    return classifier_with(nodes, given)
+    initializers = {"true": np.array(True), "half": np.array(0.5, np.float32), **constants}
+    return classifier_with(nodes, initializers)
 
 
 def nested(depth: int, calls: int) -> ModelProto:
@@ -176,9 +176,9 @@ def test_only_the_bytes_of_a_tensor_are_read(tmp_path: Path) -> None:
     path = with_weights(tmp_path)
     model = onnx.load(path, load_external_data=False)
     first = max(model.graph.initializer, key=lambda t: len(t.external_data))
-    kept = [e for e in first.external_data if e.key != "length"]
+    entries = [e for e in first.external_data if e.key != "length"]
     del first.external_data[:]
-    first.external_data.extend(kept)
+    first.external_data.extend(entries)
     path.write_bytes(model.SerializeToString())
     assert differentiate(path).classes == 5
     entry = next(e for e in first.external_data if e.key == "offset")
@@ -258,16 +258,20 @@ CHANGES = 3  # bytes of a model that are changed at once
 
 def mutated(data: bytes, rng: np.random.Generator) -> bytes:
     """The bytes of a model with a few changed, a piece removed, or one doubled."""
-    made = bytearray(data)
+    changed = bytearray(data)
     for _ in range(int(rng.integers(1, CHANGES + 1))):
-        at = int(rng.integers(len(made)))
-        made[at] = int(rng.integers(256))
-    kind, at, length = int(rng.integers(4)), int(rng.integers(len(made))), int(rng.integers(1, 40))
+        at = int(rng.integers(len(changed)))
+        changed[at] = int(rng.integers(256))
+    kind, at, length = (
+        int(rng.integers(4)),
+        int(rng.integers(len(changed))),
+        int(rng.integers(1, 40)),
+    )
     if kind == 0:
-        del made[at : at + length]
+        del changed[at : at + length]
     elif kind == 1:
-        made[at:at] = made[at : at + length]
-    return bytes(made)
+        changed[at:at] = changed[at : at + length]
+    return bytes(changed)
 
 
 def _try(path: Path, data: bytes) -> str:

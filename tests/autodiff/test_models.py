@@ -60,9 +60,9 @@ def test_gradients_agree_with_differences_in_float64(name: str) -> None:
     for _ in range(2):
         v = rng.standard_normal(x.shape) * NAMES[name]
         expected = (chosen(x + 1e-7 * v) - chosen(x - 1e-7 * v)) / 2e-7
-        found = (gradient.astype(np.float64) * v).sum(axis=(1, 2, 3))
+        actual = (gradient.astype(np.float64) * v).sum(axis=(1, 2, 3))
         size = np.sqrt((gradient.astype(np.float64) ** 2).sum(axis=(1, 2, 3))) * NAMES[name]
-        assert (np.abs(found - expected) <= 1e-3 * size).all()
+        assert (np.abs(actual - expected) <= 1e-3 * size).all()
 
 
 @pytest.mark.slow
@@ -73,11 +73,11 @@ def test_logits_are_the_model_s_own(name: str, tolerance: float) -> None:
     model = onnx.load(MODELS / f"{name}.onnx")
     x = images(name, 224)
     expected = run(model, {model.graph.input[0].name: x})[0]
-    found = run(
+    actual = run(
         differentiate(MODELS / f"{name}.onnx", size=(224, 224)).model,
         {"image": x, "label": np.zeros(2, np.int64)},
     )[0]
-    assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
+    assert np.abs(actual - expected).max() <= tolerance * np.abs(expected).max()
 
 
 @pytest.mark.slow
@@ -85,22 +85,22 @@ def test_logits_without_rounding_are_close_to_those_of_bytes() -> None:
     model = onnx.load(MODELS / "mobilenetv2_int8_qdq.onnx")
     x, label = images("mobilenetv2_int8_qdq", 224), np.zeros(2, np.int64)
     expected = run(model, {"input": x})[0]
-    found = run(differentiate(model).model, {"image": x, "label": label})[0]
-    for a, b in zip(found, expected, strict=True):
+    actual = run(differentiate(model).model, {"image": x, "label": label})[0]
+    for a, b in zip(actual, expected, strict=True):
         assert np.corrcoef(a, b)[0, 1] > 0.95
 
 
 @pytest.mark.slow
 def test_half_precision_is_the_same_network() -> None:
     x, label = images("squeezenet1_0_fp32", 224), np.array([3, 500])
-    found, expected = (
+    actual, expected = (
         run(
             differentiate(MODELS / f"{name}.onnx", size=(224, 224)).model,
             {"image": x, "label": label},
         )
         for name in ("squeezenet1_0_fp16_opset7", "squeezenet1_0_fp32")
     )
-    for a, b in zip(found, expected, strict=True):
+    for a, b in zip(actual, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * np.abs(b).max())
 
 
@@ -130,13 +130,13 @@ def test_the_last_feature_map() -> None:
     )
     x, label = images("mobilenetv2_fp32", 96), np.array([3, 500])
     names = list(result.outputs)
-    found = dict(zip(names, run(result.model, {"image": x, "label": label}, names), strict=True))
+    actual = dict(zip(names, run(result.model, {"image": x, "label": label}, names), strict=True))
     # Behind it are only an average and a linear layer: the gradient is the same at every place.
-    gradient = found["gradient"]
+    gradient = actual["gradient"]
     np.testing.assert_allclose(
         gradient, np.broadcast_to(gradient[:, :, :1, :1], gradient.shape), rtol=1e-5
     )
-    explained = (gradient * found["activation"]).sum(axis=(1, 2, 3))
+    explained = (gradient * actual["activation"]).sum(axis=(1, 2, 3))
     shifted = differentiate(
         MODELS / "mobilenetv2_fp32.onnx",
         size=(96, 96),

@@ -87,8 +87,8 @@ def test_codes_may_be_read_as_they_are() -> None:
     weights = {"s": np.float32(0.02), "t": np.float32(0.05), "z": np.uint8(100)}
     model = network(specs, (2, 6, 5), weights, 17)
     expected = run(model, {"x": X})[0]
-    found = run(rewritten(model), {"x": X})[0]
-    assert np.abs(found - expected).max() <= 0.5 * 0.05 + 1e-6
+    actual = run(rewritten(model), {"x": X})[0]
+    assert np.abs(actual - expected).max() <= 0.5 * 0.05 + 1e-6
 
 
 def test_codes_are_padded_with_a_code() -> None:
@@ -99,11 +99,11 @@ def test_codes_are_padded_with_a_code() -> None:
         ("DequantizeLinear", "p s z", "y", {}, ""),
     )
     pads = np.array([0, 1, 0, 0, 0, 0, 2, 1])
-    given = {"s": np.float32(0.02), "z": np.uint8(100), "pads": pads}
-    model = network(specs, (2, 6, 5), given, 17)
+    initializers = {"s": np.float32(0.02), "z": np.uint8(100), "pads": pads}
+    model = network(specs, (2, 6, 5), initializers, 17)
     expected = run(model, {"x": X})[0]
-    found = run(rewritten(model), {"x": X})[0]
-    assert np.abs(found - expected).max() <= 0.5 * 0.02 + 1e-6
+    actual = run(rewritten(model), {"x": X})[0]
+    assert np.abs(actual - expected).max() <= 0.5 * 0.02 + 1e-6
 
 
 @pytest.mark.parametrize("axis", [None, 0, 1])
@@ -139,8 +139,8 @@ def test_float_weights_that_a_pair_rounds_are_rounded() -> None:
         ("DequantizeLinear", "q s z", "f", {"axis": 0}, ""),
         ("Conv", "x f", "y", {}, ""),
     )
-    given = {"w": weights, "s": scale, "z": zero}
-    model = network(specs, (2, 6, 5), given, 17)
+    initializers = {"w": weights, "s": scale, "z": zero}
+    model = network(specs, (2, 6, 5), initializers, 17)
     expected = run(model, {"x": X})[0]
     np.testing.assert_allclose(run(rewritten(model), {"x": X})[0], expected, rtol=1e-5, atol=1e-5)
 
@@ -204,28 +204,28 @@ def test_operators_on_codes(name: str) -> None:
     step = float(numpy_helper.to_array(next(t for t in model.graph.initializer if t.name == "ys")))
     expected = run(model, {"x": X})[0]
     result = rewritten(model)
-    found = run(result, {"x": X})[0]
+    actual = run(result, {"x": X})[0]
     # Rounded inputs are off by half a step of theirs, and outputs by half a step of their own.
-    assert np.abs(found - expected).max() <= 2.5 * step
-    assert np.abs(found - expected).mean() <= 0.6 * step
+    assert np.abs(actual - expected).max() <= 2.5 * step
+    assert np.abs(actual - expected).mean() <= 0.6 * step
     assert_gradient(result, X, reference="AveragePool" not in name and "Concat" not in name)
 
 
 def test_a_dense_layer_on_codes() -> None:
     weights, bias = quantised(random(7, 5), 0), np.array([3, -70, 9, 0, 21, 400, -3], np.int32)
-    given: dict[str, Any] = {
+    initializers: dict[str, Any] = {
         "xs": np.float32(4 / 255),
         "xz": np.uint8(128),
         "ys": np.float32(0.1),
         "yz": np.uint8(120),
     }
-    given |= {"w": weights[0], "ws": weights[1], "wz": weights[2], "b": bias}
+    initializers |= {"w": weights[0], "ws": weights[1], "wz": weights[2], "b": bias}
     specs = nodes(
         ("QuantizeLinear", "x xs xz", "xq", {}, ""),
         ("QGemm", "xq xs xz w ws wz b ys yz", "yq", {"transB": 1, "alpha": 1.0}, MICROSOFT),
         ("DequantizeLinear", "yq ys yz", "y", {}, ""),
     )
-    model = network(specs, (5,), given, 17)
+    model = network(specs, (5,), initializers, 17)
     model.opset_import.append(helper.make_opsetid(MICROSOFT, 1))
     x = spread((2, 5), -1.9, 1.9)
     expected = run(model, {"x": x})[0]
@@ -242,12 +242,12 @@ def test_dynamic_quantisation_is_the_float_convolution(zero_of_weights: int) -> 
         ("Mul", "xs ws", "s", {}, ""),
         ("Mul", "f s", "y", {}, ""),
     )
-    given = {
+    initializers = {
         "w": codes.view(np.uint8) ^ 128,
         "wz": np.uint8(128 + zero_of_weights),
         "ws": np.float32(0.03),
     }
-    model = rewritten(network(specs, (2, 6, 5), given, 17))
+    model = rewritten(network(specs, (2, 6, 5), initializers, 17))
     weights = (codes.astype(np.float32) - zero_of_weights) * np.float32(0.03)
     conv = nodes(("Conv", "x f", "y", {"pads": [1, 1, 1, 1]}, ""))
     plain = network(conv, (2, 6, 5), {"f": weights}, 17)
@@ -279,8 +279,8 @@ def test_static_codes_into_an_integer_product() -> None:
         ("Cast", "c", "f", {"to": 1}, ""),
         ("Mul", "f xs", "y", {}, ""),
     )
-    given = {"w": codes, "xs": np.float32(0.05), "xz": np.uint8(128)}
-    model = rewritten(network(specs, (6, 5), given, 17))
+    initializers = {"w": codes, "xs": np.float32(0.05), "xz": np.uint8(128)}
+    model = rewritten(network(specs, (6, 5), initializers, 17))
     x = random(2, 6, 5)
     np.testing.assert_allclose(
         run(model, {"x": x})[0], x @ codes.astype(np.float32), rtol=1e-4, atol=1e-3
@@ -289,11 +289,11 @@ def test_static_codes_into_an_integer_product() -> None:
 
 def test_products_that_quantise_their_input() -> None:
     codes, scale, zero = quantised(random(5, 3), None, np.uint8)
-    given = {"w": codes, "s": scale, "z": zero, "b": random(3)}
+    initializers = {"w": codes, "s": scale, "z": zero, "b": random(3)}
     specs = nodes(("DynamicQuantizeMatMul", "x w s z b", "y", {}, MICROSOFT))
-    model = rewritten(network(specs, (6, 5), given, 17))
+    model = rewritten(network(specs, (6, 5), initializers, 17))
     x = random(2, 6, 5)
-    expected = x @ float_of(codes, scale, zero) + given["b"]
+    expected = x @ float_of(codes, scale, zero) + initializers["b"]
     np.testing.assert_allclose(run(model, {"x": x})[0], expected, rtol=1e-4, atol=1e-4)
 
 

@@ -101,11 +101,11 @@ def main() -> int:
         write_json(chosen.json, records, options)
     print(tables(records))
     if chosen.readme:
-        told = (
+        sentence = (
             f"{chosen.machine}; {chosen.count} images at native size and 224 px,"
             f" {chosen.small_count} at 32 px; {chosen.rounds} rounds or more."
         )
-        write_section(_README, f"{told}\n\n{tables(records)}")
+        write_section(_README, f"{sentence}\n\n{tables(records)}")
     if before is not None:
         print(f"\n{comparison(before, measured)}")
     for name, reason in session.left_out.items():

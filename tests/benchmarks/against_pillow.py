@@ -28,7 +28,7 @@ from augcli.image.fit import Fitted
 from augcli.recipes.catalogue import build_recipe, recipe_names
 from augcli.recipes.chain import Chain, Operation
 from augcli.recipes.fill import noise
-from augcli.recipes.recipe import View
+from augcli.recipes.recipe import SourceView
 from augcli.recipes.ricap import quadrants
 
 Picture = Image.Image
@@ -203,7 +203,7 @@ def _measure(name: str, photos: Sequence[Any]) -> tuple[float, float, float] | N
         arrays = [photos[(number + i) % len(photos)] for i in range(recipe.sources)]
         pictures = [Image.fromarray(array) for array in arrays]
         seen = [Fitted(array, (375, 500)) for array in arrays]
-        views = [View(one, _green(array)) for one, array in zip(seen, arrays, strict=True)]
+        views = [SourceView(one, _green(array)) for one, array in zip(seen, arrays, strict=True)]
         rng = np.random.default_rng(number)
         start = time.process_time()
         params = recipe.draw(rng, views)

@@ -91,15 +91,15 @@ def _work(
     out: str,
     make: Callable[[str, str], None],
 ) -> NoReturn:
-    done = False
+    result = False
     try:
         while token := os.read(todo, _TOKEN):
             start = int.from_bytes(token, "little")
             for number, (name, path) in enumerate(images[start : start + chunk], start):
                 make(path, f"{out}/{name}/{number}.jpg")
-        done = True
+        result = True
     finally:
-        os._exit(not done)
+        os._exit(not result)
 
 
 def copy(

@@ -14,14 +14,14 @@ _SMALL = (32, 32)
 
 def image_files(folder: Path) -> list[tuple[str, Path]]:
     """(class, path) of the JPEG and PNG files of an image folder; raises ValueError for none."""
-    found = [
+    actual = [
         (path.relative_to(folder).parts[0], path)
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in _SUFFIXES and path.parent != folder
     ]
-    if not found:
+    if not actual:
         raise ValueError(f"{folder} has no class folders with JPEG or PNG files")
-    return found
+    return actual
 
 
 def repeat(images: Path, count: int, out: Path) -> Path:
@@ -29,11 +29,11 @@ def repeat(images: Path, count: int, out: Path) -> Path:
 
     Successive names are images that are spread over all classes.
     """
-    found = image_files(images)
-    step = _coprime(len(found))
+    actual = image_files(images)
+    step = _coprime(len(actual))
     first: dict[Path, Path] = {}
     for number in range(count):
-        name, path = found[number * step % len(found)]
+        name, path = actual[number * step % len(actual)]
         copy = out / name / f"{number:06d}{path.suffix.lower()}"
         copy.parent.mkdir(parents=True, exist_ok=True)
         if path in first:

@@ -40,12 +40,12 @@ def main() -> None:
         batch = images[start : start + _BATCH]
         bgr = [cv2.cvtColor(image, cv2.COLOR_RGB2BGR) for image in batch]
         before = time.process_time()
-        found = saliency_maps(batch)
+        actual = saliency_maps(batch)
         between = time.process_time()
         expected = [detector.computeSaliency(image)[1] for image in bgr]
         ours += between - before
         theirs += time.process_time() - between
-        for mine, map_ in zip(found, expected, strict=True):
+        for mine, map_ in zip(actual, expected, strict=True):
             if not np.array_equal(mine, (255 * map_).astype(np.uint8)):
                 sys.exit(f"the maps differ at side {side or 'native'}")
     micro = 1e6 / len(images)

@@ -98,8 +98,8 @@ def watch(command: list[str], folder: Path, environment: dict[str, str]) -> list
 
 def _check(code: int, errors: Path) -> None:
     if code != 0:
-        told = errors.read_text(errors="replace").strip().splitlines()[-1:]
-        raise Failed(f"exit code {code}: {''.join(told)}")
+        last_line = errors.read_text(errors="replace").strip().splitlines()[-1:]
+        raise Failed(f"exit code {code}: {''.join(last_line)}")
 
 
 def _family(pid: int) -> list[int]:

@@ -53,13 +53,13 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 def link_images(images: Path, count: int, out: Path, most_classes: int = _CLASSES) -> Path:
     """`count` hard links to the images of a folder, in so many class folders or fewer."""
-    found = [path for _, path in image_files(images)]
+    actual = [path for _, path in image_files(images)]
     classes = min(most_classes, max(2, count // 2))
     for class_id in range(classes):
         folder = out / f"n{class_id:08d}"
         folder.mkdir(parents=True)
         for number in range(class_id, count, classes):
-            os.link(found[number % len(found)], folder / f"{number:08d}.jpg")
+            os.link(actual[number % len(actual)], folder / f"{number:08d}.jpg")
     return out
 
 

@@ -92,9 +92,9 @@ def plan(only: re.Pattern[str], models: Sequence[Path] = ()) -> Rows:
         check=True,
     )
     named = {row.title for row in ROWS}
-    found = [*ROWS, *(recipe(name) for name in json.loads(listed.stdout) if name not in named)]
+    actual = [*ROWS, *(recipe(name) for name in json.loads(listed.stdout) if name not in named)]
     return Rows(
-        [row for row in found if only.search(row.name)],
+        [row for row in actual if only.search(row.name)],
         [row for row in PEERS if only.search(row.name)],
         [ratio for ratio in RATIOS if only.search(ratio.name)],
         [side for side in MAPS if only.search(_map_name(side))],
@@ -288,10 +288,10 @@ class Session:
             name = _map_name(side)
             if not self._whole(name):
                 continue
-            told = [json.loads(cost.stdout) for cost in self._costs[name]]
-            times = [one["opencv"] / one["ours"] for one in told]
-            beside = {"us an image": median(one["ours"] for one in told)}
-            beside["OpenCV's"] = median(one["opencv"] for one in told)
+            costs = [json.loads(cost.stdout) for cost in self._costs[name]]
+            times = [one["opencv"] / one["ours"] for one in costs]
+            beside = {"us an image": median(one["ours"] for one in costs)}
+            beside["OpenCV's"] = median(one["opencv"] for one in costs)
             quantity = "times as fast as OpenCV's"
             records.append(Record("Map", name, quantity, times, at_least=MAPS[side], beside=beside))
         return records
@@ -302,11 +302,11 @@ class Session:
             name = _model_name(model)
             if not self._whole(name):
                 continue
-            told = [json.loads(cost.stdout) for cost in self._costs[name]]
+            costs = [json.loads(cost.stdout) for cost in self._costs[name]]
             for title, (over, under, at_least) in MODEL_RATIOS.items():
-                samples = [one[over] / one[under] for one in told]
-                beside = {"ms an image": median(one[over] for one in told)}
-                beside["the other's"] = median(one[under] for one in told)
+                samples = [one[over] / one[under] for one in costs]
+                beside = {"ms an image": median(one[over] for one in costs)}
+                beside["the other's"] = median(one[under] for one in costs)
                 full_name = f"{name}: {title}"
                 records.append(
                     Record(

@@ -38,11 +38,11 @@ def images(tmp_path: Path) -> Path:
 
 def test_images_repeat_under_new_names(images: Path) -> None:
     sources = image_files(SAMPLE_DATA)
-    found = image_files(images)
-    assert len(found) == 40
-    contents = [path.read_bytes() for _, path in found]
+    actual = image_files(images)
+    assert len(actual) == 40
+    contents = [path.read_bytes() for _, path in actual]
     assert set(contents) == {path.read_bytes() for _, path in sources}
-    assert {name for name, _ in found} == {name for name, _ in sources}
+    assert {name for name, _ in actual} == {name for name, _ in sources}
 
 
 def test_an_image_folder_without_images_is_refused(tmp_path: Path) -> None:

@@ -276,8 +276,8 @@ def _write_and_read(folder: Path, writer: int) -> None:
     for turn in range(60):
         shared = key(turn % 7)
         cache.put(shared, bytes([turn % 7]) * 20_000)
-        found = cache.get(shared)
-        if found is not None and found != bytes([turn % 7]) * 20_000:
+        actual = cache.get(shared)
+        if actual is not None and actual != bytes([turn % 7]) * 20_000:
             sys.exit(1)
         cache.put(key(0xF0 + writer, f"{turn:02x}"), bytes(10_000))
 
@@ -313,14 +313,14 @@ def test_three_writers_keep_to_the_bound(tmp_path: Path) -> None:
 
 
 def test_levels_are_within_half_a_step() -> None:
-    found = np.random.default_rng(0).random((9, 11), np.float32) * np.float32(3e-4)
-    levels = Levels.of(found)
+    actual = np.random.default_rng(0).random((9, 11), np.float32) * np.float32(3e-4)
+    levels = Levels.of(actual)
     assert levels.levels.max() == 65535
     back = levels.values()
     assert back.dtype == np.float32
-    np.testing.assert_allclose(back, found, rtol=0, atol=0.51 * found.max() / 65535)
-    assert back.max() == found.max()
-    assert back.argmax() == found.argmax()
+    np.testing.assert_allclose(back, actual, rtol=0, atol=0.51 * actual.max() / 65535)
+    assert back.max() == actual.max()
+    assert back.argmax() == actual.argmax()
     again = Levels.from_bytes(levels.to_bytes())
     np.testing.assert_array_equal(again.values(), back)
     assert again.levels.shape == (9, 11)

@@ -36,8 +36,8 @@ def maps(
     feeds = {"image": images.astype(np.float32)}
     if "weights" in graph.inputs:
         feeds["weights"] = np.eye(graph.classes, dtype=np.float32)[[label] * len(images)]
-    made = open_session(graph.data, "cpu").run(list(graph.outputs), feeds)
-    return METHODS[method].finish(dict(zip(graph.outputs, made, strict=True)), graph.size)
+    network = open_session(graph.data, "cpu").run(list(graph.outputs), feeds)
+    return METHODS[method].finish(dict(zip(graph.outputs, network, strict=True)), graph.size)
 
 
 def features(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -49,10 +49,10 @@ def test_grad_cam_of_a_pooled_linear_head(tmp_path: Path, label: int) -> None:
     """The gradient of a feature is its head weight over the number of cells."""
     images = np.random.default_rng(0).standard_normal((2, 3, 10, 6))
     expected = np.einsum("f,nfhw->nhw", HEAD[label] / 15, features(images)).clip(0)
-    found = maps(saved(mixed_then_pooled(MIX, HEAD), tmp_path), "gradcam", images, label)
-    assert found.shape == (2, 5, 3)
+    actual = maps(saved(mixed_then_pooled(MIX, HEAD), tmp_path), "gradcam", images, label)
+    assert actual.shape == (2, 5, 3)
     assert 0 < np.count_nonzero(expected) < expected.size
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_grad_cam_at_a_named_layer(tmp_path: Path) -> None:
@@ -62,16 +62,16 @@ def test_grad_cam_at_a_named_layer(tmp_path: Path) -> None:
     weights = HEAD[1] * (mixed > 0).mean(axis=(2, 3)) / 16
     expected = np.einsum("nf,nfhw->nhw", weights, mixed).clip(0)
     path = saved(mixed_then_pooled(MIX, HEAD), tmp_path)
-    found = maps(path, "gradcam", images, 1, layer="mixed")
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+    actual = maps(path, "gradcam", images, 1, layer="mixed")
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_strength_is_the_length_of_a_cells_features(tmp_path: Path) -> None:
     images = np.random.default_rng(2).standard_normal((2, 3, 10, 6))
     path = saved(mixed_then_pooled(MIX, HEAD), tmp_path)
-    found = maps(path, "feature-map", images)
+    actual = maps(path, "feature-map", images)
     np.testing.assert_allclose(
-        found, np.linalg.norm(features(images), axis=1), rtol=1e-5, atol=1e-7
+        actual, np.linalg.norm(features(images), axis=1), rtol=1e-5, atol=1e-7
     )
 
 
@@ -79,8 +79,8 @@ def test_strength_asks_for_no_label_and_runs_no_head(tmp_path: Path) -> None:
     path = saved(mixed_then_pooled(MIX, HEAD), tmp_path)
     graph = saliency_graph(path, "feature-map", (8, 8), target="predicted")
     assert graph.inputs == ("image",) and graph.outputs == ("activation",)
-    made = onnx.load_from_string(graph.data)
-    assert not {"Gemm", "GlobalAveragePool"} & {node.op_type for node in made.graph.node}
+    network = onnx.load_from_string(graph.data)
+    assert not {"Gemm", "GlobalAveragePool"} & {node.op_type for node in network.graph.node}
 
 
 def test_channels_last_feature_maps() -> None:
@@ -116,9 +116,9 @@ def test_no_feature_map(tmp_path: Path) -> None:
     from tests.helpers.onnx_models import model
 
     weights = {"weights": np.ones((48, 2), np.float32)}
-    made = model(nodes, weights, ["N", 3, 4, 4], {"logits": ["N", 2]})
+    network = model(nodes, weights, ["N", 3, 4, 4], {"logits": ["N", 2]})
     with pytest.raises(UserError, match=r"no feature map of more than one cell.*gradient"):
-        saliency_graph(saved(made, tmp_path), "gradcam", (4, 4), target="weights")
+        saliency_graph(saved(network, tmp_path), "gradcam", (4, 4), target="weights")
 
 
 def test_a_layer_without_cells() -> None:
@@ -140,14 +140,14 @@ def test_an_unknown_layer(tmp_path: Path) -> None:
 )
 def test_real_models_last_feature_map(name: str, shape: tuple[int, int]) -> None:
     image = np.random.default_rng(0).standard_normal((1, 3, 96, 96))
-    found = maps(real(name), "feature-map", image)
-    assert found.shape == (1, *shape)
-    assert (found > 0).any()
+    actual = maps(real(name), "feature-map", image)
+    assert actual.shape == (1, *shape)
+    assert (actual > 0).any()
 
 
 def test_golden_model_has_a_map_of_its_last_convolution() -> None:
     with np.load(GOLDEN / "resnet_basic_op17/case.npz") as file:
         images = file["input"]
-    found = maps(GOLDEN / "resnet_basic_op17/model.onnx", "gradcam", images, 3)
-    assert found.ndim == 3 and min(found.shape[1:]) > 1
-    assert found.min() >= 0 and np.isfinite(found).all()
+    actual = maps(GOLDEN / "resnet_basic_op17/model.onnx", "gradcam", images, 3)
+    assert actual.ndim == 3 and min(actual.shape[1:]) > 1
+    assert actual.min() >= 0 and np.isfinite(actual).all()

@@ -74,9 +74,9 @@ def test_golden_gradients(case: str, head: int | None, suffix: str) -> None:
     )
     graph = saliency_graph(path, "gradient", inputs.shape[2:], target="weights", head=name)
     assert (graph.classes, graph.channels, graph.layout) == (10, 3, "NCHW")
-    found = one_by_one(graph, inputs, np.eye(10)[labels])
-    wanted = np.abs(golden[f"input_gradient{end}"]).max(axis=1)
-    assert np.abs(found - wanted).max() <= golden["tolerance"] * np.abs(wanted).max()
+    actual = one_by_one(graph, inputs, np.eye(10)[labels])
+    expected = np.abs(golden[f"input_gradient{end}"]).max(axis=1)
+    assert np.abs(actual - expected).max() <= golden["tolerance"] * np.abs(expected).max()
 
 
 def test_weights_mix_the_logits(tmp_path: Path) -> None:
@@ -84,9 +84,9 @@ def test_weights_mix_the_logits(tmp_path: Path) -> None:
     path = saved(weighted_sums(weights), tmp_path)
     graph = saliency_graph(path, "gradient", (5, 6), target="weights")
     shares = np.array([[0.0, 0.25, 0.75, 0.0], [1.0, 0.0, 0.0, 0.0]], np.float32)
-    found = run(graph, np.zeros((2, 3, 5, 6)), shares)["saliency"]
+    actual = run(graph, np.zeros((2, 3, 5, 6)), shares)["saliency"]
     mixed = np.abs(np.einsum("nk,kcij->ncij", shares, weights)).max(axis=1)
-    np.testing.assert_allclose(found, mixed, rtol=1e-6)
+    np.testing.assert_allclose(actual, mixed, rtol=1e-6)
 
 
 def test_predicted_is_the_greatest_logit(tmp_path: Path) -> None:
@@ -102,28 +102,28 @@ def test_predicted_is_the_greatest_logit(tmp_path: Path) -> None:
 
 def test_low_resolution_of_a_model_that_takes_any(tmp_path: Path) -> None:
     graph = saliency_graph(saved(channel_means(), tmp_path), "gradient", (4, 6), target="weights")
-    found = run(graph, np.zeros((1, 3, 4, 6)), np.array([[0, 1, 0]]))["saliency"]
-    np.testing.assert_allclose(found, np.full((1, 4, 6), 1 / 24), rtol=1e-6)
+    actual = run(graph, np.zeros((1, 3, 4, 6)), np.array([[0, 1, 0]]))["saliency"]
+    np.testing.assert_allclose(actual, np.full((1, 4, 6), 1 / 24), rtol=1e-6)
 
 
 def test_a_declared_size_may_be_only_declared(tmp_path: Path) -> None:
     path = saved(channel_means((1, 3, 8, 12)), tmp_path)
     assert declared(path).size == (8, 12)
     graph = saliency_graph(path, "gradient", (4, 6), target="weights")
-    found = run(graph, np.zeros((1, 3, 4, 6)), np.array([[0, 1, 0]]))["saliency"]
-    np.testing.assert_allclose(found, np.full((1, 4, 6), 1 / 24), rtol=1e-6)
+    actual = run(graph, np.zeros((1, 3, 4, 6)), np.array([[0, 1, 0]]))["saliency"]
+    np.testing.assert_allclose(actual, np.full((1, 4, 6), 1 / 24), rtol=1e-6)
 
 
 @pytest.mark.parametrize("element", [TensorProto.FLOAT, TensorProto.FLOAT16])
 def test_low_resolution_of_a_model_of_one_size_resizes_inside(tmp_path: Path, element: int) -> None:
     weights = np.random.default_rng(2).standard_normal((3, 3, 9, 10)).astype(np.float32)
-    made = weighted_sums(weights)
+    network = weighted_sums(weights)
     if element == TensorProto.FLOAT16:
-        made = onnx.load(GOLDEN / "vit_dynamo18/model.onnx")
-        path, shape, size, classes = saved(made, tmp_path), (32, 32), (16, 20), 10
+        network = onnx.load(GOLDEN / "vit_dynamo18/model.onnx")
+        path, shape, size, classes = saved(network, tmp_path), (32, 32), (16, 20), 10
         whole = differentiate(path, size=shape, target="weights", result="gradient")
     else:
-        path, shape, size, classes = saved(made, tmp_path), (9, 10), (4, 5), 3
+        path, shape, size, classes = saved(network, tmp_path), (9, 10), (4, 5), 3
         whole = differentiate(path, size=shape, target="weights", result="gradient")
     graph = saliency_graph(path, "gradient", size, target="weights")
     assert graph.size == size
@@ -134,9 +134,9 @@ def test_low_resolution_of_a_model_of_one_size_resizes_inside(tmp_path: Path, el
     large = (rows @ small @ columns.T).astype(np.float32)
     _, gradient = session.run(None, {"image": large, "weights": share})
     expected = np.abs(rows.T @ gradient @ columns).max(axis=1)
-    found = run(graph, small, share)["saliency"]
-    assert found.shape == (2, *size)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * expected.max())
+    actual = run(graph, small, share)["saliency"]
+    assert actual.shape == (2, *size)
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4 * expected.max())
 
 
 def test_channels_last_resizes_inside_too(tmp_path: Path) -> None:
@@ -145,16 +145,16 @@ def test_channels_last_resizes_inside_too(tmp_path: Path) -> None:
         helper.make_node("Flatten", ["image"], ["flat"]),
         helper.make_node("Gemm", ["flat", "weights"], ["logits"]),
     ]
-    made = model(nodes, {"weights": weights}, ["N", 8, 6, 3], {"logits": ["N", 2]})
-    path = saved(made, tmp_path)
+    network = model(nodes, {"weights": weights}, ["N", 8, 6, 3], {"logits": ["N", 2]})
+    path = saved(network, tmp_path)
     assert declared(path).size == (8, 6)
     graph = saliency_graph(path, "gradient", (4, 3), target="weights")
     assert (graph.layout, graph.channels, graph.size) == ("NHWC", 3, (4, 3))
-    found = run(graph, np.zeros((1, 4, 3, 3)), np.array([[0, 1]]))["saliency"]
+    actual = run(graph, np.zeros((1, 4, 3, 3)), np.array([[0, 1]]))["saliency"]
     rows, columns = interpolation(4, 8), interpolation(3, 6)
     image = weights[:, 1].reshape(8, 6, 3)
     expected = np.abs(np.einsum("hr,hwc,ws->rsc", rows, image, columns)).max(axis=2)
-    np.testing.assert_allclose(found[0], expected, rtol=1e-5)
+    np.testing.assert_allclose(actual[0], expected, rtol=1e-5)
 
 
 def test_interpolation_is_between_pixel_centres() -> None:
@@ -170,9 +170,9 @@ def test_a_size_that_neither_runs_nor_is_declared(tmp_path: Path) -> None:
         helper.make_node("Gemm", ["flat", "weights"], ["logits"]),
     ]
     weights = {"weights": np.ones((48, 2), np.float32)}
-    made = model(nodes, weights, ["N", 3, "H", "W"], {"logits": ["N", 2]})
+    network = model(nodes, weights, ["N", 3, "H", "W"], {"logits": ["N", 2]})
     with pytest.raises(UserError, match="ONNX Runtime cannot"):
-        saliency_graph(saved(made, tmp_path), "gradient", (5, 5), target="weights")
+        saliency_graph(saved(network, tmp_path), "gradient", (5, 5), target="weights")
 
 
 def test_a_graph_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,14 +213,16 @@ def test_real_model() -> None:
     image = rng.standard_normal((1, 3, 64, 64)).astype(np.float32)
     share = np.eye(1000, dtype=np.float32)[[207]]
     session = open_session(graph.data, "cpu")
-    _, found = session.run(["logits", "saliency"], {"image": image, "weights": share})
-    row, column = np.unravel_index(found[0].argmax(), (64, 64))
+    _, actual = session.run(["logits", "saliency"], {"image": image, "weights": share})
+    row, column = np.unravel_index(actual[0].argmax(), (64, 64))
     slopes = []
     for channel in range(3):
         logits = []
         for step in (-0.001, 0.001):
-            moved = image.copy()
-            moved[0, channel, row, column] += step
-            logits.append(session.run(["logits"], {"image": moved, "weights": share})[0][0, 207])
+            image_moved = image.copy()
+            image_moved[0, channel, row, column] += step
+            logits.append(
+                session.run(["logits"], {"image": image_moved, "weights": share})[0][0, 207]
+            )
         slopes.append(abs(logits[1] - logits[0]) / 0.002)
-    assert max(slopes) == pytest.approx(found.max(), rel=0.05)
+    assert max(slopes) == pytest.approx(actual.max(), rel=0.05)

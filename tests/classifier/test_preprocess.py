@@ -17,7 +17,7 @@ from augcli.classifier.preprocess import (
     Preprocessing,
     low_resolution,
     on_image,
-    resized,
+    resize_to,
     tensor_of,
 )
 from augcli.classifier.settings import (
@@ -70,17 +70,17 @@ def test_one_channel_is_grey() -> None:
 def test_resizing_averages_what_it_leaves_out() -> None:
     board = np.indices((80, 80)).sum(axis=0) % 2 * np.uint8(255)
     image = np.repeat(board[..., None], 3, axis=2).astype(np.uint8)
-    small = resized(image, (10, 12))
+    small = resize_to(image, (10, 12))
     assert small.shape == (10, 12, 3)
     assert 126 <= small.min() <= small.max() <= 129
 
 
 def test_resizing_keeps_the_size_and_the_order_of_sides() -> None:
     image = noise(6, 9)
-    assert resized(image, (6, 9)) is image
-    assert resized(image, (3, 18)).shape == (3, 18, 3)
+    assert resize_to(image, (6, 9)) is image
+    assert resize_to(image, (3, 18)).shape == (3, 18, 3)
     ramp = np.repeat(np.arange(0, 250, 25, dtype=np.uint8)[:, None, None], 3, axis=2)
-    large = resized(np.repeat(ramp, 4, axis=1), (20, 4))
+    large = resize_to(np.repeat(ramp, 4, axis=1), (20, 4))
     np.testing.assert_array_equal(large[:4, 0, 0], [0, 6, 19, 31])
 
 
@@ -132,8 +132,8 @@ def test_files_beside_the_model(tmp_path: Path) -> None:
 def test_options_beat_the_file_which_beats_the_metadata(tmp_path: Path) -> None:
     (tmp_path / "net.toml").write_text("scale = 1\nsize = 32\n")
     metadata = {"augcli": json.dumps({"scale": 2, "size": [8, 8], "mean": [7]}), "other": "x"}
-    found = ModelSettings(size=(16, 16)).over(settings_of(tmp_path / "net.onnx", metadata))
-    assert found == ModelSettings(size=(16, 16), scale=1.0, mean=(7.0,))
+    actual = ModelSettings(size=(16, 16)).over(settings_of(tmp_path / "net.onnx", metadata))
+    assert actual == ModelSettings(size=(16, 16), scale=1.0, mean=(7.0,))
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_class_names_belong_to_their_head() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         (
             {"maen": 1},
@@ -175,8 +175,8 @@ def test_class_names_belong_to_their_head() -> None:
         ({"scale": float("nan")}, "scale=nan is wrong"),
     ],
 )
-def test_wrong_fields_are_named(values: dict[str, Any], told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_wrong_fields_are_named(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
         parse_settings(values, "here")
 
 
@@ -188,7 +188,7 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "told"),
+    ("name", "data", "message"),
     [
         ("net.toml", b"size = " + b"[" * 5000, "it is nested too deeply"),
         ("net.toml", b"size = " + b"9" * 5000, "an integer does not fit into 64 bits"),
@@ -205,10 +205,10 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str) -> None:
     ],
 )
 def test_a_file_of_another_kind_is_one_short_sentence(
-    tmp_path: Path, name: str, data: bytes, told: str
+    tmp_path: Path, name: str, data: bytes, message: str
 ) -> None:
     (tmp_path / name).write_bytes(data)
-    with pytest.raises(UserError, match=told) as refused:
+    with pytest.raises(UserError, match=message) as refused:
         settings_of(tmp_path / "net.onnx", {})
     assert name in str(refused.value)
     assert len(str(refused.value)) < 1000
@@ -250,15 +250,15 @@ def test_preprocessing_of_settings() -> None:
         (8, 8), **IMAGENET
     )
     turned = both.model_copy(update={"order": "bgr", "size": (4, 6)})
-    found = preprocessing_of(turned, MODEL, declared=(8, 8), raw=False)
-    assert found.mean == IMAGENET["mean"][::-1] and found.std == IMAGENET["std"][::-1]
-    assert found.size == (4, 6)
+    actual = preprocessing_of(turned, MODEL, declared=(8, 8), raw=False)
+    assert actual.mean == IMAGENET["mean"][::-1] and actual.std == IMAGENET["std"][::-1]
+    assert actual.size == (4, 6)
     raw = preprocessing_of(ModelSettings(), MODEL, declared=(8, 8), raw=True)
     assert raw == Preprocessing((8, 8), scale=1.0)
 
 
 @pytest.mark.parametrize(
-    ("settings", "declared", "told"),
+    ("settings", "declared", "message"),
     [
         ({"scale": 1}, None, r"takes images of any size; say which with --model-size.*net\.toml"),
         ({}, (8, 8), r"Nothing says how the model net\.onnx wants its pixels: .*--mean imagenet"),
@@ -267,9 +267,9 @@ def test_preprocessing_of_settings() -> None:
     ],
 )
 def test_nothing_is_guessed(
-    settings: dict[str, Any], declared: tuple[int, int] | None, told: str
+    settings: dict[str, Any], declared: tuple[int, int] | None, message: str
 ) -> None:
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         preprocessing_of(ModelSettings(**settings), MODEL, declared=declared, raw=False)
 
 

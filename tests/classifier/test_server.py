@@ -18,7 +18,7 @@ import pytest
 
 from augcli.classifier import server
 from augcli.classifier.build import build_spec
-from augcli.classifier.server import ask, serving, started
+from augcli.classifier.server import request_maps, serving, start_server
 from augcli.classifier.spec import ClassifierSpec
 from augcli.errors import RunFailed, UserError
 from augcli.saliency.classifier import classifier_maps
@@ -49,7 +49,7 @@ def _ask_for_maps(spec: ClassifierSpec, pipe: Any) -> None:
 
 def test_maps_are_those_of_this_process_for_every_worker(spec: ClassifierSpec) -> None:
     here = maps(spec)
-    with started(spec) as served, ThreadPoolExecutor(5) as pool:
+    with start_server(spec) as served, ThreadPoolExecutor(5) as pool:
         workers = []
         for _ in range(2):
             ours, theirs = multiprocessing.Pipe()
@@ -59,19 +59,19 @@ def test_maps_are_those_of_this_process_for_every_worker(spec: ClassifierSpec) -
             process.start()
             workers.append((process, ours))
         threads = list(pool.map(lambda _: maps(served), range(5)))
-        for found in (*threads, *(pipe.recv() for _, pipe in workers)):
-            for one, other in zip(here, found, strict=True):
+        for actual in (*threads, *(pipe.recv() for _, pipe in workers)):
+            for one, other in zip(here, actual, strict=True):
                 np.testing.assert_array_equal(one, other)
         for process, _ in workers:
             process.join()
 
 
 def test_a_refusal_reaches_the_worker(spec: ClassifierSpec) -> None:
-    with started(spec) as served:
+    with start_server(spec) as served:
         assert served.server is not None
         wrong = np.zeros((1, 3), np.float32)  # five logits, three weights
         with pytest.raises(UserError, match="ONNX Runtime cannot run the classifier"):
-            ask(served.server, "gradient", None, [noise(96, 96)], wrong)
+            request_maps(served.server, "gradient", None, [noise(96, 96)], wrong)
         assert len(classifier_maps(served, "gradient", IMAGES, LABELS)) == 6
 
 
@@ -90,7 +90,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_a_process_that_dies_is_told(spec: ClassifierSpec, processes: list[Any]) -> None:
-    with started(spec) as served:
+    with start_server(spec) as served:
         classifier_maps(served, "gradient", IMAGES[:1], LABELS[:1])
         os.kill(processes[0].pid, signal.SIGKILL)
         processes[0].wait()
@@ -102,7 +102,7 @@ def test_a_process_that_dies_is_told(spec: ClassifierSpec, processes: list[Any])
 
 def test_it_ends_with_its_parent(spec: ClassifierSpec, processes: list[Any]) -> None:
     """When nobody holds the other end of its standard input."""
-    with started(spec):
+    with start_server(spec):
         processes[0].stdin.close()
         assert processes[0].wait(30) == 0
 
@@ -111,7 +111,7 @@ def test_one_that_does_not_start_fails_the_run(
     spec: ClassifierSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "false")
-    with pytest.raises(RunFailed, match=r"did not start \(exit code 1\)"), started(spec):
+    with pytest.raises(RunFailed, match=r"did not start \(exit code 1\)"), start_server(spec):
         pytest.fail("it started")
 
 
@@ -130,7 +130,7 @@ def test_only_cuda_is_served(spec: ClassifierSpec, monkeypatch: pytest.MonkeyPat
         def __exit__(self, *_: object) -> None:
             pass
 
-    monkeypatch.setattr(server, "started", Started)
+    monkeypatch.setattr(server, "start_server", Started)
     cuda = replace(spec, device="cuda")
     with serving(cuda) as served:
         assert str(served) == "served"
@@ -152,7 +152,7 @@ def noted(*arguments, **options):
 subprocess.Popen = noted
 spec = build_spec(Path(sys.argv[1]), ["cat"], [("gradient", None)], device="cpu")
 import os
-with server.started(spec):
+with server.start_server(spec):
     if os.fork() == 0:
         time.sleep(60)  # a worker that holds all that its parent did
         os._exit(0)
@@ -199,7 +199,7 @@ def test_one_that_does_not_answer_fails_the_run(
     spec: ClassifierSpec, monkeypatch: pytest.MonkeyPatch, processes: list[Any]
 ) -> None:
     monkeypatch.setattr(server, "_SECONDS", 0.5)
-    with started(spec) as served:
+    with start_server(spec) as served:
         while True:  # until the model is loaded
             try:
                 classifier_maps(served, "gradient", IMAGES[:1], LABELS[:1])

@@ -20,8 +20,8 @@ from augcli.classifier import sessions
 from augcli.classifier.sessions import (
     cuda_refusal,
     example_inputs,
-    misplaced,
     open_session,
+    operators_on_cpu,
     preload,
     probe,
     resolve_device,
@@ -46,13 +46,13 @@ def with_cuda(monkeypatch: pytest.MonkeyPatch, verdict: str | None) -> list[byte
     """As on a machine with a driver, where a trial run says `verdict`; what was tried."""
     tried: list[bytes] = []
 
-    def told(data: bytes) -> str | None:
+    def refuse_large(data: bytes) -> str | None:
         tried.append(data)
         return verdict
 
     monkeypatch.setattr(ort, "get_available_providers", lambda: BOTH)
     monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: None)
-    monkeypatch.setattr(sessions, "probe", told)
+    monkeypatch.setattr(sessions, "probe", refuse_large)
     return tried
 
 
@@ -142,11 +142,11 @@ def test_operators_that_computed_on_the_cpu_are_named() -> None:
         node("MemcpyToHost", BOTH[0], floats),
         {"cat": "Session", "name": "model_run", "args": {}},
     ]
-    assert misplaced(events) == (
+    assert operators_on_cpu(events) == (
         "ONNX Runtime computes operators of this model on the CPU: ConvTranspose (2), MaxPool (1)"
     )
-    assert misplaced([events[0], *events[4:]]) is None
-    assert "Where (1)" in str(misplaced([node("Where", BOTH[1], {"int64": [64, 65]})]))
+    assert operators_on_cpu([events[0], *events[4:]]) is None
+    assert "Where (1)" in str(operators_on_cpu([node("Where", BOTH[1], {"int64": [64, 65]})]))
 
 
 def test_a_real_profile_is_understood(tmp_path: Path) -> None:
@@ -154,17 +154,17 @@ def test_a_real_profile_is_understood(tmp_path: Path) -> None:
     session = open_session(DATA, "cpu", profile=tmp_path / "run")
     session.run(None, example_inputs(session))
     events = json.loads(Path(session.end_profiling()).read_text())
-    assert "GlobalAveragePool (1)" in str(misplaced(events))
+    assert "GlobalAveragePool (1)" in str(operators_on_cpu(events))
 
 
 def test_example_inputs() -> None:
     from onnx import helper
 
-    made = channel_means(("N", 3, 4, 6))
+    network = channel_means(("N", 3, 4, 6))
     extra = helper.make_tensor_value_info("label", 7, ["N"])
-    made.graph.input.append(extra)
-    given = example_inputs(open_session(made.SerializeToString(), "cpu"))
-    assert {name: (array.shape, array.dtype.name) for name, array in given.items()} == {
+    network.graph.input.append(extra)
+    inputs = example_inputs(open_session(network.SerializeToString(), "cpu"))
+    assert {name: (array.shape, array.dtype.name) for name, array in inputs.items()} == {
         "image": ((1, 3, 4, 6), "float32"),
         "label": ((1,), "int64"),
     }

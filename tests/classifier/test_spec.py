@@ -55,7 +55,7 @@ def test_class_names_beside_the_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("classes", "names", "told"),
+    ("classes", "names", "message"),
     [
         ("ab", None, "has 2 classes and the classifier 3 outputs; .*--class-list.*predicted"),
         ("ab", "ab", r"2 names in the list, but 3 outputs"),
@@ -63,8 +63,8 @@ def test_class_names_beside_the_model(tmp_path: Path) -> None:
         ("ab", "aba", "Class 'a' of the data set stands 2 times in the list"),
     ],
 )
-def test_classes_that_do_not_fit(classes: str, names: str | None, told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_classes_that_do_not_fit(classes: str, names: str | None, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         map_classes(tuple(classes), 3, None if names is None else tuple(names), "the list")
 
 
@@ -82,28 +82,28 @@ def test_predicted_needs_no_classes(tmp_path: Path) -> None:
     )  # fmt: skip
     assert spec.class_map is None
     image = np.where(weights[2].transpose(1, 2, 0) > 0, 255, 0).astype(np.uint8)
-    (found,) = classifier_maps(spec, "gradient", [image], [((0,), (1.0,))])
+    (actual,) = classifier_maps(spec, "gradient", [image], [((0,), (1.0,))])
     expected = np.abs(weights[2]).max(axis=0)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * expected.max())
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5 * expected.max())
 
 
 def test_identity_is_what_maps_depend_on(sample: ClassifierSpec) -> None:
-    told = sample.identity()
-    assert json.loads(json.dumps(told))["class_map"] == [0, 1, 2, 3, 4]
+    identity = sample.identity()
+    assert json.loads(json.dumps(identity))["class_map"] == [0, 1, 2, 3, 4]
     how = replace(sample, device="cuda", batch=3, cache="elsewhere", model="moved.onnx")
-    assert how.identity() == told
+    assert how.identity() == identity
     for what in (
         {"digest": "0"}, {"head": "x"}, {"layer": "x"}, {"class_map": (1, 0, 2, 3, 4)},
         {"class_map": None}, {"preprocessing": Preprocessing((96, 96))},
     ):  # fmt: skip
-        assert replace(sample, **what).identity() != told
+        assert replace(sample, **what).identity() != identity
 
 
 def test_digest_is_of_the_weights_beside_the_model_too(tmp_path: Path) -> None:
     weights = np.ones((3, 3, 16, 16), np.float32)
-    made = weighted_sums(weights)
+    network = weighted_sums(weights)
     path = tmp_path / "model.onnx"
-    onnx.save_model(made, path, save_as_external_data=True, location="w.bin", size_threshold=0)
+    onnx.save_model(network, path, save_as_external_data=True, location="w.bin", size_threshold=0)
     digests = set()
     for value in (0, 1):
         data = bytearray((tmp_path / "w.bin").read_bytes())
@@ -127,11 +127,13 @@ def test_a_model_that_changes_is_noticed(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_head_of_its_own_classes(tmp_path: Path) -> None:
-    made = mixed_then_pooled(np.ones((2, 3), np.float32), np.eye(2, dtype=np.float32))
-    made.graph.node.append(helper.make_node("Gemm", ["flat", "wide"], ["other"], transB=1))
-    made.graph.initializer.append(onnx.numpy_helper.from_array(np.ones((5, 2), np.float32), "wide"))
-    made.graph.output.append(helper.make_tensor_value_info("other", 1, ["N", 5]))
-    path = saved(made, tmp_path)
+    network = mixed_then_pooled(np.ones((2, 3), np.float32), np.eye(2, dtype=np.float32))
+    network.graph.node.append(helper.make_node("Gemm", ["flat", "wide"], ["other"], transB=1))
+    network.graph.initializer.append(
+        onnx.numpy_helper.from_array(np.ones((5, 2), np.float32), "wide")
+    )
+    network.graph.output.append(helper.make_tensor_value_info("other", 1, ["N", 5]))
+    path = saved(network, tmp_path)
     for head, outputs in ((None, 2), ("other", 5)):
         options = ModelSettings(size=(8, 8), scale=1, head=head)
         spec = build_spec(path, "ab", [("gradient", None)], options=options, predicted=True)
@@ -149,15 +151,15 @@ def test_every_mistake_is_told_before_any_work(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "marked").write_bytes("\ufeffc\r\nb\r\na\r\n".encode())
     sized = ModelSettings(size=(8, 8), scale=1)
-    wanted: list[tuple[str, int | None]] = [("gradient", None)]
+    maps: list[tuple[str, int | None]] = [("gradient", None)]
 
-    def build(file: str = "model.onnx", classes: str = "abc", **given: Any) -> ClassifierSpec:
-        given = {"options": sized, **given}
-        return build_spec(tmp_path / file, classes, given.pop("wanted", wanted), **given)
+    def build(file: str = "model.onnx", classes: str = "abc", **options: Any) -> ClassifierSpec:
+        options = {"options": sized, **options}
+        return build_spec(tmp_path / file, classes, options.pop("wanted", maps), **options)
 
     assert build().class_map == (0, 1, 2)
     assert build(class_list=tmp_path / "marked").class_map == (2, 1, 0)
-    for told, given in (
+    for message, options in (
         ("Cannot read the model .*absent.onnx", {"file": "absent.onnx"}),
         ("text.onnx is not", {"file": "text.onnx"}),
         ("has no saliency 'gradients'; choose gradient, ", {"wanted": [("gradients", None)]}),
@@ -175,8 +177,8 @@ def test_every_mistake_is_told_before_any_work(tmp_path: Path) -> None:
         ("long is larger than 64 MiB", {"class_list": tmp_path / "long"}),
         ("saliency cache .* cannot be written", {"cache": path / "inner"}),
     ):  # fmt: skip
-        with pytest.raises(UserError, match=told):
-            build(**given)
+        with pytest.raises(UserError, match=message):
+            build(**options)
     assert path.is_file()
 
 
@@ -186,23 +188,23 @@ def test_a_model_without_a_rule_names_it(tmp_path: Path) -> None:
         helper.make_node("Det", ["square"], ["logits"]),
         helper.make_node("Reshape", ["flat", "shape"], ["square"]),
     ]
-    made = model(
+    network = model(
         [nodes[0], nodes[2], nodes[1]], {"shape": np.array([-1, 1, 4, 4])}, ["N", 1, 4, 4],
         {"logits": ["N", 1]},
     )  # fmt: skip
     with pytest.raises(UserError, match="No gradient rule for Det"):
-        build_spec(saved(made, tmp_path), "a", [("gradient", None)], options=PLAIN)
+        build_spec(saved(network, tmp_path), "a", [("gradient", None)], options=PLAIN)
 
 
 def test_device_is_resolved_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[str, int]] = []
+    calls: list[tuple[str, int]] = []
 
     def resolve(device: str, models: list[bytes], warn: Any) -> str:
-        asked.append((device, len(models)))
+        calls.append((device, len(models)))
         warn("once")
         return "cpu"
 
     monkeypatch.setattr(classifier_module, "resolve_device", resolve)
     warnings: list[str] = []
     build_spec(SAMPLE, CLASSES, ALL[:2], device="auto", warn=warnings.append)
-    assert (asked, warnings) == ([("auto", 2)], ["once"])
+    assert (calls, warnings) == ([("auto", 2)], ["once"])

@@ -79,7 +79,7 @@ def said(arguments: list[str]) -> str:
 
 
 def test_every_option_with_a_number_is_looked_at() -> None:
-    found = set()
+    actual = set()
     groups = [
         ("", app),
         *(
@@ -98,8 +98,8 @@ def test_every_option_with_a_number_is_looked_at() -> None:
             for option, hint in hints.items():
                 kind = getattr(hint, "__origin__", hint)  # of Annotated
                 if {int, float} & {kind, *get_args(kind)}:
-                    found.add((name, f"--{option.replace('_', '-')}"))
-    assert found == set(CASES)
+                    actual.add((name, f"--{option.replace('_', '-')}"))
+    assert actual == set(CASES)
 
 
 def int_or_none(text: str) -> int | None:
@@ -155,11 +155,11 @@ def test_a_file_of_settings_is_taken_at_its_word(
     cwd = tmp_path / "cwd"
     cwd.mkdir()
     (cwd / "augcli.toml").write_text(line)
-    done = augcli("generate", photos, "o", "-r", "cutmix", cwd=cwd)
-    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    result = augcli("generate", photos, "o", "-r", "cutmix", cwd=cwd)
+    assert (result.returncode, "Traceback" in result.stderr) == (2, False)
     name = line.split()[0]
     sentences = f"augcli.toml: {name} = ", f"augcli.toml: {name} is text or a number, not "
-    assert any(sentence in done.stderr for sentence in sentences)
+    assert any(sentence in result.stderr for sentence in sentences)
     assert not (cwd / "o").exists()
 
 
@@ -171,9 +171,9 @@ def test_a_file_of_settings_may_say_yes_and_no(
     (cwd / "augcli.toml").write_text(
         "dry-run = true\njson = true\nquiet = false\ncopies = 2\nlabel-smoothing = 0\n"
     )
-    done = augcli("generate", photos, "o", "-r", "cutmix", cwd=cwd)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["outputs"] == 30
+    result = augcli("generate", photos, "o", "-r", "cutmix", cwd=cwd)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["outputs"] == 30
 
 
 @pytest.mark.parametrize(
@@ -212,15 +212,15 @@ SIZES = {
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_size_that_no_file_holds(augcli: Augcli, photos: Path, size: str) -> None:
-    done = augcli("generate", photos, "O", "-r", "cutmix", "--size", *size.split())
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert SIZES[size] in done.stderr
+    result = augcli("generate", photos, "O", "-r", "cutmix", "--size", *size.split())
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert SIZES[size] in result.stderr
 
 
 def test_a_size_of_a_preview(augcli: Augcli, photos: Path) -> None:
-    done = augcli("preview", photos, "-r", "cutmix", "--size", "99999x99999")
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert "is 9999800001 pixels, more than 1073741824." in done.stderr
+    result = augcli("preview", photos, "-r", "cutmix", "--size", "99999x99999")
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert "is 9999800001 pixels, more than 1073741824." in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -240,13 +240,13 @@ def test_a_dry_run_counts_at_once_what_would_take_years(
     augcli: Augcli, photos: Path, tmp_path: Path
 ) -> None:
     options = ("generate", photos, tmp_path / "out", "-r", "cutmix", "--dry-run", "--json")
-    done = augcli(*options, "-k", 1_000_000)
-    assert (done.returncode, json.loads(done.stdout)["outputs"]) == (0, 15_000_000)
-    done = augcli(*options, "--per-class", 3_000_000_000)
-    assert (done.returncode, json.loads(done.stdout)["outputs"]) == (0, 9_000_000_000)
-    done = augcli(*options, "--per-class", 4_000_000_000)
-    assert (done.returncode, json.loads(done.stdout)["error"]["exit_code"]) == (2, 2)
-    assert done.stderr == (
+    result = augcli(*options, "-k", 1_000_000)
+    assert (result.returncode, json.loads(result.stdout)["outputs"]) == (0, 15_000_000)
+    result = augcli(*options, "--per-class", 3_000_000_000)
+    assert (result.returncode, json.loads(result.stdout)["outputs"]) == (0, 9_000_000_000)
+    result = augcli(*options, "--per-class", 4_000_000_000)
+    assert (result.returncode, json.loads(result.stdout)["error"]["exit_code"]) == (2, 2)
+    assert result.stderr == (
         "augcli: That is 12000000000 outputs, more than 10000000000; lower --copies or"
         " --per-class.\n"
     )

@@ -69,15 +69,15 @@ def test_it_shows_place_number_size_and_the_oldest(augcli: Augcli, tmp_path: Pat
     folder = filled(tmp_path / "kept")
     (folder / "ab").mkdir()
     (folder / "ab/photo.jpg").write_bytes(b"x" * 100)
-    done = augcli("cache", "--saliency-cache", folder)
+    result = augcli("cache", "--saliency-cache", folder)
     day = time.strftime("%Y-%m-%d %H:%M", time.gmtime(NOW - 10 * 86_400 - 60))
-    assert (done.returncode, done.stdout) == (
+    assert (result.returncode, result.stdout) == (
         0,
         f"{folder} holds 10 maps and models, 97.8 KiB (at most 10.0 GiB); the one not used for"
         f" longest was used {day} UTC.\n",
     )
-    done = augcli("cache", "--json", env={"AUGCLI_SALIENCY_CACHE": str(folder)})
-    values = json.loads(done.stdout)
+    result = augcli("cache", "--json", env={"AUGCLI_SALIENCY_CACHE": str(folder)})
+    values = json.loads(result.stdout)
     assert values.pop("oldest").startswith(day.split()[0])
     assert values == {
         "folder": str(folder), "entries": 10, "bytes": 100_120, "limit": 10 << 30
@@ -92,8 +92,8 @@ def test_the_place_is_that_of_the_configuration_or_the_users(
     (tmp_path / "cwd/augcli.toml").write_text(f"saliency-cache = '{folder}'\n")
     assert json.loads(augcli("cache", "--json").stdout)["entries"] == 10
     (tmp_path / "cwd/augcli.toml").unlink()
-    done = augcli("cache", env={"XDG_CACHE_HOME": str(tmp_path / "none")})
-    assert done.stdout == f"{tmp_path}/none/augcli holds no maps (at most 10.0 GiB).\n"
+    result = augcli("cache", env={"XDG_CACHE_HOME": str(tmp_path / "none")})
+    assert result.stdout == f"{tmp_path}/none/augcli holds no maps (at most 10.0 GiB).\n"
     assert not (tmp_path / "none").exists()
 
 
@@ -119,9 +119,9 @@ def test_it_removes_what_is_old(
     # The last is an entry by its name, so it is counted, but not by what is in it.
     old = NOW - 99 * 86_400
     os.utime(folder / f"ab/{key(1)[2:]}-3", (old, old))
-    done = augcli("cache", "clean", "--saliency-cache", folder, *options, "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {
+    result = augcli("cache", "clean", "--saliency-cache", folder, *options, "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == {
         "folder": str(folder),
         "removed": 10 - len(left),
         "removed_bytes": (10 - len(left)) * 10_012,
@@ -135,15 +135,15 @@ def test_it_removes_what_is_old(
 
 def test_it_says_what_was_removed(augcli: Augcli, tmp_path: Path) -> None:
     folder = filled(tmp_path / "kept")
-    done = augcli("cache", "clean", "--saliency-cache", folder, "--older-than", "10d")
-    assert done.stdout == (
+    result = augcli("cache", "clean", "--saliency-cache", folder, "--older-than", "10d")
+    assert result.stdout == (
         f"1 map or model removed from {folder}, 9.8 KiB; 9 maps and models left, 88.0 KiB.\n"
     )
-    done = augcli("cache", "clean", "--saliency-cache", folder)
-    assert "9 maps and models removed" in done.stdout
+    result = augcli("cache", "clean", "--saliency-cache", folder)
+    assert "9 maps and models removed" in result.stdout
     assert list(folder.iterdir()) == []
-    done = augcli("cache", "clean", "--saliency-cache", tmp_path / "nowhere")
-    assert done.returncode == 0 and done.stdout.startswith("0 maps and models removed")
+    result = augcli("cache", "clean", "--saliency-cache", tmp_path / "nowhere")
+    assert result.returncode == 0 and result.stdout.startswith("0 maps and models removed")
 
 
 @pytest.mark.parametrize(
@@ -161,10 +161,10 @@ def test_it_says_what_was_removed(augcli: Augcli, tmp_path: Path) -> None:
 def test_refusals(augcli: Augcli, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     (tmp_path / "cwd").mkdir()
     (tmp_path / "cwd/file").touch()
-    done = augcli("cache", *arguments)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+    result = augcli("cache", *arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_the_limit_of_a_run(augcli: Augcli, tmp_path: Path) -> None:
@@ -174,12 +174,12 @@ def test_the_limit_of_a_run(augcli: Augcli, tmp_path: Path) -> None:
     trees, sizes = [], []
     for number, limit in enumerate(("10G", "20K", "0")):
         cache = tmp_path / f"cache{number}"
-        done = augcli(
+        result = augcli(
             *("generate", SAMPLE_DATA, tmp_path / f"out{number}", "-r", "saliencymix", "-j", 1),
             *("--size", "64", "--saliency", "gradient", "--model", model, "--device", "cpu"),
             *("--saliency-cache", cache, "--saliency-cache-size", limit),
         )
-        assert done.returncode == 0, done.stderr
+        assert result.returncode == 0, result.stderr
         trees.append(tree(tmp_path / f"out{number}/train"))
         sizes.append(sum(file.stat().st_size for file in files(cache)))
     assert trees[0] == trees[1] == trees[2]
@@ -187,21 +187,21 @@ def test_the_limit_of_a_run(augcli: Augcli, tmp_path: Path) -> None:
     assert sizes[1] <= 20 * 1024
     assert sizes[2] == 0 and not (tmp_path / "cache2").exists()
     wrong = {"AUGCLI_SALIENCY_CACHE_SIZE": "big"}
-    done = augcli("generate", SAMPLE_DATA, tmp_path / "x", "-r", "flip", env=wrong)
-    assert done.returncode == 2
-    assert "AUGCLI_SALIENCY_CACHE_SIZE=big is not a size" in done.stderr
+    result = augcli("generate", SAMPLE_DATA, tmp_path / "x", "-r", "flip", env=wrong)
+    assert result.returncode == 2
+    assert "AUGCLI_SALIENCY_CACHE_SIZE=big is not a size" in result.stderr
 
 
 def test_what_is_shared_with_runs_is_passed_over(augcli: Augcli, tmp_path: Path) -> None:
     folder = filled(tmp_path / "kept")
     shared = {"OLDER_THAN": "5d", "SALIENCY_CACHE_SIZE": "1G", "SALIENCY_CACHE": str(folder)}
     env = {f"AUGCLI_{name}": value for name, value in shared.items()}
-    done = augcli("cache", "--json", env=env)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["entries"] == 10
-    done = augcli("cache", "clean", "--json", env=env)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["entries"] == 4
+    result = augcli("cache", "--json", env=env)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["entries"] == 10
+    result = augcli("cache", "clean", "--json", env=env)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["entries"] == 4
 
 
 def test_a_run_goes_on_while_its_cache_is_cleaned(augcli: Augcli, tmp_path: Path) -> None:
@@ -238,9 +238,9 @@ def test_a_run_goes_on_while_its_cache_is_cleaned(augcli: Augcli, tmp_path: Path
 @pytest.mark.parametrize("word", ["clear", "Prune", "remove"])
 def test_what_others_call_cleaning(augcli: Augcli, tmp_path: Path, word: str) -> None:
     folder = filled(tmp_path / "cache")
-    done = augcli("cache", word, "--saliency-cache", folder)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == (
+    result = augcli("cache", word, "--saliency-cache", folder)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == (
         f"10 maps and models removed from {folder}, 97.8 KiB; 0 maps and models left, 0 bytes.\n"
     )
     assert files(folder) == []
@@ -258,7 +258,7 @@ def test_where_nothing_is_removed_it_says_why(augcli: Augcli, tmp_path: Path) ->
     assert augcli(*clean, "--older-than", "2w").stdout == (
         f"0 maps and models removed from {folder}, 0 bytes; 10 maps and models left, 97.8 KiB.\n"
     )
-    done = augcli("cache", "cleen", "--saliency-cache", folder)
-    assert (done.returncode, done.stderr) == (
+    result = augcli("cache", "cleen", "--saliency-cache", folder)
+    assert (result.returncode, result.stderr) == (
         2, "augcli: augcli cache cleen is unknown (did you mean 'clean'?); give clean.\n",
     )  # fmt: skip

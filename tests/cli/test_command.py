@@ -142,14 +142,14 @@ def test_what_is_called_so_is_taken(augcli: Augcli, folder: Path) -> None:
     """Names that look like mistakes, of things that are there, or behind ./"""
     (folder / "S").rename(folder / "~S ")
     for out in ("./~out", "out "):
-        done = augcli("generate", "~S ", out, "-r", "flip", cwd=folder)
-        assert (done.returncode, done.stderr) == (0, "")
+        result = augcli("generate", "~S ", out, "-r", "flip", cwd=folder)
+        assert (result.returncode, result.stderr) == (0, "")
         assert (folder / out / "train").is_dir()
 
 
 def test_paths_are_all_known() -> None:
     """Each parameter whose type is a path, or whose value names one, is checked."""
-    found = set()
+    actual = set()
     root: Any = typer.main.get_command(app)
     for command in root.commands.values():
         for one in getattr(command, "commands", {"": command}).values():
@@ -159,8 +159,8 @@ def test_paths_are_all_known() -> None:
                 flat = {kind for each in kinds for kind in (get_args(each) or (each,))}
                 words = ("FILE", "DIR", "SOURCE", "OUT", "MODEL")
                 if Path in flat or str(parameter.metavar).startswith(words):
-                    found.add(parameter.name)
-    assert found == PATHS
+                    actual.add(parameter.name)
+    assert actual == PATHS
 
 
 @pytest.mark.usefixtures("folder")
@@ -212,14 +212,14 @@ def test_one_value_twice(words: tuple[str, ...], sentence: str) -> None:
 
 def test_the_same_value_twice_is_one(augcli: Augcli, folder: Path) -> None:
     arguments = ("-r", "mixup", "-r", "mixup", "-k", "2", "-k", "2", "--set", "alpha=1") * 2
-    done = augcli("generate", "S", "O", *arguments, "--json", "--json", "--dry-run", cwd=folder)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["outputs"] == 30
+    result = augcli("generate", "S", "O", *arguments, "--json", "--json", "--dry-run", cwd=folder)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["outputs"] == 30
 
 
 def test_help_comes_before_what_is_wrong(augcli: Augcli) -> None:
-    done = augcli("generate", "", "", "-r", "a", "-r", "b", "--help")
-    assert (done.returncode, done.stderr) == (0, "")
+    result = augcli("generate", "", "", "-r", "a", "-r", "b", "--help")
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_run_json_keeps_the_command_line(augcli: Augcli, folder: Path) -> None:

@@ -135,8 +135,8 @@ def test_bash_breaks_words_at_equals_signs(split: str, complete: Complete) -> No
     ],
 )
 def test_an_odd_request_gets_nothing(env: dict[str, str], augcli: Augcli) -> None:
-    done = augcli(env=env)
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+    result = augcli(env=env)
+    assert (result.returncode, result.stdout, result.stderr) == (1, "", "")
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_odd_words_print_only_completions(words: str, augcli: Augcli, tmp_path: 
     (tmp_path / "cwd").mkdir()
     (tmp_path / "cwd/augcli.toml").write_text("[[ broken")
     env = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
-    done = augcli(env={"_AUGCLI_COMPLETE": "complete_bash", **env})
-    assert (done.returncode, done.stderr) == (0, "")
+    result = augcli(env={"_AUGCLI_COMPLETE": "complete_bash", **env})
+    assert (result.returncode, result.stderr) == (0, "")
     known = {
         "generate",
         "preview",
@@ -161,7 +161,7 @@ def test_odd_words_print_only_completions(words: str, augcli: Augcli, tmp_path: 
         "help",
         "model",
     }
-    assert set(done.stdout.split()) <= known | {"cutmix", "cutout"}
+    assert set(result.stdout.split()) <= known | {"cutmix", "cutout"}
 
 
 def test_nothing_heavy_is_imported() -> None:
@@ -180,12 +180,12 @@ def test_nothing_heavy_is_imported() -> None:
          "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
     ]  # fmt: skip
     for request in requests:
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", code], env={**os.environ, **request}, cwd=ROOT, timeout=60,
             capture_output=True, text=True, check=True,
         )  # fmt: skip
-        assert len(done.stdout.splitlines()) > 1
-        assert done.stdout.splitlines()[-1] == "[] None"
+        assert len(result.stdout.splitlines()) > 1
+        assert result.stdout.splitlines()[-1] == "[] None"
 
 
 @pytest.fixture
@@ -258,9 +258,9 @@ def test_what_is_no_shell_is_not_passed_over(
     option: str,
     name: str,
 ) -> None:
-    done = bash(f"augcli {option} '{name}'")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
+    result = bash(f"augcli {option} '{name}'")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
         f"augcli: {option} {name or repr(name)} is no shell that is completed; give bash, zsh,"
         " fish, powershell or pwsh, or no name for the shell that this runs in.\n"
     )

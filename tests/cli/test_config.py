@@ -24,9 +24,9 @@ def file_defaults(folder: Path, commands: Commands) -> dict[str, object]:
 def dry_run(
     augcli: Augcli, cwd: Path, *arguments: str, env: dict[str, str] | None = None
 ) -> dict[str, Any]:
-    done = augcli("generate", *arguments, "--dry-run", "--json", cwd=cwd, env=env)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    result = augcli("generate", *arguments, "--dry-run", "--json", cwd=cwd, env=env)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
 
 
 def test_each_source_of_a_setting_gives_way_to_the_next(
@@ -43,10 +43,10 @@ def test_each_source_of_a_setting_gives_way_to_the_next(
     (cwd / "augcli.toml").write_text(
         f"source = '{photos}'\nout = 'p'\nrecipe = 'mixup'\n[generate]\ncopies = 2\n"
     )
-    told = dry_run(augcli, cwd)
-    assert (told["outputs"], told["recipe"], told["out"]) == (30, "mixup", "p")
-    told = dry_run(augcli, cwd, env={"AUGCLI_OUT": "q", "AUGCLI_RECIPE": "cutout"})
-    assert (told["out"], told["recipe"]) == ("q", "cutout")
+    values = dry_run(augcli, cwd)
+    assert (values["outputs"], values["recipe"], values["out"]) == (30, "mixup", "p")
+    values = dry_run(augcli, cwd, env={"AUGCLI_OUT": "q", "AUGCLI_RECIPE": "cutout"})
+    assert (values["out"], values["recipe"]) == ("q", "cutout")
 
 
 def test_keys_reach_the_commands_that_know_them(tmp_path: Path) -> None:
@@ -87,8 +87,8 @@ def test_a_file_feeds_every_command(augcli: Augcli, photos: Path, tmp_path: Path
     assert augcli("saliency", photos, "maps", cwd=cwd).returncode == 0
     assert len(list((cwd / "maps").rglob("*.png"))) == 15
     model = SAMPLE_DATA / "classifier.onnx"
-    told = json.loads(augcli("model", "inspect", model, "--json", cwd=cwd).stdout)
-    assert told["preprocessing"]["mean"] == [0.4]
+    values = json.loads(augcli("model", "inspect", model, "--json", cwd=cwd).stdout)
+    assert values["preprocessing"]["mean"] == [0.4]
 
 
 @pytest.mark.parametrize(
@@ -178,13 +178,15 @@ def test_a_mark_at_the_beginning_and_other_encodings(tmp_path: Path) -> None:
 def test_true_is_no_number(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "cwd").mkdir()
     (tmp_path / "cwd/augcli.toml").write_text("seed = true\n")
-    done = augcli("generate", photos, "o", "-r", "cutmix", "--dry-run")
-    assert (done.returncode, "seed = true is not a whole number" in done.stderr) == (2, True)
+    result = augcli("generate", photos, "o", "-r", "cutmix", "--dry-run")
+    assert (result.returncode, "seed = true is not a whole number" in result.stderr) == (2, True)
     (tmp_path / "cwd/augcli.toml").write_text("json = true\nseed = 3\n")
     assert json.loads(augcli("generate", photos, "o", "-r", "cutmix", "--dry-run").stdout)
 
 
 def test_a_wrong_value_in_the_environment_is_refused(augcli: Augcli, photos: Path) -> None:
-    done = augcli("generate", photos, "o", "-r", "cutmix", env={"AUGCLI_COPIES": "many"})
-    assert done.returncode == 2
-    assert done.stderr.startswith("augcli: AUGCLI_COPIES=many is not a whole number; give a whole ")
+    result = augcli("generate", photos, "o", "-r", "cutmix", env={"AUGCLI_COPIES": "many"})
+    assert result.returncode == 2
+    assert result.stderr.startswith(
+        "augcli: AUGCLI_COPIES=many is not a whole number; give a whole "
+    )

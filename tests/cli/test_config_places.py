@@ -54,10 +54,10 @@ def test_show_config_says_what_came_from_where(
     ):
         assert line in lines
     assert run(["generate", "-r", "cutmix", "--json", "--show-config"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["command"] == "generate"
-    assert told["options"]["copies"] == {"value": 3, "origin": "AUGCLI_COPIES"}
-    assert told["options"]["recipe-file"] == {
+    values = json.loads(capsys.readouterr().out)
+    assert values["command"] == "generate"
+    assert values["options"]["copies"] == {"value": 3, "origin": "AUGCLI_COPIES"}
+    assert values["options"]["recipe-file"] == {
         "value": None,
         "origin": "default",
         "left_out": "augcli.toml: recipe_file",
@@ -140,7 +140,7 @@ def test_paths_in_a_file_are_relative_to_it(
 
 
 def test_every_option_that_is_a_path_is_known_as_one() -> None:
-    found = set()
+    actual = set()
     groups = [app, *(one for group in app.registered_groups if (one := group.typer_instance))]
     for group in groups:
         for command in group.registered_commands:
@@ -151,8 +151,8 @@ def test_every_option_that_is_a_path_is_known_as_one() -> None:
                     hint.__origin__,
                     *get_args(hint.__origin__),
                 ):
-                    found.add(name)
-    assert found | {"source", "saliency_cache"} == set(PATHS)
+                    actual.add(name)
+    assert actual | {"source", "saliency_cache"} == set(PATHS)
 
 
 def test_only_options_are_settings(cwd: Path, refuse: Refuse) -> None:

@@ -65,9 +65,9 @@ def test_mistakes(
     augcli: Augcli, folder: Path, arguments: tuple[object, ...], sentence: str
 ) -> None:
     before = tree(folder)
-    done = augcli(*arguments, cwd=folder)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1] == f"augcli: {sentence}"
+    result = augcli(*arguments, cwd=folder)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1] == f"augcli: {sentence}"
     assert tree(folder) == before
 
 
@@ -87,15 +87,15 @@ def test_mistakes(
 )
 def test_recipe_files(augcli: Augcli, folder: Path, text: str, sentence: str) -> None:
     (folder / "r.toml").write_text(text)
-    done = augcli("generate", "S", "O", "--recipe-file", "r.toml", cwd=folder)
-    assert done.returncode == 2
-    assert done.stderr.endswith(f": {sentence}\n")
+    result = augcli("generate", "S", "O", "--recipe-file", "r.toml", cwd=folder)
+    assert result.returncode == 2
+    assert result.stderr.endswith(f": {sentence}\n")
 
 
 def test_a_table_of_another_name_is_refused(augcli: Augcli, folder: Path) -> None:
     (folder / "pyproject.toml").write_text("[augcli]\nrecipe = 'flip'\n")
-    done = augcli("generate", "S", "O", cwd=folder)
-    assert (done.returncode, done.stderr) == (
+    result = augcli("generate", "S", "O", cwd=folder)
+    assert (result.returncode, result.stderr) == (
         2, "augcli: pyproject.toml: [augcli] is not read; write [tool.augcli].\n",
     )  # fmt: skip
 
@@ -111,9 +111,9 @@ def test_a_sheet_is_not_put_among_images_of_a_run(augcli: Augcli, folder: Path) 
         "M/x.png",
         "M/ant/x.png",
     ):
-        done = augcli("preview", "S", "-r", "flip", "-n", 1, "--to", place, cwd=folder)
-        assert done.returncode == 2
-        assert f"--to {place} lies inside " in done.stderr
+        result = augcli("preview", "S", "-r", "flip", "-n", 1, "--to", place, cwd=folder)
+        assert result.returncode == 2
+        assert f"--to {place} lies inside " in result.stderr
     assert tree(folder) == before
     assert (
         augcli("preview", "S", "-r", "flip", "-n", 1, "--to", "O/x.png", cwd=folder).returncode == 0
@@ -121,7 +121,7 @@ def test_a_sheet_is_not_put_among_images_of_a_run(augcli: Augcli, folder: Path) 
 
 
 def test_originals_have_their_own_sizes(augcli: Augcli, folder: Path) -> None:
-    done = augcli(
+    result = augcli(
         "generate",
         "S",
         "O",
@@ -133,7 +133,7 @@ def test_originals_have_their_own_sizes(augcli: Augcli, folder: Path) -> None:
         "copy",
         cwd=folder,
     )
-    assert (done.returncode, done.stderr) == (
+    assert (result.returncode, result.stderr) == (
         0, "augcli: warning: the originals in OUT keep their own sizes, whatever --size says.\n",
     )  # fmt: skip
-    assert done.stdout.startswith("30 images of 3 classes in O/train, labels in ")
+    assert result.stdout.startswith("30 images of 3 classes in O/train, labels in ")

@@ -26,8 +26,8 @@ def folders(augcli: Augcli, photos: Path, tmp_path: Path) -> Path:
         tmp_path / name for name in ("run", "begun", "replaced", "maps", "halfway")
     )
     assert augcli("generate", photos, run, "-r", "flip").returncode == 0
-    done = augcli("saliency", photos, maps, "--saliency", "spectral-residual")
-    assert done.returncode == 0
+    result = augcli("saliency", photos, maps, "--saliency", "spectral-residual")
+    assert result.returncode == 0
     for copy in (begun, replaced):
         shutil.copytree(run, copy)
         for name in ("run.json", "errors.jsonl", "classes.txt"):
@@ -127,8 +127,8 @@ def test_every_kind_of_folder_is_called_what_it_is(
                 ),
             ]
     for arguments, sentence in calls:
-        done = augcli(*arguments)
-        assert (done.returncode, done.stdout, done.stderr) == (2, "", f"augcli: {sentence}\n")
+        result = augcli(*arguments)
+        assert (result.returncode, result.stdout, result.stderr) == (2, "", f"augcli: {sentence}\n")
     assert tree(folders) == before
 
 
@@ -159,8 +159,8 @@ def test_a_complete_run_says_what_it_skipped(augcli: Augcli, photos: Path, tmp_p
     out = tmp_path / "out"
     (photos / "ant/bad.jpg").write_bytes(b"no image")
     assert augcli("generate", photos, out, "-r", "flip").returncode == 1
-    done = augcli("generate", photos, out, "-r", "flip", "--resume")
-    assert (done.returncode, done.stdout) == (
+    result = augcli("generate", photos, out, "-r", "flip", "--resume")
+    assert (result.returncode, result.stdout) == (
         1,
         f"Already complete: 15 images of 3 classes in {out / 'train'}; 1 input skipped, see"
         f" {out / 'errors.jsonl'}.\n",

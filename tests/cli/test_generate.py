@@ -24,9 +24,9 @@ def rows(out: Path) -> list[dict[str, object]]:
 
 def test_layout_rows_and_summary(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = augcli("generate", photos, out, "--recipe", "cutmix", "--copies", 2, "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-    summary = json.loads(done.stdout)
+    result = augcli("generate", photos, out, "--recipe", "cutmix", "--copies", 2, "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    summary = json.loads(result.stdout)
     assert summary["outputs"] == 30
     assert summary["images"] == 15
     assert summary["skipped"] == 0
@@ -35,11 +35,11 @@ def test_layout_rows_and_summary(augcli: Augcli, photos: Path, tmp_path: Path) -
     ]  # fmt: skip
     assert (out / "classes.txt").read_text() == "ant\nbee\ncow\n"
     assert (out / "errors.jsonl").read_text() == ""
-    found = rows(out)
-    assert len(found) == 30
+    actual = rows(out)
+    assert len(actual) == 30
     files = {p.relative_to(out / "train").as_posix() for p in (out / "train").glob("*/*")}
-    assert files == {row["file_name"] for row in found}
-    for row in found:
+    assert files == {row["file_name"] for row in actual}
+    for row in actual:
         with Image.open(out / "train" / str(row["file_name"])) as image:
             assert image.format == "JPEG"
             assert image.size == (row["width"], row["height"])
@@ -61,8 +61,8 @@ def test_bytes_do_not_depend_on_the_workers(augcli: Augcli, tmp_path: Path, reci
     trees = []
     for workers in (1, 2, 8):
         out = tmp_path / f"out{workers}"
-        done = augcli("generate", SAMPLE_DATA, out, "-r", recipe, "-j", workers, "-k", 2)
-        assert done.returncode == 0, done.stderr
+        result = augcli("generate", SAMPLE_DATA, out, "-r", recipe, "-j", workers, "-k", 2)
+        assert result.returncode == 0, result.stderr
         trees.append(tree(out / "train"))
     assert len(trees[0]) == 61
     assert trees[0] == trees[1] == trees[2]
@@ -135,12 +135,12 @@ def test_a_resume_must_be_of_the_same_run(augcli: Augcli, photos: Path, tmp_path
         (("--set", "alpha=2"), "cutmix alpha 1.0 (now 2.0)"),
         (("--quality", 90), "--quality 95 (now 90)"),
     ]:
-        done = augcli("generate", photos, out, "-r", "cutmix", "--resume", *extra)
-        assert done.returncode == 2
-        assert f"was begun with {word}; resume with the same" in done.stderr
+        result = augcli("generate", photos, out, "-r", "cutmix", "--resume", *extra)
+        assert result.returncode == 2
+        assert f"was begun with {word}; resume with the same" in result.stderr
     write_photo(photos / "ant" / "new.jpg", 99, 30, 30)
-    done = augcli("generate", photos, out, "-r", "cutmix", "--resume")
-    assert (done.returncode, done.stderr) == (
+    result = augcli("generate", photos, out, "-r", "cutmix", "--resume")
+    assert (result.returncode, result.stderr) == (
         2,
         f"augcli: OUT {out} was begun with other files in SOURCE: 1 file added (ant/new.jpg);"
         " resume with the same, or give --overwrite to start anew.\n",
@@ -156,16 +156,16 @@ def test_a_damaged_record_is_one_sentence(
     out = tmp_path / "out"
     assert augcli("generate", photos, out, "-r", "cutmix").returncode == 0
     (out / file).write_text(text)
-    done = augcli("generate", photos, out, "-r", "cutmix", "--resume")
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    result = augcli("generate", photos, out, "-r", "cutmix", "--resume")
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
     if file == "run.json":  # which may be somebody's own
-        done = augcli("generate", photos, out, "-r", "cutmix", "--overwrite")
-        assert done.returncode == 2
-        assert "run.json was not written by the run in OUT; move it away" in done.stderr
+        result = augcli("generate", photos, out, "-r", "cutmix", "--overwrite")
+        assert result.returncode == 2
+        assert "run.json was not written by the run in OUT; move it away" in result.stderr
         (out / file).unlink()  # and then nothing proves what is there
-        done = augcli("generate", photos, out, "-r", "cutmix", "--overwrite")
-        assert done.returncode == 2
-        assert "train was not written by the run in OUT; move it away" in done.stderr
+        result = augcli("generate", photos, out, "-r", "cutmix", "--overwrite")
+        assert result.returncode == 2
+        assert "train was not written by the run in OUT; move it away" in result.stderr
         return
     assert augcli("generate", photos, out, "-r", "cutmix", "--overwrite").returncode == 0
 
@@ -175,28 +175,28 @@ def test_overwrite_replaces_runs_and_nothing_else(
 ) -> None:
     out = tmp_path / "out"
     assert augcli("generate", photos, out, "-r", "cutmix").returncode == 0
-    done = augcli("generate", photos, out, "-r", "mixup")
-    assert done.returncode == 2
-    assert "is not empty" in done.stderr
-    assert "--resume" in done.stderr
+    result = augcli("generate", photos, out, "-r", "mixup")
+    assert result.returncode == 2
+    assert "is not empty" in result.stderr
+    assert "--resume" in result.stderr
     (out / "notes.txt").write_text("mine")
     assert augcli("generate", photos, out, "-r", "mixup", "--overwrite").returncode == 0
     assert {row["recipe"] for row in rows(out)} == {"mixup"}
     assert (out / "notes.txt").read_text() == "mine"
     foreign = tmp_path / "foreign"
     (foreign / "train").mkdir(parents=True)
-    done = augcli("generate", photos, foreign, "-r", "mixup", "--overwrite")
-    assert done.returncode == 2
-    assert "holds train, and no run; " in done.stderr
+    result = augcli("generate", photos, foreign, "-r", "mixup", "--overwrite")
+    assert result.returncode == 2
+    assert "holds train, and no run; " in result.stderr
 
 
 def test_one_bad_file_costs_one_file(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
     (photos / "bee" / "bad.jpg").write_bytes(b"not a JPEG")
     (photos / "cow" / "cut.jpg").write_bytes((photos / "cow" / "cow 0.jpg").read_bytes()[:-40])
     out = tmp_path / "out"
-    done = augcli("generate", photos, out, "-r", "cutmix", "-k", 2, "--json")
-    assert done.returncode == 1
-    assert json.loads(done.stdout)["skipped"] == 2
+    result = augcli("generate", photos, out, "-r", "cutmix", "-k", 2, "--json")
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["skipped"] == 2
     errors = [json.loads(line) for line in (out / "errors.jsonl").read_text().splitlines()]
     assert {e["source_path"]: e["reason"] for e in errors} == {
         "bee/bad.jpg": "not an image in a format that is read",
@@ -205,31 +205,31 @@ def test_one_bad_file_costs_one_file(augcli: Augcli, photos: Path, tmp_path: Pat
     assert len(rows(out)) == 30
     assert augcli("verify", out, "--replay").returncode == 0
     lenient = tmp_path / "lenient"
-    done = augcli("generate", photos, lenient, "-r", "cutmix", "--max-errors", 2)
-    assert (done.returncode, "2 inputs skipped" in done.stdout) == (0, True)
+    result = augcli("generate", photos, lenient, "-r", "cutmix", "--max-errors", 2)
+    assert (result.returncode, "2 inputs skipped" in result.stdout) == (0, True)
 
 
 def test_size_format_and_originals(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--size", "32x24", "--format", "png", "--fit", "contain")
-    done = augcli("generate", photos, out, "-r", "mixup", *options, "--include-originals", "copy")
-    assert done.returncode == 0, done.stderr
-    found = rows(out)
-    originals = [row for row in found if row["view"] == "orig"]
-    assert len(found) == 30
+    result = augcli("generate", photos, out, "-r", "mixup", *options, "--include-originals", "copy")
+    assert result.returncode == 0, result.stderr
+    actual = rows(out)
+    originals = [row for row in actual if row["view"] == "orig"]
+    assert len(actual) == 30
     assert len(originals) == 15
     for row in originals:
         path = out / "train" / str(row["file_name"])
         source = photos / row["source_paths"][0]  # type: ignore[index]
         assert path.read_bytes() == source.read_bytes()
         assert row["label_weights"] == [1.0]
-    for row in found:
+    for row in actual:
         if row["view"] != "orig":
             with Image.open(out / "train" / str(row["file_name"])) as image:
                 assert (image.format, image.size) == ("PNG", (32, 24))
     linked = tmp_path / "linked"
-    done = augcli("generate", photos, linked, "-r", "mixup", "--include-originals", "link")
-    assert done.returncode == 0, done.stderr
+    result = augcli("generate", photos, linked, "-r", "mixup", "--include-originals", "link")
+    assert result.returncode == 0, result.stderr
     assert (photos / "ant" / "ant 0.jpg").stat().st_nlink == 2
     for folder in (out, linked):
         assert augcli("verify", folder, "--replay").returncode == 0
@@ -237,10 +237,10 @@ def test_size_format_and_originals(augcli: Augcli, photos: Path, tmp_path: Path)
 
 def test_per_class_and_pair(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = augcli(
+    result = augcli(
         "generate", photos, out, "-r", "cutmix", "--per-class", 7, "--pair", "different-class"
     )
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr
     targets = [row["source_paths"][0].split("/")[0] for row in rows(out)]  # type: ignore[index]
     assert {name: targets.count(name) for name in set(targets)} == {"ant": 7, "bee": 7, "cow": 7}
     assert all(
@@ -255,12 +255,12 @@ def test_paths_on_standard_input(
 ) -> None:
     listed = sorted(str(path.relative_to(tmp_path)) for path in photos.glob("*/*.jpg"))
     out = tmp_path / "out"
-    done = augcli(
+    result = augcli(
         "generate", "-", out, "-r", "cutmix", "--labels-from", "parent", "--json",
         cwd=tmp_path, stdin=separator.join(listed).encode(),
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["images"] == 12
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["images"] == 12
     assert {row["class_name"] for row in rows(out)} <= {"ant", "bee", "cow"}
     assert all(str(row["source_paths"][0]).startswith("photos/") for row in rows(out))  # type: ignore[index]
     assert augcli("verify", out, "--replay").returncode == 0
@@ -268,32 +268,32 @@ def test_paths_on_standard_input(
 
 def test_dry_run_writes_nothing(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = augcli("generate", photos, out, "-r", "cutmix", "-k", 3, "--dry-run", "--json")
-    assert done.returncode == 0
-    assert json.loads(done.stdout)["outputs"] == 45
+    result = augcli("generate", photos, out, "-r", "cutmix", "-k", 3, "--dry-run", "--json")
+    assert result.returncode == 0
+    assert json.loads(result.stdout)["outputs"] == 45
     assert not out.exists()
 
 
 def test_closed_stdout_is_no_error_message(photos: Path, tmp_path: Path) -> None:
     command = f"{sys.executable} -m augcli generate {photos} {tmp_path / 'out'} -r cutmix --json"
-    done = subprocess.run(
+    result = subprocess.run(
         ["bash", "-c", f"{command} | head -c 0; exit ${{PIPESTATUS[0]}}"],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (141, "")
+    assert (result.returncode, result.stderr) == (141, "")
     assert (tmp_path / "out/train/metadata.jsonl").exists()
 
 
 def test_quiet_prints_nothing_and_progress_is_for_terminals(
     augcli: Augcli, photos: Path, tmp_path: Path
 ) -> None:
-    done = augcli("generate", photos, tmp_path / "a", "-r", "cutmix", "--quiet")
-    assert (done.stdout, done.stderr) == ("", "")
-    done = augcli("generate", photos, tmp_path / "b", "-r", "cutmix")
-    assert done.stderr == ""
-    assert done.stdout.count("\n") == 1
-    done = augcli("generate", photos, tmp_path / "c", "-r", "cutmix", "--progress", "always")
-    assert "15/15" in done.stderr
+    result = augcli("generate", photos, tmp_path / "a", "-r", "cutmix", "--quiet")
+    assert (result.stdout, result.stderr) == ("", "")
+    result = augcli("generate", photos, tmp_path / "b", "-r", "cutmix")
+    assert result.stderr == ""
+    assert result.stdout.count("\n") == 1
+    result = augcli("generate", photos, tmp_path / "c", "-r", "cutmix", "--progress", "always")
+    assert "15/15" in result.stderr
 
 
 def test_two_runs_cannot_share_out(augcli: Augcli, tmp_path: Path) -> None:
@@ -320,12 +320,12 @@ def test_damaged_data_inside_a_whole_file_is_no_noise(
     for at in range(len(data) - 300, len(data) - 60, 7):
         data[at] = 0x5A
     photo.write_bytes(data)
-    done = augcli("generate", photos, tmp_path / "out", "-r", "cutmix", "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["outputs"] == 15
+    result = augcli("generate", photos, tmp_path / "out", "-r", "cutmix", "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["outputs"] == 15
     for command in (
         ("preview", photos, "-r", "cutmix", "-n", 15, "--to", tmp_path / "sheet.png"),
         ("verify", tmp_path / "out", "--replay"),
     ):
-        done = augcli(*command)
-        assert (done.returncode, done.stderr) == (0, "")
+        result = augcli(*command)
+        assert (result.returncode, result.stderr) == (0, "")

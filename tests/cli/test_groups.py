@@ -42,5 +42,5 @@ def test_fields_are_options_of_the_command() -> None:
         assert CliRunner().invoke(app, arguments).exit_code == 0
     assert called == [("a", Paper(), False), ("b", Paper(7, "red"), True)]
     assert CliRunner().invoke(app, ["c", "--size", "0"]).exit_code == 2
-    told = CliRunner().invoke(app, ["--help"]).output
-    assert "Draw something." in told and "--colour" in told and "--paper" not in told
+    page = CliRunner().invoke(app, ["--help"]).output
+    assert "Draw something." in page and "--colour" in page and "--paper" not in page

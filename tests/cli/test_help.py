@@ -131,10 +131,10 @@ def test_the_terminal_changes_nothing_but_the_width(path: tuple[str, ...], augcl
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_help_of_a_command_is_its_help(path: tuple[str, ...], augcli: Augcli) -> None:
-    done = augcli("help", *path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == augcli(*path, "--help").stdout
-    assert done.stdout.startswith(f"Usage: {' '.join(('augcli', *path))} [OPTIONS]")
+    result = augcli("help", *path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == augcli(*path, "--help").stdout
+    assert result.stdout.startswith(f"Usage: {' '.join(('augcli', *path))} [OPTIONS]")
 
 
 @pytest.mark.parametrize(
@@ -146,10 +146,10 @@ def test_help_of_a_command_is_its_help(path: tuple[str, ...], augcli: Augcli) ->
     ],
 )
 def test_help_of_what_is_no_command(names: tuple[str, ...], sentence: str, augcli: Augcli) -> None:
-    done = augcli("help", *names)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(sentence)
-    assert done.stderr.count("\n") == 1
+    result = augcli("help", *names)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(sentence)
+    assert result.stderr.count("\n") == 1
 
 
 def test_arguments_of_verify_are_described_as_what_they_are(augcli: Augcli) -> None:
@@ -170,8 +170,8 @@ def test_the_examples_run(augcli: Augcli, tmp_path: Path) -> None:
         for example in examples:
             program, *arguments = example.split()
             assert program == "augcli"
-            done = augcli(*arguments, env=env)
-            assert done.returncode == 0, f"{example}\n{done.stderr}"
+            result = augcli(*arguments, env=env)
+            assert result.returncode == 0, f"{example}\n{result.stderr}"
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,8 @@ def test_help_imports_nothing_heavy(arguments: str, also: list[str]) -> None:
         "heavy = {'numpy', 'cv2', 'PIL', 'onnx', 'onnxruntime', 'rich', 'tqdm', 'pydantic'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT,
         timeout=60,
     )  # fmt: skip
-    assert done.stdout.splitlines()[-1] in (str(also), "[]")
+    assert result.stdout.splitlines()[-1] in (str(also), "[]")

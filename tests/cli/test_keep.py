@@ -20,28 +20,28 @@ def rows(out: Path) -> list[dict[str, object]]:
 )
 def test_rows_tell_what_was_kept(augcli: Augcli, tmp_path: Path, recipe: str, mode: str) -> None:
     out = tmp_path / "out"
-    done = augcli("generate", SAMPLE_DATA, out, "-r", recipe, "--keep", "--tau", 0.5)
-    assert done.returncode == 0, done.stderr
-    found = rows(out)
-    assert len(found) == 30
-    for row in found:
-        kept = json.loads(str(row["params"]))["keep"]
-        assert kept["mode"] == mode
+    result = augcli("generate", SAMPLE_DATA, out, "-r", recipe, "--keep", "--tau", 0.5)
+    assert result.returncode == 0, result.stderr
+    actual = rows(out)
+    assert len(actual) == 30
+    for row in actual:
+        keep_params = json.loads(str(row["params"]))["keep"]
+        assert keep_params["mode"] == mode
         assert row["saliency_method"] == "fine-grained"
-        if kept["box"] is not None and kept["admissible"]:
-            assert (kept["score"] < kept["threshold"]) == (mode == "cut")
-    told = json.loads((out / "run.json").read_text())["recipe"]["steps"][0]["keep"]
-    assert told == {"tau": 0.5, "size": 0.5, "saliency": "fine-grained", "saliency_size": None}
+        if keep_params["box"] is not None and keep_params["admissible"]:
+            assert (keep_params["score"] < keep_params["threshold"]) == (mode == "cut")
+    values = json.loads((out / "run.json").read_text())["recipe"]["steps"][0]["keep"]
+    assert values == {"tau": 0.5, "size": 0.5, "saliency": "fine-grained", "saliency_size": None}
     assert augcli("verify", out, "--replay").returncode == 0
 
 
 def test_saliency_is_that_of_the_recipe_and_of_keep(augcli: Augcli, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = augcli(
+    result = augcli(
         "generate", SAMPLE_DATA, out, "-r", "saliencymix", "--keep",
         "--saliency", "spectral-residual", "--saliency-size", 64,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr
     assert {row["saliency_method"] for row in rows(out)} == {"spectral-residual@64"}
 
 
@@ -49,8 +49,8 @@ def test_preview_shows_the_map_and_the_region(augcli: Augcli, tmp_path: Path) ->
     widths = []
     for extra in ((), ("--keep",)):
         file = tmp_path / "sheet.png"
-        done = augcli("preview", SAMPLE_DATA, "-r", "cutout", "-n", 1, "--to", file, *extra)
-        assert done.returncode == 0, done.stderr
+        result = augcli("preview", SAMPLE_DATA, "-r", "cutout", "-n", 1, "--to", file, *extra)
+        assert result.returncode == 0, result.stderr
         with Image.open(file) as sheet:
             widths.append(sheet.width)
     assert widths[1] - widths[0] == 220, "one more panel"
@@ -75,8 +75,8 @@ def test_preview_shows_the_map_and_the_region(augcli: Augcli, tmp_path: Path) ->
 )
 def test_refusals(augcli: Augcli, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     out = tmp_path / "out"
-    done = augcli("generate", SAMPLE_DATA, out, "-r", "cutout", *arguments)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+    result = augcli("generate", SAMPLE_DATA, out, "-r", "cutout", *arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
     assert not out.exists()

@@ -36,9 +36,9 @@ def test_maps_pass_through_no_link(
     linked.unlink(missing_ok=True)
     linked.symlink_to(outside)
     for how in ("--resume", "--overwrite"):
-        done = augcli("saliency", source, out, how, "--max-errors", 9)
-        assert done.returncode == 2
-        assert "is a link, and nothing is written through links; remove it." in done.stderr
+        result = augcli("saliency", source, out, how, "--max-errors", 9)
+        assert result.returncode == 2
+        assert "is a link, and nothing is written through links; remove it." in result.stderr
         assert (outside / "mine.txt").read_text() == "mine"
 
 
@@ -72,9 +72,9 @@ def test_what_is_put_into_finished_maps_stays(
     assert augcli("saliency", source, out, "--max-errors", 9).returncode == 0
     (out / name).write_text('{"my": "notes"}\n')
     for how in ("--resume", "--overwrite"):
-        done = augcli("saliency", source, out, how, "--max-errors", 9)
-        assert done.returncode == 2
-        assert f"OUT {out} holds {name}, which is " in done.stderr
+        result = augcli("saliency", source, out, how, "--max-errors", 9)
+        assert result.returncode == 2
+        assert f"OUT {out} holds {name}, which is " in result.stderr
         assert (out / name).read_text() == '{"my": "notes"}\n'
 
 
@@ -117,8 +117,8 @@ def test_maps_killed_while_their_rows_are_removed_are_complete(
         with pytest.raises(RunFailed, match="killed"):
             augcli_saliency(source, out, "--max-errors", 9)
     assert shutil.rmtree is usual
-    done = augcli_saliency(source, out, "--resume", "--max-errors", 9)
-    assert (done.exit_code, "Already complete" in done.stdout) == (0, True)
+    result = augcli_saliency(source, out, "--resume", "--max-errors", 9)
+    assert (result.exit_code, "Already complete" in result.stdout) == (0, True)
     assert {path.name for path in (out / ".augcli-maps").iterdir()} & {"rows", "rows.tmp"} == set()
 
 

@@ -71,10 +71,10 @@ def test_maps_resume_to_the_same_bytes(
     left: list[int] = []
     with monkeypatch.context() as patch:
         patch.setattr("augcli.tasks.maps._remaining", counting(left))
-        done = augcli_saliency(data, out, *options, "--resume", "-j", 3, "--json")
-    assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
-    assert (told["maps"], told["skipped"], told["resumed"]) == (40, 1, True)
+        result = augcli_saliency(data, out, *options, "--resume", "-j", 3, "--json")
+    assert result.exit_code == 0, result.output
+    values = json.loads(result.stdout)
+    assert (values["maps"], values["skipped"], values["resumed"]) == (40, 1, True)
     assert (sum(left) == 0) == (moment != "rows") and sum(left) < 41
     assert tree(out) == tree(calm)
 
@@ -218,8 +218,8 @@ def test_overwrite_replaces_maps_and_nothing_else(
     before = tree(data)
     assert augcli_saliency(data, out, "--overwrite").exit_code == 0
     assert tree(data) == before
-    done = augcli("generate", data, out, "-r", "flip", "--overwrite")
-    assert (done.returncode, "holds saliency maps, and no run" in done.stderr) == (2, True)
+    result = augcli("generate", data, out, "-r", "flip", "--overwrite")
+    assert (result.returncode, "holds saliency maps, and no run" in result.stderr) == (2, True)
 
 
 def test_an_overwrite_that_is_stopped_can_be_done_again(
@@ -268,15 +268,15 @@ def test_out_is_apart_from_the_source(augcli_saliency: Run, augcli: Augcli, tmp_
     data = write_photos(tmp_path / "data", 4)
     (tmp_path / "way").symlink_to(data)
     (tmp_path / "dangling").symlink_to(tmp_path / "none")
-    for place, told in (
+    for place, message in (
         ("way/maps", "one inside the other"), ("way", "one inside the other"),
         (".", "one inside the other"), ("dangling", "is a link to nothing"),
     ):  # fmt: skip
-        with pytest.raises(UserError, match=told):
+        with pytest.raises(UserError, match=message):
             augcli_saliency(data, tmp_path / place)
     listed = "\n".join(map(str, data.rglob("*.png"))).encode()
-    done = augcli("saliency", "-", data / "c0", stdin=listed)
-    assert (done.returncode, "is not empty" in done.stderr) == (2, True)
+    result = augcli("saliency", "-", data / "c0", stdin=listed)
+    assert (result.returncode, "is not empty" in result.stderr) == (2, True)
 
 
 def test_two_runs_of_maps_cannot_share_out(augcli: Augcli, tmp_path: Path) -> None:
@@ -284,9 +284,9 @@ def test_two_runs_of_maps_cannot_share_out(augcli: Augcli, tmp_path: Path) -> No
 
     data, out = write_photos(tmp_path / "data", 4), tmp_path / "out"
     with holding(out, ".augcli-maps"):
-        done = augcli("saliency", data, out)
-    assert done.returncode == 2
-    assert f"is in use by process {os.getpid()} on " in done.stderr
+        result = augcli("saliency", data, out)
+    assert result.returncode == 2
+    assert f"is in use by process {os.getpid()} on " in result.stderr
 
 
 def test_maps_killed_after_their_index_are_tidied(augcli: Augcli, tmp_path: Path) -> None:

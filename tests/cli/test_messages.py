@@ -175,21 +175,21 @@ def test_no_value_of_any_option_has_a_library_speak(
             if option == "--help" or (option == "--to" and value == "S"):
                 continue
             code = run([*words, *COMMANDS[command], f"{option}={value}"])
-            told = capfd.readouterr().err
+            message = capfd.readouterr().err
             assert code in (0, 1, 2), (option, value)
-            assert not FOREIGN.search(told), (option, value, told)
+            assert not FOREIGN.search(message), (option, value, message)
             if code == 2:
-                assert told.startswith("augcli: "), (option, value, told)
-                assert re.search(r"[.)?]\n$", told), (option, value, told)
+                assert message.startswith("augcli: "), (option, value, message)
+                assert re.search(r"[.)?]\n$", message), (option, value, message)
 
 
 def test_all_images_of_a_class_unreadable(augcli: Augcli, folder: Path) -> None:
     (folder / "S/c").mkdir()
     for name in ("1.png", "2.png", "3.png", "4.png"):
         (folder / "S/c" / name).write_bytes(b"no image")
-    done = augcli("generate", "S", "O", "-r", "flip", cwd=folder)
-    warning, failure = done.stderr.splitlines()
-    assert done.returncode == 1
+    result = augcli("generate", "S", "O", "-r", "flip", cwd=folder)
+    warning, failure = result.stderr.splitlines()
+    assert result.returncode == 1
     assert warning.startswith(
         "augcli: warning: none of the 4 images of class c can be used: c/1.png ("
     )
@@ -198,9 +198,9 @@ def test_all_images_of_a_class_unreadable(augcli: Augcli, folder: Path) -> None:
     assert failure == f"augcli: exit 1: {sentence}; see O/errors.jsonl."
     again = augcli("generate", "S", "O", "-r", "flip", "--resume", "--json", cwd=folder)
     assert again.returncode == 1
-    told = json.loads(again.stdout)
-    assert (told["was_complete"], told["skipped"]) == (True, 4)
-    assert told["error"] == {"message": sentence, "exit_code": 1}
+    values = json.loads(again.stdout)
+    assert (values["was_complete"], values["skipped"]) == (True, 4)
+    assert values["error"] == {"message": sentence, "exit_code": 1}
     assert again.stderr.splitlines()[-1] == failure
     again = augcli("generate", "S", "O", "-r", "flip", "--resume", cwd=folder)
     assert (
@@ -218,22 +218,24 @@ def test_all_images_of_a_class_unreadable(augcli: Augcli, folder: Path) -> None:
 def test_no_image_can_be_read(augcli: Augcli, folder: Path) -> None:
     for name in ("a", "b"):
         (folder / "S" / name / "1.png").write_bytes(b"no image")
-    done = augcli("generate", "S", "O", "-r", "flip", cwd=folder)
-    assert done.stderr.startswith("augcli: warning: no image of SOURCE can be used: a/1.png (")
-    done = augcli("preview", "S", "-r", "flip", cwd=folder)
-    assert done.returncode == 2
-    assert done.stderr.startswith("augcli: No image of SOURCE can be read: ")
-    assert "a/1.png (" in done.stderr and "b/1.png (" in done.stderr
+    result = augcli("generate", "S", "O", "-r", "flip", cwd=folder)
+    assert result.stderr.startswith("augcli: warning: no image of SOURCE can be used: a/1.png (")
+    result = augcli("preview", "S", "-r", "flip", cwd=folder)
+    assert result.returncode == 2
+    assert result.stderr.startswith("augcli: No image of SOURCE can be read: ")
+    assert "a/1.png (" in result.stderr and "b/1.png (" in result.stderr
 
 
 def test_urls_in_lists_of_images(augcli: Augcli, folder: Path) -> None:
     (folder / "t.csv").write_text("path,label\nhttps://x.org/1.png,a\n")
-    done = augcli("generate", "t.csv", "O", "-r", "flip", cwd=folder)
-    assert done.stderr == (
+    result = augcli("generate", "t.csv", "O", "-r", "flip", cwd=folder)
+    assert result.stderr == (
         "augcli: t.csv, line 2: https://x.org/1.png is a URL; give paths on this machine.\n"
     )
-    done = augcli("generate", "-", "O", "-r", "flip", cwd=folder, stdin=b"https://x.org/a/1.png\n")
-    assert "has the URL https://x.org/a/1.png; give paths on this machine." in done.stderr
+    result = augcli(
+        "generate", "-", "O", "-r", "flip", cwd=folder, stdin=b"https://x.org/a/1.png\n"
+    )
+    assert "has the URL https://x.org/a/1.png; give paths on this machine." in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -247,13 +249,13 @@ def test_urls_in_lists_of_images(augcli: Augcli, folder: Path) -> None:
 )
 def test_headers_of_tables(augcli: Augcli, folder: Path, text: str, sentence: str) -> None:
     (folder / "S/t.csv").write_text("\ufeff" + text, encoding="utf-8")
-    done = augcli("generate", "S/t.csv", "O", "-r", "flip", cwd=folder)
-    assert done.returncode == 2
-    assert done.stderr.startswith("augcli: S/t.csv, line 1: ")
-    assert sentence in done.stderr
+    result = augcli("generate", "S/t.csv", "O", "-r", "flip", cwd=folder)
+    assert result.returncode == 2
+    assert result.stderr.startswith("augcli: S/t.csv, line 1: ")
+    assert sentence in result.stderr
 
 
 def test_a_header_in_other_spellings(augcli: Augcli, folder: Path) -> None:
     (folder / "S/t.csv").write_text("File Name,Class-Name\na/1.png,a\nb/1.png,b\n")
-    done = augcli("generate", "S/t.csv", "O", "-r", "flip", cwd=folder)
-    assert (done.returncode, done.stderr) == (0, "")
+    result = augcli("generate", "S/t.csv", "O", "-r", "flip", cwd=folder)
+    assert (result.returncode, result.stderr) == (0, "")

@@ -59,8 +59,8 @@ def folder(photos: Path, tmp_path: Path) -> Path:
 def test_other_words(
     augcli: Augcli, folder: Path, arguments: tuple[str, ...], sentence: str
 ) -> None:
-    done = augcli(*arguments, cwd=folder)
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"augcli: {sentence}\n")
+    result = augcli(*arguments, cwd=folder)
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", f"augcli: {sentence}\n")
 
 
 @pytest.mark.parametrize("name", ["COPIES", "SIZE", "KEEP", "SEED", "RECIPE"])
@@ -68,16 +68,16 @@ def test_an_empty_variable_is_refused_unless_something_nearer_holds(
     augcli: Augcli, folder: Path, name: str
 ) -> None:
     env = {"AUGCLI_RECIPE": "flip", "AUGCLI_OUT": "O", f"AUGCLI_{name}": ""}
-    done = augcli("generate", "S", "--dry-run", cwd=folder, env=env)
-    assert (done.returncode, done.stdout, done.stderr) == (
+    result = augcli("generate", "S", "--dry-run", cwd=folder, env=env)
+    assert (result.returncode, result.stdout, result.stderr) == (
         2, "", f"augcli: AUGCLI_{name} is empty; is a variable unset?\n",
     )  # fmt: skip
 
 
 def test_an_empty_variable_that_nothing_asks_for(augcli: Augcli, folder: Path) -> None:
     env = {"AUGCLI_COPIES": "", "AUGCLI_TO": "", "AUGCLI_COPY": ""}
-    done = augcli("generate", "S", "O", *FLIP, "-k", 2, "--dry-run", cwd=folder, env=env)
-    assert (done.returncode, done.stderr) == (
+    result = augcli("generate", "S", "O", *FLIP, "-k", 2, "--dry-run", cwd=folder, env=env)
+    assert (result.returncode, result.stderr) == (
         0,
         "augcli: warning: the environment variable AUGCLI_COPY sets nothing.\n",
     )
@@ -100,18 +100,18 @@ def test_an_empty_value_in_a_file_is_refused(
     if line.startswith("set"):
         line, given = f'recipe = "mixup"\n{line}', ()
     (folder / "augcli.toml").write_text(line)
-    done = augcli("generate", "S", "O", *given, "--dry-run", cwd=folder)
-    assert done.returncode == 2
-    assert done.stderr.startswith("augcli: augcli.toml: ")
-    assert said.split(" ")[0] in done.stderr
+    result = augcli("generate", "S", "O", *given, "--dry-run", cwd=folder)
+    assert result.returncode == 2
+    assert result.stderr.startswith("augcli: augcli.toml: ")
+    assert said.split(" ")[0] in result.stderr
 
 
 def test_options_of_another_recipe_are_not_dropped_without_a_word(
     augcli: Augcli, folder: Path
 ) -> None:
     (folder / "augcli.toml").write_text('recipe = "cutmix"\nset = { alpha = 0.4 }\n')
-    done = augcli("generate", "S", "O", *FLIP, "--dry-run", cwd=folder)
-    assert (done.returncode, done.stderr) == (
+    result = augcli("generate", "S", "O", *FLIP, "--dry-run", cwd=folder)
+    assert (result.returncode, result.stderr) == (
         0,
         "augcli: warning: augcli.toml: set is not used beside --recipe, which is nearer; give it"
         " there too if it is meant.\n",
@@ -132,17 +132,17 @@ def test_every_recipe_shows_the_probability_of_its_step(augcli: Augcli, folder: 
 def test_a_run_of_nothing_is_replaced_by_the_same_command(augcli: Augcli, folder: Path) -> None:
     for command in (("generate", "B", "O", *FLIP), ("saliency", "B", "M")):
         for _ in range(2):
-            done = augcli(*command, cwd=folder)
-            assert done.returncode == 1
+            result = augcli(*command, cwd=folder)
+            assert result.returncode == 1
             assert (
                 "; look at SOURCE, and give the same command again, which replaces what it left."
-                in done.stderr
+                in result.stderr
             )
     good = next((folder / "S/ant").iterdir()).read_bytes()
     (folder / "B/a/1.jpg").write_bytes(good)
     for command in (("generate", "B", "O", *FLIP), ("saliency", "B", "M")):
-        done = augcli(*command, "--max-errors", 1, cwd=folder)
-        assert (done.returncode, done.stdout[:2]) == (0, "1 ")
+        result = augcli(*command, "--max-errors", 1, cwd=folder)
+        assert (result.returncode, result.stdout[:2]) == (0, "1 ")
         again = augcli(*command, "--max-errors", 1, cwd=folder)
         assert (again.returncode, "is not empty" in again.stderr) == (2, True)
     assert augcli("verify", "O", cwd=folder).returncode == 0
@@ -171,8 +171,8 @@ def test_a_dry_run_says_what_would_be_replaced(augcli: Augcli, folder: Path) -> 
         "Would remove the run of 15 images with mixup from O. Would make 15 images in O/train with"
         " flip, from 15 images of 3 classes.\n"
     )
-    found = json.loads(augcli(*plan, "--json", cwd=folder).stdout)
-    assert found["replaces"] == {"recipe": "mixup", "outputs": 15}
+    actual = json.loads(augcli(*plan, "--json", cwd=folder).stdout)
+    assert actual["replaces"] == {"recipe": "mixup", "outputs": 15}
     assert tree(folder) == before
     fresh = ("generate", "S", "P", *FLIP, "--dry-run", "--json")
     assert "replaces" not in json.loads(augcli(*fresh, cwd=folder).stdout)
@@ -196,9 +196,9 @@ def test_options_are_looked_at_first_then_source_then_out(augcli: Augcli, folder
         if number < 3:
             options += ["--background", "x"]
         source = "N" if number < 4 else "S"
-        done = augcli("generate", source, "O", *options, cwd=folder)
-        assert done.returncode == 2
-        assert done.stderr.startswith(f"augcli: {expected[number]}"), (number, done.stderr)
+        result = augcli("generate", source, "O", *options, cwd=folder)
+        assert result.returncode == 2
+        assert result.stderr.startswith(f"augcli: {expected[number]}"), (number, result.stderr)
 
 
 def test_verify_says_what_to_do_with_files_of_others(augcli: Augcli, folder: Path) -> None:
@@ -223,8 +223,8 @@ def test_blanks_around_paths_of_a_list(augcli: Augcli, folder: Path) -> None:
     (folder / "S/ant/ ant.jpg ").write_bytes(next((folder / "S/ant").glob("*.jpg")).read_bytes())
     names = ["S/ant/ant 0.jpg", " S/bee/bee 0.jpg", "S/cow/cow 0.jpg ", "S/ant/ ant.jpg "]
     stdin = "\n".join(names).encode()
-    done = augcli("generate", "-", "O", *FLIP, "--dry-run", cwd=folder, stdin=stdin)
-    assert (done.returncode, done.stderr) == (
+    result = augcli("generate", "-", "O", *FLIP, "--dry-run", cwd=folder, stdin=stdin)
+    assert (result.returncode, result.stderr) == (
         0,
         "augcli: warning: 2 paths on standard input begin or end with white space, which counts as"
         " part of the name, and no such file is there (the first is ' S/bee/bee 0.jpg'); leave it"
@@ -239,8 +239,8 @@ def test_blanks_around_paths_of_a_list(augcli: Augcli, folder: Path) -> None:
 )
 def test_a_table_in_latin_1_is_refused(augcli: Augcli, folder: Path, row: bytes, what: str) -> None:
     (folder / "t.csv").write_bytes(b"path,label\nS/b.jpg,\xc3\xa9\n" + row + b"\n")
-    done = augcli("generate", "t.csv", "O", *FLIP, "--dry-run", cwd=folder)
-    assert (done.returncode, done.stderr) == (
+    result = augcli("generate", "t.csv", "O", *FLIP, "--dry-run", cwd=folder)
+    assert (result.returncode, result.stderr) == (
         2,
         f"augcli: t.csv, line 3: the {what} is not UTF-8; save the table in UTF-8 (files whose own"
         " names are not UTF-8 can be given as a list on standard input).\n",

@@ -26,7 +26,7 @@ from augcli.classifier.head import (
     held_out_accuracy,
     minimise,
 )
-from augcli.classifier.preprocess import resized
+from augcli.classifier.preprocess import resize_to
 from augcli.cli.model import model_app
 from augcli.errors import UserError
 from augcli.image.codec import decode
@@ -54,34 +54,34 @@ def augcli_model(monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
-def told(result: Result) -> dict[str, Any]:
+def values_of(result: Result) -> dict[str, Any]:
     values: dict[str, Any] = json.loads(result.stdout)
     return values
 
 
 def test_inspect_tells_all_of_the_sample(augcli_model: Run) -> None:
-    found = told(augcli_model("inspect", SAMPLE, "--json"))
-    assert found["inputs"] == [{"name": "image", "dtype": "float", "shape": "(N, 3, H, W)"}]
-    assert found["outputs"] == [{"name": "logits", "dtype": "float", "shape": "(N, 5)"}]
-    assert (found["layout"], found["batch"], found["classes"]) == ("NCHW", None, 5)
-    assert (found["size"], found["declared_size"]) == ([96, 96], None)
-    assert found["class_names"] == ["cat", "coffee", "flower", "rocket", "temple"]
-    assert found["preprocessing"] == {
+    actual = values_of(augcli_model("inspect", SAMPLE, "--json"))
+    assert actual["inputs"] == [{"name": "image", "dtype": "float", "shape": "(N, 3, H, W)"}]
+    assert actual["outputs"] == [{"name": "logits", "dtype": "float", "shape": "(N, 5)"}]
+    assert (actual["layout"], actual["batch"], actual["classes"]) == ("NCHW", None, 5)
+    assert (actual["size"], actual["declared_size"]) == ([96, 96], None)
+    assert actual["class_names"] == ["cat", "coffee", "flower", "rocket", "temple"]
+    assert actual["preprocessing"] == {
         "size": [96, 96], "mean": [0.5], "std": [0.25], "scale": 255.0, "order": "rgb",
     }  # fmt: skip
-    assert [head["name"] for head in found["heads"]] == ["logits"]
-    assert found["feature_maps"][-1] == {
+    assert [head["name"] for head in actual["heads"]] == ["logits"]
+    assert actual["feature_maps"][-1] == {
         "name": "relu4", "dtype": "float", "shape": "(N, 64, 12, 12)",
     }  # fmt: skip
-    assert found["operators"]["Conv"] == 5
-    assert found["missing_rules"] == {} and found["refusal"] is None
+    assert actual["operators"]["Conv"] == 5
+    assert actual["missing_rules"] == {} and actual["refusal"] is None
     weights = onnx.load(SAMPLE).graph.initializer
-    assert found["parameters"] == sum(int(np.prod(tensor.dims)) for tensor in weights)
+    assert actual["parameters"] == sum(int(np.prod(tensor.dims)) for tensor in weights)
     sides, widths = (48, 24, 24, 12, 12), (3, 16, 24, 32, 48, 64)
     expected = sum(s * s * 9 * a * b for s, a, b in zip(sides, widths, widths[1:], strict=False))
-    assert found["forward"]["multiply_adds"] == pytest.approx((expected + 320) / 1e6)
-    assert found["saliency"]["multiply_adds"] == pytest.approx(2 * expected / 1e6, rel=0.05)
-    assert found["saliency"]["milliseconds"] > 0
+    assert actual["forward"]["multiply_adds"] == pytest.approx((expected + 320) / 1e6)
+    assert actual["saliency"]["multiply_adds"] == pytest.approx(2 * expected / 1e6, rel=0.05)
+    assert actual["saliency"]["milliseconds"] > 0
 
 
 def test_inspect_for_people(augcli_model: Run) -> None:
@@ -104,7 +104,7 @@ def test_inspect_says_what_is_not_known(augcli_model: Run, tmp_path: Path) -> No
     text = augcli_model("inspect", path).stdout
     assert "224 x 224 (the model takes any; an example)" in text
     assert "pixels   Nothing says how the model" in text
-    sized = told(augcli_model("inspect", path, "--model-size", "6x4", "--scale", 1, "--json"))
+    sized = values_of(augcli_model("inspect", path, "--model-size", "6x4", "--scale", 1, "--json"))
     assert sized["size"] == [4, 6]
     assert sized["preprocessing"]["scale"] == 1.0
 
@@ -117,25 +117,25 @@ def test_inspect_names_missing_rules(augcli_model: Run, tmp_path: Path) -> None:
     ]
     weights = {"shape": np.array([-1, 1, 4, 4])}
     path = saved(model(nodes, weights, ["N", 1, 4, 4], {"logits": ["N", 1]}), tmp_path)
-    found = told(augcli_model("inspect", path, "--json"))
-    assert found["missing_rules"] == {"Det": ["volume"]}
-    assert found["saliency"] is None
+    actual = values_of(augcli_model("inspect", path, "--json"))
+    assert actual["missing_rules"] == {"Det": ["volume"]}
+    assert actual["saliency"] is None
     assert "no rule  Det: volume" in augcli_model("inspect", path).stdout.splitlines()
 
 
 def test_inspect_heads_of_a_model_with_two(augcli_model: Run) -> None:
     path = GOLDEN / "aux_head_op17/model.onnx"
-    found = told(augcli_model("inspect", path, "--json"))
-    assert {head["name"] for head in found["heads"]} == {"logits", "aux_logits"}
-    aux = told(augcli_model("inspect", path, "--head", "aux_logits", "--json"))
-    assert aux["saliency"]["multiply_adds"] < found["saliency"]["multiply_adds"]
+    actual = values_of(augcli_model("inspect", path, "--json"))
+    assert {head["name"] for head in actual["heads"]} == {"logits", "aux_logits"}
+    aux = values_of(augcli_model("inspect", path, "--head", "aux_logits", "--json"))
+    assert aux["saliency"]["multiply_adds"] < actual["saliency"]["multiply_adds"]
 
 
 def test_inspect_real_models(augcli_model: Run) -> None:
-    found = told(augcli_model("inspect", real("mobilenetv2_fp32"), "--json"))
-    assert found["classes"] == 1000 and found["missing_rules"] == {}
-    assert found["forward"]["multiply_adds"] == pytest.approx(301, abs=1)
-    assert found["parameters"] == pytest.approx(3.49e6, rel=0.01)
+    actual = values_of(augcli_model("inspect", real("mobilenetv2_fp32"), "--json"))
+    assert actual["classes"] == 1000 and actual["missing_rules"] == {}
+    assert actual["forward"]["multiply_adds"] == pytest.approx(301, abs=1)
+    assert actual["parameters"] == pytest.approx(3.49e6, rel=0.01)
 
 
 def test_inspect_refuses_what_is_no_model(augcli_model: Run, tmp_path: Path) -> None:
@@ -145,10 +145,14 @@ def test_inspect_refuses_what_is_no_model(augcli_model: Run, tmp_path: Path) -> 
 
 
 def test_multiply_adds_of_each_operator() -> None:
-    def event(name: str, made: list[int], *given: list[int]) -> dict[str, Any]:
-        shapes = [{"float": shape} for shape in given]
-        told = {"op_name": name, "input_type_shape": shapes, "output_type_shape": [{"float": made}]}
-        return {"cat": "Node", "args": told}
+    def event(name: str, output: list[int], *inputs: list[int]) -> dict[str, Any]:
+        shapes = [{"float": shape} for shape in inputs]
+        arguments = {
+            "op_name": name,
+            "input_type_shape": shapes,
+            "output_type_shape": [{"float": output}],
+        }
+        return {"cat": "Node", "args": arguments}
 
     assert multiply_adds([event("Conv", [1, 8, 5, 5], [1, 4, 5, 5], [8, 2, 3, 3])]) == 3600
     assert multiply_adds([event("ConvTranspose", [1, 6, 9, 9], [1, 4, 4, 4], [4, 6, 2, 2])]) == 1536
@@ -205,25 +209,25 @@ def test_a_fitted_head_is_a_linear_one_on_pooled_features(
     augcli_model: Run, tmp_path: Path
 ) -> None:
     out = tmp_path / "early.onnx"
-    found = told(
+    actual = values_of(
         augcli_model("fit-head", SAMPLE, SAMPLE_DATA, "--at", "relu2", "-o", out, "--json")
     )
-    assert found == {
+    assert actual == {
         "model": str(out), "head": "early", "images": 30, "features": 32, "accuracy": 1.0,
     }  # fmt: skip
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
     before = onnxruntime.InferenceSession(SAMPLE, providers=["CPUExecutionProvider"])
     right = 0
     for label, name in enumerate(("cat/eye.jpg", "coffee/saucer.jpg", "flower/two.jpg")):
-        image = resized(decode((SAMPLE_DATA / name).read_bytes()), (96, 96))
+        image = resize_to(decode((SAMPLE_DATA / name).read_bytes()), (96, 96))
         tensor = ((image / 255 - 0.5) / 0.25).astype(np.float32).transpose(2, 0, 1)[None]
         logits, early = session.run(["logits", "early"], {"image": tensor})
         np.testing.assert_array_equal(logits, before.run(None, {"image": tensor})[0])
         right += int(early.argmax()) == label
     assert right == 3
-    made = onnx.load(out)
-    onnx.checker.check_model(made)
-    metadata = {entry.key: entry.value for entry in made.metadata_props}
+    network = onnx.load(out)
+    onnx.checker.check_model(network)
+    metadata = {entry.key: entry.value for entry in network.metadata_props}
     assert json.loads(metadata["augcli"]) == {
         "size": [96, 96], "mean": [0.5], "std": [0.25], "scale": 255.0, "order": "rgb",
         "head": "early", "classes": ["cat", "coffee", "flower", "rocket", "temple"],
@@ -237,10 +241,10 @@ def test_a_fitted_head_is_used_by_itself(augcli_model: Run, tmp_path: Path) -> N
     spec = build_spec(out, ("cat", "rocket"), [("gradient", None)])
     assert (spec.head, spec.class_map, spec.outputs) == ("early", (0, 3), 5)
     image = decode((SAMPLE_DATA / "rocket/pad.jpg").read_bytes())
-    (found,) = classifier_maps(spec, "gradient", [image], [((1,), (1.0,))])
-    assert found.shape == image.shape[:2] and found.any()
-    whole = told(augcli_model("inspect", SAMPLE, "--json"))
-    early = told(augcli_model("inspect", out, "--json"))
+    (actual,) = classifier_maps(spec, "gradient", [image], [((1,), (1.0,))])
+    assert actual.shape == image.shape[:2] and actual.any()
+    whole = values_of(augcli_model("inspect", SAMPLE, "--json"))
+    early = values_of(augcli_model("inspect", out, "--json"))
     assert early["saliency"]["multiply_adds"] < whole["saliency"]["multiply_adds"] / 3
 
 
@@ -251,13 +255,13 @@ def test_heads_of_other_exports(
     augcli_model: Run, tmp_path: Path, case: str, at: str | None
 ) -> None:
     path, out = GOLDEN / case / "model.onnx", tmp_path / "early.onnx"
-    features = told(augcli_model("inspect", path, "--json"))["feature_maps"]
+    features = values_of(augcli_model("inspect", path, "--json"))["feature_maps"]
     tensor = at or features[0]["name"]
     options = ("--scale", 255, "--name", "aux")
-    found = told(
+    actual = values_of(
         augcli_model("fit-head", path, SAMPLE_DATA, "--at", tensor, "-o", out, *options, "--json")
     )
-    assert found["head"] == "aux" and found["accuracy"] > 0.2
+    assert actual["head"] == "aux" and actual["accuracy"] > 0.2
     spec = build_spec(out, ["temple"], [("gradient", None)])
     (image,) = [decode((SAMPLE_DATA / "temple/hill.jpg").read_bytes())]
     assert classifier_maps(spec, "gradient", [image], [((0,), (1.0,))])[0].any()
@@ -274,16 +278,16 @@ def test_an_unreadable_image_is_left_out(augcli_model: Run, tmp_path: Path) -> N
     )
     assert result.exit_code == 1
     assert result.stderr.endswith("augcli: exit 1: 1 input skipped, --max-errors is 0.\n")
-    assert told(result)["skipped"] == 1
+    assert values_of(result)["skipped"] == 1
     message = "1 input skipped, --max-errors is 0"
-    assert told(result)["error"] == {"message": message, "exit_code": 1}
+    assert values_of(result)["error"] == {"message": message, "exit_code": 1}
     again = ("--overwrite", "--max-errors", "1")
     result = augcli_model(
         "fit-head", SAMPLE, data, "--at", "relu1", "-o", tmp_path / "e.onnx", "--json", *again
     )
-    assert (result.exit_code, "error" in told(result)) == (0, False)
+    assert (result.exit_code, "error" in values_of(result)) == (0, False)
     assert "cat/broken.jpg is left out" in result.stderr
-    assert told(result)["images"] == 2 and told(result)["accuracy"] is None
+    assert values_of(result)["images"] == 2 and values_of(result)["accuracy"] is None
 
 
 def test_decoders_make_no_remarks(tmp_path: Path) -> None:
@@ -296,7 +300,7 @@ def test_decoders_make_no_remarks(tmp_path: Path) -> None:
     (data / "noisy.jpg").write_bytes(photo)
     (data / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     command = ["-m", "augcli", "model", "fit-head", SAMPLE, data.parent, "--at", "relu1"]
-    done = subprocess.run(
+    result = subprocess.run(
         [
             sys.executable,
             *map(str, command),
@@ -310,9 +314,9 @@ def test_decoders_make_no_remarks(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    (line,) = done.stderr.splitlines()
+    (line,) = result.stderr.splitlines()
     assert line.startswith("augcli: warning: cat/broken.jpg is left out: ")
-    assert json.loads(done.stdout)["images"] == 1
+    assert json.loads(result.stdout)["images"] == 1
 
 
 def test_fit_head_refuses_before_any_work(augcli_model: Run, tmp_path: Path) -> None:

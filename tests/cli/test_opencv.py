@@ -35,10 +35,10 @@ def test_every_command_that_needs_it_says_so(
         ("model", "inspect", model),
         ("model", "fit-head", model, photos, "--at", "relu2", "--output", tmp_path / "new"),
     ):
-        done = augcli(*command, env=shadowed)
-        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), command
-        assert BROKEN[code] in done.stderr
-        assert "`pip install --force-reinstall opencv-contrib-python" in done.stderr
+        result = augcli(*command, env=shadowed)
+        assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1), command
+        assert BROKEN[code] in result.stderr
+        assert "`pip install --force-reinstall opencv-contrib-python" in result.stderr
     assert not list(tmp_path.glob("new*"))
     assert augcli("verify", out, env=shadowed).returncode == 0  # looks at no pixels
 
@@ -60,7 +60,7 @@ def test_its_variables_decide_about_nothing(
     ends the process, is not read."""
     outputs = []
     for out, env in ((tmp_path / "with", {name: value}), (tmp_path / "without", {})):
-        done = augcli("generate", photos, out, "-r", "saliencymix", env=env)
-        assert (done.returncode, done.stderr) == (0, "")
+        result = augcli("generate", photos, out, "-r", "saliencymix", env=env)
+        assert (result.returncode, result.stderr) == (0, "")
         outputs.append(tree(out / "train"))
     assert outputs[0] == outputs[1]

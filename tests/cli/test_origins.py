@@ -322,10 +322,10 @@ def test_whatever_configuration_sets_can_be_undone(
     held = [*{*values} - losers]
 
     def held_and_undone(of: list[str]) -> None:
-        told = resolve(*words)
-        assert {option for option in of if told[option] == off[option]} == set()
-        told = resolve(*words, *undo)
-        assert {option: told[option] for option in of} == {option: off[option] for option in of}
+        resolved = resolve(*words)
+        assert {option for option in of if resolved[option] == off[option]} == set()
+        resolved = resolve(*words, *undo)
+        assert {option: resolved[option] for option in of} == {option: off[option] for option in of}
 
     for of in (held, *([option] for option in sorted(losers - {"show"}))):
         table = f"[{'.'.join(words)}]"

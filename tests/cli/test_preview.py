@@ -25,7 +25,7 @@ from augcli.recipes.basic_operations import Flip
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.cutout import Cutout
 from augcli.recipes.randaugment import RandAugment
-from augcli.recipes.recipe import Detection, Recipe
+from augcli.recipes.recipe import Recipe, SaliencySpec
 from augcli.recipes.ricap import RICAP
 from augcli.recipes.saliencymix import SaliencyMix
 from augcli.tasks.captions import label_line, share_text
@@ -37,28 +37,28 @@ from tests.helpers.runs import make_run
 def test_outputs_of_preview_are_those_of_generate(augcli: Augcli, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("-r", "saliencymix", "--seed", "5")
-    done = augcli("generate", SAMPLE_DATA, out, *options, "--format", "png")
-    assert done.returncode == 0, done.stderr
+    result = augcli("generate", SAMPLE_DATA, out, *options, "--format", "png")
+    assert result.returncode == 0, result.stderr
     listing = list_source(SAMPLE_DATA)
     run = make_run(listing, Pipeline("saliencymix", (Step(SaliencyMix()),)), tmp_path, seed=5)
     images, block = Images(run), run.plan.block(0)
     for place in range(6):
-        (made,) = Outputs(run, images, block).of(place, 0)
-        (file,) = (out / "train").glob(f"*/{made.output_id}.png")
-        np.testing.assert_array_equal(np.asarray(Image.open(file)), made.picture.image)
+        (output,) = Outputs(run, images, block).of(place, 0)
+        (file,) = (out / "train").glob(f"*/{output.output_id}.png")
+        np.testing.assert_array_equal(np.asarray(Image.open(file)), output.picture.image)
 
 
 def test_sheet_has_a_row_per_example_and_shows_the_result(augcli: Augcli, tmp_path: Path) -> None:
     file = tmp_path / "sheet.png"
     heights = []
     for examples in (1, 3):
-        done = augcli(
+        result = augcli(
             "preview", SAMPLE_DATA, "-r", "saliencymix", "-n", examples, "--to", file, "--json"
         )
-        assert done.returncode == 0, done.stderr
-        told = json.loads(done.stdout)
+        assert result.returncode == 0, result.stderr
+        values = json.loads(result.stdout)
         with Image.open(file) as sheet:
-            assert sheet.size == (told["width"], told["height"])
+            assert sheet.size == (values["width"], values["height"])
             heights.append(sheet.height)
             pixels = np.asarray(sheet.convert("RGB"))
     rows = heights[1] - heights[0]
@@ -79,8 +79,8 @@ def outputs_of(run: Run, examples: int = 4) -> list[Output]:
     """The outputs that a sheet shows, made as `generate` makes them."""
     block = run.plan.block(0)
     every = 2 if run.job.pipeline.sources == 2 else 1
-    made = Outputs(run, Images(run), block)
-    return [made.of(place, 0)[-1] for place in range(0, every * examples, every)]
+    output = Outputs(run, Images(run), block)
+    return [output.of(place, 0)[-1] for place in range(0, every * examples, every)]
 
 
 def run_of(recipe: Recipe, out: Path, source: Path = SAMPLE_DATA, **keep: Any) -> Run:
@@ -91,18 +91,18 @@ def run_of(recipe: Recipe, out: Path, source: Path = SAMPLE_DATA, **keep: Any) -
 
 def test_maps_show_the_box_and_the_peak(tmp_path: Path) -> None:
     run = run_of(SaliencyMix(), tmp_path)
-    for panels, made in zip(panels_of(run), outputs_of(run), strict=True):
+    for panels, output in zip(panels_of(run), outputs_of(run), strict=True):
         target, partner, saliency, result = panels
         assert (target.title.split(":")[0], partner.title.split(":")[0]) == ("target", "partner")
-        np.testing.assert_array_equal(target.image, made.used[0].image)
-        canvas = Fitted(made.used[1].image, target.image.shape[:2])
+        np.testing.assert_array_equal(target.image, output.used[0].image)
+        canvas = Fitted(output.used[1].image, target.image.shape[:2])
         np.testing.assert_array_equal(partner.image, canvas.pixels())
         assert partner.boxes == saliency.boxes
-        np.testing.assert_array_equal(result.image, made.picture.image)
+        np.testing.assert_array_equal(result.image, output.picture.image)
         assert (saliency.title, saliency.notes) == ("partner's saliency", ("fine-grained",))
-        assert saliency.boxes == result.boxes == made.picture.boxes
-        assert made.picture.record is not None
-        assert saliency.mark == made.picture.record["params"]["centre"]
+        assert saliency.boxes == result.boxes == output.picture.boxes
+        assert output.picture.record is not None
+        assert saliency.mark == output.picture.record["params"]["centre"]
         assert saliency.image.shape == result.image.shape
 
 
@@ -113,13 +113,13 @@ def test_partners_are_shown_as_they_are_used(fit: Fit, tmp_path: Path) -> None:
     pipeline = Pipeline("cutmix", (Step(recipe),))
     run = make_run(list_source(SAMPLE_DATA), pipeline, tmp_path, seed=3, fit=fit)
     notes: list[str] = []
-    for (target, partner, result), made in zip(panels_of(run), outputs_of(run), strict=True):
+    for (target, partner, result), output in zip(panels_of(run), outputs_of(run), strict=True):
         shape = target.image.shape[:2]
         assert partner.image.shape == target.image.shape
-        fitted = Fitted(made.used[1].image, shape, fit)
+        fitted = Fitted(output.used[1].image, shape, fit)
         np.testing.assert_array_equal(partner.image, fitted.pixels())
         (box,) = partner.boxes
-        assert (box,) == result.boxes == made.picture.boxes
+        assert (box,) == result.boxes == output.picture.boxes
         difference = partner.image[box.slices].astype(float) - result.image[box.slices]
         assert np.abs(difference).mean() < 4, "the pixels that went in, but for how they are read"
         notes += partner.notes[1:]
@@ -195,24 +195,28 @@ def test_maps_say_in_words_what_is_kept_and_why(recipe: Recipe, word: str, tmp_p
     """The shares are counted here from the map itself."""
     run = run_of(recipe, tmp_path, tau=0.7)
     images = Images(run)
-    for panels, made in zip(panels_of(run), outputs_of(run), strict=True):
+    for panels, output in zip(panels_of(run), outputs_of(run), strict=True):
         _, saliency, result = panels
-        assert made.picture.record is not None
-        kept = made.picture.record["keep"]
+        assert output.picture.record is not None
+        keep_params = output.picture.record["keep"]
         assert saliency.title == "target's saliency"
-        found = images.saliency(images.get(made.used[0].sample.index), Detection("fine-grained"))
-        sums = found.astype(np.float64)
-        held = 100 * sums[kept["box"].slices].sum() / sums.sum()
+        actual = images.saliency(
+            images.get(output.used[0].sample.index), SaliencySpec("fine-grained")
+        )
+        sums = actual.astype(np.float64)
+        held = 100 * sums[keep_params["box"].slices].sum() / sums.sum()
         sentence, detector = saliency.notes
-        told = re.fullmatch(
+        numbers = re.fullmatch(
             rf"{word}: the box holds ([0-9.]+) % of the saliency, limit ([0-9.]+) %", sentence
         )
-        assert told is not None, sentence
-        assert float(told[1]) == pytest.approx(held, abs=0.5)
-        assert float(told[2]) == pytest.approx(100 * kept["threshold"] / sums.sum(), abs=0.5)
-        assert (float(told[1]) < float(told[2])) == (word == "cut")
+        assert numbers is not None, sentence
+        assert float(numbers[1]) == pytest.approx(held, abs=0.5)
+        assert float(numbers[2]) == pytest.approx(
+            100 * keep_params["threshold"] / sums.sum(), abs=0.5
+        )
+        assert (float(numbers[1]) < float(numbers[2])) == (word == "cut")
         assert detector == "fine-grained"
-        assert saliency.boxes == (kept["box"],) == result.boxes
+        assert saliency.boxes == (keep_params["box"],) == result.boxes
 
 
 def test_every_view_of_a_triplet_has_its_map(tmp_path: Path) -> None:
@@ -282,9 +286,9 @@ def test_an_image_is_shown_once_while_others_are_left(augcli: Augcli, tmp_path: 
     assert len(set(shown)) == len(shown) == 12
     everything = preview(run, images).sheet.lines
     assert len({line.panels[0].notes for line in everything}) == images
-    done = augcli("generate", SAMPLE_DATA, tmp_path / "out", "-r", "cutmix", "--seed", 3,
+    result = augcli("generate", SAMPLE_DATA, tmp_path / "out", "-r", "cutmix", "--seed", 3,
                   "--format", "png")  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr
     for line in everything:
         (file,) = (tmp_path / "out/train").glob(f"*/{line.text[-1]}.png")
         np.testing.assert_array_equal(np.asarray(Image.open(file)), line.panels[-1].image)
@@ -327,13 +331,13 @@ def test_steps_of_a_chain_are_shown_one_by_one(tmp_path: Path) -> None:
 
 def test_operations_are_those_of_the_row(augcli: Augcli, tmp_path: Path) -> None:
     """What stands on the sheet is what the manifest of the same run says."""
-    done = augcli("generate", SAMPLE_DATA, tmp_path / "o", "-r", "randaugment", "--seed", 3)
-    assert done.returncode == 0, done.stderr
+    result = augcli("generate", SAMPLE_DATA, tmp_path / "o", "-r", "randaugment", "--seed", 3)
+    assert result.returncode == 0, result.stderr
     rows = [json.loads(row) for row in (tmp_path / "o/train/metadata.jsonl").open()]
     of = {row["sample_id"]: json.loads(row["params"])["operations"] for row in rows}
     for line in preview(run_of(RandAugment(), tmp_path), 4).sheet.lines:
-        (told,) = line.panels[-1].notes[1:]
-        assert [part.split()[0] for part in told.split(", ")] == [
+        (note,) = line.panels[-1].notes[1:]
+        assert [part.split()[0] for part in note.split(", ")] == [
             operation[0] for operation in of[line.text[-1]]
         ]
 
@@ -342,9 +346,9 @@ def test_a_sheet_goes_on_without_images_that_cannot_be_read(augcli: Augcli, phot
     (photos / "ant/broken.png").write_bytes(b"no image")
     to = photos.parent / "sheet.png"
     for options in (("-r", "cutmix"), ("--all-recipes",)):
-        done = augcli("preview", photos, *options, "-n", 100, "--to", to)
-        assert done.returncode == 0, done.stderr
-        assert "augcli: warning: ant/broken.png of SOURCE cannot be read" in done.stderr
+        result = augcli("preview", photos, *options, "-n", 100, "--to", to)
+        assert result.returncode == 0, result.stderr
+        assert "augcli: warning: ant/broken.png of SOURCE cannot be read" in result.stderr
 
 
 def test_all_recipes_of_one_readable_image(augcli: Augcli, tmp_path: Path) -> None:
@@ -362,5 +366,5 @@ def test_all_recipes_of_one_readable_image(augcli: Augcli, tmp_path: Path) -> No
     assert [panel.title for panel in line.panels] == ["target: a", "cutmix", "cutout"]
     assert line.panels[1].notes == ("no readable partner was found for it (--pair any)",)
     assert line.panels[2].notes[0] == "a 100 %"
-    done = augcli("preview", source, "--all-recipes", "--to", tmp_path / "s.png")
-    assert done.returncode == 0, done.stderr
+    result = augcli("preview", source, "--all-recipes", "--to", tmp_path / "s.png")
+    assert result.returncode == 0, result.stderr

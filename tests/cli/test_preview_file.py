@@ -16,11 +16,11 @@ from augcli.image.sheet_file import encode_sheet
 from tests.conftest import ROOT, Augcli, tree, write_photo
 
 
-def refused(done: Any, sentence: str, code: int = 2) -> bool:
+def refused(result: Any, sentence: str, code: int = 2) -> bool:
     """Whether a call ended with one sentence that holds this, and printed nothing else."""
-    assert (done.returncode, done.stdout) == (code, ""), done.stderr
-    assert done.stderr.count("\n") == 1
-    assert sentence in done.stderr, done.stderr
+    assert (result.returncode, result.stdout) == (code, ""), result.stderr
+    assert result.stderr.count("\n") == 1
+    assert sentence in result.stderr, result.stderr
     return True
 
 
@@ -58,11 +58,11 @@ def test_a_source_is_never_written_to(
         places = [source / "sheet.png", source / "train/ant/sheet.png"]
     before = tree(tmp_path)
     for place in places:
-        done = augcli("preview", source, "-r", "flip", "-n", 1, "--to", place, stdin=listed)
-        assert refused(done, f"--to {place} ")
+        result = augcli("preview", source, "-r", "flip", "-n", 1, "--to", place, stdin=listed)
+        assert refused(result, f"--to {place} ")
         is_link = Path(place).is_symlink()
         sentence = "is a link; name the file itself" if is_link else "; choose another"
-        assert sentence in done.stderr
+        assert sentence in result.stderr
     assert tree(tmp_path) == before
 
 
@@ -74,13 +74,13 @@ def test_what_is_no_picture_is_not_replaced(augcli: Augcli, photos: Path, tmp_pa
     }  # fmt: skip
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-        done = augcli("preview", photos, "-r", "flip", "-n", 1, "--to", tmp_path / name)
-        assert refused(done, "exists and is a file of another kind, which is not replaced")
+        result = augcli("preview", photos, "-r", "flip", "-n", 1, "--to", tmp_path / name)
+        assert refused(result, "exists and is a file of another kind, which is not replaced")
         assert (tmp_path / name).read_bytes() == content
     recipe = tmp_path / "r.png"
     recipe.write_text("[[steps]]\nrecipe = 'flip'\n")
-    done = augcli("preview", photos, "--recipe-file", recipe, "-n", 1, "--to", recipe)
-    assert refused(done, "exists and is a file of another kind")
+    result = augcli("preview", photos, "--recipe-file", recipe, "-n", 1, "--to", recipe)
+    assert refused(result, "exists and is a file of another kind")
     os.mkfifo(tmp_path / "fifo.png")
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "null.png").symlink_to("/dev/null")
@@ -88,8 +88,8 @@ def test_what_is_no_picture_is_not_replaced(augcli: Augcli, photos: Path, tmp_pa
         ("fifo.png", "is not a regular file"), ("folder.png", "is a folder"),
         ("null.png", "is a link; name the file itself"),
     ):  # fmt: skip
-        done = augcli("preview", photos, "-r", "flip", "-n", 1, "--to", tmp_path / name)
-        assert refused(done, sentence)
+        result = augcli("preview", photos, "-r", "flip", "-n", 1, "--to", tmp_path / name)
+        assert refused(result, sentence)
     assert refused(augcli("preview", photos, "-r", "flip", "--to", "/dev/stdout"), "is no PNG")
 
 
@@ -116,8 +116,8 @@ def test_an_earlier_picture_is_replaced_as_a_whole(
     file = tmp_path / "sheet.png"
     file.touch()  # as of mktemp
     for examples in (1, 2):
-        done = augcli("preview", photos, "-r", "flip", "-n", examples, "--to", file)
-        assert done.returncode == 0, done.stderr
+        result = augcli("preview", photos, "-r", "flip", "-n", examples, "--to", file)
+        assert result.returncode == 0, result.stderr
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["sheet.png"]
 
 
@@ -134,8 +134,8 @@ def test_a_full_disk_leaves_the_earlier_picture(
         "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))\n"
     )
     env = {"PYTHONPATH": f"{shadow}:{ROOT}"}
-    done = augcli("preview", photos, "-r", "flip", "-n", 1, "--to", file, env=env)
-    assert refused(done, f"--to {file} cannot be written: File too large", 1)
+    result = augcli("preview", photos, "-r", "flip", "-n", 1, "--to", file, env=env)
+    assert refused(result, f"--to {file} cannot be written: File too large", 1)
     assert file.read_bytes() == before
     assert sorted(path.name for path in tmp_path.glob("sheet*")) == ["sheet.png"]
 
@@ -153,11 +153,11 @@ def test_sheets_of_many_lines_are_no_towers(augcli: Augcli, many: Path, tmp_path
     sizes = []
     for examples in (1, 70):
         to = tmp_path / f"{examples}.png"
-        done = augcli("preview", many, "-r", "flip", "-n", examples, "--to", to, "--json")
-        assert done.returncode == 0, done.stderr
-        told = json.loads(done.stdout)
+        result = augcli("preview", many, "-r", "flip", "-n", examples, "--to", to, "--json")
+        assert result.returncode == 0, result.stderr
+        values = json.loads(result.stdout)
         with Image.open(to) as sheet:
-            assert sheet.size == (told["width"], told["height"])
+            assert sheet.size == (values["width"], values["height"])
             sizes.append(sheet.size)
     assert max(sizes[1]) <= 4000
     assert max(sizes[1]) / min(sizes[1]) < 1.5
@@ -171,9 +171,9 @@ def test_examples_that_no_file_holds_are_refused_before_work(
     file = tmp_path / "ricap.toml"
     file.write_text("[[steps]]\nrecipe = 'ricap'\n" * 3)
     options = ("--recipe-file", file, "--to", tmp_path / "x.webp")
-    done = augcli("preview", many, *options, "-n", 200)
-    assert refused(done, "--examples 200 do not fit into webp, which has at most 16383 pixels a")
-    most = int(re.search(r"; (\d+) fit, or name a .png file", done.stderr)[1])  # type: ignore[index]
+    result = augcli("preview", many, *options, "-n", 200)
+    assert refused(result, "--examples 200 do not fit into webp, which has at most 16383 pixels a")
+    most = int(re.search(r"; (\d+) fit, or name a .png file", result.stderr)[1])  # type: ignore[index]
     assert 20 < most < 200
-    done = augcli("preview", many, *options, "-n", 2)
-    assert done.returncode == 0, done.stderr
+    result = augcli("preview", many, *options, "-n", 2)
+    assert result.returncode == 0, result.stderr

@@ -98,10 +98,10 @@ def test_every_declaration_is_complete(name: str) -> None:
 
 
 def test_one_recipe_shows_types_bounds_and_defaults(augcli: Augcli) -> None:
-    told = json.loads(augcli("recipes", "saliencymix", "--json").stdout)
-    assert told == json.loads(augcli("recipes", "--json").stdout)["saliencymix"]
-    assert told["sources"] == 2
-    options = {option["name"]: option for option in told["options"]}
+    values = json.loads(augcli("recipes", "saliencymix", "--json").stdout)
+    assert values == json.loads(augcli("recipes", "--json").stdout)["saliencymix"]
+    assert values["sources"] == 2
+    options = {option["name"]: option for option in values["options"]}
     assert options["alpha"]["type"] == "number"
     assert options["alpha"]["range"] == {"minimum": 1e-06, "maximum": 1e9}
     assert options["alpha"]["default"] == 1.0
@@ -133,21 +133,21 @@ def test_a_recipe_is_shown_in_lines_that_fit(name: str, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize("name", ["strong.toml", "sub/strong", "./cutmix"])
 def test_a_recipe_file_in_the_place_of_a_name(name: str, augcli: Augcli) -> None:
-    done = augcli("recipes", name)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
+    result = augcli("recipes", name)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
         f"augcli: {name} is a file, not the name of a recipe; give --recipe-file {name}, and look"
         f" at it with `augcli recipes show {name}`.\n"
     )
 
 
 def test_show_of_neither_name_nor_file(augcli: Augcli) -> None:
-    done = augcli("recipes", "show", "cutmixx")
-    assert done.returncode == 2
-    assert "There is no recipe 'cutmixx' (did you mean 'cutmix'?)" in done.stderr
-    done = augcli("recipes", "show", "missing.toml")
-    assert done.returncode == 2
-    assert "Recipe file missing.toml does not exist" in done.stderr
+    result = augcli("recipes", "show", "cutmixx")
+    assert result.returncode == 2
+    assert "There is no recipe 'cutmixx' (did you mean 'cutmix'?)" in result.stderr
+    result = augcli("recipes", "show", "missing.toml")
+    assert result.returncode == 2
+    assert "Recipe file missing.toml does not exist" in result.stderr
     assert "needs a recipe file or a recipe's name" in augcli("recipes", "show").stderr
     assert "`augcli recipes cutmix` takes no file" in augcli("recipes", "cutmix", "x").stderr
 
@@ -164,8 +164,8 @@ def test_a_recipe_file_is_shown_and_made(augcli: Augcli, photos: Path, tmp_path:
     assert "  mixup (75%): alpha=1.0\n" in text
     assert "class bee: step 1, probability 0\n" in text
     out = tmp_path / "out"
-    done = augcli("generate", photos, out, "--recipe-file", file, "-k", 4)
-    assert done.returncode == 0, done.stderr
+    result = augcli("generate", photos, out, "--recipe-file", file, "-k", 4)
+    assert result.returncode == 0, result.stderr
     rows = [json.loads(line) for line in (out / "train/metadata.jsonl").open()]
     used = [json.loads(row["params"])["recipe"] for row in rows]
     assert used.count("cutmix") + used.count("mixup") == 60
@@ -178,8 +178,8 @@ def test_a_recipe_file_is_shown_and_made(augcli: Augcli, photos: Path, tmp_path:
         inputs = json.loads(row["params"]).get("inputs", [None, None])
         for path, made in zip(row["source_paths"], inputs, strict=True):
             assert (made is None) == path.startswith("bee/")
-    told = json.loads((out / "run.json").read_text())["recipe"]
-    assert told == json.loads(augcli("recipes", "show", file, "--json").stdout)
+    values = json.loads((out / "run.json").read_text())["recipe"]
+    assert values == json.loads(augcli("recipes", "show", file, "--json").stdout)
     assert augcli("verify", out, "--replay").returncode == 0
     sheet = augcli("preview", photos, "--recipe-file", file, "--to", tmp_path / "s.png")
     assert sheet.returncode == 0, sheet.stderr
@@ -205,10 +205,10 @@ def test_keep_of_a_step_is_shown(augcli: Augcli, tmp_path: Path) -> None:
 def test_a_class_that_the_source_lacks(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
     file = tmp_path / "f.toml"
     file.write_text("[[steps]]\nrecipe = 'cutout'\n[classes.bea.cutout]\nlength = 3\n")
-    done = augcli("generate", photos, tmp_path / "out", "--recipe-file", file)
-    assert done.returncode == 2
-    assert "for class 'bea', which SOURCE" in done.stderr
-    assert "did you mean 'bee'" in done.stderr
+    result = augcli("generate", photos, tmp_path / "out", "--recipe-file", file)
+    assert result.returncode == 2
+    assert "for class 'bea', which SOURCE" in result.stderr
+    assert "did you mean 'bee'" in result.stderr
 
 
 def test_settings_that_every_recipe_takes(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
@@ -222,8 +222,8 @@ def test_settings_that_every_recipe_takes(augcli: Augcli, photos: Path, tmp_path
         weights = sorted(row["label_weights"])
         assert weights == pytest.approx([0.1, 0.1, 0.8], abs=1e-12)
         assert len(row["source_ids"]) == 1
-    done = augcli("generate", photos, tmp_path / "o", "-r", "cutmix", "--set", "probability=2")
-    assert (done.returncode, "probability=2 is not a number from 0 to 1" in done.stderr) == (
+    result = augcli("generate", photos, tmp_path / "o", "-r", "cutmix", "--set", "probability=2")
+    assert (result.returncode, "probability=2 is not a number from 0 to 1" in result.stderr) == (
         2,
         True,
     )

@@ -92,12 +92,12 @@ def folder(tmp_path: Path) -> Path:
 def test_one_sentence_exit_2_nothing_written(augcli: Augcli, folder: Path, case: str) -> None:
     arguments, message = CASES[case]
     before = sorted(folder.rglob("*"))
-    done = augcli(*arguments, cwd=folder)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stderr.startswith("augcli: ")
-    assert done.stderr.count("\n") == 1
-    assert done.stdout == ""
+    result = augcli(*arguments, cwd=folder)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert result.stderr.startswith("augcli: ")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
     assert sorted(folder.rglob("*")) == before
 
 
@@ -110,10 +110,12 @@ def test_a_list_of_what_lies_inside_out_is_refused(augcli: Augcli, folder: Path)
     (folder / "L2/a/in").symlink_to(folder / "O/train/a")
     for source in ("t.csv", "-", "L2"):
         listed = "\n".join(images).encode() if source == "-" else None
-        done = augcli(
+        result = augcli(
             "generate", source, "O", "-r", "flip", "--overwrite", cwd=folder, stdin=listed
         )
-        assert (done.returncode, "which is inside OUT O" in done.stderr) == (2, True), done.stderr
+        assert (result.returncode, "which is inside OUT O" in result.stderr) == (2, True), (
+            result.stderr
+        )
     assert all((folder / name).exists() for name in images)
 
 
@@ -148,10 +150,10 @@ def test_links_across_file_systems_are_refused_before_work(
     before = sorted(folder.rglob("*"))
     for option in ([], ["--dry-run"]):
         arguments = ("generate", source, "O", "-r", "flip", "--include-originals")
-        done = augcli(*arguments, "link", *option, cwd=folder)
-        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-        assert "cannot link " in done.stderr
-        assert "it lies on another file system; give --include-originals copy." in done.stderr
+        result = augcli(*arguments, "link", *option, cwd=folder)
+        assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+        assert "cannot link " in result.stderr
+        assert "it lies on another file system; give --include-originals copy." in result.stderr
         assert sorted(folder.rglob("*")) == before
     assert augcli(*arguments, "copy", cwd=folder).returncode == 0
 
@@ -182,8 +184,8 @@ def test_a_source_image_that_is_a_link_is_linked_as_what_it_leads_to(
 ) -> None:
     (folder / "S/a/1.png").rename(folder / "1.png")
     (folder / "S/a/1.png").symlink_to("../../1.png")
-    done = augcli("generate", "S", "O", "-r", "flip", "--include-originals", "link", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    result = augcli("generate", "S", "O", "-r", "flip", "--include-originals", "link", cwd=folder)
+    assert result.returncode == 0, result.stderr
     assert (folder / "1.png").stat().st_nlink == 2
     assert not any(path.is_symlink() for path in (folder / "O").rglob("*"))
     assert augcli("verify", "O", "--replay", cwd=folder).returncode == 0
@@ -197,8 +199,8 @@ def test_classes_that_are_named_as_files_of_ours(augcli: Augcli, folder: Path) -
         ("generate", "T", "O", "-r", "cutmix"), ("verify", "O", "--replay"),
         ("generate", "T", "O", "-r", "cutmix", "--resume"), ("saliency", "T", "M"),
     ):  # fmt: skip
-        done = augcli(*command, cwd=folder)
-        assert (done.returncode, done.stderr) == (0, "")
+        result = augcli(*command, cwd=folder)
+        assert (result.returncode, result.stderr) == (0, "")
     assert (folder / "O/train/metadata.jsonl").is_file()
     assert len(list((folder / "O/train").glob("*/*"))) == 5
     assert len((folder / "M/maps.jsonl").read_text().splitlines()) == 5
@@ -208,22 +210,22 @@ def test_names_that_are_no_text(augcli: Augcli, folder: Path) -> None:
     """SOURCE and OUT of any bytes, and a newline; what is shown is text on one line."""
     source, out = (os.fsdecode(name) for name in (b"s\xff\n\x1b[31m", b"o\xff"))
     (folder / "S").rename(folder / source)
-    done = augcli("generate", source, out, "-r", "flip", "--json", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["outputs"] == 2
+    result = augcli("generate", source, out, "-r", "flip", "--json", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["outputs"] == 2
     assert augcli("verify", out, "--replay", cwd=folder).returncode == 0
-    done = augcli("generate", source + "x", out, "-r", "flip", cwd=folder)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "\x1b" not in done.stderr
-    done = augcli("generate", "x" * 300, "y" * 300, "-r", "flip", cwd=folder)
-    assert (done.returncode, "File name too long" in done.stderr) == (2, True)
+    result = augcli("generate", source + "x", out, "-r", "flip", cwd=folder)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert "\x1b" not in result.stderr
+    result = augcli("generate", "x" * 300, "y" * 300, "-r", "flip", cwd=folder)
+    assert (result.returncode, "File name too long" in result.stderr) == (2, True)
 
 
 def test_unknown_flag_is_refused_by_name(augcli: Augcli, folder: Path) -> None:
-    done = augcli("generate", "S", "O", "--recipes", "cutmix", cwd=folder)
-    assert done.returncode == 2
-    assert "--recipes" in done.stderr
-    assert "--recipe" in done.stderr.replace("--recipes", "")
+    result = augcli("generate", "S", "O", "--recipes", "cutmix", cwd=folder)
+    assert result.returncode == 2
+    assert "--recipes" in result.stderr
+    assert "--recipe" in result.stderr.replace("--recipes", "")
 
 
 @pytest.mark.parametrize("broken", ["raise ImportError('libGL.so.1')", "__version__ = '4'"])
@@ -235,11 +237,11 @@ def test_opencv_that_cannot_serve_is_one_sentence(
     shadow = tmp_path / "shadow"
     shadow.mkdir()
     (shadow / "cv2.py").write_text(broken)
-    done = augcli(
+    result = augcli(
         "generate", "S", "O", "-r", "saliencymix", cwd=folder,
         env={"PYTHONPATH": f"{shadow}:{ROOT}"},
     )  # fmt: skip
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert "opencv-contrib-python" in done.stderr
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "opencv-contrib-python" in result.stderr
     assert not (folder / "O").exists()

@@ -59,31 +59,31 @@ def test_gradient_maps_as_png_with_overlays(augcli_saliency: Run, tmp_path: Path
     assert not (out / "errors.jsonl").exists()
     for row in written[::7]:
         label = ((CLASSES.index(row["class_name"]),), (1.0,))
-        (found,) = classifier_maps(spec, "gradient", [photo(row)], [label])
+        (actual,) = classifier_maps(spec, "gradient", [photo(row)], [label])
         assert row["file_name"] == f"{row['source_path']}.png"
         levels = cv2.imread(str(out / row["file_name"]), cv2.IMREAD_UNCHANGED)
         assert levels is not None
         assert levels.dtype == np.uint16 and levels.max() == 65535
-        expected = np.rint(found.astype(np.float64) * (65535 / float(found.max())))
+        expected = np.rint(actual.astype(np.float64) * (65535 / float(actual.max())))
         np.testing.assert_array_equal(levels, expected)
-        assert row["highest"] == float(found.max())
-        assert (row["height"], row["width"]) == found.shape
+        assert row["highest"] == float(actual.max())
+        assert (row["height"], row["width"]) == actual.shape
         assert (row["saliency_method"], row["flat"]) == ("gradient", False)
         drawn = cv2.imread(str(out / f"{row['source_path']}.overlay.jpg"), cv2.IMREAD_COLOR_RGB)
         assert drawn is not None
-        assert np.abs(drawn.astype(int) - overlay(photo(row), found)).mean() < 3
+        assert np.abs(drawn.astype(int) - overlay(photo(row), actual)).mean() < 3
 
 
 def test_maps_as_arrays_and_at_low_resolution(augcli_saliency: Run, tmp_path: Path) -> None:
     out = tmp_path / "maps"
     options = ("--saliency", "gradcam", "--saliency-size", 48, "--map-format", "npy")
-    given = (SAMPLE_DATA, out, *options, "--model", SAMPLE, "--device", "cpu")
-    assert augcli_saliency(*given).exit_code == 0
+    arguments = (SAMPLE_DATA, out, *options, "--model", SAMPLE, "--device", "cpu")
+    assert augcli_saliency(*arguments).exit_code == 0
     row = rows(out)[8]
     spec = build_spec(SAMPLE, CLASSES, [("gradcam", 48)])
     label = ((CLASSES.index(row["class_name"]),), (1.0,))
-    (found,) = classifier_maps(spec, "gradcam", [photo(row)], [label], 48)
-    np.testing.assert_array_equal(np.load(out / row["file_name"]), found)
+    (actual,) = classifier_maps(spec, "gradcam", [photo(row)], [label], 48)
+    np.testing.assert_array_equal(np.load(out / row["file_name"]), actual)
     assert row["saliency_method"] == "gradcam@48"
 
 
@@ -159,8 +159,8 @@ def test_an_image_that_kills_its_worker_costs_itself(
     assert (error["source_path"], error["reason"]) == (
         "c/20.png", "decoding it ended its worker (SIGKILL, as where memory runs out)",
     )  # fmt: skip
-    made = [row["source_path"] for row in rows(out)]
-    assert made == [f"c/{number:02}.png" for number in range(50) if number != 20]
+    paths = [row["source_path"] for row in rows(out)]
+    assert paths == [f"c/{number:02}.png" for number in range(50) if number != 20]
 
 
 def test_maps_that_cannot_be_written(augcli_saliency: Run, tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_names_that_not_every_system_takes(augcli_saliency: Run, tmp_path: Path)
 
 def test_wrong_usage(augcli_saliency: Run, tmp_path: Path) -> None:
     out = tmp_path / "maps"
-    for told, options in (
+    for message, options in (
         ("no saliency detector 'gradeint'", ("--saliency", "gradeint")),
         ("--saliency gradient needs a classifier; give --model", ("--saliency", "gradient")),
         ("--model-size 0 is not a size", ("--saliency", "gradient", "--model", SAMPLE,
@@ -199,8 +199,8 @@ def test_wrong_usage(augcli_saliency: Run, tmp_path: Path) -> None:
                                                 "--mean", "x")),
         ("one inside the other", ("--saliency", "fine-grained")),
     ):  # fmt: skip
-        where = SAMPLE_DATA / "maps" if "inside" in told else out
-        with pytest.raises(UserError, match=told):
+        where = SAMPLE_DATA / "maps" if "inside" in message else out
+        with pytest.raises(UserError, match=message):
             augcli_saliency(SAMPLE_DATA, where, *options)
     assert not out.exists() and not (SAMPLE_DATA / "maps").exists()
     out.mkdir()
@@ -220,19 +220,19 @@ def test_options_become_settings() -> None:
     pixels = InputOptions(
         model_size="320x240", mean="104,117,123", std="imagenet", scale=1, channel_order=Order.bgr
     )
-    found = read_settings(pixels, head="h", layer="l")
-    assert found == ModelSettings(
+    actual = read_settings(pixels, head="h", layer="l")
+    assert actual == ModelSettings(
         head="h", layer="l", size=(240, 320), mean=(104, 117, 123), std="imagenet", scale=1,
         order="bgr",
     )  # fmt: skip
 
 
 def classifier(
-    detections: list[tuple[str, int | None]], warnings: list[str] | None = None, **asked: Any
+    saliency_specs: list[tuple[str, int | None]], warnings: list[str] | None = None, **fields: Any
 ) -> ClassifierSpec | None:
-    told = [] if warnings is None else warnings
-    options = ModelOptions(**asked)
-    return read_classifier(detections, CLASSES, options, InputOptions(), told.append, None)
+    messages = [] if warnings is None else warnings
+    options = ModelOptions(**fields)
+    return read_classifier(saliency_specs, CLASSES, options, InputOptions(), messages.append, None)
 
 
 def test_a_classifier_only_where_one_is_asked_for(tmp_path: Path) -> None:
@@ -248,8 +248,8 @@ def test_a_classifier_only_where_one_is_asked_for(tmp_path: Path) -> None:
     )  # fmt: skip
     assert spec is not None
     assert (spec.class_map, spec.cache, spec.device) == (None, str(tmp_path), "cpu")
-    asked: dict[str, Any] = {"model": SAMPLE, "device": DeviceChoice.cpu, "saliency_cache": "none"}
-    uncached = classifier([("gradient", None)], **asked)
+    fields: dict[str, Any] = {"model": SAMPLE, "device": DeviceChoice.cpu, "saliency_cache": "none"}
+    uncached = classifier([("gradient", None)], **fields)
     assert uncached is not None and uncached.cache is None
 
 
@@ -263,7 +263,7 @@ def test_the_default_cache_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_same_bytes_for_any_number_of_workers_with_and_without_a_cache(
     augcli: Augcli, tmp_path: Path
 ) -> None:
-    asked = ("-r", "cutout", "--keep", "--saliency", "gradient", "--model", SAMPLE, "-k", 2)
+    fields = ("-r", "cutout", "--keep", "--saliency", "gradient", "--model", SAMPLE, "-k", 2)
     trees = []
     for number, more in enumerate(
         (
@@ -273,12 +273,12 @@ def test_same_bytes_for_any_number_of_workers_with_and_without_a_cache(
         )
     ):
         out = tmp_path / f"out{number}"
-        done = augcli("generate", SAMPLE_DATA, out, *asked, *more, "--device", "cpu")
-        assert done.returncode == 0, done.stderr
+        result = augcli("generate", SAMPLE_DATA, out, *fields, *more, "--device", "cpu")
+        assert result.returncode == 0, result.stderr
         trees.append(tree(out / "train"))
     assert len(trees[0]) == 61
     assert trees[0] == trees[1] == trees[2]
     rows = [json.loads(line) for line in (tmp_path / "out0/train/metadata.jsonl").open()]
     assert {row["saliency_method"] for row in rows} == {"gradient"}
-    kept = [json.loads(row["params"])["keep"] for row in rows]
-    assert all(k["score"] < k["threshold"] for k in kept if k["admissible"])
+    keep_params = [json.loads(row["params"])["keep"] for row in rows]
+    assert all(k["score"] < k["threshold"] for k in keep_params if k["admissible"])

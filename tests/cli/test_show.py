@@ -23,12 +23,12 @@ def test_show_draws_targets_and_results_with_text(
     columns: int, across: int, augcli: Augcli, tmp_path: Path
 ) -> None:
     """As large as the window, side by side where it is wide; labels are no pixels."""
-    done = augcli(
+    result = augcli(
         "preview", SAMPLE_DATA, "-r", "cutmix", "-n", 2, "--show", "--to", tmp_path / "p.png",
         env={**COLOURS, "COLUMNS": str(columns), "LINES": "60"},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    plain = re.sub("\x1b\\[[0-9;]*m", "", done.stdout).splitlines()
+    assert result.returncode == 0, result.stderr
+    plain = re.sub("\x1b\\[[0-9;]*m", "", result.stdout).splitlines()
     run = make_run(list_source(SAMPLE_DATA), Pipeline("cutmix", (Step(CutMix()),)), tmp_path)
     for line in preview(run, 2).sheet.lines:
         label = ", ".join(f"{name} {100 * weight:.1f} %" for name, weight in line.label)
@@ -39,21 +39,21 @@ def test_show_draws_targets_and_results_with_text(
     rows = [words for words in plain if "▀" in words]
     assert max(row.count("▀") for row in rows) == (columns if across == 1 else columns - 2)
     assert all(len(row) <= columns for row in rows)
-    assert "\x1b[38;2;" in done.stdout
+    assert "\x1b[38;2;" in result.stdout
     assert (tmp_path / "p.png").exists()
 
 
 def test_show_enlarges_small_images_by_whole_factors(augcli: Augcli, tmp_path: Path) -> None:
     """Each pixel of two pictures of 30 x 20 is three characters wide and one and a half high."""
     write_photo(tmp_path / "s/a/a.png", 1, 30, 20)
-    done = augcli(
+    result = augcli(
         "preview", tmp_path / "s", "-r", "augmix", "-n", 1, "--show", "--to", tmp_path / "p.png",
         env={**COLOURS, "COLUMNS": "99", "LINES": "60"},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    rows = [row for row in done.stdout.splitlines() if "▀" in row]
+    assert result.returncode == 0, result.stderr
+    rows = [row for row in result.stdout.splitlines() if "▀" in row]
     assert {row.count("▀") for row in rows} == {90} and len(rows) == 60
-    assert "weighs" in done.stdout and ":;" not in done.stdout
+    assert "weighs" in result.stdout and ":;" not in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_show_is_refused_where_there_are_no_colours(
     env: dict[str, str], reason: str, augcli: Augcli, tmp_path: Path
 ) -> None:
     to = tmp_path / "p.png"
-    done = augcli("preview", SAMPLE_DATA, "-r", "cutmix", "--show", "--to", to, env=env)
+    result = augcli("preview", SAMPLE_DATA, "-r", "cutmix", "--show", "--to", to, env=env)
     assert refused(
-        done, f"--show draws in colours, and {reason}; leave it out and open the file that --to"
+        result, f"--show draws in colours, and {reason}; leave it out and open the file that --to"
     )
     assert not to.exists()

@@ -74,11 +74,11 @@ def test_bytes_depend_on_no_hash_seed_and_no_locale(
         ({"PYTHONHASHSEED": "1"}, {"PYTHONHASHSEED": "2"}, {"PYTHONHASHSEED": "3", **ascii_only})
     ):
         out = tmp_path / f"ö{number}"
-        done = augcli("generate", source, out, "-r", "cutmix", "-j", 1, env=env, stdin=listed)
-        assert done.returncode == 0, done.stderr
-        assert f"in {out}/train" in done.stdout
+        result = augcli("generate", source, out, "-r", "cutmix", "-j", 1, env=env, stdin=listed)
+        assert result.returncode == 0, result.stderr
+        assert f"in {out}/train" in result.stdout
         trees.append({k: v for k, v in tree(out).items() if k.startswith(("train/", "classes"))})
-        warnings.append(done.stderr)
+        warnings.append(result.stderr)
     assert trees[0] == trees[1] == trees[2]
     assert warnings[0] == warnings[1] == warnings[2]
     assert ("classes A and a differ only in case" in warnings[0]) == (make not in (table, samples))
@@ -95,9 +95,9 @@ def test_messages_of_a_locale_without_umlauts(augcli: Augcli, tmp_path: Path) ->
         "PYTHONCOERCECLOCALE": "0",
         "PYTHONIOENCODING": "ascii",
     }
-    done = augcli("generate", tmp_path / "nö", "o", "-r", "cutmix", env=env)
-    assert done.returncode == 2
-    assert "n\\xf6 does not exist; give a folder" in done.stderr  # what ascii holds of it
+    result = augcli("generate", tmp_path / "nö", "o", "-r", "cutmix", env=env)
+    assert result.returncode == 2
+    assert "n\\xf6 does not exist; give a folder" in result.stderr  # what ascii holds of it
 
 
 def started(tmp_path: Path, arguments: str, **streams: Any) -> subprocess.Popen[bytes]:

@@ -120,8 +120,10 @@ def test_the_same_bytes_whatever_the_spelling(augcli: Augcli, photos: Path, tmp_
              "--pair", "DifferentClass", "--chroma", "420", "--saliency", "Spectral_Residual",
              "--include-originals", "Copy")  # fmt: skip
     for out, options in (("a", plain), ("b", other)):
-        done = augcli("generate", photos, tmp_path / out, *options)
-        assert (done.returncode, done.stderr.count("\n")) == (0, 1), "originals keep their sizes"
+        result = augcli("generate", photos, tmp_path / out, *options)
+        assert (result.returncode, result.stderr.count("\n")) == (0, 1), (
+            "originals keep their sizes"
+        )
     assert tree(tmp_path / "a/train") == tree(tmp_path / "b/train")
     first, second = (json.loads((tmp_path / out / "run.json").read_text()) for out in "ab")
     for key in ("recipe", "recipe_digest", "format", "fit", "pair", "chroma", "include_originals"):

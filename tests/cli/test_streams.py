@@ -53,15 +53,15 @@ def test_a_run_goes_on_whatever_its_streams_are(
     """And nothing of what is printed gets into a file of the run."""
     calm, out = tmp_path / "calm", tmp_path / "out"
     (photos / "ant/broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken")
-    given = f"-r cutmix -j 2 --max-errors 1 --progress {progress}"
-    assert shell(f"$A generate {photos} {calm} {given}").returncode == 0
-    done = shell(f"$A generate {photos} {out} {given} {streams}")
-    assert done.returncode == 0, done.stderr
-    assert b"Traceback" not in done.stderr
+    options = f"-r cutmix -j 2 --max-errors 1 --progress {progress}"
+    assert shell(f"$A generate {photos} {calm} {options}").returncode == 0
+    result = shell(f"$A generate {photos} {out} {options} {streams}")
+    assert result.returncode == 0, result.stderr
+    assert b"Traceback" not in result.stderr
     assert tree(out / "train") == tree(calm / "train")
     assert (out / "errors.jsonl").read_bytes() == (calm / "errors.jsonl").read_bytes()
-    done = shell(f"$A verify {out} --replay {streams}")
-    assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
+    result = shell(f"$A verify {out} --replay {streams}")
+    assert (result.returncode, b"Traceback" in result.stderr) == (0, False), result.stderr
     sheet = tmp_path / "sheet.png"
     assert shell(f"$A preview {photos} -r flip --to {sheet} {streams}").returncode == 0
     assert sheet.read_bytes().startswith(b"\x89PNG")
@@ -69,8 +69,8 @@ def test_a_run_goes_on_whatever_its_streams_are(
 
 def test_a_warning_says_that_a_summary_is_lost(shell: Shell, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = shell(f"$A generate {photos} {out} -r cutmix >/dev/full")
-    assert (done.returncode, done.stderr.decode()) == (
+    result = shell(f"$A generate {photos} {out} -r cutmix >/dev/full")
+    assert (result.returncode, result.stderr.decode()) == (
         0,
         f"augcli: warning: OUT {out} is complete, but the result cannot be written to standard"
         f" output: {FULL}.\n",
@@ -87,16 +87,16 @@ def test_a_result_that_is_lost_is_a_failure(
     shell: Shell, command: str, stream: str, why: str, tmp_path: Path
 ) -> None:
     (tmp_path / "cwd/bash").touch()
-    done = shell(f"$A {command} {stream}")
-    assert (done.returncode, done.stderr.decode()) == (1, LOST.format(why))
+    result = shell(f"$A {command} {stream}")
+    assert (result.returncode, result.stderr.decode()) == (1, LOST.format(why))
 
 
 def test_json_that_is_lost_is_a_failure_of_a_complete_run(
     shell: Shell, photos: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    done = shell(f"$A generate {photos} {out} -r cutmix --json >/dev/full")
-    assert (done.returncode, done.stderr.decode()) == (
+    result = shell(f"$A generate {photos} {out} -r cutmix --json >/dev/full")
+    assert (result.returncode, result.stderr.decode()) == (
         1,
         f"augcli: OUT {out} is complete, but the result cannot be written to standard output:"
         f" {FULL}.\n",
@@ -106,13 +106,13 @@ def test_json_that_is_lost_is_a_failure_of_a_complete_run(
 
 @pytest.mark.parametrize("command", ["recipes", "--help", "recipes --json"])
 def test_a_reader_that_went_away_ends_in_silence(shell: Shell, command: str) -> None:
-    done = shell(f"$A {command} | true; exit ${{PIPESTATUS[0]}}")
-    assert (done.returncode, done.stderr) == (141, b"")
+    result = shell(f"$A {command} | true; exit ${{PIPESTATUS[0]}}")
+    assert (result.returncode, result.stderr) == (141, b"")
 
 
 def test_a_list_that_cannot_be_read(shell: Shell) -> None:
-    done = shell("$A generate - out -r flip <&-")
-    assert (done.returncode, done.stderr.decode()) == (
+    result = shell("$A generate - out -r flip <&-")
+    assert (result.returncode, result.stderr.decode()) == (
         2, "augcli: SOURCE - reads paths from standard input, which is closed; open it.\n",
     )  # fmt: skip
 
@@ -137,24 +137,24 @@ USAGE = {
 def test_a_failure_with_json_is_an_object(shell: Shell, case: str) -> None:
     command, sentence = USAGE[case]
     plain = shell(f"$A {command}")
-    done = shell(f"$A {command} --json")
+    result = shell(f"$A {command} --json")
     if case != "show":
         assert (plain.returncode, plain.stdout) == (2, b"")
-        assert plain.stderr == done.stderr
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"augcli: {sentence}".encode())
-    assert done.stderr.count(b"\n") == 1
-    told = json.loads(done.stdout)
-    assert told == {"error": {"message": done.stderr.decode()[8:-1], "exit_code": 2}}
+        assert plain.stderr == result.stderr
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"augcli: {sentence}".encode())
+    assert result.stderr.count(b"\n") == 1
+    values = json.loads(result.stdout)
+    assert values == {"error": {"message": result.stderr.decode()[8:-1], "exit_code": 2}}
 
 
 def test_json_from_the_environment_is_kept_also_in_failure(shell: Shell) -> None:
-    done = shell("$A generate nowhere out -r flip", AUGCLI_JSON="1")
-    assert json.loads(done.stdout)["error"]["exit_code"] == 2
-    done = shell("$A recipes --set --json")
-    assert (done.returncode, json.loads(done.stdout)["error"]["exit_code"]) == (2, 2)
-    done = shell("$A generate nowhere out -r flip --set --json")
-    assert (done.returncode, done.stdout) == (2, b""), "there it is the value of another option"
+    result = shell("$A generate nowhere out -r flip", AUGCLI_JSON="1")
+    assert json.loads(result.stdout)["error"]["exit_code"] == 2
+    result = shell("$A recipes --set --json")
+    assert (result.returncode, json.loads(result.stdout)["error"]["exit_code"]) == (2, 2)
+    result = shell("$A generate nowhere out -r flip --set --json")
+    assert (result.returncode, result.stdout) == (2, b""), "there it is the value of another option"
 
 
 def test_what_fails_with_a_result_prints_that_alone(
@@ -163,12 +163,12 @@ def test_what_fails_with_a_result_prints_that_alone(
     (photos / "ant/broken.jpg").write_bytes(b"no image")
     for command in (("generate", "-r", "flip"), ("saliency",)):
         out = tmp_path / command[0]
-        done = augcli(command[0], photos, out, *command[1:], "--json")
-        assert done.returncode == 1
-        assert json.loads(done.stdout)["skipped"] == 1
+        result = augcli(command[0], photos, out, *command[1:], "--json")
+        assert result.returncode == 1
+        assert json.loads(result.stdout)["skipped"] == 1
         sentence = "1 input skipped, --max-errors is 0"
-        assert json.loads(done.stdout)["error"] == {"message": sentence, "exit_code": 1}
-        assert done.stderr == f"augcli: exit 1: {sentence}; see {out / 'errors.jsonl'}.\n"
+        assert json.loads(result.stdout)["error"] == {"message": sentence, "exit_code": 1}
+        assert result.stderr == f"augcli: exit 1: {sentence}; see {out / 'errors.jsonl'}.\n"
 
 
 def test_a_fault_of_the_program_is_one_sentence(shell: Shell, tmp_path: Path) -> None:
@@ -178,11 +178,11 @@ def test_a_fault_of_the_program_is_one_sentence(shell: Shell, tmp_path: Path) ->
         "import augcli.data.source as s\ndef broken(_):\n    return 1 // 0\n"
         "s.list_source = broken\n"
     )
-    done = shell("$A generate S out -r flip --json", PYTHONPATH=f"{shadow}:{ROOT}")
-    assert done.returncode == 1
-    assert done.stderr.startswith(b"augcli: augcli failed: ZeroDivisionError: integer division")
-    assert (done.stderr.count(b"\n"), b"Traceback" in done.stderr) == (1, False)
-    assert json.loads(done.stdout)["error"]["exit_code"] == 1
+    result = shell("$A generate S out -r flip --json", PYTHONPATH=f"{shadow}:{ROOT}")
+    assert result.returncode == 1
+    assert result.stderr.startswith(b"augcli: augcli failed: ZeroDivisionError: integer division")
+    assert (result.stderr.count(b"\n"), b"Traceback" in result.stderr) == (1, False)
+    assert json.loads(result.stdout)["error"]["exit_code"] == 1
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437", "utf-8"])
@@ -194,17 +194,20 @@ def test_output_in_any_encoding(shell: Shell, tmp_path: Path, encoding: str) -> 
         write_photo(source / "猫" / f"{number}.png", number, 40, 30)
     env = {"PYTHONIOENCODING": encoding}
     text = "猫é".encode(encoding, "backslashreplace")
-    done = shell("$A generate 猫é out猫é -r flip --progress always", **env)
-    assert (done.returncode, text in done.stdout) == (0, True), done.stderr
-    bar = done.stderr.decode(encoding)
+    result = shell("$A generate 猫é out猫é -r flip --progress always", **env)
+    assert (result.returncode, text in result.stdout) == (0, True), result.stderr
+    bar = result.stderr.decode(encoding)
     assert "2/2" in bar
     assert ("█" in bar) == (encoding == "utf-8")
-    done = shell("$A generate 猫é json猫é -r flip --json", **env)
-    assert json.loads(done.stdout.decode())["out"] == "json猫é"
-    done = shell("$A generate 猫éx out -r flip", **env)
-    assert (done.returncode, b"SOURCE " + text + b"x does not exist" in done.stderr) == (2, True)
-    done = shell("$A generate 猫éx out -r flip --json", **env)
-    assert "猫éx" in json.loads(done.stdout.decode())["error"]["message"]
+    result = shell("$A generate 猫é json猫é -r flip --json", **env)
+    assert json.loads(result.stdout.decode())["out"] == "json猫é"
+    result = shell("$A generate 猫éx out -r flip", **env)
+    assert (result.returncode, b"SOURCE " + text + b"x does not exist" in result.stderr) == (
+        2,
+        True,
+    )
+    result = shell("$A generate 猫éx out -r flip --json", **env)
+    assert "猫éx" in json.loads(result.stdout.decode())["error"]["message"]
     assert shell("$A recipes; $A recipes fmix; $A --help", **env).returncode == 0
 
 
@@ -214,25 +217,25 @@ def test_a_picture_in_any_encoding(
 ) -> None:
     env = {"COLORTERM": "truecolor", "FORCE_COLOR": "1", "TERM": "xterm-256color"}
     command = f"$A preview {photos} -r flip -n 1 --show"
-    done = shell(command, PYTHONIOENCODING=encoding, **env)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.decode().splitlines()
+    result = shell(command, PYTHONIOENCODING=encoding, **env)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.decode().splitlines()
     drawn = [line for line in lines if "48;2;" in line]
     assert len(drawn) > 1 and all("m" + character in line for line in drawn)
-    assert "\\u2580" not in done.stdout.decode()
-    done = shell(command, TERM="dumb")
-    assert (done.returncode, done.stdout) == (2, b"")
-    assert b"--show draws in colours, and standard output is not a terminal" in done.stderr
-    done = shell(f"{command} >/dev/full", **env)
-    assert (done.returncode, done.stderr.count(b"is written, but cannot be drawn")) == (0, 1)
+    assert "\\u2580" not in result.stdout.decode()
+    result = shell(command, TERM="dumb")
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert b"--show draws in colours, and standard output is not a terminal" in result.stderr
+    result = shell(f"{command} >/dev/full", **env)
+    assert (result.returncode, result.stderr.count(b"is written, but cannot be drawn")) == (0, 1)
 
 
 @pytest.mark.parametrize("command", ["", "model"])
 def test_a_missing_command_shows_the_help(shell: Shell, command: str) -> None:
-    done = shell(f"$A {command}")
-    assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr.startswith(f"Usage: augcli {command}".strip().encode())
-    assert b"Commands:" in done.stderr
+    result = shell(f"$A {command}")
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert result.stderr.startswith(f"Usage: augcli {command}".strip().encode())
+    assert b"Commands:" in result.stderr
 
 
 def test_the_version_has_a_short_option(augcli: Augcli) -> None:
@@ -259,15 +262,15 @@ def start(photos: Path, out: Path, *more: str, prefix: tuple[str, ...] = ()) -> 
 
 def members(session: int) -> list[int]:
     """The processes of a session that have not ended."""
-    found = []
+    actual = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, _, _, of = stat.read_text().rpartition(")")[2].split()[:4]
         except OSError:
             continue
         if int(of) == session and state != "Z":
-            found.append(int(stat.parent.name))
-    return found
+            actual.append(int(stat.parent.name))
+    return actual
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
@@ -326,8 +329,8 @@ def test_one_of_each_is_said_as_one(augcli: Augcli, tmp_path: Path) -> None:
     assert augcli("verify", out).stdout == "1 row and its file agree.\n"
     (out / "train/extra.txt").touch()
     assert augcli("verify", out).stdout.endswith("\n1 fault in 1 row.\n")
-    done = augcli("saliency", source, tmp_path / "maps")
-    assert done.stdout.startswith("1 map in ")
+    result = augcli("saliency", source, tmp_path / "maps")
+    assert result.stdout.startswith("1 map in ")
 
 
 def test_every_command_prints_one_object(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
@@ -342,10 +345,10 @@ def test_every_command_prints_one_object(augcli: Augcli, photos: Path, tmp_path:
         ("saliency", photos, tmp_path / "maps", "--overlay", *by_model),
         ("model", "fit-head", model, SAMPLE_DATA, "--at", "relu2", "-o", tmp_path / "e.onnx"),
     ):  # fmt: skip
-        done = augcli(*command, "--json", env=cache)
-        assert done.returncode == 0, (command, done.stderr)
-        assert isinstance(json.loads(done.stdout), dict)
-        assert done.stdout.count("\n") == 1 and done.stdout.endswith("\n")
+        result = augcli(*command, "--json", env=cache)
+        assert result.returncode == 0, (command, result.stderr)
+        assert isinstance(json.loads(result.stdout), dict)
+        assert result.stdout.count("\n") == 1 and result.stdout.endswith("\n")
 
 
 def test_a_pipe_that_is_full_and_set_not_to_wait() -> None:
@@ -368,9 +371,9 @@ def test_a_pipe_that_is_full_and_set_not_to_wait() -> None:
         process.wait(3.0)
     except subprocess.TimeoutExpired:
         with os.fdopen(reader, "rb") as pipe:
-            told = pipe.read()[filled:]
+            text = pipe.read()[filled:]
         _, said = process.communicate(timeout=60)
         assert (process.returncode, said) == (0, b"")
-        assert "cutmix" in json.loads(told)
+        assert "cutmix" in json.loads(text)
     else:
         pytest.fail("it did not wait")

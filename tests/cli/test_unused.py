@@ -207,12 +207,15 @@ def test_an_option_without_effect_is_refused(
 
 
 def test_every_rule_has_a_case() -> None:
-    found = {(case[1].replace("-", "_"), case[4].format(recipe="")) for case in CASES}
+    actual = {(case[1].replace("-", "_"), case[4].format(recipe="")) for case in CASES}
     for rule in RULES:
         for name in rule.options:
             name = {"moved": "source"}.get(name, name)
             starts = rule.where.partition("{")[0]
-            assert any(n == name and why.startswith(starts) for n, why in found), (name, rule.where)
+            assert any(n == name and why.startswith(starts) for n, why in actual), (
+                name,
+                rule.where,
+            )
 
 
 # What always has an effect, as far as the command line can know.
@@ -245,14 +248,14 @@ def test_what_is_shared_is_passed_over(augcli: Augcli, folder: Path) -> None:
     }  # fmt: skip
     arguments = ("generate", "S", "O", "-r", "flip", "--format", "png", "--dry-run", "--json")
     env = {f"AUGCLI_{name.replace('-', '_').upper()}": value for name, value in shared.items()}
-    done = augcli(*arguments, cwd=folder, env=env)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["outputs"] == 15
+    result = augcli(*arguments, cwd=folder, env=env)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["outputs"] == 15
     (folder / "augcli.toml").write_text(
         "".join(f"{name} = '{value}'\n" for name, value in shared.items())
     )
-    done = augcli(*arguments, cwd=folder)
-    assert (done.returncode, done.stderr) == (0, "")
+    result = augcli(*arguments, cwd=folder)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_options_with_an_effect_are_taken(augcli: Augcli, folder: Path) -> None:
@@ -267,8 +270,8 @@ def test_options_with_an_effect_are_taken(augcli: Augcli, folder: Path) -> None:
         (CHAIN, "--label-smoothing", "0.1", "--progress", "never", "-k", "2"),
         (*GRADIENT, "--target", "predicted", "--saliency-cache", "none", "--device", "cpu"),
     ):
-        done = augcli(*source, *given, cwd=folder)
-        assert (done.returncode, done.stderr) == (0, ""), given
+        result = augcli(*source, *given, cwd=folder)
+        assert (result.returncode, result.stderr) == (0, ""), given
 
 
 def test_no_smoothing_beside_a_recipe_file(augcli: Augcli, folder: Path) -> None:

@@ -24,8 +24,8 @@ Rows = list[dict[str, Any]]
 @pytest.fixture
 def out(augcli: Augcli, photos: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "out"
-    done = augcli("generate", photos, folder, "-r", "cutmix", "--pair", "different-class")
-    assert done.returncode == 0, done.stderr
+    result = augcli("generate", photos, folder, "-r", "cutmix", "--pair", "different-class")
+    assert result.returncode == 0, result.stderr
     return folder
 
 
@@ -119,9 +119,9 @@ HARMS = [
 
 
 def test_a_whole_output_passes(augcli: Augcli, out: Path) -> None:
-    done = augcli("verify", out, "--replay", "--json")
-    assert done.returncode == 0, done.stdout
-    assert json.loads(done.stdout) == {
+    result = augcli("verify", out, "--replay", "--json")
+    assert result.returncode == 0, result.stdout
+    assert json.loads(result.stdout) == {
         "out": str(out),
         "rows": 15,
         "replayed": 15,
@@ -135,9 +135,9 @@ def test_a_whole_output_passes(augcli: Augcli, out: Path) -> None:
 @pytest.mark.parametrize("harm", HARMS)
 def test_planted_faults_are_found(augcli: Augcli, out: Path, harm: Callable[[Path], str]) -> None:
     expected = harm(out)
-    done = augcli("verify", out, "--json")
-    assert done.returncode == 1
-    faults = [fault["what"] for fault in json.loads(done.stdout)["faults"]]
+    result = augcli("verify", out, "--json")
+    assert result.returncode == 1
+    faults = [fault["what"] for fault in json.loads(result.stdout)["faults"]]
     assert any(expected in fault for fault in faults), faults
 
 
@@ -156,12 +156,12 @@ def test_replay_finds_what_a_row_alone_does_not_show(
     augcli: Augcli, out: Path, edit: Callable[[dict[str, Any]], object], expected: str
 ) -> None:
     change(out, edit)
-    done = augcli("verify", out)
-    assert (done.returncode, expected in done.stdout) == (1, False), "by its digest alone"
-    done = augcli("verify", out, "--replay")
-    assert done.returncode == 1
-    assert expected in done.stdout
-    assert done.stderr == ""
+    result = augcli("verify", out)
+    assert (result.returncode, expected in result.stdout) == (1, False), "by its digest alone"
+    result = augcli("verify", out, "--replay")
+    assert result.returncode == 1
+    assert expected in result.stdout
+    assert result.stderr == ""
 
 
 @pytest.mark.parametrize("harm", [*HARMS, None])
@@ -175,13 +175,13 @@ def test_repair_makes_again_exactly_what_is_broken(
         (out / "classes.txt").unlink()
     else:
         harm(out)
-    done = augcli("verify", out, "--repair", "--json")
+    result = augcli("verify", out, "--repair", "--json")
     stray = out / "train/ant/more.png"
     if harm is add_a_file:  # it does not look like an output of ours, and is left for its owner
-        assert done.returncode == 1
+        assert result.returncode == 1
         stray.unlink()
-        done = augcli("verify", out, "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
+        result = augcli("verify", out, "--json")
+    assert result.returncode == 0, result.stdout + result.stderr
     assert tree(out / "train") == before
     assert not list(out.glob(".augcli/repair*"))
     moved = [path for path, stamp in stamps.items() if path.stat().st_mtime_ns != stamp]
@@ -192,11 +192,11 @@ def test_repair_makes_again_exactly_what_is_broken(
 def test_repair_needs_the_source_as_it_was(augcli: Augcli, out: Path, photos: Path) -> None:
     lose_a_file(out)
     write_photo(photos / "ant/new.jpg", 5, 20, 20)
-    done = augcli("verify", out, "--repair")
-    assert done.returncode == 2
+    result = augcli("verify", out, "--repair")
+    assert result.returncode == 2
     assert (
         "are no longer those that OUT was made from: 1 file added (ant/new.jpg); restore"
-        in done.stderr
+        in result.stderr
     )
 
 
@@ -208,9 +208,9 @@ def harmed_and_repaired(augcli: Augcli, out: Path) -> None:
     rows = read(out)
     (out / "train" / rows[5]["file_name"]).write_bytes(b"broken")
     write(out, rows[:7] + rows[8:])
-    done = augcli("verify", out, "--repair", "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout)["repaired"] == 3
+    result = augcli("verify", out, "--repair", "--json")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert json.loads(result.stdout)["repaired"] == 3
     assert tree(out / "train") == before
 
 
@@ -218,35 +218,35 @@ def test_repair_of_a_list_of_paths(augcli: Augcli, photos: Path, tmp_path: Path)
     """The list is kept, in its order, and read again from where it was."""
     listed = sorted((str(p.relative_to(tmp_path)) for p in photos.glob("*/*")), reverse=True)
     out = tmp_path / "listed"
-    done = augcli(
+    result = augcli(
         "generate", "-", out, "-r", "saliencymix", cwd=tmp_path, stdin="\n".join(listed).encode()
     )
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr
     harmed_and_repaired(augcli, out)
     lose_a_file(out)
     (out / ".augcli/listed").unlink()
-    done = augcli("verify", out, "--repair")
-    assert done.returncode == 2
-    assert "does not hold it any more; make it anew" in done.stderr
+    result = augcli("verify", out, "--repair")
+    assert result.returncode == 2
+    assert "does not hold it any more; make it anew" in result.stderr
 
 
 def test_repair_of_a_run_that_asked_a_classifier(augcli: Augcli, tmp_path: Path) -> None:
     model, out = tmp_path / "model.onnx", tmp_path / "asked"
     for name in ("classifier.onnx", "classifier.toml"):
         shutil.copy(SAMPLE_DATA / name, model.with_suffix(Path(name).suffix))
-    done = augcli(
+    result = augcli(
         "generate", SAMPLE_DATA, out, "-r", "randaugment", "--keep", "--saliency", "gradient",
         "--model", model, "--device", "cpu", "--size", "64x48",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr
     model.with_suffix(".toml").unlink()  # what it said stands in run.json
     harmed_and_repaired(augcli, out)
     lose_a_file(out)
     model.write_bytes(b"another")
-    done = augcli("verify", out, "--repair")
-    assert done.returncode == 2
-    assert "model.onnx" in done.stderr
-    assert done.stderr.count("\n") == 1
+    result = augcli("verify", out, "--repair")
+    assert result.returncode == 2
+    assert "model.onnx" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_a_pipe_or_a_folder_in_the_place_of_an_image(augcli: Augcli, out: Path) -> None:
@@ -291,17 +291,17 @@ def test_a_manifest_of_another_run_is_found(augcli: Augcli, out: Path, photos: P
     other = out.with_name("other")
     assert augcli("generate", photos, other, "-r", "cutmix", "--seed", 9).returncode == 0
     (out / "train/metadata.jsonl").write_bytes((other / "train/metadata.jsonl").read_bytes())
-    done = augcli("verify", out, "--json")
-    assert done.returncode == 1
-    assert len(json.loads(done.stdout)["faults"]) == 30
+    result = augcli("verify", out, "--json")
+    assert result.returncode == 1
+    assert len(json.loads(result.stdout)["faults"]) == 30
 
 
 def test_replay_without_its_source_is_one_sentence(augcli: Augcli, out: Path, photos: Path) -> None:
     photos.rename(photos.with_name("moved"))
-    done = augcli("verify", out, "--replay")
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert "photos does not exist" in done.stderr
+    result = augcli("verify", out, "--replay")
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "photos does not exist" in result.stderr
 
 
 def test_a_name_forges_no_line_and_moves_no_cursor(
@@ -310,7 +310,7 @@ def test_a_name_forges_no_line_and_moves_no_cursor(
     out = tmp_path / "out"
     assert augcli("generate", photos, out, "-r", "cutmix", "-q").returncode == 0
     (out / "train/ant/x\n15 rows and their files agree.\x1b[8m").write_bytes(b"")
-    done = augcli("verify", out)
+    result = augcli("verify", out)
     name = "ant/x\\n15 rows and their files agree.\\x1b[8m"
     expected = f"{name}: no row names this file\n1 fault in 15 rows.\n"
-    assert (done.returncode, done.stdout) == (1, expected)
+    assert (result.returncode, result.stdout) == (1, expected)

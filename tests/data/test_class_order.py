@@ -58,8 +58,8 @@ def test_ids_are_those_of_the_loaders_for_nasty_names(augcli: Augcli, tmp_path: 
     names = [name for name in NASTY if name == name.strip()]
     source = table_of(tmp_path / "in", names)
     out = tmp_path / "out"
-    done = augcli("generate", source, out, "-r", "flip", "-j", 1)
-    assert done.returncode == 0, done.stderr
+    result = augcli("generate", source, out, "-r", "flip", "-j", 1)
+    assert result.returncode == 0, result.stderr
     ids = ids_by_row(out)
     assert len(ids) == len(names)
     assert find_classes(out / "train") == ids
@@ -72,7 +72,7 @@ def test_ids_are_those_of_the_loaders_for_nasty_names(augcli: Augcli, tmp_path: 
         assert of_torchvision(str(out / "train"))[1] == ids
     listed = (out / "classes.txt").read_text().split("\n")[:-1]
     assert {class_folder(name): number for number, name in enumerate(listed)} == ids
-    assert done.stderr.count("ids follow the folders there; by names,") == 1
+    assert result.stderr.count("ids follow the folders there; by names,") == 1
     assert augcli("verify", out, "--replay").returncode == 0
 
 
@@ -86,8 +86,8 @@ def test_ids_are_those_of_the_loaders_for_folders(augcli: Augcli, tmp_path: Path
         write_photo(tmp_path / "in" / name / "1.png", number, 16, 12)
     odd = tmp_path / "in" / os.fsdecode(b"k\xe4se")
     write_photo(odd / "1.png", 99, 16, 12)
-    done = augcli("generate", tmp_path / "in", tmp_path / "out", "-r", "flip", "-j", 1)
-    assert done.returncode == 0, done.stderr
+    result = augcli("generate", tmp_path / "in", tmp_path / "out", "-r", "flip", "-j", 1)
+    assert result.returncode == 0, result.stderr
     ids = ids_by_row(tmp_path / "out")
     assert len(ids) == len(names) + 1
     assert find_classes(tmp_path / "out/train") == ids
@@ -100,10 +100,10 @@ def test_of_names_that_need_no_escape_the_ids_are_those_of_the_names(
     assert class_index(names) == tuple(sorted(names))
     for number, name in enumerate(names):
         write_photo(tmp_path / "in" / name / "1.png", number, 16, 12)
-    done = augcli("generate", tmp_path / "in", tmp_path / "out", "-r", "flip", "-j", 1)
+    result = augcli("generate", tmp_path / "in", tmp_path / "out", "-r", "flip", "-j", 1)
     ids = find_classes(tmp_path / "out/train")
     assert ids == find_classes(tmp_path / "in") == ids_by_row(tmp_path / "out")
-    assert "ImageFolder" not in done.stderr
+    assert "ImageFolder" not in result.stderr
 
 
 def test_nor_do_they_change_where_an_escape_sorts_as_the_name(
@@ -111,8 +111,8 @@ def test_nor_do_they_change_where_an_escape_sorts_as_the_name(
 ) -> None:
     for number, name in enumerate(("a", "a%b", "c")):
         write_photo(tmp_path / "in" / name / "1.png", number, 16, 12)
-    done = augcli("generate", tmp_path / "in", tmp_path / "out", "-r", "flip", "-j", 1)
-    assert (done.returncode, done.stderr) == (0, "")
+    result = augcli("generate", tmp_path / "in", tmp_path / "out", "-r", "flip", "-j", 1)
+    assert (result.returncode, result.stderr) == (0, "")
     assert (tmp_path / "out/classes.txt").read_text() == "a\na%b\nc\n"
     assert list(find_classes(tmp_path / "out/train")) == ["a", "a%25b", "c"]
 
@@ -133,15 +133,15 @@ def test_numbers_in_a_table_are_warned_of_where_their_order_is_another(
     augcli: Augcli, tmp_path: Path
 ) -> None:
     source = table_of(tmp_path / "in", ["10", "9", "8"])
-    done = augcli("generate", source, tmp_path / "out", "-r", "flip")
-    assert done.stderr == (
+    result = augcli("generate", source, tmp_path / "out", "-r", "flip")
+    assert result.stderr == (
         "augcli: warning: ImageFolder sorts the folders of OUT/train and gives other ids than the"
         " manifest: class 8 has id 0, and there 1; use the ids of metadata.jsonl and classes.txt.\n"
     )
     assert find_classes(tmp_path / "out/train")["8"] == 1
     source = table_of(tmp_path / "digits", ["2", "1", "0"])
-    done = augcli("generate", source, tmp_path / "digits_out", "-r", "flip")
-    assert (done.returncode, done.stderr) == (0, "")
+    result = augcli("generate", source, tmp_path / "digits_out", "-r", "flip")
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_lists_of_classes_are_warned_of_where_their_order_is_another(
@@ -153,20 +153,20 @@ def test_lists_of_classes_are_warned_of_where_their_order_is_another(
     manifest = tmp_path / "in/metadata.jsonl"
     manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "in/classes.txt").write_text("bird\ndog\ncat\n")
-    done = augcli("generate", tmp_path / "in", tmp_path / "out", "-r", "flip", "--dry-run")
-    assert "class dog has id 1, and there 2; use the ids of" in done.stderr
-    assert done.stderr.count("warning") == 1
+    result = augcli("generate", tmp_path / "in", tmp_path / "out", "-r", "flip", "--dry-run")
+    assert "class dog has id 1, and there 2; use the ids of" in result.stderr
+    assert result.stderr.count("warning") == 1
     (tmp_path / "in/classes.txt").write_text("bird\ncat\ndog\n")
-    done = augcli("generate", tmp_path / "in", tmp_path / "out", "-r", "flip")
-    assert done.stderr == (  # no image shows it, so there is no folder of it
+    result = augcli("generate", tmp_path / "in", tmp_path / "out", "-r", "flip")
+    assert result.stderr == (  # no image shows it, so there is no folder of it
         "augcli: warning: no image in OUT/train shows most of class bird, so that ImageFolder"
         " counts on without it and gives other ids than the manifest; use the ids of"
         " metadata.jsonl and classes.txt.\n"
     )
     assert find_classes(tmp_path / "out/train") == {"cat": 0, "dog": 1}
     (tmp_path / "in/classes.txt").write_text("cat\ndog\nzebra\n")  # behind the others
-    done = augcli("generate", tmp_path / "in", tmp_path / "out2", "-r", "flip")
-    assert (done.returncode, done.stderr) == (0, "")
+    result = augcli("generate", tmp_path / "in", tmp_path / "out2", "-r", "flip")
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_labels_of_archives_are_ordered_as_those_of_tables(tmp_path: Path) -> None:
@@ -218,8 +218,8 @@ def test_an_output_of_an_older_order_is_made_again_with_its_own_ids(
     (out / "run.json").write_text(json.dumps(summary))
     (out / ".augcli/identity.json").unlink()
     for options in ((), ("--source", source)):
-        done = augcli("verify", out, "--replay", *options)
-        assert (done.returncode, done.stdout) == (
+        result = augcli("verify", out, "--replay", *options)
+        assert (result.returncode, result.stdout) == (
             0,
             "6 rows and their files agree, 6 made again.\n",
         )

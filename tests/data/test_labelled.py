@@ -20,8 +20,8 @@ def test_weights_mix_linearly_through_a_second_run(
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     assert augcli("generate", photos, first, "-r", "mixup", "--set", "alpha=1").returncode == 0
-    done = augcli("generate", first, second, "-r", "cutmix", "-k", 2)
-    assert done.returncode == 0, done.stderr
+    result = augcli("generate", first, second, "-r", "cutmix", "-k", 2)
+    assert result.returncode == 0, result.stderr
     before = {
         row["file_name"]: SoftLabel(tuple(row["label_ids"]), tuple(row["label_weights"]))
         for row in map(json.loads, (first / "train/metadata.jsonl").open())

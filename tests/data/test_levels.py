@@ -29,21 +29,21 @@ def test_groups_of_classes_are_asked_about(tmp_path: Path) -> None:
 
 
 def test_one_group_with_several_classes_is_enough(tmp_path: Path) -> None:
-    (found,) = warned(tmp_path, "pets/cat/1", "pets/dog/2", "wild/wolf/3")
-    assert "pets and wild of SOURCE count as classes" in found
+    (actual,) = warned(tmp_path, "pets/cat/1", "pets/dog/2", "wild/wolf/3")
+    assert "pets and wild of SOURCE count as classes" in actual
 
 
 def test_deeper_folders_are_listed_by_the_grandparent(tmp_path: Path) -> None:
-    (found,) = warned(tmp_path, "pets/cat/may/1", "pets/dog/may/2", "wild/wolf/may/3")
-    assert "--labels-from grandparent`." in found
-    (found,) = warned(tmp_path / "more", "p/cat/x/y/1", "p/dog/x/y/2", "w/wolf/x/y/3")
-    assert found.endswith("if these are the classes, give ROOT/p.")
+    (actual,) = warned(tmp_path, "pets/cat/may/1", "pets/dog/may/2", "wild/wolf/may/3")
+    assert "--labels-from grandparent`." in actual
+    (actual,) = warned(tmp_path / "more", "p/cat/x/y/1", "p/dog/x/y/2", "w/wolf/x/y/3")
+    assert actual.endswith("if these are the classes, give ROOT/p.")
 
 
 def test_a_few_images_beside_the_inner_folders_do_not_matter(tmp_path: Path) -> None:
     inner = [f"pets/{name}/{n}" for name in ("cat", "dog") for n in range(10)]
-    (found,) = warned(tmp_path, *inner, "wild/wolf/3", "pets/cover")
-    assert "count as classes" in found
+    (actual,) = warned(tmp_path, *inner, "wild/wolf/3", "pets/cover")
+    assert "count as classes" in actual
 
 
 @pytest.mark.parametrize(
@@ -76,22 +76,22 @@ def test_the_command_that_a_warning_names_takes_the_inner_folders(
     (root / "mammals").mkdir()
     for name, group in (("ant", "insects"), ("bee", "insects"), ("cow", "mammals")):
         (photos / name).rename(root / group / name)
-    done = augcli("generate", root, tmp_path / "out", "-r", "flip", "--dry-run")
-    assert done.returncode == 0
-    assert "from 15 images of 2 classes" in done.stdout
-    line = done.stderr.split("all by `")[1].split(" -print0")[0]
+    result = augcli("generate", root, tmp_path / "out", "-r", "flip", "--dry-run")
+    assert result.returncode == 0
+    assert "from 15 images of 2 classes" in result.stdout
+    line = result.stderr.split("all by `")[1].split(" -print0")[0]
     assert line == f"find '{tmp_path}/it'\"'\"'s {{all}}' -iname '*.jp*g'"
     listed = "\n".join(map(str, root.rglob("*.jpg"))).encode()
-    done = augcli("generate", "-", tmp_path / "out", "-r", "flip", "--dry-run",
+    result = augcli("generate", "-", tmp_path / "out", "-r", "flip", "--dry-run",
                   "--labels-from", "parent", stdin=listed)  # fmt: skip
-    assert "from 12 images of 3 classes" in done.stdout
+    assert "from 12 images of 3 classes" in result.stdout
 
 
 @pytest.mark.parametrize("prefix", ["", "animals/"])
 def test_groups_in_an_archive(tmp_path: Path, prefix: str) -> None:
     source = write_tar(tmp_path / "a.tar", {f"{prefix}{name}.jpg": b"-" for name in ANIMALS})
-    (found,) = list_source(source).warnings
-    assert found.endswith("if these are the classes, give an archive of pets alone.")
+    (actual,) = list_source(source).warnings
+    assert actual.endswith("if these are the classes, give an archive of pets alone.")
 
 
 def test_class_folders_without_an_image(tmp_path: Path) -> None:

@@ -271,8 +271,8 @@ def test_what_is_called_like_an_image_and_is_no_file_is_counted(
 ) -> None:
     """A dead link, a pipe, a link in a circle: left out, and said so."""
     (photos / "bee" / "dead.jpg").symlink_to("nothing")
-    done = augcli("generate", photos, tmp_path / "one", "-r", "flip")
-    assert (done.returncode, done.stderr) == (
+    result = augcli("generate", photos, tmp_path / "one", "-r", "flip")
+    assert (result.returncode, result.stderr) == (
         0,
         "augcli: warning: 1 entry of SOURCE with the name of an image left out, as a dead link or a"
         " pipe is no file (bee/dead.jpg).\n",
@@ -280,5 +280,5 @@ def test_what_is_called_like_an_image_and_is_no_file_is_counted(
     os.mkfifo(photos / "ant" / "pipe.png")
     (photos / "cow" / "circle.jpg").symlink_to("circle.jpg")
     (photos / "cow" / "dead").symlink_to("nothing")
-    done = augcli("generate", photos, tmp_path / "three", "-r", "flip")
-    assert "3 entries of SOURCE" in done.stderr and "(the first is ant/pipe.png)" in done.stderr
+    result = augcli("generate", photos, tmp_path / "three", "-r", "flip")
+    assert "3 entries of SOURCE" in result.stderr and "(the first is ant/pipe.png)" in result.stderr

@@ -79,18 +79,18 @@ def test_a_new_reader_serves_every_command(augcli: Augcli, tmp_path: Path) -> No
     plain, out = tmp_path / "plain", tmp_path / "out"
     options = ("-r", "saliencymix", "-j", 2, "--include-originals", "copy")
     assert augcli("generate", tmp_path / "photos", plain, *options).returncode == 0
-    done = augcli("generate", source, out, *options, env=env)
-    assert (done.returncode, done.stderr) == (0, "")
+    result = augcli("generate", source, out, *options, env=env)
+    assert (result.returncode, result.stderr) == (0, "")
     assert tree(out / "train") == tree(plain / "train")
     assert augcli("generate", source, out, *options, "--resume", env=env).returncode == 0
     assert augcli("verify", out, "--replay", env=env).returncode == 0
     next((out / "train").glob("*/*.jpg")).write_bytes(b"")
     assert augcli("verify", out, "--repair", env=env).returncode == 0
     assert tree(out / "train") == tree(plain / "train")
-    done = augcli("generate", source, tmp_path / "l", "-r", "flip",
+    result = augcli("generate", source, tmp_path / "l", "-r", "flip",
                   "--include-originals", "link", env=env)  # fmt: skip
-    assert done.returncode == 2
-    assert "--include-originals link cannot link to what lies in" in done.stderr
+    assert result.returncode == 2
+    assert "--include-originals link cannot link to what lies in" in result.stderr
 
 
 def test_the_same_names_have_the_same_ids_from_any_reader(tmp_path: Path) -> None:

@@ -131,9 +131,9 @@ def test_a_table_is_generated_from(augcli: Augcli, photos: Path, tmp_path: Path)
     lines = [f"{name},{name.split('/')[1]}" for name in [*files, "photos/ant/gone.jpg"]]
     source = table(tmp_path, "\n".join(["path,label", *lines]))
     out = tmp_path / "out"
-    done = augcli("generate", source, out, "-r", "mixup", "--pair", "different-class")
-    assert done.returncode == 1
-    assert "1 input skipped" in done.stdout
+    result = augcli("generate", source, out, "-r", "mixup", "--pair", "different-class")
+    assert result.returncode == 1
+    assert "1 input skipped" in result.stdout
     assert '"source_path":"photos/ant/gone.jpg"' in (out / "errors.jsonl").read_text()
     before = tree(out / "train")
     assert augcli("verify", out, "--replay").returncode == 0
@@ -144,9 +144,9 @@ def test_a_table_is_generated_from(augcli: Augcli, photos: Path, tmp_path: Path)
 
 
 def test_a_file_that_is_neither_is_refused(augcli: Augcli, tmp_path: Path) -> None:
-    done = augcli("generate", table(tmp_path, "x", "t.txt"), tmp_path / "out", "-r", "cutmix")
-    assert done.returncode == 2
+    result = augcli("generate", table(tmp_path, "x", "t.txt"), tmp_path / "out", "-r", "cutmix")
+    assert result.returncode == 2
     assert (
         "is a file; give a folder with a metadata.jsonl, a folder with one folder a class, a .csv"
-        in (done.stderr)
+        in (result.stderr)
     )

@@ -312,8 +312,8 @@ def test_an_archive_is_generated_from_as_its_folder_is(
     out, plain = tmp_path / "out", tmp_path / "plain"
     options = ("-r", "saliencymix", "--include-originals", "copy")
     assert augcli("generate", photos, plain, *options).returncode == 0
-    done = augcli("generate", source, out, *options)
-    assert (done.returncode, done.stderr) == (0, "")
+    result = augcli("generate", source, out, *options)
+    assert (result.returncode, result.stderr) == (0, "")
     assert tree(out / "train") == tree(plain / "train")
     assert augcli("generate", source, out, *options, "--resume").returncode == 0
     assert augcli("verify", out, "--replay").returncode == 0
@@ -325,21 +325,23 @@ def test_an_archive_is_generated_from_as_its_folder_is(
     assert augcli("preview", source, "-r", "cutmix", "--to", sheet).returncode == 0
     with Image.open(sheet) as image:
         assert image.width > 100
-    done = augcli("saliency", source, tmp_path / "maps", "--json")
-    assert json.loads(done.stdout)["maps"] == 15
+    result = augcli("saliency", source, tmp_path / "maps", "--json")
+    assert json.loads(result.stdout)["maps"] == 15
     assert (source.stat().st_mtime_ns, source.stat().st_size) == (
         before.st_mtime_ns,
         before.st_size,
     )
-    done = augcli("generate", source, tmp_path / "l", "-r", "cutmix", "--include-originals", "link")
-    assert done.returncode == 2
-    assert "cannot link to what lies in the archive" in done.stderr
+    result = augcli(
+        "generate", source, tmp_path / "l", "-r", "cutmix", "--include-originals", "link"
+    )
+    assert result.returncode == 2
+    assert "cannot link to what lies in the archive" in result.stderr
     write_tar(source, members | {"ant/ant 0.jpg": members["ant/ant 1.jpg"]})
-    done = augcli("generate", source, out, *options, "--resume")
-    assert done.returncode == 2
+    result = augcli("generate", source, out, *options, "--resume")
+    assert result.returncode == 2
     assert (
         "was begun with other files in SOURCE: 1 file of another size (ant/ant 0.jpg)"
-        in done.stderr
+        in result.stderr
     )
 
 

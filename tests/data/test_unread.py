@@ -57,8 +57,8 @@ def table(folder: Path, text: str) -> Path:
 )
 def test_columns_of_a_table(tmp_path: Path, text: str, warnings: list[str]) -> None:
     source = table(tmp_path, text)
-    found = [warning.replace("\\x5c", "\\") for warning in list_source(source).warnings]
-    assert found == [f"{source}: {warning}" for warning in warnings]
+    actual = [warning.replace("\\x5c", "\\") for warning in list_source(source).warnings]
+    assert actual == [f"{source}: {warning}" for warning in warnings]
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,9 @@ def test_columns_of_a_manifest(
 def test_what_a_run_writes_is_known(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
     assert OF_A_RUN | set(_Row.model_fields) == set(Row.model_fields)
     assert augcli("generate", photos, tmp_path / "one", "-r", "mixup").returncode == 0
-    done = augcli("generate", tmp_path / "one", tmp_path / "two", "-r", "cutmix")
-    assert done.returncode == 0
-    assert "not read" not in done.stderr
+    result = augcli("generate", tmp_path / "one", tmp_path / "two", "-r", "cutmix")
+    assert result.returncode == 0
+    assert "not read" not in result.stderr
 
 
 def test_names_without_end_are_not_all_remembered() -> None:
@@ -128,8 +128,8 @@ def test_every_command_that_reads_a_source_warns(augcli: Augcli, photos: Path) -
         ("preview", photos, "-r", "flip", "-n", 1),
         ("saliency", photos, "maps", "--quiet"),
     ):
-        done = augcli(*arguments)
-        assert (done.returncode, done.stderr) == (0, expected)
+        result = augcli(*arguments)
+        assert (result.returncode, result.stderr) == (0, expected)
 
 
 def test_loose_hidden_and_other_images_are_counted_in_one_warning(tmp_path: Path) -> None:
@@ -206,8 +206,8 @@ def test_what_may_be_no_classes_is_asked_about(
     tmp_path: Path, names: tuple[str, ...], message: str
 ) -> None:
     root = fill(tmp_path, *(f"{name}.jpg" for name in names))
-    found = "".join(list_source(root).warnings).replace(str(root), "ROOT")
-    assert found == message if message.endswith(".") or not message else message in found
+    actual = "".join(list_source(root).warnings).replace(str(root), "ROOT")
+    assert actual == message if message.endswith(".") or not message else message in actual
 
 
 def test_splits_in_an_archive(tmp_path: Path) -> None:

@@ -114,29 +114,29 @@ def test_partners_of_many_copies_cost_decodes(unequal: Path, tmp_path: Path) -> 
         run = run_over(unequal, tmp_path / pair, per_class=60, pair=pair)
         prepare_state(run.runtime.state)
         reports = [run_shard(run, shard) for shard in run.plan.shards()]
-        assert sum(report.made for report in reports) == 240
+        assert sum(report.outputs for report in reports) == 240
         decodes[pair] = sum(report.decodes for report in reports)
     assert 60 <= decodes[Pair.any] <= 120
     assert 60 <= decodes[Pair.balanced] <= 150
 
 
 def generate(augcli: Augcli, source: Path, out: Path, *options: object) -> tuple[Any, str]:
-    done = augcli("generate", source, out, *options, "--workers", 1)
-    assert done.returncode == 0, done.stderr
-    return json.loads((out / "run.json").read_text()), done.stdout
+    result = augcli("generate", source, out, *options, "--workers", 1)
+    assert result.returncode == 0, result.stderr
+    return json.loads((out / "run.json").read_text()), result.stdout
 
 
 def test_originals_count_towards_the_number_of_a_class(
     augcli: Augcli, unequal: Path, tmp_path: Path
 ) -> None:
     options = ("--recipe", "cutout", "--per-class", 10, "--include-originals", "copy")
-    told, text = generate(augcli, unequal, tmp_path / "out", *options)
-    assert told["counts"]["outputs"] == 40 + 10 + 10 + 13
-    assert told["label_mass"] == {"ant": 40.0, "bee": 10.0, "cow": 10.0, "dog": 13.0}
+    summary, text = generate(augcli, unequal, tmp_path / "out", *options)
+    assert summary["counts"]["outputs"] == 40 + 10 + 10 + 13
+    assert summary["label_mass"] == {"ant": 40.0, "bee": 10.0, "cow": 10.0, "dog": 13.0}
     assert "Label mass of a class: 10.00 (bee) to 40.00 (ant)." in text
     assert augcli("verify", tmp_path / "out").returncode == 0
-    told, _ = generate(augcli, unequal, tmp_path / "plain", *options[:4])
-    assert told["label_mass"] == dict.fromkeys(COUNTS, 10.0)
+    summary, _ = generate(augcli, unequal, tmp_path / "plain", *options[:4])
+    assert summary["label_mass"] == dict.fromkeys(COUNTS, 10.0)
 
 
 @pytest.mark.parametrize("originals", ["none", "copy"])
@@ -144,22 +144,22 @@ def test_label_mass_is_balanced_under_mixing(
     augcli: Augcli, unequal: Path, tmp_path: Path, originals: str
 ) -> None:
     options = ("--recipe", "cutmix", "--per-class", 100, "--include-originals", originals)
-    told, _ = generate(augcli, unequal, tmp_path / "out", *options)
-    assert told["pair"] == "balanced"
-    mass = told["label_mass"]
+    summary, _ = generate(augcli, unequal, tmp_path / "out", *options)
+    assert summary["pair"] == "balanced"
+    mass = summary["label_mass"]
     assert sum(mass.values()) == pytest.approx(400, abs=1e-4)
     # What is left is the chance of lam: a standard deviation of 0.3 an output, and cow alone.
     assert all(75 < one < 125 for one in mass.values())
-    told, _ = generate(augcli, unequal, tmp_path / "any", *options, "--pair", "any")
-    assert told["label_mass"]["ant"] > 1.2 * max(mass.values())
+    summary, _ = generate(augcli, unequal, tmp_path / "any", *options, "--pair", "any")
+    assert summary["label_mass"]["ant"] > 1.2 * max(mass.values())
 
 
 def test_what_does_not_balance_has_no_label_mass(
     augcli: Augcli, unequal: Path, tmp_path: Path
 ) -> None:
-    told, text = generate(augcli, unequal, tmp_path / "out", "--recipe", "cutmix")
-    assert "label_mass" not in told and "mass" not in text
-    assert told["pair"] == "any"
+    summary, text = generate(augcli, unequal, tmp_path / "out", "--recipe", "cutmix")
+    assert "label_mass" not in summary and "mass" not in text
+    assert summary["pair"] == "any"
 
 
 def test_the_masses_of_many_classes_are_not_listed(

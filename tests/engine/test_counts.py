@@ -39,16 +39,16 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def counts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     """Calls of what costs, and the pixels that come out of them."""
-    found: Counter[str] = Counter()
+    actual: Counter[str] = Counter()
 
     def watch(module: Any, name: str) -> None:
         usual = getattr(module, name)
 
         def counted(*args: Any, **options: Any) -> Any:
             result = usual(*args, **options)
-            found[name] += 1
+            actual[name] += 1
             if isinstance(result, np.ndarray):
-                found[f"pixels of {name}"] += result.shape[0] * result.shape[1]
+                actual[f"pixels of {name}"] += result.shape[0] * result.shape[1]
             return result
 
         monkeypatch.setattr(module, name, counted)
@@ -56,7 +56,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     for name in ("imdecode", "imencode", "resize", "cvtColor"):
         watch(cv2, name)
     watch(fine_grained, "_batch_maps")
-    yield found
+    yield actual
 
 
 def made(run: Run) -> list[Any]:
@@ -77,7 +77,7 @@ def test_an_image_is_decoded_once_and_an_output_encoded_once(
 ) -> None:
     reports = made(run_of(recipe, photos, tmp_path, copies=copies))
     outputs = IMAGES * copies
-    assert sum(report.made for report in reports) == outputs
+    assert sum(report.outputs for report in reports) == outputs
     assert sum(report.decodes for report in reports) == counts["imdecode"] == IMAGES
     assert counts["imencode"] == outputs
     written = sum(path.stat().st_size for path in tmp_path.rglob("*.jpg"))
@@ -137,12 +137,12 @@ def test_bytes_of_arrays_an_output(
         reports = made(run_of(recipe, photos, tmp_path / "second", copies=copies))
     files = sum(report.bytes_written for report in reports)
     image, outputs = 3 * PIXELS, IMAGES * copies
-    found = (allocated.total - files) / image - counts["pixels of resize"] / PIXELS
+    actual = (allocated.total - files) / image - counts["pixels of resize"] / PIXELS
     expected = IMAGES + arrays * outputs + 1.2 * counts["_batch_maps"]
     if exactly:
-        assert found == pytest.approx(expected, abs=1.0)
+        assert actual == pytest.approx(expected, abs=1.0)
     else:
-        assert found < expected
+        assert actual < expected
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -155,5 +155,5 @@ def test_a_run_starts_as_many_processes_as_it_was_told(
     reports = list(pool.reports())
     started = {worker.process.pid for worker in pool.workers}
     pool.close()
-    assert sum(report.made for report in reports) == IMAGES * 2
+    assert sum(report.outputs for report in reports) == IMAGES * 2
     assert (len(started), pool.deaths) == (workers, 0)

@@ -85,7 +85,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 ]
 
 
-def told(photos: Path, options: dict[str, Any]) -> dict[str, Any]:
+def summary_of(photos: Path, options: dict[str, Any]) -> dict[str, Any]:
     if "classifier" in options:
         options |= {"classifier": options["classifier"].identity()}
     run = with_options(run_over(photos, photos), **options)
@@ -96,14 +96,14 @@ def told(photos: Path, options: dict[str, Any]) -> dict[str, Any]:
 def test_values_then_and_now(
     photos: Path, before: dict[str, Any], now: dict[str, Any], expected: str
 ) -> None:
-    assert begun_with(told(photos, before), told(photos, now)) == expected
+    assert begun_with(summary_of(photos, before), summary_of(photos, now)) == expected
 
 
 def test_versions_and_a_model_that_is_new(photos: Path) -> None:
-    now = told(photos, {})
+    now = summary_of(photos, {})
     old = now | {"versions": {"augcli": "0", "gone": "2"}}
     assert begun_with(old, now) == "augcli 0 (now 1), gone 2 (now none)"
-    with_model = told(photos, {"classifier": MODEL})
+    with_model = summary_of(photos, {"classifier": MODEL})
     assert begun_with(now, with_model) == "no --model (now one)"
     assert begun_with(with_model, now) == "a --model (now none)"
 
@@ -111,6 +111,6 @@ def test_versions_and_a_model_that_is_new(photos: Path) -> None:
 @pytest.mark.parametrize("key", ["recipe", "classifier", "versions", "size", "background", "seed"])
 @pytest.mark.parametrize("value", [7, "x", [], {}, {"name": "cutmix"}, [{}], True])
 def test_records_may_hold_anything(photos: Path, key: str, value: object) -> None:
-    now = told(photos, {"classifier": MODEL, "size": (3, 4)})
+    now = summary_of(photos, {"classifier": MODEL, "size": (3, 4)})
     words = begun_with(now | {key: value}, now)
     assert words and "\n" not in words and len(words) < 400

@@ -119,7 +119,7 @@ def test_a_billion_copies_take_no_memory(
         assert not list((run.runtime.state / "parts").iterdir())
     else:
         report = shard.run_shard(run, first)
-        assert (report.made, report.failed) == (0, first.stop - first.start)
+        assert (report.outputs, report.failed) == (0, first.stop - first.start)
         part = read_part(run.runtime.state, first)
         assert part is not None
         errors = [json.loads(line) for line in part.skipped_lines()]
@@ -149,7 +149,7 @@ def test_a_target_that_fails_late_costs_what_is_behind_it(
     part = read_part(run.runtime.state, Shard(0, 0, 1))
     assert part is not None
     (error,) = map(json.loads, part.skipped_lines())
-    assert (report.made, part.rows, error["outputs"]) == (fails, fails, 3000 - fails)
+    assert (report.outputs, part.rows, error["outputs"]) == (fails, fails, 3000 - fails)
 
 
 LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
@@ -178,8 +178,8 @@ def test_what_a_worker_holds_lies_in_large_pages(limit: list[str]) -> None:
     """16 MB of arrays of less than one such page each; where the system gives no more memory than
     these take, small pages do."""
     command = [sys.executable, "-c", HELD, *limit]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    held, in_large_pages = map(int, done.stdout.split())
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    held, in_large_pages = map(int, result.stdout.split())
     assert held == 16_000_000
     if not limit:
         assert in_large_pages >= 8192

@@ -28,20 +28,20 @@ def test_each_shuffling_decodes_an_image_once(
     run = run_over(forty, tmp_path, copies=copies, include_originals=Originals.copy)
     prepare_state(run.runtime.state)
     reports = [run_shard(run, shard) for shard in run.plan.shards()]
-    assert sum(report.made for report in reports) == 40 * (copies + 1)
+    assert sum(report.outputs for report in reports) == 40 * (copies + 1)
     assert sum(report.decodes for report in reports) == 40 * decodes
 
 
 def test_an_unreadable_input_is_listed_once(augcli: Augcli, forty: Path, tmp_path: Path) -> None:
     (forty / "a/0.jpg").write_bytes(b"none")
     options = ("--recipe", "cutmix", "--copies", 9, "--max-errors", 1)
-    done = augcli("generate", forty, tmp_path / "one", *options, "--workers", 1)
-    assert done.returncode == 0, done.stderr
-    assert "1 input skipped" in done.stdout
+    result = augcli("generate", forty, tmp_path / "one", *options, "--workers", 1)
+    assert result.returncode == 0, result.stderr
+    assert "1 input skipped" in result.stdout
     lines = (tmp_path / "one/errors.jsonl").read_text().splitlines()
     assert [json.loads(line)["source_path"] for line in lines] == ["a/0.jpg"]
-    told = json.loads((tmp_path / "one/run.json").read_text())
-    assert (told["counts"]["outputs"], told["counts"]["skipped"]) == (39 * 9, 1)
+    summary = json.loads((tmp_path / "one/run.json").read_text())
+    assert (summary["counts"]["outputs"], summary["counts"]["skipped"]) == (39 * 9, 1)
 
     assert augcli("generate", forty, tmp_path / "two", *options, "--workers", 2).returncode == 0
     whole = tree(tmp_path / "one/train")

@@ -70,14 +70,14 @@ def test_plan_depends_on_the_seed_alone() -> None:
 
 
 def partners(run: Run) -> list[tuple[int, int | None]]:
-    found = []
+    actual = []
     for shard in run.plan.shards():
         block = run.plan.block(shard.block)
         for place in range(len(block)):
             for copy in run.plan.numbers(shard.block, block[place]):
                 partner = run.plan.partner(block, place, copy, 1, lambda _: True)
-                found.append((block[place], partner))
-    return found
+                actual.append((block[place], partner))
+    return actual
 
 
 def test_partners_come_from_the_block_each_image_once_a_copy() -> None:
@@ -108,9 +108,9 @@ def test_pair_restricts_classes(pair: Pair) -> None:
 
 def test_different_class_reaches_beyond_a_block_of_one_class() -> None:
     classes = [0] * 300 + [1]
-    found = {partner for target, partner in partners(run_over(classes, pair=Pair.different_class))
+    actual = {partner for target, partner in partners(run_over(classes, pair=Pair.different_class))
              if target != 300}  # fmt: skip
-    assert found == {300}
+    assert actual == {300}
 
 
 @pytest.mark.parametrize("classes", [[0, 0, 1, 1], [0, 1, 1, 2, 2], [0] * 3 + [1, 2, 3]])
@@ -124,11 +124,11 @@ def test_different_class_uses_each_image_once_where_no_class_is_more_than_half(
             block = run.plan.block(shard.block)
             if max(Counter(of[i] for i in block).values()) * 2 > len(block):
                 continue
-            found = [
+            actual = [
                 run.plan.partner(block, place, 1, 1, lambda _: True) for place in range(len(block))
             ]
-            assert set(found) == set(block)
-            served = [partner for partner in found if partner is not None]
+            assert set(actual) == set(block)
+            served = [partner for partner in actual if partner is not None]
             assert all(of[a] != of[b] for a, b in zip(block, served, strict=True))
 
 

@@ -48,17 +48,17 @@ def run_into(source: Path, out: Path) -> Run:
 
 def finish(run: Run, pool: Pool[Shard, ShardReport]) -> tuple[dict[str, str], int]:
     try:
-        made = sum(report.made for report in pool.reports())
+        count = sum(report.outputs for report in pool.reports())
     finally:
         pool.close()
     merge_parts(run.runtime.state)
-    return tree(run.runtime.state / "train"), made
+    return tree(run.runtime.state / "train"), count
 
 
 def undisturbed(source: Path, out: Path) -> dict[str, str]:
     run = run_into(source, out)
-    files, made = finish(run, Pool(ShardWork(run), run.plan.shards(), 1))
-    assert made == 240
+    files, count = finish(run, Pool(ShardWork(run), run.plan.shards(), 1))
+    assert count == 240
     return files
 
 
@@ -75,12 +75,12 @@ def test_workers_killed_again_and_again_cost_nothing(many: Path, tmp_path: Path)
             yield report
 
     try:
-        made = sum(report.made for report in disturbed())
+        count = sum(report.outputs for report in disturbed())
     finally:
         pool.close()
     merge_parts(run.runtime.state)
     assert pool.deaths >= 1
-    assert made == 240
+    assert count == 240
     assert tree(run.runtime.state / "train") == expected
 
 
@@ -102,13 +102,13 @@ def test_an_image_that_kills_its_decoder_costs_only_itself(
     monkeypatch.setattr(images_module, "decode", decode)
     run = run_into(many, tmp_path / "out")
     pool = Pool(ShardWork(run), run.plan.shards(), 2, seconds_an_image=3)
-    files, made = finish(run, pool)
+    files, count = finish(run, pool)
     errors = (run.runtime.state / "errors.jsonl").read_text()
     assert errors.count("\n") == 1
     assert '"source_path":"c1/5.jpg"' in errors
     reason = "decoding it ended its worker (SIGSEGV)" if harm == "crash" else "longer than 3 s"
     assert reason in errors
-    assert made == 238
+    assert count == 238
     assert len(files) == 239
     assert '"c1/5.jpg"' not in (run.runtime.state / "train" / "metadata.jsonl").read_text()
 
@@ -151,7 +151,7 @@ def test_a_target_that_kills_or_stalls_its_worker_outside_of_decoding(
     monkeypatch.setattr(shard_module, "encoded", encoded)
     run = run_into(many, tmp_path / "out")
     pool = Pool(ShardWork(run), run.plan.shards(), 2, seconds_an_image=3, seconds_an_output=3)
-    files, made = finish(run, pool)
+    files, count = finish(run, pool)
     (error,) = [json.loads(line) for line in (run.runtime.state / "errors.jsonl").open()]
     assert error["source_path"] == "c2/6.jpg"
     assert error["reason"] == (
@@ -159,7 +159,7 @@ def test_a_target_that_kills_or_stalls_its_worker_outside_of_decoding(
         if harm == "kill"
         else "making its outputs took longer than 3 s"
     )
-    assert made == 238
+    assert count == 238
     assert len(files) == 239
 
 
@@ -181,9 +181,9 @@ def test_a_worker_that_memory_runs_out_for_while_decoding_costs_nothing(
     monkeypatch.setattr(images_module, "decode", decode)
     run = run_into(many, tmp_path / "out")
     pool = Pool(ShardWork(run), run.plan.shards(), 2)
-    files, made = finish(run, pool)
+    files, count = finish(run, pool)
     assert pool.deaths >= 3
-    assert made == 240
+    assert count == 240
     assert files == expected
     assert (run.runtime.state / "errors.jsonl").read_text() == ""
 
@@ -206,8 +206,8 @@ def test_a_worker_killed_behind_its_commit_leaves_its_images_alone(
         return part
 
     monkeypatch.setattr(PartWriter, "commit", commit)
-    _, made = finish(run, Pool(ShardWork(run), run.plan.shards(), 1))
-    assert made == 240
+    _, count = finish(run, Pool(ShardWork(run), run.plan.shards(), 1))
+    assert count == 240
     part = read_part(run.runtime.state, Shard(*json.loads(once.read_text())))
     assert part is not None
     names = [json.loads(line)["file_name"] for line in part.row_lines()]
@@ -223,17 +223,17 @@ def test_a_copy_that_fails_ends_its_target_and_nothing_else(
     usual = Outputs.of
 
     def of(outputs: Outputs, place: int, copy: int) -> list[Output]:
-        made = usual(outputs, place, copy)
-        if made[0].samples[0].relative == "c1/9.jpg" and copy == 1:
+        count = usual(outputs, place, copy)
+        if count[0].samples[0].relative == "c1/9.jpg" and copy == 1:
             raise UnreadableImage("as no partner can be found for it")
-        return made
+        return count
 
     monkeypatch.setattr(Outputs, "of", of)
     run = with_options(run_into(many, tmp_path / "out"), copies=3)
     run = replace(run, runtime=replace(run.runtime, memory=memory))
-    files, made = finish(run, Pool(ShardWork(run), run.plan.shards(), 1))
-    assert made == 3 * 120 - 2
-    assert len(files) == made + 1
+    files, count = finish(run, Pool(ShardWork(run), run.plan.shards(), 1))
+    assert count == 3 * 120 - 2
+    assert len(files) == count + 1
     (error,) = [json.loads(line) for line in (run.runtime.state / "errors.jsonl").open()]
     assert error["source_path"] == "c1/9.jpg"
 
@@ -251,9 +251,9 @@ def test_a_fault_of_the_program_costs_one_image(
 
     monkeypatch.setattr(shard_module, "row_of", row_of)
     run = run_into(many, tmp_path / "out")
-    files, made = finish(run, Pool(ShardWork(run), run.plan.shards(), 2))
+    files, count = finish(run, Pool(ShardWork(run), run.plan.shards(), 2))
     (error,) = [json.loads(line) for line in (run.runtime.state / "errors.jsonl").open()]
     assert error["source_path"] == "c0/8.jpg"
     assert error["reason"] == "augcli failed on it: RuntimeError: as nobody expected"
-    assert (made, len(files)) == (238, 239)
+    assert (count, len(files)) == (238, 239)
     assert capfd.readouterr().err == ""

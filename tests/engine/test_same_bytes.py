@@ -30,18 +30,18 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def made(
+def files_of(
     augcli: Augcli, source: object, out: Path, *options: object, **more: Any
 ) -> dict[str, str]:
     """Every file of OUT/train and its digest."""
     recipe = () if "--recipe-file" in options else ("--recipe", "cutmix")
-    done = augcli("generate", source, out, *recipe, *options, "--workers", 1, "--quiet", **more)
-    assert done.returncode == 0, done.stderr
+    result = augcli("generate", source, out, *recipe, *options, "--workers", 1, "--quiet", **more)
+    assert result.returncode == 0, result.stderr
     return tree(out / "train")
 
 
 def test_where_the_source_lies(augcli: Augcli, source: Path, tmp_path: Path) -> None:
-    expected = made(augcli, source, tmp_path / "out")
+    expected = files_of(augcli, source, tmp_path / "out")
     moved = tmp_path / "there/pictures of mine"
     moved.parent.mkdir()
     shutil.copytree(source, moved)
@@ -54,8 +54,8 @@ def test_where_the_source_lies(augcli: Augcli, source: Path, tmp_path: Path) -> 
         ("photos", source.parent),
         (".", source),
     ]
-    for number, (given, cwd) in enumerate(calls):
-        assert made(augcli, given, tmp_path / f"out{number}", cwd=cwd) == expected, given
+    for number, (path, cwd) in enumerate(calls):
+        assert files_of(augcli, path, tmp_path / f"out{number}", cwd=cwd) == expected, path
 
 
 def test_where_a_list_a_table_or_an_archive_lies(
@@ -67,26 +67,26 @@ def test_where_a_list_a_table_or_an_archive_lies(
     (source / "table.csv").write_text(f"path,label\n{lines}", encoding="utf-8")
     shutil.copytree(source, moved)
     (moved / "table.csv").rename(moved / "other name.csv")
-    first = made(augcli, source / "table.csv", tmp_path / "first")
-    assert made(augcli, "other name.csv", tmp_path / "second", cwd=moved) == first
+    first = files_of(augcli, source / "table.csv", tmp_path / "first")
+    assert files_of(augcli, "other name.csv", tmp_path / "second", cwd=moved) == first
 
     archive = shutil.make_archive(str(tmp_path / "a"), "tar", source.parent, source.name)
-    first = made(augcli, archive, tmp_path / "third")
+    first = files_of(augcli, archive, tmp_path / "third")
     os.rename(archive, moved / "b.tar")  # noqa: PTH104
-    assert made(augcli, "b.tar", tmp_path / "fourth", cwd=moved) == first
+    assert files_of(augcli, "b.tar", tmp_path / "fourth", cwd=moved) == first
 
     listed = "".join(f"{name}\n" for name in names).encode()
-    first = made(augcli, "-", tmp_path / "fifth", cwd=source, stdin=listed)
+    first = files_of(augcli, "-", tmp_path / "fifth", cwd=source, stdin=listed)
     dotted = "".join(f"./{name}\0" for name in names).encode()
-    assert made(augcli, "-", tmp_path / "sixth", cwd=moved, stdin=dotted) == first
+    assert files_of(augcli, "-", tmp_path / "sixth", cwd=moved, stdin=dotted) == first
 
 
 def test_an_output_is_the_same_source_by_either_of_its_folders(
     augcli: Augcli, source: Path, tmp_path: Path
 ) -> None:
-    made(augcli, source, tmp_path / "out")
-    first = made(augcli, tmp_path / "out", tmp_path / "first")
-    assert made(augcli, tmp_path / "out/train", tmp_path / "second") == first
+    files_of(augcli, source, tmp_path / "out")
+    first = files_of(augcli, tmp_path / "out", tmp_path / "first")
+    assert files_of(augcli, tmp_path / "out/train", tmp_path / "second") == first
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ def test_an_output_is_the_same_source_by_either_of_its_folders(
 def test_the_environment(
     augcli: Augcli, source: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    expected = made(augcli, source, tmp_path / "out")
-    assert made(augcli, source, tmp_path / "again", env=environment) == expected
+    expected = files_of(augcli, source, tmp_path / "out")
+    assert files_of(augcli, source, tmp_path / "again", env=environment) == expected
 
 
 def test_what_a_recipe_file_is_called(augcli: Augcli, source: Path, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_what_a_recipe_file_is_called(augcli: Augcli, source: Path, tmp_path: Pa
     for name in ("a", "b b"):
         file = tmp_path / f"{name}.toml"
         file.write_text(f"# {name}\n{RECIPE_FILE}")
-        files = made(augcli, source, tmp_path / f"out {name}", "--recipe-file", file)
+        files = files_of(augcli, source, tmp_path / f"out {name}", "--recipe-file", file)
         files.pop("metadata.jsonl")
         images.append(files)
         text = (tmp_path / f"out {name}/train/metadata.jsonl").read_text()
@@ -126,8 +126,8 @@ def test_a_recipe_file_of_one_recipe_makes_what_the_recipe_makes(
 ) -> None:
     file = tmp_path / "any name.toml"
     file.write_text('name = "cutmix"\n[[steps]]\nrecipe = "cutmix"\n')
-    expected = made(augcli, source, tmp_path / "out")
-    assert made(augcli, source, tmp_path / "again", "--recipe-file", file) == expected
+    expected = files_of(augcli, source, tmp_path / "out")
+    assert files_of(augcli, source, tmp_path / "again", "--recipe-file", file) == expected
 
 
 def test_what_a_model_its_classes_and_its_cache_are_called(augcli: Augcli, tmp_path: Path) -> None:
@@ -153,5 +153,5 @@ def test_what_a_model_its_classes_and_its_cache_are_called(augcli: Augcli, tmp_p
     trees = []
     for number, (model, class_list, cache) in enumerate(calls):
         options = ("--model", model, "--class-list", class_list, "--saliency-cache", cache)
-        trees.append(made(augcli, source, tmp_path / f"out{number}", *saliency, *options))
+        trees.append(files_of(augcli, source, tmp_path / f"out{number}", *saliency, *options))
     assert all(files == trees[0] for files in trees) and len(trees[0]) == 6

@@ -19,7 +19,7 @@ from augcli.engine.executors import pool as local
 from augcli.engine.executors.pool import Pool
 from augcli.engine.watch import Watch
 from augcli.errors import RunFailed
-from augcli.recipes.recipe import Detection
+from augcli.recipes.recipe import SaliencySpec
 from augcli.tasks import maps as maps_module
 from augcli.tasks.maps import Maps, MapWork, write_maps
 from tests.conftest import ROOT, tree
@@ -49,23 +49,23 @@ class Words:
     max_pixels: int = 100
 
     def make(self, word: str, watch: Watch) -> str:
-        made = ""
+        text = ""
         for letter in word:
             watch.target(ord(letter))
             if ord(letter) in watch.set_aside:
-                made += "-"
+                text += "-"
                 continue
             watch.decoding(ord(letter))
             harm(letter, "DS")
             watch.decoded()
             harm(letter, "KTF")
-            made += letter
+            text += letter
         watch.target(None)
         if "c" in word:
             with (self.place / word).open("a") as file:
-                file.write(made)
+                file.write(text)
             os.kill(os.getpid(), signal.SIGKILL)
-        return made
+        return text
 
     def try_decoding(self, index: int, watch: Watch) -> None:
         with (self.place / "tried").open("a") as file:
@@ -177,13 +177,13 @@ class KilledBehindCommit(MapWork):
     """Whose worker dies once, behind the commit of a chunk that it then must not touch."""
 
     def make(self, chunk: range, watch: Watch) -> int:
-        done = super().make(chunk, watch)
+        result = super().make(chunk, watch)
         mark = self.maps.out.with_name("once")
         with mark.open("a") as file:
             file.write(f"{chunk.start}\n")
         if mark.read_text().count("\n") == 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        return done
+        return result
 
 
 @pytest.mark.timeout(120)
@@ -194,12 +194,12 @@ def test_maps_that_were_committed_are_not_made_again(
     counts: dict[str, Any] = {}
     for name in ("calm", "wild"):
         out = tmp_path / name
-        maps = Maps(run_over(photos, out), Detection("fine-grained"))
+        maps = Maps(run_over(photos, out), SaliencySpec("fine-grained"))
         if name == "wild":
             monkeypatch.setattr(maps_module, "MapWork", KilledBehindCommit)
-        done: list[int] = []
-        written = write_maps(maps, on_done=done.append)
-        counts[name] = written, sum(done)
+        result: list[int] = []
+        written = write_maps(maps, on_done=result.append)
+        counts[name] = written, sum(result)
     assert counts["calm"] == counts["wild"]
     chunks = (tmp_path / "once").read_text().split()
     assert sorted(map(int, chunks)) == [0, 4, 8, 12]

@@ -23,7 +23,7 @@ from augcli.engine.plan import Run, Shard
 from augcli.engine.shard import ShardReport, ShardWork
 from augcli.engine.watch import Watch
 from augcli.errors import RunFailed
-from augcli.recipes.recipe import Detection
+from augcli.recipes.recipe import SaliencySpec
 from augcli.store.merge import merge_parts
 from augcli.store.staged import prepare_state
 from augcli.tasks.maps import Maps, write_maps
@@ -64,7 +64,7 @@ def prepared(source: Path, out: Path, **options: Any) -> Run:
 def finish(run: Run, pool: Pool[Shard, ShardReport]) -> dict[str, str]:
     """All files of a run, whose workers have ended by themselves."""
     try:
-        assert sum(report.made for report in pool.reports()) == 240
+        assert sum(report.outputs for report in pool.reports()) == 240
     finally:
         processes = [worker.process for worker in pool.workers]
         pool.close()
@@ -166,7 +166,7 @@ def test_a_signal_at_the_terminal_ends_all(
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_signals_without_end_at_any_moment(tmp_path: Path, many: Path, method: str) -> None:
     """While workers start, work, and end: one line at most, and no worker is left."""
-    told = 0
+    messages = 0
     for number in range(8):
         out = tmp_path / str(number)
         out.mkdir()
@@ -186,9 +186,9 @@ def test_signals_without_end_at_any_moment(tmp_path: Path, many: Path, method: s
         assert said.count("\n") <= 1, said
         assert "Traceback" not in said
         assert process.returncode in (143, 130, -signal.SIGTERM, -signal.SIGINT)
-        told += said.startswith("augcli: stopped by SIG")
+        messages += said.startswith("augcli: stopped by SIG")
         wait_until(partial(group_has_ended, process.pid), "a worker is left")
-    assert told == 8
+    assert messages == 8
 
 
 @pytest.mark.parametrize("code", [errno.EAGAIN, errno.ENOMEM])
@@ -214,12 +214,12 @@ def test_a_worker_that_cannot_be_started_is_one_sentence(
 def test_the_systems_limit_on_files_is_one_sentence(tmp_path: Path, many: Path) -> None:
     words = command(tmp_path, "fork", many)
     words[words.index("-j") + 1] = "1024"
-    done = subprocess.run(
+    result = subprocess.run(
         ["bash", "-c", 'ulimit -n 22; exec "$@"', "bash", *words],
         cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-    assert "of 1024 (--workers) cannot be started: Too many open files;" in done.stderr
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1), result.stderr
+    assert "of 1024 (--workers) cannot be started: Too many open files;" in result.stderr
 
 
 def breaks(how: Callable[[], None]) -> Callable[..., None]:
@@ -306,7 +306,7 @@ def test_images_that_were_set_aside_before_are_not_touched(many: Path, tmp_path:
         ShardWork(run), run.plan.shards(), 2, set_aside={aside: "it killed its decoder before"}
     )
     try:
-        assert sum(report.made for report in pool.reports()) == 238
+        assert sum(report.outputs for report in pool.reports()) == 238
     finally:
         pool.close()
     merge_parts(run.runtime.state)
@@ -317,7 +317,7 @@ def test_images_that_were_set_aside_before_are_not_touched(many: Path, tmp_path:
 
 
 def test_a_fault_while_maps_are_written_leaves_no_worker(many: Path, tmp_path: Path) -> None:
-    maps = Maps(run_over(many, tmp_path / "out", workers=3), Detection("fine-grained"))
+    maps = Maps(run_over(many, tmp_path / "out", workers=3), SaliencySpec("fine-grained"))
 
     def fail(_: int) -> None:
         raise RuntimeError("in whoever is told")

@@ -147,8 +147,8 @@ def assert_gradient(
         v = rng.standard_normal(x.shape)
         change = (forward(x + step * v) - forward(x - step * v)) / (2 * step)
         expected = float((seed * change).sum())
-        found = float((gradient.astype(np.float64) * v).sum())
-        assert abs(found - expected) <= tolerance * size, (found, expected, size)
+        actual = float((gradient.astype(np.float64) * v).sum())
+        assert abs(actual - expected) <= tolerance * size, (actual, expected, size)
     return backward
 
 

@@ -266,12 +266,12 @@ def configurations(folder: Path) -> Callable[[Rng], None]:
     def case(rng: Rng) -> None:
         (folder / "augcli.toml").write_bytes(toml_of(CONFIGURATION, rng, "seed"))
         before = sorted(folder.rglob("*"))
-        shown, told = io.StringIO(), io.StringIO()
+        stdout, stderr = io.StringIO(), io.StringIO()
         code: Any = 0
         with (
             contextlib.chdir(folder),
-            contextlib.redirect_stdout(shown),
-            contextlib.redirect_stderr(told),
+            contextlib.redirect_stdout(stdout),
+            contextlib.redirect_stderr(stderr),
         ):
             try:
                 app(["generate", "--dry-run", "--json"], prog_name="augcli")
@@ -280,9 +280,9 @@ def configurations(folder: Path) -> Callable[[Rng], None]:
         assert code in (0, None, 2)
         assert sorted(folder.rglob("*")) == before
         if code == 2:
-            raise UserError(" ".join(told.getvalue()[-900:].split()))
-        if not code and shown.getvalue().startswith("{"):
-            assert json.loads(shown.getvalue())["images"] in (2, 4)
+            raise UserError(" ".join(stderr.getvalue()[-900:].split()))
+        if not code and stdout.getvalue().startswith("{"):
+            assert json.loads(stdout.getvalue())["images"] in (2, 4)
 
     return case
 

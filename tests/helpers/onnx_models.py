@@ -44,12 +44,12 @@ def model(
     element: int = TensorProto.FLOAT,
 ) -> ModelProto:
     """A model with input "image"."""
-    made = helper.make_tensor_value_info
+    value_info = helper.make_tensor_value_info
     graph = helper.make_graph(
         nodes,
         "small",
-        [made("image", element, image)],
-        [made(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
+        [value_info("image", element, image)],
+        [value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
         [numpy_helper.from_array(array, name) for name, array in weights.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -91,10 +91,10 @@ def mixed_then_pooled(mix: Float32, head: Float32) -> ModelProto:
     return model(nodes, weights, ["N", 3, "H", "W"], {"logits": ["N", len(head)]})
 
 
-def saved(made: ModelProto, folder: Path, name: str = "model.onnx") -> Path:
+def saved(network: ModelProto, folder: Path, name: str = "model.onnx") -> Path:
     """The path of the model, written."""
     path = folder / name
-    onnx.save(made, path)
+    onnx.save(network, path)
     return path
 
 

@@ -121,14 +121,14 @@ def _sources(scratch: Path) -> dict[str, Path]:
     with tarfile.open(archive, "w") as tar:
         for path in images:
             tar.add(path, path.relative_to(SAMPLE))
-    made = scratch / "made"
-    _check(_run("generate", SAMPLE, made, "-r", "mixup"))
+    output = scratch / "made"
+    _check(_run("generate", SAMPLE, output, "-r", "mixup"))
     odd = scratch / "odd"
     shutil.copytree(SAMPLE, odd, ignore=lambda *_: ["classifier.onnx", "classifier.toml"])
     (odd / "cat/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     listed = scratch / "paths.txt"
     listed.write_text("".join(f"{path}\n" for path in images))
-    return {"table": table, "tar": archive, "manifest": made, "odd": odd, "paths": listed}
+    return {"table": table, "tar": archive, "manifest": output, "odd": odd, "paths": listed}
 
 
 def record(arguments: list[str], out: Path) -> dict[str, Any]:
@@ -139,9 +139,12 @@ def record(arguments: list[str], out: Path) -> dict[str, Any]:
     stdin = None
     if str(source).endswith("paths.txt"):
         stdin, source = Path(source).read_bytes(), "-"
-    done = _run("generate", source, out, *arguments, "--max-errors", "9", stdin=stdin)
-    if done.returncode != 0:
-        return {"code": done.returncode, "stderr": done.stderr.decode().replace(str(out), "OUT")}
+    result = _run("generate", source, out, *arguments, "--max-errors", "9", stdin=stdin)
+    if result.returncode != 0:
+        return {
+            "code": result.returncode,
+            "stderr": result.stderr.decode().replace(str(out), "OUT"),
+        }
     run = json.loads((out / "run.json").read_text())
     files = {
         str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()[:16]
@@ -160,9 +163,9 @@ def _run(*arguments: object, stdin: bytes | None = None) -> subprocess.Completed
     )
 
 
-def _check(done: subprocess.CompletedProcess[bytes]) -> None:
-    if done.returncode != 0:
-        raise SystemExit(done.stderr.decode())
+def _check(result: subprocess.CompletedProcess[bytes]) -> None:
+    if result.returncode != 0:
+        raise SystemExit(result.stderr.decode())
 
 
 def main(file: Path) -> int:

@@ -12,7 +12,7 @@ import pytest
 
 from augcli.arrays.types import SaliencyMap
 from augcli.image.fit import Fitted
-from augcli.recipes.recipe import Detection, View
+from augcli.recipes.recipe import SaliencySpec, SourceView
 from augcli.saliency.detectors import detect
 
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -38,16 +38,16 @@ def fitted(*images: npt.NDArray[np.uint8]) -> list[Fitted]:
     return [Fitted(image, images[0].shape[:2]) for image in images]
 
 
-def views(*images: npt.NDArray[np.uint8]) -> list[View]:
+def views(*images: npt.NDArray[np.uint8]) -> list[SourceView]:
     """What a draw may look at of these images."""
     return [
-        View(seen, partial(_saliency, image))
+        SourceView(seen, partial(_saliency, image))
         for seen, image in zip(fitted(*images), images, strict=True)
     ]
 
 
-def _saliency(image: npt.NDArray[np.uint8], wanted: Detection) -> SaliencyMap:
-    return detect(wanted.detector, [image], wanted.size)[0]
+def _saliency(image: npt.NDArray[np.uint8], spec: SaliencySpec) -> SaliencyMap:
+    return detect(spec.detector, [image], spec.size)[0]
 
 
 class Scripted(np.random.Generator):
@@ -59,7 +59,7 @@ class Scripted(np.random.Generator):
 
     def __init__(self, **values: list[Any]) -> None:
         super().__init__(np.random.Philox(0))
-        self._values = {method: list(given) for method, given in values.items()}
+        self._values = {method: list(draws) for method, draws in values.items()}
 
     def __getattribute__(self, method: str) -> Any:
         if method.startswith("_") or method == "all_drawn":

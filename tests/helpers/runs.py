@@ -31,8 +31,8 @@ def make_run(
     **options: Any,
 ) -> Run:
     """A run whose job has these options."""
-    asked = None if classifier is None else classifier.identity()
-    job = Job(recipe=pipeline, classifier=asked, **options)
+    identity = None if classifier is None else classifier.identity()
+    job = Job(recipe=pipeline, classifier=identity, **options)
     place = Place(state.parent, state.name)
     return Run(listing, job, Runtime(place, memory, classifier, workers))
 

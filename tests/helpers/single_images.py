@@ -16,7 +16,7 @@ from scipy import stats
 from augcli.arrays.types import Pixels
 from augcli.enums import Fit
 from augcli.image.fit import Fitted
-from augcli.recipes.recipe import Recipe, View, as_record
+from augcli.recipes.recipe import Recipe, SourceView, as_record
 from tests.helpers.reference_vectors import fitted
 
 KEPT = 1e-3  # at a smaller p a null hypothesis is given up
@@ -30,7 +30,7 @@ def generator(seed: int = 0) -> np.random.Generator:
 def draws(recipe: Recipe, shape: tuple[int, int], count: int, seed: int = 0) -> list[Any]:
     """What is drawn, again and again, for flat images on a canvas of this shape."""
     flat = Fitted(np.zeros((2, 2, 3), np.uint8), shape, Fit.stretch)
-    rng, view = generator(seed), View(flat, lambda _: np.zeros((2, 2), np.uint8))
+    rng, view = generator(seed), SourceView(flat, lambda _: np.zeros((2, 2), np.uint8))
     return [recipe.draw(rng, [view] * recipe.sources) for _ in range(count)]
 
 
@@ -43,12 +43,12 @@ def photo(shape: tuple[int, int], seed: int = 0) -> Pixels:
 
 def shown(recipe: Recipe, image: Pixels, params: Any) -> Pixels:
     """The output for these parameters, whose label is the image's own."""
-    made = recipe.apply(fitted(image), params)
-    assert made.weights == (1.0,)
-    assert made.image.dtype == np.uint8
-    assert made.image.shape == image.shape
-    assert not np.shares_memory(made.image, image)
-    return made.image
+    augmented = recipe.apply(fitted(image), params)
+    assert augmented.weights == (1.0,)
+    assert augmented.image.dtype == np.uint8
+    assert augmented.image.shape == image.shape
+    assert not np.shares_memory(augmented.image, image)
+    return augmented.image
 
 
 def from_row(recipe: Recipe, params: Any) -> Any:
@@ -123,7 +123,7 @@ class Recorded(np.random.Generator):
 def policy_draws(recipe: Recipe, shape: tuple[int, int], count: int) -> list[tuple[int, Any]]:
     """The number of the sub-policy that each draw chose, and the operations that it led to."""
     flat = Fitted(np.zeros((2, 2, 3), np.uint8), shape, Fit.stretch)
-    view = View(flat, lambda _: np.zeros((2, 2), np.uint8))
+    view = SourceView(flat, lambda _: np.zeros((2, 2), np.uint8))
     rng, drawn = Recorded(), list[tuple[int, Any]]()
     for _ in range(count):
         rng.integers_drawn.clear()
@@ -139,17 +139,17 @@ def p_applied(drawn: list[tuple[int, Any]], policy: Any) -> float:
     For every step, the squared difference between how often it was applied and how often that is
     expected, in variances; their sum is close to normal.
     """
-    found = [[0, 0, 0] for _ in policy]
+    actual = [[0, 0, 0] for _ in policy]
     for number, operations in drawn:
         names, steps = [operation.name for operation in operations], policy[number]
         assert set(names) <= {step.name for step in steps}
         if steps[0].name != steps[1].name:  # else it does not tell which of the two it is
             assert len(names) < 2 or names == [step.name for step in steps]
-            found[number][0] += 1
+            actual[number][0] += 1
             for place, step in enumerate(steps, 1):
-                found[number][place] += step.name in names
+                actual[number][place] += step.name in names
     total, variance = 0.0, 0.0
-    for (count, *applied), steps in zip(found, policy, strict=True):
+    for (count, *applied), steps in zip(actual, policy, strict=True):
         for times, step in zip(applied, steps, strict=True):
             expected, spread = count * step.probability, step.probability * (1 - step.probability)
             if spread * count == 0:

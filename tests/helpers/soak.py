@@ -61,9 +61,9 @@ class Soak:
         self.lost += [f"{where}: {name}" for name in names]
 
     def compare(self, where: str, out: Path) -> None:
-        found = results(out)
-        names = found.keys() | self.expected.keys()
-        self.loses(where, *(n for n in names if found.get(n) != self.expected.get(n)))
+        actual = results(out)
+        names = actual.keys() | self.expected.keys()
+        self.loses(where, *(n for n in names if actual.get(n) != self.expected.get(n)))
 
     def listen(self, where: str, said: str) -> None:
         if "Traceback" in said:
@@ -102,12 +102,12 @@ def command(options: argparse.Namespace, out: Path, *more: str) -> list[str]:
 
 def finish(soak: Soak, where: str, out: Path, *more: str) -> None:
     """The run in OUT, undisturbed, has to end as the first one did."""
-    done = subprocess.run(
+    result = subprocess.run(
         command(soak.options, out, *more), capture_output=True, timeout=SECONDS, check=False
     )
-    soak.listen(where, done.stderr.decode())
-    if done.returncode != 0:
-        soak.loses(where, f"exit {done.returncode}: {done.stderr.decode()[-200:]}")
+    soak.listen(where, result.stderr.decode())
+    if result.returncode != 0:
+        soak.loses(where, f"exit {result.returncode}: {result.stderr.decode()[-200:]}")
     soak.compare(where, out)
 
 
@@ -236,11 +236,11 @@ def is_resumable(out: Path) -> bool:
 
 
 def complete_repair(soak: Soak, where: str) -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "augcli", "verify", str(soak.out), "--repair", "--quiet"],
         capture_output=True, timeout=SECONDS, check=False,
     )  # fmt: skip
-    soak.listen(where, done.stderr.decode())
+    soak.listen(where, result.stderr.decode())
     soak.compare(where, soak.out)
 
 
@@ -332,15 +332,15 @@ def edit_the_source(soak: Soak) -> None:
         chosen.rename(moved)
         if number % 2:
             shutil.copyfile(images[0] if images[0] != chosen else images[1], chosen)
-        done = subprocess.run(
+        result = subprocess.run(
             command(options, soak.out, "--resume"),
             capture_output=True,
             timeout=SECONDS,
             check=False,
         )
-        soak.listen("edit", done.stderr.decode())
-        if done.returncode != 2 and "other" not in done.stderr.decode():
-            soak.loses("edit", f"exit {done.returncode}: {done.stderr.decode()[-200:]}")
+        soak.listen("edit", result.stderr.decode())
+        if result.returncode != 2 and "other" not in result.stderr.decode():
+            soak.loses("edit", f"exit {result.returncode}: {result.stderr.decode()[-200:]}")
         moved.replace(chosen)
         finish(soak, "edit", soak.out, "--resume")
         soak.harms["edit"] += 1
@@ -349,14 +349,14 @@ def edit_the_source(soak: Soak) -> None:
 def faults_of_committed(out: Path) -> list[str]:
     """What is wrong with an interrupted run: rows without their whole file, or a half OUT/train."""
     state = out / STATE
-    found = []
+    actual = []
     for part in proven_parts(state):
         for row in map(json.loads, part.row_lines()):
             staged = state / "train" / row["file_name"]
             path = staged if staged.exists() else out / "train" / row["file_name"]
             if not path.is_file() or path.stat().st_size == 0:
-                found.append(row["file_name"])
-    return found
+                actual.append(row["file_name"])
+    return actual
 
 
 def results(out: Path) -> dict[str, str]:

@@ -44,7 +44,7 @@ Photographs = list[tuple[np.ndarray, np.ndarray]]
 
 def photographs(folder: Path) -> Photographs:
     """Each class's pixels (H, W, 3) from 0 to 1, and where its objects are (H, W), softly."""
-    found = []
+    actual = []
     for name, (file, boxes, is_round) in OBJECTS.items():
         image = Image.open(folder / name / file).convert("RGB")
         width, height = image.size
@@ -56,8 +56,8 @@ def photographs(folder: Path) -> Photographs:
             inside = np.hypot(down, across) if is_round else np.maximum(abs(down), abs(across))
             where |= inside < 1
         soft = Image.fromarray(where.astype(np.uint8) * 255).filter(ImageFilter.GaussianBlur(4))
-        found.append((np.asarray(image) / 255.0, np.asarray(soft) / 255.0))
-    return found
+        actual.append((np.asarray(image) / 255.0, np.asarray(soft) / 255.0))
+    return actual
 
 
 def window(rng: np.random.Generator, shape: tuple[int, int], share: float) -> tuple[slice, slice]:

@@ -22,7 +22,7 @@ def gradient(height: int, width: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("shape", "canvas", "fit", "visible", "landing"),
+    ("shape", "canvas", "fit", "visible", "canvas_box"),
     [
         ((100, 200), (50, 50), Fit.cover, Box(0, 50, 100, 150), Box(0, 0, 50, 50)),
         ((200, 100), (50, 50), Fit.cover, Box(50, 0, 150, 100), Box(0, 0, 50, 50)),
@@ -34,24 +34,26 @@ def gradient(height: int, width: int) -> np.ndarray:
     ],
 )
 def test_placement(
-    shape: tuple[int, int], canvas: tuple[int, int], fit: Fit, visible: Box, landing: Box
+    shape: tuple[int, int], canvas: tuple[int, int], fit: Fit, visible: Box, canvas_box: Box
 ) -> None:
-    assert place(shape, canvas, fit) == (type(place(shape, canvas, fit)))(visible, landing)
+    assert place(shape, canvas, fit) == (type(place(shape, canvas, fit)))(visible, canvas_box)
 
 
 @given(SHAPES, SHAPES, st.sampled_from(Fit))
 def test_placement_lies_inside_and_keeps_proportions(
     shape: tuple[int, int], canvas: tuple[int, int], fit: Fit
 ) -> None:
-    seen, land = (p := place(shape, canvas, fit)).visible, p.landing
-    assert 0 <= seen.top < seen.bottom <= shape[0]
-    assert 0 <= seen.left < seen.right <= shape[1]
-    assert 0 <= land.top < land.bottom <= canvas[0]
-    assert 0 <= land.left < land.right <= canvas[1]
+    visible, canvas_box = (p := place(shape, canvas, fit)).visible, p.canvas_box
+    assert 0 <= visible.top < visible.bottom <= shape[0]
+    assert 0 <= visible.left < visible.right <= shape[1]
+    assert 0 <= canvas_box.top < canvas_box.bottom <= canvas[0]
+    assert 0 <= canvas_box.left < canvas_box.right <= canvas[1]
     if fit is not Fit.stretch and min(*shape, *canvas) > 1:
         # One axis is exact, the other is rounded to whole pixels.
-        down, across = land.height / seen.height, land.width / seen.width
-        slack = max(1 / seen.height, 1 / seen.width, 1 / land.height, 1 / land.width)
+        down, across = canvas_box.height / visible.height, canvas_box.width / visible.width
+        slack = max(
+            1 / visible.height, 1 / visible.width, 1 / canvas_box.height, 1 / canvas_box.width
+        )
         assert abs(down - across) <= slack * max(down, across)
 
 
@@ -60,15 +62,27 @@ def test_peaks_land_inside_the_landing(
     shape: tuple[int, int], canvas: tuple[int, int], fit: Fit, data: st.DataObject
 ) -> None:
     placement = place(shape, canvas, fit)
-    seen, land = placement.visible, placement.landing
-    row = data.draw(st.integers(seen.top, seen.bottom - 1))
-    column = data.draw(st.integers(seen.left, seen.right - 1))
+    visible, canvas_box = placement.visible, placement.canvas_box
+    row = data.draw(st.integers(visible.top, visible.bottom - 1))
+    column = data.draw(st.integers(visible.left, visible.right - 1))
     y, x = placement.on_canvas(row, column)
-    assert land.top <= y < land.bottom
-    assert land.left <= x < land.right
+    assert canvas_box.top <= y < canvas_box.bottom
+    assert canvas_box.left <= x < canvas_box.right
     # The centre of the pixel, to within the rounding to a canvas pixel.
-    assert abs((row + 0.5 - seen.top) * land.height / seen.height - (y - land.top + 0.5)) <= 0.5
-    assert abs((column + 0.5 - seen.left) * land.width / seen.width - (x - land.left + 0.5)) <= 0.5
+    assert (
+        abs(
+            (row + 0.5 - visible.top) * canvas_box.height / visible.height
+            - (y - canvas_box.top + 0.5)
+        )
+        <= 0.5
+    )
+    assert (
+        abs(
+            (column + 0.5 - visible.left) * canvas_box.width / visible.width
+            - (x - canvas_box.left + 0.5)
+        )
+        <= 0.5
+    )
 
 
 def test_equal_shapes_are_views_without_resampling() -> None:
@@ -135,9 +149,9 @@ def test_boxes_land_where_their_pixels_do() -> None:
     assert covering.box_on_canvas(Box(20, 0, 40, 90)) == Box(10, 0, 20, 20)
     assert covering.box_on_canvas(Box(0, 0, 100, 50)).area == 0
     containing = place((100, 200), (50, 50), Fit.contain)  # rows 13 to 37, at a quarter
-    landing = containing.landing
-    assert containing.box_on_canvas(Box(0, 0, 100, 200)) == landing
-    assert containing.box_on_canvas(Box(0, 100, 100, 200)) == landing._replace(left=25)
+    canvas_box = containing.canvas_box
+    assert containing.box_on_canvas(Box(0, 0, 100, 200)) == canvas_box
+    assert containing.box_on_canvas(Box(0, 100, 100, 200)) == canvas_box._replace(left=25)
 
 
 def test_enlarged_pixels_stay_as_they_are() -> None:

@@ -57,10 +57,10 @@ print(json.dumps([len(names), changed]))
 
 def test_no_import_changes_a_setting_of_the_process() -> None:
     code = SETTINGS + IMPORTS
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
-    modules, changed = json.loads(done.stdout)
+    modules, changed = json.loads(result.stdout)
     assert modules > 100
     assert changed == {}
 

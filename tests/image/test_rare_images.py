@@ -46,14 +46,14 @@ def tiff(tags: Iterable[tuple[int, int, tuple[int, ...]]], data: bytes, order: s
     lengths = {number: len(values) * (2 if kind == 3 else 4) for number, kind, values in listed}
     data_at = start + sum(length for length in lengths.values() if length > 4)
     for number, kind, values in listed:
-        told = [value + data_at for value in values] if number == 273 else list(values)
-        packed = struct.pack(f"{order}{len(told)}{'H' if kind == 3 else 'I'}", *told)
+        numbers = [value + data_at for value in values] if number == 273 else list(values)
+        packed = struct.pack(f"{order}{len(numbers)}{'H' if kind == 3 else 'I'}", *numbers)
         if len(packed) > 4:
             place = struct.pack(f"{order}I", start + len(beside))
             beside += packed
         else:
             place = packed.ljust(4, b"\0")
-        entries += struct.pack(f"{order}HHI", number, kind, len(told)) + place
+        entries += struct.pack(f"{order}HHI", number, kind, len(numbers)) + place
     mark = b"II*\0" if order == "<" else b"MM\0*"
     head = mark + struct.pack(f"{order}I", 8) + struct.pack(f"{order}H", len(listed))
     return head + entries + bytes(4) + beside + data

@@ -28,7 +28,7 @@ LONG = "a_class_name_that_is_longer_than_any_cell_is_wide_and_then_some_more"
 
 def sheet_of(lines: int, panels: int, labels: int = 3) -> Sheet:
     """Pictures of all shapes, with long names and sentences."""
-    made = []
+    all_lines = []
     for number in range(lines):
         shapes = [SHAPES[(number + i) % len(SHAPES)] for i in range(panels)]
         of_line = [
@@ -36,8 +36,8 @@ def sheet_of(lines: int, panels: int, labels: int = 3) -> Sheet:
             for i, shape in enumerate(shapes)
         ]
         label = [(f"{LONG} {i}", 1 / labels) for i in range(labels)]
-        made.append(Line(of_line, label, ["lam 0.5", "0123456789abcdef"] if labels else []))
-    return Sheet([f"recipe {LONG} " * 5, "folder: 3 of 9 images"], made)
+        all_lines.append(Line(of_line, label, ["lam 0.5", "0123456789abcdef"] if labels else []))
+    return Sheet([f"recipe {LONG} " * 5, "folder: 3 of 9 images"], all_lines)
 
 
 def place_of(text: Text) -> Box:
@@ -58,7 +58,7 @@ def test_nothing_overlaps_or_leaves_the_sheet(lines: int, panels: int, labels: i
     for text, place in zip(layout.texts, texts, strict=True):
         assert place.width <= text.width, text.words
     bars = [bar.box for bar in layout.bars if bar.box.height > 1]
-    cells = [picture.cell for picture in layout.pictures]
+    cells = [picture.cell for picture in layout.placed]
     for box in (*texts, *cells, *bars):
         assert box.left >= 0 and box.right <= layout.width
         assert box.top >= 0 and box.bottom <= layout.height
@@ -82,7 +82,7 @@ def test_sheets_are_viewable(lines: int, panels: int) -> None:
     longer, shorter = max(layout.width, layout.height), min(layout.width, layout.height)
     assert longer <= 4000 or (lines * panels > 400 and longer < 2 * shorter)
     if lines <= 6 and panels <= 4:
-        assert (layout.pictures[0].cell.height, layout.pictures[0].cell.width) == (120, 160)
+        assert (layout.placed[0].cell.height, layout.placed[0].cell.width) == (120, 160)
 
 
 @pytest.mark.slow
@@ -128,7 +128,7 @@ def test_crosses_and_boxes_stay_inside(shape: tuple[int, int], mark: tuple[int, 
     layout = lay_out(Sheet(["x"], [without]))
     pictures = (bare == RED).all(axis=2)
     assert not (changed & ~pictures).any()
-    for picture in layout.pictures:
+    for picture in layout.placed:
         changed[picture.cell.slices] = False
     assert not changed.any()
 
@@ -177,7 +177,7 @@ def test_small_images_show_their_pixels() -> None:
     """Each as a square of its colour, at the left edge of its title."""
     image = np.random.default_rng(3).integers(0, 256, (32, 32, 3), np.uint8)
     sheet = Sheet(["x"], [Line([Panel("t", image, ("32 x 32",))])])
-    (picture,) = lay_out(sheet).pictures
+    (picture,) = lay_out(sheet).placed
     title = next(text for text in lay_out(sheet).texts if text.words == "t")
     assert (title.left, title.top + 20) == (picture.cell.left, picture.cell.top)
     drawn = draw_sheet(sheet)[picture.cell.slices]
@@ -236,7 +236,7 @@ def test_long_names_take_more_lines() -> None:
     assert title[0] == "target:" and "…" in "".join(title)
     name = [text.words for text in layout.texts[5:7]]
     assert name[0].startswith("a_class_") and name[1].endswith("mores") and "…" in "".join(name)
-    picture = layout.pictures[0].cell
+    picture = layout.placed[0].cell
     assert by_words["result"].top == picture.top - 20
     assert by_words["target:"].top == picture.top - 60
     assert by_words["25.0 %"].top + 40 == layout.bars[1].box.top

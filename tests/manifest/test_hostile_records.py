@@ -76,13 +76,13 @@ def test_neither_are_they_where_outputs_are_made_again(
 ) -> None:
     (out / name).unlink()
     put(out / name)
-    done = augcli("verify", out, option, "-j", 1)
-    assert "Traceback" not in done.stderr
+    result = augcli("verify", out, option, "-j", 1)
+    assert "Traceback" not in result.stderr
     # What is known otherwise is written again: rows, classes, and that nothing was skipped.
     is_known = name in RECORDS[1::2] or (name in RECORDS[0] and put is endless)
     again = option == "--repair" and is_known and put in (fifo, endless)
-    assert done.returncode in ((0,) if again else (1, 2))
-    assert done.stderr.count("\n") <= 1
+    assert result.returncode in ((0,) if again else (1, 2))
+    assert result.stderr.count("\n") <= 1
 
 
 def test_links_are_reported_and_not_followed(out: Path, tmp_path: Path) -> None:
@@ -126,11 +126,11 @@ def test_a_size_is_read_without_the_pixels(tmp_path: Path) -> None:
     (tmp_path / "train/metadata.jsonl").write_text(to_line(row))
     (tmp_path / "classes.txt").write_text("a\nb\nc\n")
     write_records(tmp_path, outputs=1, classes=3)
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", LIMITED, str(tmp_path)],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
-    assert "the image has 50000 x 50000 pixels, the row says 8 x 6" in done.stdout
+    assert "the image has 50000 x 50000 pixels, the row says 8 x 6" in result.stdout
 
 
 def test_no_guard_of_pillow_is_switched_off_by_an_import() -> None:
@@ -166,18 +166,18 @@ def test_any_number_of_faults_is_counted_in_little_memory(augcli: Augcli, tmp_pa
     assert (verified.rows, verified.total, len(verified.faults)) == (count, total, 1000)
     assert peak < 12 << 20  # all faults take 17 MB and more; other tests' caches some
     assert max(len(fault.what) for fault in verified.faults) < 700
-    done = augcli("verify", tmp_path)
-    assert done.returncode == 1
+    result = augcli("verify", tmp_path)
+    assert result.returncode == 1
     first = ", ".join(f"b/{number}.png" for number in range(3))
-    assert done.stdout.splitlines() == [
+    assert result.stdout.splitlines() == [
         f"the class name is not that of the label ({count}): {first}, ...",
         f"the file is missing ({count}): {first}, ...",
         "two rows have the same sample_id (5000): b/1.png, b/3.png, b/5.png, ...",
         "no row names this file (1501): b/n1.png, b/stray 0, b/stray 1, ...",
         f"{total} faults in {count} rows; --json lists 1000 of them.",
     ]
-    found = json.loads(augcli("verify", tmp_path, "--json").stdout)
-    assert (found["fault_count"], len(found["faults"])) == (total, 1000)
+    actual = json.loads(augcli("verify", tmp_path, "--json").stdout)
+    assert (actual["fault_count"], len(actual["faults"])) == (total, 1000)
 
 
 @pytest.mark.parametrize(
@@ -194,10 +194,10 @@ def test_a_row_of_a_million_faults_is_one(out: Path, row: str) -> None:
         manifest.write(row + "\n")
     verify(out)
     tracemalloc.start()
-    found = faults(out)
+    actual = faults(out)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    ((where, what),) = found
+    ((where, what),) = actual
     assert where == "metadata.jsonl"
     assert what.startswith("line 31")
     assert peak < 200 << 20

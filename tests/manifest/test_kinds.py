@@ -28,8 +28,8 @@ def test_one_fault_stands_as_it_is_and_several_together() -> None:
 
 
 def test_lines_of_the_manifest_are_told_apart() -> None:
-    found = lines(*(("metadata.jsonl", f"line {n}, lam: no number") for n in (3, 5)))
-    assert found == ["a line is no row (2): metadata.jsonl line 3, metadata.jsonl line 5"]
+    actual = lines(*(("metadata.jsonl", f"line {n}, lam: no number") for n in (3, 5)))
+    assert actual == ["a line is no row (2): metadata.jsonl line 3, metadata.jsonl line 5"]
 
 
 def test_faults_that_are_only_counted() -> None:
@@ -42,6 +42,6 @@ def test_faults_that_are_only_counted() -> None:
 
 
 def test_kinds_are_bounded() -> None:
-    found = lines(*((f"{n}", f"fault {'i' * n}") for n in range(MOST_KINDS + 9)))
-    assert len(found) == MOST_KINDS + 1
-    assert found[-1] == "other faults (9): 50, 51, 52, ..."
+    actual = lines(*((f"{n}", f"fault {'i' * n}") for n in range(MOST_KINDS + 9)))
+    assert len(actual) == MOST_KINDS + 1
+    assert actual[-1] == "other faults (9): 50, 51, 52, ..."

@@ -27,6 +27,6 @@ def test_fresh_originals_are_whole(augcli: Augcli, tmp_path: Path, folder: Path,
     for number, path in enumerate(sorted(p for p in folder.rglob("*") if p.is_file())):
         shutil.copy(path, source / "a" / f"{number} {path.name}")
     augcli("generate", source, out, "-r", "cutout", "--include-originals", how)
-    done = augcli("verify", out, "--replay", "--json")
-    assert (done.returncode, json.loads(done.stdout)["faults"]) == (0, [])
-    assert json.loads(done.stdout)["rows"] > 1
+    result = augcli("verify", out, "--replay", "--json")
+    assert (result.returncode, json.loads(result.stdout)["faults"]) == (0, [])
+    assert json.loads(result.stdout)["rows"] > 1

@@ -17,8 +17,10 @@ from tests.conftest import SAMPLE_DATA, Augcli
 @pytest.fixture
 def out(augcli: Augcli, tmp_path: Path) -> Path:
     folder = tmp_path / "out"
-    done = augcli("generate", SAMPLE_DATA, folder, "-r", "saliencymix", "-k", 2, "--size", "64x48")
-    assert done.returncode == 0, done.stderr
+    result = augcli(
+        "generate", SAMPLE_DATA, folder, "-r", "saliencymix", "-k", 2, "--size", "64x48"
+    )
+    assert result.returncode == 0, result.stderr
     return folder
 
 
@@ -33,9 +35,9 @@ def test_hugging_face_datasets(out: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     from datasets import load_dataset
 
-    found = load_dataset("imagefolder", data_dir=str(out), cache_dir=str(tmp_path / "cache"))
-    assert list(found) == ["train"]
-    train = found["train"]
+    actual = load_dataset("imagefolder", data_dir=str(out), cache_dir=str(tmp_path / "cache"))
+    assert list(actual) == ["train"]
+    train = actual["train"]
     rows = [json.loads(line) for line in (out / "train/metadata.jsonl").open()]
     assert len(train) == len(rows) == 60
     by_id = {row["sample_id"]: row for row in rows}

@@ -22,8 +22,8 @@ HUGE = 1 << 37
 @pytest.fixture
 def out(photos: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "out"
-    told = {"source": str(photos)}
-    generate(run_over(photos, folder, copies=2), source=told, workers=1)
+    source_fields = {"source": str(photos)}
+    generate(run_over(photos, folder, copies=2), source=source_fields, workers=1)
     counts(folder, planned=30)
     return folder
 
@@ -145,14 +145,14 @@ def test_a_damaged_run_json(augcli: Augcli, out: Path, text: str, expected: str)
     assert fault[0] == "run.json"
     assert expected in fault[1]
     if text in (DEEP, "{}"):  # as the command line has it
-        done = augcli("verify", out)
-        assert (done.returncode, done.stderr) == (1, "")
-        assert done.stdout.count("\n") == 2
+        result = augcli("verify", out)
+        assert (result.returncode, result.stderr) == (1, "")
+        assert result.stdout.count("\n") == 2
         for option in ("--replay", "--repair"):
-            done = augcli("verify", out, option)
-            assert (done.returncode, done.stdout) == (2, "")
-            assert done.stderr.startswith(f"augcli: {out / 'run.json'}")
-            assert done.stderr.count("\n") == 1
+            result = augcli("verify", out, option)
+            assert (result.returncode, result.stdout) == (2, "")
+            assert result.stderr.startswith(f"augcli: {out / 'run.json'}")
+            assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -210,17 +210,17 @@ def test_a_part_of_the_images_is_missing(augcli: Augcli, out: Path, name: str) -
         shutil.rmtree(path)
     else:
         path.unlink()
-    done = augcli("verify", out, "--json")
-    assert (done.returncode, done.stderr) == (1, "")
-    found = json.loads(done.stdout)["faults"]
+    result = augcli("verify", out, "--json")
+    assert (result.returncode, result.stderr) == (1, "")
+    actual = json.loads(result.stdout)["faults"]
     if name == "train/bee":
-        assert len(found) == bees > 5
-        assert {fault["what"] for fault in found} == {"the file is missing"}
+        assert len(actual) == bees > 5
+        assert {fault["what"] for fault in actual} == {"the file is missing"}
     else:
         expected = ("train", "the folder is missing")
         if name != "train":
             expected = ("metadata.jsonl", "the file is missing")
-        assert expected in [(fault["where"], fault["what"]) for fault in found]
+        assert expected in [(fault["where"], fault["what"]) for fault in actual]
 
 
 RECORDS = ["train/metadata.jsonl", "classes.txt", "run.json", "errors.jsonl"]
@@ -251,9 +251,9 @@ def test_what_is_no_finished_run(augcli: Augcli, out: Path, photos: Path, tmp_pa
     ):  # fmt: skip
         before = tree(tmp_path)
         for options in ((), ("--repair",)):
-            done = augcli("verify", folder_, *options)
-            assert (done.returncode, done.stdout) == (2, "")
-            assert done.stderr == f"augcli: OUT {folder_} {expected}\n"
+            result = augcli("verify", folder_, *options)
+            assert (result.returncode, result.stdout) == (2, "")
+            assert result.stderr == f"augcli: OUT {folder_} {expected}\n"
         assert tree(tmp_path) == before
 
 
@@ -267,28 +267,28 @@ def test_a_source_that_is_gone_or_has_moved(augcli: Augcli, out: Path, photos: P
     data = image.read_bytes()
     image.unlink()
     for option in ("--replay", "--repair"):
-        done = augcli("verify", out, option)
-        assert (done.returncode, done.stderr) == (
+        result = augcli("verify", out, option)
+        assert (result.returncode, result.stderr) == (
             2,
             f"augcli: SOURCE {photos} does not exist; say with --source where OUT's source is"
             " now.\n",
         )
-    done = augcli("verify", out, "--repair", "--replay", "--source", moved)
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = augcli("verify", out, "--repair", "--replay", "--source", moved)
+    assert result.returncode == 0, result.stdout + result.stderr
     assert image.read_bytes() == data
     (moved / "ant" / "ant 0.jpg").unlink()
     image.unlink()
     for option in ("--replay", "--repair"):
-        done = augcli("verify", out, option, "--source", moved)
-        assert done.returncode == 2
-        assert done.stderr == (
+        result = augcli("verify", out, option, "--source", moved)
+        assert result.returncode == 2
+        assert result.stderr == (
             f"augcli: --source {moved} does not hold the files that OUT {out} was made from:"
             " 1 file removed (ant/ant 0.jpg); give the place to which"
             f" {photos} has moved.\n"
         )
-    done = augcli("verify", out, "--source", moved)
-    assert done.returncode == 2
-    assert done.stderr == (
+    result = augcli("verify", out, "--source", moved)
+    assert result.returncode == 2
+    assert result.stderr == (
         "augcli: --source has no effect unless outputs are made again; add --replay or --repair, or"
         " leave it out.\n"
     )

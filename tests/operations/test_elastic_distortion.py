@@ -35,7 +35,7 @@ def displacements(case: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("path", SIMARD, ids=lambda path: path.stem)
 def test_simard(path: Path) -> None:
     case = np.load(path)
-    result = elastic.displaced(case["input"], *displacements(case))
+    result = elastic.displace(case["input"], *displacements(case))
     np.testing.assert_allclose(result, case["output_reflect"], rtol=0, atol=1e-3)
 
 
@@ -46,11 +46,11 @@ def test_imagenet_c(path: Path) -> None:
     height, width = image.shape[:2]
     dx, dy = displacements(case)
     np.testing.assert_allclose(
-        elastic.displaced(image, dx, dy), case["output_displacement_only"], rtol=0, atol=1e-3
+        elastic.displace(image, dx, dy), case["output_displacement_only"], rtol=0, atol=1e-3
     )
     np.testing.assert_array_equal(elastic.jitter_points(height, width), case["affine_points_xy"])
     warped = elastic.affine_jitter(image, case["affine_point_noise"])
-    full = elastic.displaced(warped, dx, dy)
+    full = elastic.displace(warped, dx, dy)
     # The vectors come from OpenCV's warpAffine, whose weights are rougher than ours.
     np.testing.assert_allclose(full, case["output_full"], rtol=0, atol=0.01)
     truncated = case["output_full_u8_trunc"].astype(int)
@@ -124,7 +124,7 @@ def test_displaced_is_scipys_map_coordinates(
         ],
         axis=-1,
     )
-    np.testing.assert_allclose(elastic.displaced(image, dx, dy), expected, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(elastic.displace(image, dx, dy), expected, rtol=0, atol=1e-3)
 
 
 def test_elastic_is_the_rounded_composition_of_its_stages() -> None:
@@ -137,12 +137,12 @@ def test_elastic_is_the_rounded_composition_of_its_stages() -> None:
     assert np.abs(dx).max() > 1
     plain = elastic.elastic(image, seed, 30.0, 4.0)
     np.testing.assert_array_equal(
-        plain, np.rint(elastic.displaced(image, dx, dy)).astype(np.uint8), strict=True
+        plain, np.rint(elastic.displace(image, dx, dy)).astype(np.uint8), strict=True
     )
     both = elastic.elastic(image, seed, 30.0, 4.0, jitter)
     warped = elastic.affine_jitter(image, jitter)
     np.testing.assert_array_equal(
-        both, np.rint(elastic.displaced(warped, dx, dy)).astype(np.uint8), strict=True
+        both, np.rint(elastic.displace(warped, dx, dy)).astype(np.uint8), strict=True
     )
     assert (plain != both).any()
     assert (plain != elastic.elastic(image, seed - 1, 30.0, 4.0)).any()

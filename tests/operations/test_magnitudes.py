@@ -89,8 +89,8 @@ def test_augmix_levels() -> None:
     }
     assert set(magnitudes.AUGMIX.names) == set(ours.values())
     for name, side, level, negated, expected in zip(*(table[k] for k in table.files), strict=True):
-        found = argument(magnitudes.AUGMIX, ours[str(name)], level, (side, side), bool(negated))
-        assert found == pytest.approx(expected, abs=1e-12), (name, side, level)
+        actual = argument(magnitudes.AUGMIX, ours[str(name)], level, (side, side), bool(negated))
+        assert actual == pytest.approx(expected, abs=1e-12), (name, side, level)
 
 
 def test_argument_resolves_sides_signs_and_factors() -> None:

@@ -115,8 +115,8 @@ def test_translation(
     fills,
 )
 def test_rotation(image: Pixels, degrees: float, resample: str, fill: tuple[int, int, int]) -> None:
-    rotated = Image.fromarray(image).rotate(degrees, FILTERS[resample], fillcolor=fill)
-    check(image, np.array(rotated), "Rotate", degrees, resample=resample, fill=fill)
+    rotate_bilinear = Image.fromarray(image).rotate(degrees, FILTERS[resample], fillcolor=fill)
+    check(image, np.array(rotate_bilinear), "Rotate", degrees, resample=resample, fill=fill)
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ def test_digests(search: Search, data_set: DataSet) -> None:
     assert digest == str(expected["canonical_sha256"])
     published = np.load(REFERENCE / search / f"policy_{data_set}.npz")
     for field, column in (("name", "op"), ("probability", "prob"), ("level", "level")):
-        found = [[getattr(step, field) for step in steps] for steps in policy]
-        np.testing.assert_array_equal(found, published[column])
+        actual = [[getattr(step, field) for step in steps] for steps in policy]
+        np.testing.assert_array_equal(actual, published[column])
     assert {step.name for steps in policy for step in steps} <= {*OPERATIONS}
     assert sub_policies(search, data_set) is policy
 

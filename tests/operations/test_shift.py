@@ -41,10 +41,10 @@ def test_pillows_pixels(
     height: int, width: int, values: int, slope: float, distance: float, seed: int
 ) -> None:
     image = np.random.default_rng(seed).integers(0, values, (height, width, 3), np.uint8)
-    found = shift_rows(image, slope, distance, (9, 0, 255))
-    if found is not None:
+    actual = shift_rows(image, slope, distance, (9, 0, 255))
+    if actual is not None:
         expected = by_pillow(image, slope, distance, (9, 0, 255))
-        np.testing.assert_array_equal(found, expected, strict=True)
+        np.testing.assert_array_equal(actual, expected, strict=True)
 
 
 @pytest.mark.parametrize("slope", [0.09, -0.0123456789, 0.3, 1.37])
@@ -54,17 +54,17 @@ def test_a_photograph(slope: float) -> None:
     rng = np.random.default_rng(1)
     coarse = Image.fromarray(rng.integers(0, 256, (30, 40, 3), np.uint8))
     image = np.array(coarse.resize((331, 247), Image.Resampling.BICUBIC))
-    found = shift_rows(image, slope, 0.0, (0, 0, 0))
-    assert found is not None
-    np.testing.assert_array_equal(found, by_pillow(image, slope, 0.0, (0, 0, 0)), strict=True)
+    actual = shift_rows(image, slope, 0.0, (0, 0, 0))
+    assert actual is not None
+    np.testing.assert_array_equal(actual, by_pillow(image, slope, 0.0, (0, 0, 0)), strict=True)
 
 
 def test_more_unsettled_blends_than_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shift, "_AT_ONCE", 7)
     image = np.random.default_rng(4).integers(0, 256, (60, 90, 3), np.uint8)
-    found = shift_rows(image, 0.09, 0.0, (0, 0, 0))
-    assert found is not None
-    np.testing.assert_array_equal(found, by_pillow(image, 0.09, 0.0, (0, 0, 0)), strict=True)
+    actual = shift_rows(image, 0.09, 0.0, (0, 0, 0))
+    assert actual is not None
+    np.testing.assert_array_equal(actual, by_pillow(image, 0.09, 0.0, (0, 0, 0)), strict=True)
 
 
 @pytest.mark.parametrize(
@@ -81,18 +81,18 @@ def test_a_pillow_that_fuses_its_steps_does_all_itself(
     image = np.random.default_rng(5).integers(0, 256, (40, 50, 3), np.uint8)
     monkeypatch.setattr(shift, "pillow_rounds_each_step", lambda: False)
     assert shift_rows(image, slope, 0.0, (1, 2, 3)) is None
-    found = affine(image, (1.0, slope, 0.0, 0.0, 1.0, 0.0), Geometry("bilinear", (1, 2, 3)))
-    np.testing.assert_array_equal(found, by_pillow(image, slope, 0.0, (1, 2, 3)))
+    actual = affine(image, (1.0, slope, 0.0, 0.0, 1.0, 0.0), Geometry("bilinear", (1, 2, 3)))
+    np.testing.assert_array_equal(actual, by_pillow(image, slope, 0.0, (1, 2, 3)))
 
 
 @pytest.mark.parametrize("shape", [(700, 900), (300, 20000), (20000, 3)])
 def test_several_blocks(shape: tuple[int, int]) -> None:
     image = np.random.default_rng(6).integers(0, 256, (*shape, 3), np.uint8)
     for slope, distance in ((0.0123, 0.3), (-0.21, 0.0)):
-        found = shift_rows(image, slope, distance, (1, 2, 3))
-        assert found is not None
+        actual = shift_rows(image, slope, distance, (1, 2, 3))
+        assert actual is not None
         expected = by_pillow(image, slope, distance, (1, 2, 3))
-        np.testing.assert_array_equal(found, expected, strict=True)
+        np.testing.assert_array_equal(actual, expected, strict=True)
 
 
 @pytest.mark.parametrize(
@@ -112,5 +112,5 @@ def test_affine_takes_this_way(matrix: geometry.Matrix, monkeypatch: pytest.Monk
     if turned is not image:
         expected = expected.transpose(1, 0, 2)
     monkeypatch.delattr(geometry, "_by_pillow")
-    found = affine(image, matrix, Geometry("bilinear", (1, 2, 3)))
-    np.testing.assert_array_equal(found, expected)
+    actual = affine(image, matrix, Geometry("bilinear", (1, 2, 3)))
+    np.testing.assert_array_equal(actual, expected)

@@ -27,9 +27,9 @@ def test_waves_are_the_inverse_transform(shape: tuple[int, int]) -> None:
     height, width = shape
     spectrum = gaussian_noise(3, (height, width // 2 + 1))
     expected = np.fft.irfft2(spectrum, shape) * height * width
-    found = real_waves(spectrum, width)
-    assert found.shape == shape
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * height * width)
+    actual = real_waves(spectrum, width)
+    assert actual.shape == shape
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-12 * height * width)
 
 
 SHAPES = [(1, 1), (1, 2), (2, 1), (1, 9), (9, 1), (2, 7), (5, 8), (31, 37), (48, 100), (130, 66),
@@ -45,10 +45,10 @@ def test_a_rough_field_is_the_field_but_for_rounding(shape: tuple[int, int]) -> 
     squared = np.fft.fftfreq(height)[:, None] ** 2 + lowest**2
     scaled = noise * np.maximum(squared, 1 / max(shape) ** 2) ** -1.5
     expected = np.fft.irfft2(scaled[:, : width // 2 + 1], shape, norm="forward")
-    found = rough_field(5, shape, 3.0)
-    assert found.shape == shape
+    actual = rough_field(5, shape, 3.0)
+    assert actual.shape == shape
     uncertain = smooth_field.uncertainty(shape, 3.0)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=uncertain / 100)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=uncertain / 100)
     assert uncertain < 1e-9 * max(np.ptp(expected), np.abs(expected).max())
 
 
@@ -81,8 +81,8 @@ def test_opencv_looks_at_half_of_a_spectrum() -> None:
         spectrum[:, width // 2 + 1 :] = np.nan
         halves = spectrum[:, : width // 2 + 1].copy().view(np.complex128)[:, :, 0]
         expected = np.fft.irfft(halves, width, norm="forward")
-        found = cv2.dft(spectrum, flags=flags)
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * width)
+        actual = cv2.dft(spectrum, flags=flags)
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-12 * width)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (2, 2), (3, 2)])

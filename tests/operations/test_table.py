@@ -12,7 +12,7 @@ from augcli.arrays.noise import uniform_field
 from augcli.arrays.types import Pixels
 from augcli.operations.magnitudes import Magnitudes
 from augcli.operations.table import OPERATIONS, Entry, operate
-from augcli.recipes.chain import Chain, Operation, applied, drawn
+from augcli.recipes.chain import Chain, Operation, apply_chain, draw_operation
 
 SEED = (1 << 63) - 1  # which no float holds
 GRAINY = Magnitudes({"Grain": lambda level, _side: 10.0 * level}, frozenset(), False)
@@ -35,8 +35,8 @@ def test_an_operation_takes_further_arguments_and_a_seed() -> None:
     expected = grain(image, 20.0, 0.25, SEED)
     assert 7 in expected
     assert 27 in expected
-    found = operate(image, "Grain", 20.0, others=(0.25, SEED))
-    np.testing.assert_array_equal(found, expected, strict=True)
+    actual = operate(image, "Grain", 20.0, others=(0.25, SEED))
+    np.testing.assert_array_equal(actual, expected, strict=True)
 
 
 @pytest.mark.parametrize("others", [(), (0.25,), (0.25, 1, 2)])
@@ -56,14 +56,14 @@ def test_a_row_of_the_manifest_makes_it_again() -> None:
     assert again == chain
     assert isinstance(again.operations[0].others[1], int)  # type: ignore[index]
     expected = 255 - grain(image, 20.0, 0.25, SEED)
-    np.testing.assert_array_equal(applied(image, again), expected, strict=True)
+    np.testing.assert_array_equal(apply_chain(image, again), expected, strict=True)
 
 
 def test_a_seed_is_drawn() -> None:
     seeds = set()
     for number in range(20):
         rng = np.random.default_rng(number)
-        operation = drawn(rng, GRAINY, "Grain", 2, (5, 8))
+        operation = draw_operation(rng, GRAINY, "Grain", 2, (5, 8))
         assert operation.argument == 20.0
         assert operation.others is not None
         (seed,) = operation.others
@@ -76,6 +76,6 @@ def test_a_seed_is_drawn() -> None:
 def test_what_an_entry_says_is_what_its_function_takes() -> None:
     image = np.random.default_rng(0).integers(0, 256, (6, 7, 3), np.uint8)
     for name, entry in OPERATIONS.items():
-        found = operate(image, name, 0.5, others=[1.0] * (len(entry.others) - 1) + [2])
-        assert found.shape == image.shape, name
-        assert not np.shares_memory(found, image), name
+        actual = operate(image, name, 0.5, others=[1.0] * (len(entry.others) - 1) + [2])
+        assert actual.shape == image.shape, name
+        assert not np.shares_memory(actual, image), name

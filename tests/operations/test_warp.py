@@ -53,9 +53,9 @@ def by_pillow(image: Pixels, degrees: float) -> Pixels:
 
 
 def check(image: Pixels, degrees: float) -> None:
-    found = warp.rotated(image, degrees, FILL)
-    assert found is not None
-    np.testing.assert_array_equal(found, by_pillow(image, degrees), strict=True)
+    actual = warp.rotate_bilinear(image, degrees, FILL)
+    assert actual is not None
+    np.testing.assert_array_equal(actual, by_pillow(image, degrees), strict=True)
 
 
 def coarse(seed: int, height: int, width: int) -> Pixels:
@@ -71,11 +71,11 @@ def coarse(seed: int, height: int, width: int) -> Pixels:
 @example(63, 63, 256, 30.0, 0)  # a pixel in the very centre
 def test_pillows_pixels(height: int, width: int, values: int, degrees: float, seed: int) -> None:
     image = np.random.default_rng(seed).integers(0, values, (height, width, 3), np.uint8)
-    found = warp.rotated(image, degrees, FILL)
-    if found is None:
+    actual = warp.rotate_bilinear(image, degrees, FILL)
+    if actual is None:
         assert min(degrees % 90, -degrees % 90) < 0.006
     else:
-        np.testing.assert_array_equal(found, by_pillow(image, degrees), strict=True)
+        np.testing.assert_array_equal(actual, by_pillow(image, degrees), strict=True)
 
 
 @by_opencv
@@ -109,27 +109,27 @@ def test_whole_coordinates_and_whole_blends(degrees: float, shape: tuple[int, in
 @by_opencv
 def test_one_colour_is_never_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     image = np.full((200, 300, 3), (0, 255, 77), np.uint8)
-    made = []
-    blended = warp._blended
+    counts = []
+    blended = warp._blend_at
 
     def counted(source: warp.FixedPoint, at: warp.Indices, *others: object) -> warp.Doubles:
-        made.append(len(at))
+        counts.append(len(at))
         return blended(source, at, *others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(warp, "_blended", counted)
+    monkeypatch.setattr(warp, "_blend_at", counted)
     check(image, 7.0)
     # Only where the rim is blended with what lies beyond it.
-    assert sum(made) < 3000
+    assert sum(counts) < 3000
 
 
 @pytest.mark.parametrize("degrees", [0.001, 89.999, -90.001, 180.0, 270.0, 0.0, math.nan])
 def test_nearly_right_angles_are_left_to_pillow(degrees: float) -> None:
-    assert warp.rotated(np.zeros((9, 9, 3), np.uint8), degrees, FILL) is None
+    assert warp.rotate_bilinear(np.zeros((9, 9, 3), np.uint8), degrees, FILL) is None
 
 
 def test_huge_images_are_left_to_pillow() -> None:
     pixel = np.zeros((1, 1, 3), np.uint8)
-    assert warp.rotated(np.broadcast_to(pixel, (2**13, 2**12 + 1, 3)), 7.0, FILL) is None
+    assert warp.rotate_bilinear(np.broadcast_to(pixel, (2**13, 2**12 + 1, 3)), 7.0, FILL) is None
 
 
 @by_opencv
@@ -156,8 +156,8 @@ def test_the_errors_stay_below_their_bound() -> None:
     at = np.flatnonzero(inside).astype(np.int32)
     for degrees in range(1, 360, 7):
         across, down = warp._turn(degrees, 320, 320)
-        found = warp._warped(source, across, down, 0, 320).reshape(-1)[at]
-        error = np.abs(found - 256 * warp._blended(source, at, across, down, 0)).max()
+        actual = warp._warp(source, across, down, 0, 320).reshape(-1)[at]
+        error = np.abs(actual - 256 * warp._blend_at(source, at, across, down, 0)).max()
         assert 0.4 < error < warp._error(across, down) < 3
 
 
@@ -170,9 +170,9 @@ def test_without_opencv_the_pixels_are_the_same(
     for module, name in ((warp, "opencv_is_exact"), (warp, "pillow_rounds_each_step")):
         with monkeypatch.context() as patch:
             patch.setattr(module, name, lambda: False)
-            assert warp.rotated(image, degrees, FILL) is None
-            found = rotate(image, degrees, Geometry("bilinear", FILL))
-        np.testing.assert_array_equal(found, expected, strict=True)
+            assert warp.rotate_bilinear(image, degrees, FILL) is None
+            actual = rotate(image, degrees, Geometry("bilinear", FILL))
+        np.testing.assert_array_equal(actual, expected, strict=True)
 
 
 @by_opencv

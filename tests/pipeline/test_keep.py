@@ -14,24 +14,31 @@ from augcli.enums import Fit
 from augcli.errors import UserError
 from augcli.image.box import Box
 from augcli.image.fit import Fitted
-from augcli.pipeline.execute import Maker
-from augcli.pipeline.keep import Keep, Kept, build_keep, put_back, selective_cut, selective_paste
+from augcli.pipeline.execute import Execution
+from augcli.pipeline.keep import (
+    Keep,
+    KeepParams,
+    build_keep,
+    put_back,
+    selective_cut,
+    selective_paste,
+)
 from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline, Step, pipeline_of
 from augcli.recipes.catalogue import build_recipe, recipe_class, recipe_names
 from augcli.recipes.cutout import Cutout
 from augcli.recipes.fill import cover
 from augcli.recipes.random_erasing import RandomErasing
-from augcli.recipes.recipe import Augmented, Detection, RegionRecipe, View
+from augcli.recipes.recipe import Augmented, RegionRecipe, SaliencySpec, SourceView
 from augcli.recipes.saliencymix import Params, SaliencyMix
 from augcli.saliency.regions import region_scores, threshold
 
 VECTORS = sorted((Path(__file__).parents[1] / "reference/keepaugment").glob("case_*.npz"))
 
 
-def view(image: Pixels, saliency_map: SaliencyMap) -> View:
+def view(image: Pixels, saliency_map: SaliencyMap) -> SourceView:
     height, width = image.shape[:2]
-    return View(Fitted(image, (height, width)), lambda _: saliency_map)
+    return SourceView(Fitted(image, (height, width)), lambda _: saliency_map)
 
 
 @pytest.mark.parametrize("file", VECTORS, ids=lambda file: file.stem)
@@ -64,28 +71,28 @@ def is_square(file: Path) -> bool:
 @pytest.mark.parametrize("file", [*filter(is_square, VECTORS)], ids=lambda file: file.stem)
 def test_regions_are_drawn_from_the_admissible_ones_alone(file: Path) -> None:
     case = np.load(file)
-    seen = view(case["image"], case["saliency"])
+    source_view = view(case["image"], case["saliency"])
     side = int(case["region_h"])
     keep = Keep(tau=float(case["tau"]), size=side / len(case["image"]))
     cuts, pastes = np.zeros((2, *case["score"].shape), bool)
     for seed in range(3000):
         rng = np.random.default_rng(seed)
-        _, kept = selective_cut(keep, Cutout(length=side), rng, seen, [seen])
-        assert kept.box is not None
-        assert kept.score < kept.threshold
-        cuts[kept.box.top, kept.box.left] = True
-        kept = selective_paste(keep, rng, seen)
-        assert kept.box is not None
-        assert (kept.box.height, kept.box.width) == (side, side)
-        assert kept.score > kept.threshold
-        pastes[kept.box.top, kept.box.left] = True
+        _, keep_params = selective_cut(keep, Cutout(length=side), rng, source_view, [source_view])
+        assert keep_params.box is not None
+        assert keep_params.score < keep_params.threshold
+        cuts[keep_params.box.top, keep_params.box.left] = True
+        keep_params = selective_paste(keep, rng, source_view)
+        assert keep_params.box is not None
+        assert (keep_params.box.height, keep_params.box.width) == (side, side)
+        assert keep_params.score > keep_params.threshold
+        pastes[keep_params.box.top, keep_params.box.left] = True
     sure = ~case["near_threshold"]
     assert not (cuts & sure & ~case["admissible_cut"]).any()
     assert not (pastes & sure & ~case["admissible_paste"]).any()
     # n draws of k regions leave out a share of exp(-n / k).
-    for found, admissible in ((cuts, case["admissible_cut"]), (pastes, case["admissible_paste"])):
+    for actual, admissible in ((cuts, case["admissible_cut"]), (pastes, case["admissible_paste"])):
         regions = int(admissible.sum())
-        assert found.sum() > 0.9 * regions * (1 - np.exp(-3000 / regions))
+        assert actual.sum() > 0.9 * regions * (1 - np.exp(-3000 / regions))
 
 
 @pytest.mark.parametrize("useless", ["flat", "zero", "nan", "infinite"])
@@ -96,39 +103,54 @@ def test_a_map_that_tells_nothing(useless: str) -> None:
     elif useless != "flat":
         saliency_map[3, 4] = np.nan if useless == "nan" else np.inf
     image = np.full((20, 30, 3), 90, np.uint8)
-    seen = view(image, saliency_map)
+    source_view = view(image, saliency_map)
     rng = np.random.default_rng(1)
-    params, kept = selective_cut(Keep(), Cutout(length=6), rng, seen, [seen])
-    assert (params.box, kept.box, kept.admissible, kept.flat) == (None, None, False, True)
-    kept = selective_paste(Keep(), rng, seen)
-    assert (kept.box, kept.admissible, kept.flat) == (Box(0, 0, 10, 15), False, True)
+    params, keep_params = selective_cut(Keep(), Cutout(length=6), rng, source_view, [source_view])
+    assert (params.box, keep_params.box, keep_params.admissible, keep_params.flat) == (
+        None,
+        None,
+        False,
+        True,
+    )
+    keep_params = selective_paste(Keep(), rng, source_view)
+    assert (keep_params.box, keep_params.admissible, keep_params.flat) == (
+        Box(0, 0, 10, 15),
+        False,
+        True,
+    )
 
 
 def test_no_map_is_found_where_nothing_is_covered() -> None:
     image = np.full((20, 30, 3), 90, np.uint8)
 
-    def detect_nothing(_: Detection) -> SaliencyMap:
+    def detect_nothing(_: SaliencySpec) -> SaliencyMap:
         raise AssertionError("nobody asks for this map")
 
-    seen = View(Fitted(image, (20, 30)), detect_nothing)
+    source_view = SourceView(Fitted(image, (20, 30)), detect_nothing)
     recipe = RandomErasing(probability=0)
-    params, kept = selective_cut(Keep(), recipe, np.random.default_rng(1), seen, [seen])
+    params, keep_params = selective_cut(
+        Keep(), recipe, np.random.default_rng(1), source_view, [source_view]
+    )
     assert params.box is None
-    assert kept == Kept("cut", None, 0.0, 0.0, admissible=True, flat=False)
+    assert keep_params == KeepParams("cut", None, 0.0, 0.0, admissible=True, flat=False)
 
 
 def test_a_region_larger_than_the_image_is_cut_to_it() -> None:
     """One side of the hole reaches across; along the other, it has seven places."""
     image = np.full((10, 30, 3), 90, np.uint8)
     levels = np.tile(np.arange(30, dtype=np.float32), (10, 1))
-    recipe, seen = Cutout(length=24), [view(image, levels)]
+    recipe, source_view = Cutout(length=24), [view(image, levels)]
     boxes = set()
     for seed in range(200):
-        _, kept = selective_cut(Keep(tau=0.5), recipe, np.random.default_rng(seed), seen[0], seen)
-        boxes.add(kept.box)
+        _, keep_params = selective_cut(
+            Keep(tau=0.5), recipe, np.random.default_rng(seed), source_view[0], source_view
+        )
+        boxes.add(keep_params.box)
     assert boxes == {Box(0, left, 10, left + 24) for left in range(3)}
-    whole, kept = selective_cut(Keep(), Cutout(length=99), np.random.default_rng(0), seen[0], seen)
-    assert (whole.box, kept.box, kept.admissible) == (None, None, False)
+    whole, keep_params = selective_cut(
+        Keep(), Cutout(length=99), np.random.default_rng(0), source_view[0], source_view
+    )
+    assert (whole.box, keep_params.box, keep_params.admissible) == (None, None, False)
 
 
 def salient_left(image: Pixels) -> SaliencyMap:
@@ -140,7 +162,7 @@ def detect(image: Pixels, *_: object) -> SaliencyMap:
     return salient_left(image)
 
 
-def made(
+def execute(
     recipe_options: tuple[str, dict[str, Any]], images: list[Pixels], seed: int, **keep: Any
 ) -> tuple[Pipeline, Picture]:
     recipe = build_recipe(*recipe_options)
@@ -150,8 +172,8 @@ def made(
         image = images[number]
         return Picture(image, {number: 1.0}, lambda _: salient_left(image))
 
-    maker = Maker(pipeline, Fit.cover, detect)
-    return pipeline, maker.make(np.random.default_rng(seed), source)
+    maker = Execution(pipeline, Fit.cover, detect)
+    return pipeline, maker.execute(np.random.default_rng(seed), source)
 
 
 @pytest.mark.parametrize("name", ["cutmix", "saliencymix", "ricap", "fmix", "mixup"])
@@ -160,7 +182,7 @@ def test_weights_are_the_pixels_that_were_pasted(name: str, seed: int) -> None:
     colours = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0))
     images = [np.full((31, 44, 3), colour, np.uint8) for colour in colours]
     count = recipe_class(name).sources
-    _, output = made((name, {}), images[:count], seed)
+    _, output = execute((name, {}), images[:count], seed)
     counted = [np.mean((output.image == images[i]).all(axis=2)) for i in output.shares]
     if name == "mixup":
         record = output.record
@@ -181,22 +203,22 @@ def test_around_every_recipe(name: str) -> None:
     recipe = recipe_class(name)
     images = images[: recipe.sources]
     for seed in range(4):
-        pipeline, output = made((name, {}), images, seed, tau=0.5, size=0.3)
+        pipeline, output = execute((name, {}), images, seed, tau=0.5, size=0.3)
         assert output.image.shape == images[0].shape
         assert output.record is not None
-        kept = output.record["keep"]
-        assert kept["mode"] == ("cut" if issubclass(recipe, RegionRecipe) else "paste")
-        if kept["box"] is not None:
-            centre = (kept["box"].left + kept["box"].right) / 2
-            assert (centre > 26) == (kept["mode"] == "cut") or abs(centre - 26) <= 2
-            if kept["mode"] == "paste":
-                inside = kept["box"].slices
+        keep_params = output.record["keep"]
+        assert keep_params["mode"] == ("cut" if issubclass(recipe, RegionRecipe) else "paste")
+        if keep_params["box"] is not None:
+            centre = (keep_params["box"].left + keep_params["box"].right) / 2
+            assert (centre > 26) == (keep_params["mode"] == "cut") or abs(centre - 26) <= 2
+            if keep_params["mode"] == "paste":
+                inside = keep_params["box"].slices
                 np.testing.assert_array_equal(output.image[inside], images[0][inside])
         row = json.loads(json.dumps(pipeline.row_record(output.record)))
         sources = iter(
             [Picture(images[i], {i: 1.0}, lambda _: images[0][..., 0]) for i in output.shares]
         )
-        again = Maker(pipeline_of(pipeline.describe()), Fit.cover, detect).remake(
+        again = Execution(pipeline_of(pipeline.describe()), Fit.cover, detect).replay(
             pipeline.full_record(row), sources
         )
         np.testing.assert_array_equal(again.image, output.image)
@@ -208,9 +230,11 @@ def test_saliencymix_pastes_its_peak_where_the_target_can_spare_it() -> None:
     source = np.full((40, 60, 3), 200, np.uint8)
     peak_map = np.zeros((40, 60), np.float32)
     peak_map[8, 5] = 1
-    seen = [view(target, salient_left(target)), view(source, peak_map)]
-    params, kept = selective_cut(Keep(), SaliencyMix(), np.random.default_rng(3), seen[0], seen)
-    assert kept.box == params.box
+    source_view = [view(target, salient_left(target)), view(source, peak_map)]
+    params, keep_params = selective_cut(
+        Keep(), SaliencyMix(), np.random.default_rng(3), source_view[0], source_view
+    )
+    assert keep_params.box == params.box
     assert params.centre == (8, 5)
     assert params.taken.top <= 8 < params.taken.bottom
     assert params.taken.left <= 5 < params.taken.right
@@ -226,8 +250,8 @@ def test_what_saliencymix_takes_lies_inside_the_source(
 ) -> None:
     image, peak_map = np.zeros((40, 60, 3), np.uint8), np.zeros((40, 60), np.float32)
     peak_map[peak] = 1
-    seen = [view(image, peak_map), view(image, peak_map)]
-    params = SaliencyMix().cover_spared(np.random.default_rng(0), Box(2, 3, 12, 18), seen)
+    source_view = [view(image, peak_map), view(image, peak_map)]
+    params = SaliencyMix().cover_spared(np.random.default_rng(0), Box(2, 3, 12, 18), source_view)
     top, left = corner
     assert params == Params(Box(2, 3, 12, 18), peak, taken=Box(top, left, top + 10, left + 15))
 
@@ -236,10 +260,10 @@ def test_saliencymix_shows_the_sources_peak() -> None:
     """What lands in the box is what surrounds the source's peak, not what lies in its place."""
     target = np.zeros((40, 60, 3), np.uint8)
     source = np.arange(40 * 60 * 3, dtype=np.uint16).astype(np.uint8).reshape(40, 60, 3)
-    seen = [Fitted(image, (40, 60)) for image in (target, source)]
+    source_view = [Fitted(image, (40, 60)) for image in (target, source)]
     box, taken = Box(20, 30, 30, 45), Box(3, 4, 13, 19)
     params = Params(box, (8, 11), taken=taken)
-    made_of = SaliencyMix().apply(seen, params)
+    made_of = SaliencyMix().apply(source_view, params)
     image = made_of.image
     np.testing.assert_array_equal(image[box.slices], source[taken.slices])
     assert made_of.boxes == (box,)
@@ -250,12 +274,14 @@ def test_saliencymix_shows_the_sources_peak() -> None:
 def test_without_a_region_above_the_threshold_the_first_best_is_put_back() -> None:
     levels = np.zeros((6, 8), np.float32)
     levels[2:4, 3:5] = levels[4:, 6:] = 5
-    kept = selective_paste(
+    keep_params = selective_paste(
         Keep(tau=1, size=0.25),
         np.random.default_rng(0),
         view(np.zeros((6, 8, 3), np.uint8), levels),
     )
-    assert kept == Kept("paste", Box(2, 3, 4, 5), 20.0, 20.0, admissible=False, flat=False)
+    assert keep_params == KeepParams(
+        "paste", Box(2, 3, 4, 5), 20.0, 20.0, admissible=False, flat=False
+    )
 
 
 @pytest.mark.parametrize(
@@ -265,10 +291,10 @@ def test_the_region_put_back_is_rounded_half_to_even(
     shape: tuple[int, int], region: tuple[int, int]
 ) -> None:
     levels = np.arange(shape[0] * shape[1], dtype=np.float32).reshape(shape)
-    seen = view(np.zeros((*shape, 3), np.uint8), levels)
-    kept = selective_paste(Keep(), np.random.default_rng(0), seen)
-    assert kept.box is not None
-    assert (kept.box.height, kept.box.width) == region
+    source_view = view(np.zeros((*shape, 3), np.uint8), levels)
+    keep_params = selective_paste(Keep(), np.random.default_rng(0), source_view)
+    assert keep_params.box is not None
+    assert (keep_params.box.height, keep_params.box.width) == region
 
 
 @pytest.mark.parametrize(

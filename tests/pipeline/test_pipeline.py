@@ -13,7 +13,7 @@ import pytest
 from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.enums import Fit
 from augcli.image.fit import Fitted
-from augcli.pipeline.execute import Maker
+from augcli.pipeline.execute import Execution
 from augcli.pipeline.per_batch import Batch
 from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline, Step, pipeline_of
@@ -21,19 +21,19 @@ from augcli.recipes.cutmix import CutMix
 from augcli.recipes.cutout import Cutout
 from augcli.recipes.mixup import Mixup
 from augcli.recipes.random_erasing import RandomErasing
-from augcli.recipes.recipe import Detection, Recipe, View
+from augcli.recipes.recipe import Recipe, SaliencySpec, SourceView
 from augcli.recipes.ricap import RICAP
 from augcli.recipes.saliencymix import SaliencyMix
 from augcli.recipes.samplepairing import SamplePairing
 from augcli.saliency.detectors import detect
 
 
-def detect_in(image: Pixels, detection: Detection) -> SaliencyMap:
-    return detect(detection.detector, [image], detection.size)[0]
+def detect_in(image: Pixels, spec: SaliencySpec) -> SaliencyMap:
+    return detect(spec.detector, [image], spec.size)[0]
 
 
-def detect_made(image: Pixels, _: Mapping[int, float], detection: Detection) -> SaliencyMap:
-    return detect_in(image, detection)
+def detect_made(image: Pixels, _: Mapping[int, float], spec: SaliencySpec) -> SaliencyMap:
+    return detect_in(image, spec)
 
 
 def photo(number: int) -> Pixels:
@@ -49,48 +49,50 @@ def chain(*steps: Recipe | tuple[Recipe, float]) -> Pipeline:
     return Pipeline("chain", tuple(Step(*s) if isinstance(s, tuple) else Step(s) for s in steps))
 
 
-def made(pipeline: Pipeline, seed: int = 0, **more: Any) -> tuple[Picture, list[int]]:
+def execute(pipeline: Pipeline, seed: int = 0, **more: Any) -> tuple[Picture, list[int]]:
     """An output, and the sources that were asked for."""
-    asked: list[int] = []
+    indices: list[int] = []
 
     def source(number: int) -> Picture:
-        asked.append(number)
+        indices.append(number)
         return picture(number)
 
     rng = np.random.default_rng(seed)
-    return Maker(pipeline, Fit.cover, detect_made).make(rng, source, **more), asked
+    return Execution(pipeline, Fit.cover, detect_made).execute(rng, source, **more), indices
 
 
 def remade(pipeline: Pipeline, output: Picture) -> Picture:
     """The output again, from what its row says."""
     record = json.loads(json.dumps(pipeline.row_record(output.record)))
     sources = iter([picture(number) for number in output.sources])
-    again = Maker(pipeline, Fit.cover, detect_made).remake(pipeline.full_record(record), sources)
+    again = Execution(pipeline, Fit.cover, detect_made).replay(
+        pipeline.full_record(record), sources
+    )
     assert next(sources, None) is None, "a source was left over"
     return again
 
 
 def test_no_steps() -> None:
-    output, asked = made(chain())
+    output, indices = execute(chain())
     np.testing.assert_array_equal(output.image, photo(0))
-    assert (output.shares, output.record, output.boxes, asked) == ({0: 1.0}, None, (), [0])
+    assert (output.shares, output.record, output.boxes, indices) == ({0: 1.0}, None, (), [0])
     np.testing.assert_array_equal(remade(chain(), output).image, photo(0))
 
 
 def test_a_single_recipe_records_its_parameters_alone() -> None:
     pipeline = chain(Mixup())
-    output, asked = made(pipeline)
+    output, indices = execute(pipeline)
     lam = output.shares[0]
     assert output.record == {"recipe": "mixup", "params": {"lam": lam}}
     assert pipeline.row_record(output.record) == {"lam": lam}
-    assert asked == [0, 1]
+    assert indices == [0, 1]
     assert output.shares == {0: lam, 1: 1.0 - lam}
 
 
 def test_an_earlier_step_changes_every_source_of_a_later_one() -> None:
     pipeline = chain(Cutout(length=6, fill="black"), SamplePairing())
-    output, asked = made(pipeline)
-    assert asked == [0, 1]
+    output, indices = execute(pipeline)
+    assert indices == [0, 1]
     assert output.record is not None
     inputs = output.record["inputs"]
     assert [record["recipe"] for record in inputs] == ["cutout", "cutout"]
@@ -106,8 +108,8 @@ def test_an_earlier_step_changes_every_source_of_a_later_one() -> None:
 def test_shares_multiply_through_nested_mixes() -> None:
     pipeline = chain(Mixup(alpha=1), CutMix())
     assert pipeline.sources == 4
-    output, asked = made(pipeline, seed=3)
-    assert asked == output.sources == [0, 1, 2, 3]
+    output, indices = execute(pipeline, seed=3)
+    assert indices == output.sources == [0, 1, 2, 3]
     assert output.record is not None
     first, second = (record["params"]["lam"] for record in output.record["inputs"])
     lam = 1.0 - output.record["params"]["box"].area / (24 * 30)
@@ -120,7 +122,7 @@ def test_shares_multiply_through_nested_mixes() -> None:
 def test_the_mixes_are_what_their_records_say() -> None:
     """The pixels of a nested mix, made by hand."""
     pipeline = chain(Mixup(alpha=1), CutMix())
-    output, _ = made(pipeline, seed=3)
+    output, _ = execute(pipeline, seed=3)
     assert output.record is not None
     blends = []
     for record, (a, b) in zip(output.record["inputs"], [(0, 1), (2, 3)], strict=True):
@@ -137,12 +139,12 @@ def test_the_mixes_are_what_their_records_say() -> None:
 @pytest.mark.parametrize("probability", [0.0, 0.5, 1.0])
 def test_probabilities(probability: float) -> None:
     pipeline = chain((CutMix(), probability))
-    outputs = [made(pipeline, seed) for seed in range(400)]
+    outputs = [execute(pipeline, seed) for seed in range(400)]
     applied = [output.record is not None for output, _ in outputs]
     # Five standard deviations: 50 of 400.
     assert abs(sum(applied) - 400 * probability) <= (50 if probability == 0.5 else 0)
-    for (output, asked), was in zip(outputs, applied, strict=True):
-        assert asked == ([0, 1] if was else [0])
+    for (output, indices), was in zip(outputs, applied, strict=True):
+        assert indices == ([0, 1] if was else [0])
         if not was:
             np.testing.assert_array_equal(output.image, photo(0))
             assert (output.shares, output.boxes) == ({0: 1.0}, ())
@@ -153,9 +155,9 @@ def test_a_step_that_is_left_out_leaves_its_partners_out() -> None:
     pipeline = chain((Mixup(alpha=1), 0.5), (CutMix(), 0.5))
     seen: set[tuple[int, ...]] = set()
     for seed in range(60):
-        output, asked = made(pipeline, seed)
-        assert asked == output.sources
-        seen.add(tuple(asked))
+        output, indices = execute(pipeline, seed)
+        assert indices == output.sources
+        seen.add(tuple(indices))
         again = remade(pipeline, output)
         np.testing.assert_array_equal(again.image, output.image)
         assert list(again.shares.values()) == list(output.shares.values())
@@ -178,8 +180,8 @@ CHAINS = [
 )
 def test_an_output_can_be_made_again_from_its_row(pipeline: Pipeline) -> None:
     for seed in range(8):
-        output, asked = made(pipeline, seed)
-        assert set(output.sources) <= set(asked)
+        output, indices = execute(pipeline, seed)
+        assert set(output.sources) <= set(indices)
         assert sum(output.shares.values()) == pytest.approx(1.0, abs=1e-12)
         again = remade(pipeline, output)
         np.testing.assert_array_equal(again.image, output.image, strict=True)
@@ -192,14 +194,14 @@ def test_saliency_is_looked_for_in_what_earlier_steps_made() -> None:
     spot = np.zeros((30, 30, 3), np.uint8)
     spot[21, 8] = 255
 
-    def brightness(image: Pixels, _: Detection) -> SaliencyMap:
+    def brightness(image: Pixels, _: SaliencySpec) -> SaliencyMap:
         return image[..., 0]
 
     def spotted(number: int) -> Picture:
         return Picture(spot, {number: 1.0}, lambda _: spot[..., 0])
 
     def params(steps: Pipeline) -> dict[str, Any]:
-        output = Maker(steps, Fit.cover, lambda image, _, d: brightness(image, d)).make(
+        output = Execution(steps, Fit.cover, lambda image, _, d: brightness(image, d)).execute(
             np.random.default_rng(2), spotted
         )
         assert output.record is not None
@@ -217,8 +219,8 @@ def test_saliency_is_that_of_the_source_which_a_recipe_looks_at() -> None:
         saliency_map[5 + 9 * number, 8 + 13 * number] = 255
         return Picture(np.zeros((20, 30, 3), np.uint8), {number: 1.0}, lambda _: saliency_map)
 
-    maker = Maker(chain(SaliencyMix()), Fit.cover, detect_made)
-    record = maker.make(np.random.default_rng(0), source).record
+    maker = Execution(chain(SaliencyMix()), Fit.cover, detect_made)
+    record = maker.execute(np.random.default_rng(0), source).record
     assert record is not None
     assert record["params"]["centre"] == (14, 21)
 
@@ -226,12 +228,12 @@ def test_saliency_is_that_of_the_source_which_a_recipe_looks_at() -> None:
 def test_a_record_of_another_run_is_refused() -> None:
     record = {"recipe": "mixup", "params": {"lam": 0.5}}
     sources = iter([picture(0), picture(1)])
-    other = Maker(chain(CutMix(), Cutout()), Fit.cover, detect_made)
+    other = Execution(chain(CutMix(), Cutout()), Fit.cover, detect_made)
     with pytest.raises(ValueError, match="step 0 of the run is cutmix, not mixup"):
-        other.remake(record, sources)
+        other.replay(record, sources)
     sources = iter([picture(0), picture(1)])
     with pytest.raises(ValueError, match="lam"):
-        Maker(chain(Mixup()), Fit.cover, detect_made).remake(record | {"params": {}}, sources)
+        Execution(chain(Mixup()), Fit.cover, detect_made).replay(record | {"params": {}}, sources)
 
 
 def test_the_digest_knows_every_option() -> None:
@@ -259,9 +261,9 @@ ONE_OF = Pipeline("one of", (Step(Mixup(), 0.8, (CutMix(), RICAP()), (1.0, 2.0, 
 def test_one_of_several_recipes_by_weight() -> None:
     taken: Counter[str] = Counter()
     for seed in range(1200):
-        output, asked = made(ONE_OF, seed)
+        output, indices = execute(ONE_OF, seed)
         recipe = "" if output.record is None else output.record["recipe"]
-        assert asked == list(range({"": 1, "ricap": 4}.get(recipe, 2)))
+        assert indices == list(range({"": 1, "ricap": 4}.get(recipe, 2)))
         taken[recipe] += 1
     expected = {"": 240, "mixup": 120, "cutmix": 240, "ricap": 600}
     for recipe, count in expected.items():
@@ -273,7 +275,7 @@ def test_the_recipe_that_was_chosen_is_made_again() -> None:
     pipeline = Pipeline("chain", (Step(Cutout(length=4), 0.5), *ONE_OF.steps))
     assert (pipeline.sources, pipeline.spans) == (4, (1, 1, 4))
     for seed in range(25):
-        output, _ = made(pipeline, seed)
+        output, _ = execute(pipeline, seed)
         np.testing.assert_array_equal(remade(pipeline, output).image, output.image)
 
 
@@ -290,13 +292,13 @@ def test_classes_may_have_their_own_steps() -> None:
             named = class_name if number == 0 else "cat"
             return picture(number)._replace(class_name=named)
 
-        maker = Maker(pipeline, Fit.cover, detect_made)
-        output = maker.make(np.random.default_rng(5), source)
+        maker = Execution(pipeline, Fit.cover, detect_made)
+        output = maker.execute(np.random.default_rng(5), source)
         assert output.record is not None
         assert output.class_name == class_name
         inner = output.record.get("inputs", [output.record])
         fills[class_name] = [record["params"]["fill"] for record in inner]
-        again = maker.remake(
+        again = maker.replay(
             json.loads(json.dumps(output.record)), iter(map(source, output.sources))
         )
         np.testing.assert_array_equal(again.image, output.image)
@@ -311,9 +313,9 @@ def test_a_description_is_read_back() -> None:
         label_smoothing=0.1,
         by_class={"cat": (Step(Cutout(length=8)), *ONE_OF.steps, Step(SaliencyMix(alpha=2)))},
     )
-    told = json.loads(json.dumps(pipeline.describe()))
-    assert pipeline_of(told) == pipeline
-    assert pipeline_of(told).digest() == pipeline.digest()
+    description = json.loads(json.dumps(pipeline.describe()))
+    assert pipeline_of(description) == pipeline
+    assert pipeline_of(description).digest() == pipeline.digest()
 
 
 class TestPerBatch:
@@ -326,7 +328,7 @@ class TestPerBatch:
 
     def params(self, seed: int, batch: Batch, source: Callable[[int], Picture]) -> dict[str, Any]:
         rng = np.random.default_rng(seed)
-        output = Maker(self.pipeline, Fit.cover, detect_made).make(rng, source, batch)
+        output = Execution(self.pipeline, Fit.cover, detect_made).execute(rng, source, batch)
         assert output.record is not None
         return output.record["params"]
 
@@ -341,8 +343,8 @@ class TestPerBatch:
             drawn.append(params)
         assert all(params == drawn[0] for params in drawn)
         # The peak is the leading image's (33 x 21 pixels, as the canvas), not the partner's.
-        view = View(Fitted(photo(9), (33, 21), Fit.cover), picture(9).detect)
-        assert drawn[0]["centre"] == next(view.peaks(Detection("fine-grained")))
+        view = SourceView(Fitted(photo(9), (33, 21), Fit.cover), picture(9).detect)
+        assert drawn[0]["centre"] == next(view.peaks(SaliencySpec("fine-grained")))
         assert len({self.params(0, self.batch(seed), source)["box"] for seed in range(9)}) > 4
         assert self.params(0, self.batch(1, lead=8), source)["centre"] != drawn[0]["centre"]
 
@@ -355,8 +357,8 @@ class TestPerBatch:
         )
         centres = {}
         for fit in Fit:
-            maker = Maker(self.pipeline, fit, detect_made)
-            output = maker.make(np.random.default_rng(0), picture, batch)
+            maker = Execution(self.pipeline, fit, detect_made)
+            output = maker.execute(np.random.default_rng(0), picture, batch)
             assert output.record is not None
             centres[fit] = output.record["params"]["centre"], output.record["params"]["flat"]
         assert centres[Fit.stretch] == ((6, 3), False)
@@ -364,8 +366,8 @@ class TestPerBatch:
         assert centres[Fit.cover][1]  # cropped away
 
     def test_the_partner_is_what_is_pasted(self) -> None:
-        output, asked = made(self.pipeline, 0, batch=self.batch(4))
-        assert asked == [0, 1]
+        output, indices = execute(self.pipeline, 0, batch=self.batch(4))
+        assert indices == [0, 1]
         box = output.boxes[0]
         pasted = Fitted(photo(1), (24, 30), Fit.cover).pixels(box)
         np.testing.assert_array_equal(output.image[box.slices], pasted)
@@ -373,4 +375,4 @@ class TestPerBatch:
 
     def test_it_takes_a_batch(self) -> None:
         with pytest.raises(ValueError, match="saliencymix draws per batch"):
-            made(self.pipeline)
+            execute(self.pipeline)

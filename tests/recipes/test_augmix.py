@@ -57,20 +57,20 @@ def chains(case: Vectors) -> tuple[tuple[Operation, ...], ...]:
 
 def test_defaults() -> None:
     recipe = AugMix()
-    found = recipe.width, recipe.depth, recipe.severity, recipe.alpha, recipe.all_ops, recipe.views
-    assert found == (3, -1, 3, 1.0, False, 1)
+    actual = recipe.width, recipe.depth, recipe.severity, recipe.alpha, recipe.all_ops, recipe.views
+    assert actual == (3, -1, 3, 1.0, False, 1)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_mixes(case: Vectors) -> None:
     params = Params(chains(case), tuple(case["dirichlet_w"].tolist()), float(case["beta_m"]))
-    made = AugMix().apply(fitted(case["input"]), params)
-    assert (made.weights, made.boxes) == ((1.0,), ())
+    augmented = AugMix().apply(fitted(case["input"]), params)
+    assert (augmented.weights, augmented.boxes) == ((1.0,), ())
     # One rounding: half a level from the unrounded mix, which is good to a hundredth.
-    difference = np.abs(made.image - case["mixed_float"].astype(np.float64))
+    difference = np.abs(augmented.image - case["mixed_float"].astype(np.float64))
     assert difference.max() <= 0.5 + 1e-2
-    assert np.abs(made.image.astype(int) - case["mixed_u8"]).max() <= 1
-    assert (made.image == case["mixed_u8"]).mean() > 0.99
+    assert np.abs(augmented.image.astype(int) - case["mixed_u8"]).max() <= 1
+    assert (augmented.image == case["mixed_u8"]).mean() > 0.99
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -79,8 +79,8 @@ def test_each_chain(case: Vectors) -> None:
     every = chains(case)
     for number, expected in enumerate(case["aug_output"]):
         weights = tuple(float(number == other) for other in range(len(every)))
-        made = AugMix().apply(fitted(case["input"]), Params(every, weights, 1.0))
-        np.testing.assert_array_equal(made.image, expected, strict=True)
+        augmented = AugMix().apply(fitted(case["input"]), Params(every, weights, 1.0))
+        np.testing.assert_array_equal(augmented.image, expected, strict=True)
         clean = AugMix().apply(fitted(case["input"]), Params(every, weights, 0.0))
         np.testing.assert_array_equal(clean.image, case["input"], strict=True)
 
@@ -88,8 +88,8 @@ def test_each_chain(case: Vectors) -> None:
 def test_mix_rounds_half_to_even_and_once() -> None:
     first, second = np.indices((256, 256), np.uint8)
     images = [np.repeat(values[..., None], 3, axis=2) for values in (first, second)]
-    found = mix(images, [0.5, 0.5])[..., 0]
-    np.testing.assert_array_equal(found, np.rint((first.astype(float) + second) / 2))
+    actual = mix(images, [0.5, 0.5])[..., 0]
+    np.testing.assert_array_equal(actual, np.rint((first.astype(float) + second) / 2))
     # Rounded after each image, 1/4 + 1/4 + 1/4 + 1/4 would stay 0.
     ones = np.ones((3, 5, 3), np.uint8)
     np.testing.assert_array_equal(mix([ones] * 4, [0.25] * 4), ones)
@@ -135,32 +135,32 @@ def test_operations(all_ops: bool, kinds: int) -> None:
 def test_levels(severity: int) -> None:
     """Levels are uniform from 0.1 to the severity, and drawn for each operation."""
     height, width = 3000, 6000
-    found: dict[str, list[float]] = {}
+    actual: dict[str, list[float]] = {}
     same = []
     for params in draws(AugMix(severity=severity, all_ops=True), (height, width), 4000):
         for chain in params.chains:
             for name, value, _ in chain:
-                found.setdefault(name, []).append(value)
+                actual.setdefault(name, []).append(value)
             slopes = [abs(value) for name, value, _ in chain if name.startswith("Shear")]
             same += [slopes[0] == slopes[1]] if len(slopes) == 2 else []
     assert len(same) > 200
     assert not any(same)
     for name in ("ShearX", "ShearY"):
-        levels = [abs(value) / 0.03 for value in found[name]]
+        levels = [abs(value) / 0.03 for value in actual[name]]
         assert p_between(levels, 0.1, severity) > KEPT
     for name, side in [("TranslateX", width), ("TranslateY", height)]:
-        assert all(value == int(value) for value in found[name])
-        levels = [abs(value) / (side / 30) for value in found[name]]
+        assert all(value == int(value) for value in actual[name])
+        levels = [abs(value) / (side / 30) for value in actual[name]]
         assert stats.kstest(levels, stats.uniform(0.1, severity - 0.1).cdf).statistic < 0.05
         assert max(levels) <= severity
     for name in ("ShearX", "ShearY", "TranslateX", "TranslateY"):
-        assert p_half(value < 0 for value in found[name]) > KEPT
+        assert p_half(value < 0 for value in actual[name]) > KEPT
     for name in ENHANCEMENTS:
-        assert p_between([(value - 0.1) / 0.18 for value in found[name]], 0.1, severity) > KEPT
-    assert set(found["Posterize"]) == {float(4 - n) for n in range(int(severity * 0.4 - 1e-9) + 1)}
-    assert max(found["Solarize"]) == 256 - int(25.6 * 0.1)
-    assert min(found["Solarize"]) >= 256 - 25.6 * severity
-    assert max(map(abs, found["Rotate"])) == 3 * severity - 1
+        assert p_between([(value - 0.1) / 0.18 for value in actual[name]], 0.1, severity) > KEPT
+    assert set(actual["Posterize"]) == {float(4 - n) for n in range(int(severity * 0.4 - 1e-9) + 1)}
+    assert max(actual["Solarize"]) == 256 - int(25.6 * 0.1)
+    assert min(actual["Solarize"]) >= 256 - 25.6 * severity
+    assert max(map(abs, actual["Rotate"])) == 3 * severity - 1
 
 
 def test_views() -> None:
@@ -200,8 +200,8 @@ def test_an_image_beside_itself() -> None:
 def test_a_run_writes_triplets(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--recipe", "augmix", "--set", "views=2", "--copies", "2", "--format", "png")
-    made = augcli("generate", photos, out, *options)
-    assert made.returncode == 0, made.stderr
+    augmented = augcli("generate", photos, out, *options)
+    assert augmented.returncode == 0, augmented.stderr
     rows = [json.loads(line) for line in (out / "train/metadata.jsonl").open()]
     assert Counter(row["view"] for row in rows) == {"orig": 30, "aug1": 30, "aug2": 30}
     groups: dict[str, dict[str, dict[str, Any]]] = {}

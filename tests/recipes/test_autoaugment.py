@@ -47,25 +47,25 @@ def test_the_research_codes_magnitudes() -> None:
         params = recipe.draw(rng, views(image))
         assert rng.all_drawn()
         assert [operation.argument for operation in params.operations] == pytest.approx(resolved)
-        made = recipe.apply(fitted(image), params)
-        np.testing.assert_array_equal(made.image, case["output"][row], strict=True)
-        assert (made.weights, made.boxes) == ((1.0,), ())
+        augmented = recipe.apply(fitted(image), params)
+        np.testing.assert_array_equal(augmented.image, case["output"][row], strict=True)
+        assert (augmented.weights, augmented.boxes) == ((1.0,), ())
 
 
 def test_the_research_codes_translations_scale() -> None:
     """Ten pixels of 32, which the authors' code was written for."""
     recipe = AutoAugment(policy="cifar10", magnitudes="research-cifar")
-    found: dict[str, set[float]] = {"TranslateX": set(), "TranslateY": set()}
+    actual: dict[str, set[float]] = {"TranslateX": set(), "TranslateY": set()}
     for _, operations in policy_draws(recipe, (64, 320), 4000):
         for name, value, _ in operations:
-            if name in found:
-                found[name].add(abs(value))
+            if name in actual:
+                actual[name].add(abs(value))
     levels = {
         (step.name, int(step.level)) for steps in sub_policies("autoaugment", "cifar10")
         for step in steps
     }  # fmt: skip
     for name, scale in [("TranslateX", 10), ("TranslateY", 2)]:
-        assert found[name] == {level * scale for known, level in levels if known == name}
+        assert actual[name] == {level * scale for known, level in levels if known == name}
 
 
 @pytest.mark.parametrize("policy", DATA_SETS)
@@ -110,8 +110,8 @@ def test_steps_are_skipped_independently() -> None:
     assert (first.probability, second.probability) == (0.4, 0.6)
     chains = [
         {operation.name for operation in operations}
-        for found, operations in policy_draws(AutoAugment(), (8, 8), 40000)
-        if found == number
+        for actual, operations in policy_draws(AutoAugment(), (8, 8), 40000)
+        if actual == number
     ]
     counts = [
         sum(names == wanted for names in chains)

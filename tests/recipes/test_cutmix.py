@@ -21,9 +21,9 @@ def test_boxes(table: str) -> None:
         strict=True,
     ):
         shape = height, width
-        found = box_around((row, column), cut_size(lam, shape), shape)
-        assert list(found) == box
-        assert 1.0 - found.area / (height * width) == pytest.approx(lam_adj, abs=1e-12)
+        actual = box_around((row, column), cut_size(lam, shape), shape)
+        assert list(actual) == box
+        assert 1.0 - actual.area / (height * width) == pytest.approx(lam_adj, abs=1e-12)
 
 
 @pytest.mark.parametrize("case", cases("cutmix", 8))
@@ -38,11 +38,11 @@ def test_cases(case: Vectors) -> None:
     assert rng.all_drawn()
     assert params == Params(Box(*case["box"].tolist()))
 
-    made = recipe.apply(fitted(base, patch), params)
-    np.testing.assert_array_equal(made.image, case["mixed"], strict=True)
+    augmented = recipe.apply(fitted(base, patch), params)
+    np.testing.assert_array_equal(augmented.image, case["mixed"], strict=True)
     expected = float(case["weight_base"]), float(case["weight_patch"])
-    assert made.weights == pytest.approx(expected, abs=1e-12)
-    assert made.boxes == (params.box,)
+    assert augmented.weights == pytest.approx(expected, abs=1e-12)
+    assert augmented.boxes == (params.box,)
 
 
 def test_the_partner_is_resampled_to_the_canvas() -> None:
@@ -50,11 +50,11 @@ def test_the_partner_is_resampled_to_the_canvas() -> None:
     partner = np.zeros((20, 40, 3), np.uint8)
     partner[:, 20:] = 200
     below, above = fitted(target, partner)
-    made = paste(below, above, Box(2, 8, 6, 14))
-    assert made.weights == (1.0 - 24 / 200, 1.0 - (1.0 - 24 / 200))
-    assert made.image[2:6, 10:14].min() == 200
-    assert made.image[2:6, 8:10].max() == 0
-    outside = made.image.copy()
+    augmented = paste(below, above, Box(2, 8, 6, 14))
+    assert augmented.weights == (1.0 - 24 / 200, 1.0 - (1.0 - 24 / 200))
+    assert augmented.image[2:6, 10:14].min() == 200
+    assert augmented.image[2:6, 8:10].max() == 0
+    outside = augmented.image.copy()
     outside[2:6, 8:14] = 0
     assert not outside.any()
 
@@ -63,6 +63,6 @@ def test_the_partner_is_resampled_to_the_canvas() -> None:
 def test_without_a_region_the_target_stays(box: Box | None) -> None:
     rng = np.random.default_rng(0)
     target, partner = rng.integers(0, 256, (2, 7, 9, 3), np.uint8)
-    made = CutMix().apply(fitted(target, partner), CutMix().cover(rng, box))
-    np.testing.assert_array_equal(made.image, target)
-    assert (made.weights, made.boxes) == ((1.0, 0.0), ())
+    augmented = CutMix().apply(fitted(target, partner), CutMix().cover(rng, box))
+    np.testing.assert_array_equal(augmented.image, target)
+    assert (augmented.weights, augmented.boxes) == ((1.0, 0.0), ())

@@ -34,9 +34,9 @@ def test_cases(case: Vectors, output: str) -> None:
         rng = Scripted(integers=list(centre))
         params = recipe.draw(rng, views(image))
         assert rng.all_drawn()
-        made = recipe.apply(fitted(image), params)
-        assert (made.weights, made.boxes) == ((1.0,), (params.box,))
-        image = made.image
+        augmented = recipe.apply(fitted(image), params)
+        assert (augmented.weights, augmented.boxes) == ((1.0,), (params.box,))
+        image = augmented.image
     np.testing.assert_array_equal(image, case[output], strict=True)
 
 
@@ -56,9 +56,9 @@ def test_no_hole() -> None:
     image = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
     recipe = Cutout()
     params = recipe.cover(np.random.default_rng(0), None)
-    made = recipe.apply(fitted(image), params)
-    np.testing.assert_array_equal(made.image, image)
-    assert (params, made.boxes) == (Params(None, (124, 116, 104)), ())
+    augmented = recipe.apply(fitted(image), params)
+    np.testing.assert_array_equal(augmented.image, image)
+    assert (params, augmented.boxes) == (Params(None, (124, 116, 104)), ())
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,14 @@ from augcli.cli.options import RecipeOptions
 from augcli.cli.reading import read_pipeline
 from augcli.enums import Fit
 from augcli.image.fit import Fitted
-from augcli.pipeline.execute import Maker
+from augcli.pipeline.execute import Execution
 from augcli.pipeline.keep import Keep
 from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.catalogue import recipe_class, recipe_names
 from augcli.recipes.chain import Chain
 from augcli.recipes.index import ENTRIES, Entry
-from augcli.recipes.recipe import Augmented, Detection, Mark, Recipe, View
+from augcli.recipes.recipe import Augmented, Mark, Recipe, SaliencySpec, SourceView
 from augcli.recipes.saliencymix import Params, SaliencyMix
 
 
@@ -45,10 +45,10 @@ class BothPeaks(Recipe):
     finder: str = "fine-grained"
     side: int | None = None
 
-    def looks_at(self) -> dict[int, Detection]:
-        return {0: Detection("spectral-residual"), 1: Detection(self.finder, self.side)}
+    def looks_at(self) -> dict[int, SaliencySpec]:
+        return {0: SaliencySpec("spectral-residual"), 1: SaliencySpec(self.finder, self.side)}
 
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Peaks:
+    def draw(self, rng: np.random.Generator, views: Sequence[SourceView]) -> Peaks:
         first, second = (next(views[n].peaks(map_)) for n, map_ in self.looks_at().items())
         return Peaks(first, second)
 
@@ -61,11 +61,11 @@ class LooksTooFar(BothPeaks):
 
     name = "looks_too_far"
 
-    def looks_at(self) -> dict[int, Detection]:
-        return {1: Detection("fine-grained")}
+    def looks_at(self) -> dict[int, SaliencySpec]:
+        return {1: SaliencySpec("fine-grained")}
 
-    def draw(self, rng: np.random.Generator, views: Sequence[View]) -> Peaks:
-        peak = next(views[0].peaks(Detection("fine-grained")))
+    def draw(self, rng: np.random.Generator, views: Sequence[SourceView]) -> Peaks:
+        peak = next(views[0].peaks(SaliencySpec("fine-grained")))
         return Peaks(peak, peak)
 
 
@@ -79,9 +79,9 @@ class SaysNothing(BothPeaks):
 def source(number: int) -> Picture:
     """An image whose most salient pixel depends on its number and on the detector."""
 
-    def detect(detection: Detection) -> SaliencyMap:
+    def detect(spec: SaliencySpec) -> SaliencyMap:
         saliency_map = np.zeros((20, 30), np.uint8)
-        saliency_map[number, 9 if detection.detector == "fine-grained" else 5] = 255
+        saliency_map[number, 9 if spec.detector == "fine-grained" else 5] = 255
         return saliency_map
 
     return Picture(np.zeros((20, 30, 3), np.uint8), {number: 1.0}, detect)
@@ -93,7 +93,7 @@ def no_detector(*asked: object) -> SaliencyMap:
 
 def drawn(recipe: Recipe, keep: Keep | None = None) -> Picture:
     pipeline = Pipeline(recipe.name, (Step(recipe, keep=keep),))
-    return Maker(pipeline, Fit.cover, no_detector).make(np.random.default_rng(0), source)
+    return Execution(pipeline, Fit.cover, no_detector).execute(np.random.default_rng(0), source)
 
 
 @pytest.mark.parametrize("keep", [None, Keep()])
@@ -101,10 +101,10 @@ def test_a_recipe_looks_at_several_sources(keep: Keep | None) -> None:
     picture = drawn(BothPeaks(), keep)
     assert picture.record is not None
     assert picture.record["params"] == {"target": (0, 5), "partner": (1, 9)}
-    expected = (Detection("spectral-residual"), Detection("fine-grained"))
-    assert set(picture.detections) == set(expected)
+    expected = (SaliencySpec("spectral-residual"), SaliencySpec("fine-grained"))
+    assert set(picture.saliency_specs) == set(expected)
     pipeline = Pipeline("both", (Step(BothPeaks()),))
-    assert tuple(pipeline.detections) == expected
+    assert tuple(pipeline.saliency_specs) == expected
     assert BothPeaks().marks(None) == {0: Mark(), 1: Mark()}
 
 
@@ -115,7 +115,7 @@ def test_a_recipe_is_shown_what_it_declares_and_no_more(keep: Keep | None) -> No
 
 
 def test_saliencymix_looks_at_the_target_too_where_it_protects_that() -> None:
-    fine = Detection("fine-grained")
+    fine = SaliencySpec("fine-grained")
     assert SaliencyMix().looks_at() == {1: fine}
     assert SaliencyMix(protect_target=0.5).looks_at() == {0: fine, 1: fine}
     params = Params(None, (3, 4), flat=True)

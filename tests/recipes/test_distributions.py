@@ -12,7 +12,7 @@ from scipy import stats
 
 from augcli.enums import Fit
 from augcli.operations.smooth_field import field_of_noise, gaussian_noise, noise_shape
-from augcli.pipeline.execute import Maker
+from augcli.pipeline.execute import Execution
 from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.cutmix import CutMix
@@ -136,7 +136,7 @@ def test_application_probability(probability: float) -> None:
     rng = generator()
     mixed = 0
     for _ in range(3000):
-        output = Maker(recipe, Fit.cover, lambda pixels, *_: pixels[..., 0]).make(
+        output = Execution(recipe, Fit.cover, lambda pixels, *_: pixels[..., 0]).execute(
             rng, lambda number: Picture(image, {number: 1.0}, lambda _: image[..., 0])
         )
         mixed += output.record is not None
@@ -151,17 +151,17 @@ def test_fmix_rounds_up_half_of_the_time() -> None:
 
 
 def test_fmix_noise_is_gaussian_and_independent() -> None:
-    found = gaussian_noise(11, (300, 200))
-    parts = np.concatenate([found.real.ravel(), found.imag.ravel()])
+    actual = gaussian_noise(11, (300, 200))
+    parts = np.concatenate([actual.real.ravel(), actual.imag.ravel()])
     assert stats.kstest(parts, "norm").pvalue > KEPT
     assert stats.kstest(parts, stats.norm(scale=1.02).cdf).pvalue < KEPT
     assert abs(parts.std() - 1) < 5 / np.sqrt(2 * parts.size)
     other = gaussian_noise(12, (300, 200))
     for first, second in [
-        (found.real, found.imag),
-        (found.real, other.real),
-        (found.real[1:], found.real[:-1]),
-        (found.real[:, 1:], found.real[:, :-1]),
+        (actual.real, actual.imag),
+        (actual.real, other.real),
+        (actual.real[1:], actual.real[:-1]),
+        (actual.real[:, 1:], actual.real[:, :-1]),
     ]:
         correlation = np.corrcoef(first.ravel(), second.ravel())[0, 1]
         assert abs(correlation) < 5 / np.sqrt(first.size)

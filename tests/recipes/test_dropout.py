@@ -28,18 +28,22 @@ def test_pixels(case: Vectors, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pixel_dropout, "dropout_mask", mask)
     for per_channel, expected in [(False, "output_pixel"), (True, "output_pixel_per_channel")]:
         params = pixel_dropout.Params(7, rate, per_channel)
-        made = PixelDropout().apply(fitted(case["input"]), params)
-        np.testing.assert_array_equal(made.image, case[expected], strict=True)
-        assert (made.weights, made.boxes) == ((1.0,), ())
+        augmented = PixelDropout().apply(fitted(case["input"]), params)
+        np.testing.assert_array_equal(augmented.image, case[expected], strict=True)
+        assert (augmented.weights, augmented.boxes) == ((1.0,), ())
 
 
 @pytest.mark.parametrize("case", cases("dropout", 5))
 def test_channels(case: Vectors) -> None:
     dropped = tuple(case["channel_drop"].tolist())
     for fill in (0, 128):
-        made = ChannelDropout().apply(fitted(case["input"]), channel_dropout.Params(dropped, fill))
-        np.testing.assert_array_equal(made.image, case[f"output_channel_fill{fill}"], strict=True)
-        assert (made.weights, made.boxes) == ((1.0,), ())
+        augmented = ChannelDropout().apply(
+            fitted(case["input"]), channel_dropout.Params(dropped, fill)
+        )
+        np.testing.assert_array_equal(
+            augmented.image, case[f"output_channel_fill{fill}"], strict=True
+        )
+        assert (augmented.weights, augmented.boxes) == ((1.0,), ())
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.03, 0.2, 0.5, 1.0])
@@ -83,9 +87,9 @@ def test_which_channel_stays_is_uniform() -> None:
     assert p_uniform(always, 3) > KEPT
     assert {sum(dropped) for dropped in always} == {2}
     image = photo((5, 6))
-    found = shown(ChannelDropout(), image, channel_dropout.Params((True, False, True), 9))
-    np.testing.assert_array_equal(found[..., 1], image[..., 1])
-    assert (found[..., [0, 2]] == 9).all()
+    actual = shown(ChannelDropout(), image, channel_dropout.Params((True, False, True), 9))
+    np.testing.assert_array_equal(actual[..., 1], image[..., 1])
+    assert (actual[..., [0, 2]] == 9).all()
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,9 @@ def noise_of(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_simard(case: Vectors, noise_of: Any) -> None:
     noise_of(case)
     params = Params(1, float(case["alpha"]), float(case["sigma"]))
-    made = Elastic().apply(fitted(case["input"]), params)
-    assert np.abs(made.image - case["output_reflect"]).max() <= 0.5 + 1e-3
-    assert (made.weights, made.boxes) == ((1.0,), ())
+    augmented = Elastic().apply(fitted(case["input"]), params)
+    assert np.abs(augmented.image - case["output_reflect"]).max() <= 0.5 + 1e-3
+    assert (augmented.weights, augmented.boxes) == ((1.0,), ())
 
 
 @pytest.mark.parametrize("case", CORRUPTIONS)
@@ -42,10 +42,10 @@ def test_imagenet_c(case: Vectors, noise_of: Any) -> None:
     noise_of(case)
     first, second, third = (tuple(offset) for offset in case["affine_point_noise"].tolist())
     params = Params(1, float(case["alpha"]), float(case["sigma"]), (first, second, third))
-    made = Elastic().apply(fitted(case["input"]), params)
-    assert np.abs(made.image - case["output_full"]).max() <= 0.5 + 1e-2
+    augmented = Elastic().apply(fitted(case["input"]), params)
+    assert np.abs(augmented.image - case["output_full"]).max() <= 0.5 + 1e-2
     truncated = case["output_full_u8_trunc"].astype(int)
-    assert np.abs(made.image - truncated).max() <= 1
+    assert np.abs(augmented.image - truncated).max() <= 1
 
 
 @pytest.mark.parametrize("case", CORRUPTIONS)

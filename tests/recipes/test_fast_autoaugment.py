@@ -58,9 +58,9 @@ def test_sub_policies(policy: DataSet) -> None:
             sign = -1 if negated and signed[name] else 1
             assert operation.name == name
             assert operation.argument == pytest.approx(value * pixels * sign, abs=1e-9)
-        made = recipe.apply(fitted(image), params)
-        np.testing.assert_array_equal(made.image, case["output"][row], strict=True)
-        assert (made.weights, made.boxes) == ((1.0,), ())
+        augmented = recipe.apply(fitted(image), params)
+        np.testing.assert_array_equal(augmented.image, case["output"][row], strict=True)
+        assert (augmented.weights, augmented.boxes) == ((1.0,), ())
     assert cut_out > 0
 
 

@@ -65,12 +65,12 @@ def test_the_whole_recipe(options: dict[str, Any], shape: tuple[int, int]) -> No
 
     noise = gaussian_noise(123, noise_shape(shape))
     shares = cut(field_of_noise(noise, shape, decay, spectrum), 0.3, True, soft)
-    made = recipe.apply(fitted(*images), params)
-    np.testing.assert_array_equal(made.image, mix(images[0], images[1], shares), strict=True)
-    assert made.weights == (shares.mean(), 1.0 - shares.mean())
-    assert abs(made.weights[0] - 0.3) < 1 / (shape[0] * shape[1])
+    augmented = recipe.apply(fitted(*images), params)
+    np.testing.assert_array_equal(augmented.image, mix(images[0], images[1], shares), strict=True)
+    assert augmented.weights == (shares.mean(), 1.0 - shares.mean())
+    assert abs(augmented.weights[0] - 0.3) < 1 / (shape[0] * shape[1])
     if soft == 0.0:
-        assert made.weights[0] == math.ceil(0.3 * shares.size) / shares.size
+        assert augmented.weights[0] == math.ceil(0.3 * shares.size) / shares.size
 
 
 @pytest.mark.parametrize(

@@ -18,16 +18,16 @@ def test_cases(case: Vectors) -> None:
     assert rng.all_drawn()
     assert params == Params(lam)
 
-    made = recipe.apply(fitted(*images), params)
+    augmented = recipe.apply(fitted(*images), params)
     exact = lam * images[0].astype(np.float64) + (1.0 - lam) * images[1]
     np.testing.assert_allclose(case["mixed_float"], exact, atol=1e-3)
     # Closer than the vectors ask for: only a value within 1e-4 of a half may round the other way.
     near_half = np.abs(exact - np.floor(exact) - 0.5) < 1e-4
-    np.testing.assert_array_equal(made.image[~near_half], case["mixed_u8"][~near_half])
-    np.testing.assert_allclose(made.image.astype(int), case["mixed_u8"], atol=1)
+    np.testing.assert_array_equal(augmented.image[~near_half], case["mixed_u8"][~near_half])
+    np.testing.assert_allclose(augmented.image.astype(int), case["mixed_u8"], atol=1)
     expected = float(case["weight_a"]), float(case["weight_b"])
-    assert made.weights == pytest.approx(expected, abs=1e-12)
-    assert made.boxes == ()
+    assert augmented.weights == pytest.approx(expected, abs=1e-12)
+    assert augmented.boxes == ()
 
 
 def test_every_pair_of_values() -> None:

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.enums import Fit
-from augcli.pipeline.execute import Maker
+from augcli.pipeline.execute import Execution
 from augcli.pipeline.keep import Keep
 from augcli.pipeline.per_batch import Batch
 from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.catalogue import build_recipe, recipe_class, recipe_names
-from augcli.recipes.recipe import Detection, Recipe, RegionRecipe
+from augcli.recipes.recipe import Recipe, RegionRecipe, SaliencySpec
 from augcli.saliency.detectors import detect
 
 MORE: dict[str, list[dict[str, Any]]] = {
@@ -88,12 +88,12 @@ def image_of(number: int, case: Case) -> Pixels:
     return image
 
 
-def detect_in(image: Pixels, detection: Detection) -> SaliencyMap:
-    return detect(detection.detector, [image], detection.size)[0]
+def detect_in(image: Pixels, spec: SaliencySpec) -> SaliencyMap:
+    return detect(spec.detector, [image], spec.size)[0]
 
 
-def detect_made(image: Pixels, _: Mapping[int, float], detection: Detection) -> SaliencyMap:
-    return detect_in(image, detection)
+def detect_made(image: Pixels, _: Mapping[int, float], spec: SaliencySpec) -> SaliencyMap:
+    return detect_in(image, spec)
 
 
 def picture(image: Pixels, number: int) -> Picture:
@@ -104,7 +104,7 @@ def output_of(
     recipe: Recipe, images: list[Pixels], case: Case, keep: Keep | None = None
 ) -> Picture:
     batch = Batch(lambda _: np.random.default_rng(case.seed), lambda: picture(images[-1], 0))
-    return Maker(Pipeline("one", (Step(recipe, keep=keep),)), case.fit, detect_made).make(
+    return Execution(Pipeline("one", (Step(recipe, keep=keep),)), case.fit, detect_made).execute(
         np.random.Generator(np.random.Philox(case.seed)),
         lambda number: picture(images[number], number),
         batch,
@@ -159,7 +159,7 @@ def test_replay(name: str, options: dict[str, Any], case: Case) -> None:
     row = json.dumps(pipeline.row_record(output.record), allow_nan=False)
     sources = iter([picture(images[number], number) for number in output.sources])
     record = pipeline.full_record(json.loads(row))
-    again = Maker(pipeline, case.fit, detect_made).remake(record, sources)
+    again = Execution(pipeline, case.fit, detect_made).replay(record, sources)
     np.testing.assert_array_equal(again.image, output.image, strict=True)
     assert (again.shares, again.boxes) == (output.shares, output.boxes)
     assert all(-(2**63) <= number < 2**63 for number in integers(json.loads(row)))
@@ -191,21 +191,24 @@ def test_keep(name: str, options: dict[str, Any], case: Case, tau: float, share:
         assert output.shares[0] * output.image[..., 2].size == pytest.approx(counted, abs=1e-6)
 
     assert output.record is not None
-    kept = output.record["keep"]
-    assert kept["mode"] == ("cut" if isinstance(recipe, RegionRecipe) else "paste")
-    if kept["box"] is not None:
-        inside = kept["box"].slices
-        assert output.image[inside].shape[:2] == (kept["box"].height, kept["box"].width)
-        assert kept["admissible"] <= (kept["score"] != kept["threshold"])
-        if kept["mode"] == "paste":
+    keep_params = output.record["keep"]
+    assert keep_params["mode"] == ("cut" if isinstance(recipe, RegionRecipe) else "paste")
+    if keep_params["box"] is not None:
+        inside = keep_params["box"].slices
+        assert output.image[inside].shape[:2] == (
+            keep_params["box"].height,
+            keep_params["box"].width,
+        )
+        assert keep_params["admissible"] <= (keep_params["score"] != keep_params["threshold"])
+        if keep_params["mode"] == "paste":
             np.testing.assert_array_equal(output.image[inside], images[0][inside])
         else:
-            assert kept["score"] < kept["threshold"]
+            assert keep_params["score"] < keep_params["threshold"]
 
     pipeline = Pipeline("one", (Step(build_recipe(name, {}), keep=Keep()),))
     row = json.dumps(pipeline.row_record(output.record), allow_nan=False)
     sources = iter([picture(images[number], number) for number in output.sources])
-    again = Maker(pipeline, case.fit, detect_made).remake(
+    again = Execution(pipeline, case.fit, detect_made).replay(
         pipeline.full_record(json.loads(row)), sources
     )
     np.testing.assert_array_equal(again.image, output.image, strict=True)

@@ -43,9 +43,9 @@ def test_chains(number: int) -> None:
     arguments = [operation.argument for operation in params.operations]
     assert arguments == pytest.approx(case["resolved_arg"].tolist(), abs=1e-6)
     assert params.geometry == Geometry("nearest", tuple(case["fill"].tolist()))
-    made = recipe.apply(fitted(case["input"]), params)
-    np.testing.assert_array_equal(made.image, case["output"], strict=True)
-    assert (made.weights, made.boxes) == ((1.0,), ())
+    augmented = recipe.apply(fitted(case["input"]), params)
+    np.testing.assert_array_equal(augmented.image, case["output"], strict=True)
+    assert (augmented.weights, augmented.boxes) == ((1.0,), ())
 
 
 @pytest.mark.parametrize("m", [0, 9, 30])
@@ -88,8 +88,8 @@ def test_tpu_magnitudes(level: int) -> None:
             for name, argument, _ in params.operations:
                 names.add(name)
                 expected = arguments[name][level] * scales.get(name, 1.0)
-                found = abs(argument) if signed[name] else argument
-                assert found == pytest.approx(expected, abs=0.5 if name == "Cutout" else 1e-4)
+                actual = abs(argument) if signed[name] else argument
+                assert actual == pytest.approx(expected, abs=0.5 if name == "Cutout" else 1e-4)
         assert names == set(arguments)
 
 
@@ -101,10 +101,10 @@ def test_tpu_draws() -> None:
     ]
     assert p_uniform((operation.name for operation in drawn), 16) > KEPT
     for name in ("Rotate", "ShearX", "ShearY", "TranslateX", "TranslateY"):
-        assert p_half(np.signbit(found.argument) for found in drawn if found.name == name) > KEPT
-    centres = [found.others for found in drawn if found.name == "Cutout"]
+        assert p_half(np.signbit(actual.argument) for actual in drawn if actual.name == name) > KEPT
+    centres = [actual.others for actual in drawn if actual.name == "Cutout"]
     assert p_uniform(centres, 5 * 7) > KEPT
-    assert all(found.others is None for found in drawn if found.name != "Cutout")
+    assert all(actual.others is None for actual in drawn if actual.name != "Cutout")
 
 
 def test_tpu_cutout_is_a_grey_square_around_its_centre() -> None:

@@ -38,9 +38,9 @@ def test_cases(case: Vectors) -> None:
     params = recipe.draw(rng, views(image))
     assert rng.all_drawn()
     assert params.box == box
-    made = recipe.apply(fitted(image), params)
-    np.testing.assert_array_equal(made.image, case["output_mean"], strict=True)
-    assert (made.weights, made.boxes) == ((1.0,), (box,))
+    augmented = recipe.apply(fitted(image), params)
+    np.testing.assert_array_equal(augmented.image, case["output_mean"], strict=True)
+    assert (augmented.weights, augmented.boxes) == ((1.0,), (box,))
 
 
 @pytest.mark.parametrize("case", cases("random_erasing", 6))
@@ -53,8 +53,8 @@ def test_noise(case: Vectors) -> None:
 
     params = RandomErasing().cover(Scripted(integers=[99]), box)
     assert params == Params(box, 99)
-    made = RandomErasing().apply(fitted(case["input"]), params)
-    np.testing.assert_array_equal(made.image, expected, strict=True)
+    augmented = RandomErasing().apply(fitted(case["input"]), params)
+    np.testing.assert_array_equal(augmented.image, expected, strict=True)
 
 
 def test_not_applied() -> None:
@@ -62,6 +62,6 @@ def test_not_applied() -> None:
     recipe = RandomErasing()
     params = recipe.draw(Scripted(random=[0.5], integers=[3]), views(image))
     assert params == Params(None, 3)
-    made = recipe.apply(fitted(image), params)
-    np.testing.assert_array_equal(made.image, image)
-    assert (made.weights, made.boxes) == ((1.0,), ())
+    augmented = recipe.apply(fitted(image), params)
+    np.testing.assert_array_equal(augmented.image, image)
+    assert (augmented.weights, augmented.boxes) == ((1.0,), ())

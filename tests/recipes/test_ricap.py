@@ -37,12 +37,12 @@ def test_cases(case: Vectors) -> None:
     assert params == Params(split, (first, second, third, fourth))
     assert list(quadrants(split, (height, width))) == boxes
 
-    made = recipe.apply(fitted(*images), params)
-    np.testing.assert_array_equal(made.image, case["patched"], strict=True)
-    assert made.weights == pytest.approx(case["quad_weight"].tolist(), abs=1e-12)
+    augmented = recipe.apply(fitted(*images), params)
+    np.testing.assert_array_equal(augmented.image, case["patched"], strict=True)
+    assert augmented.weights == pytest.approx(case["quad_weight"].tolist(), abs=1e-12)
     per_image = case["image_label_weight"][case["quad_image_index"]].tolist()
-    assert made.weights == pytest.approx(per_image, abs=1e-12)
-    assert made.boxes == tuple(box for box in boxes[1:] if box.area)
+    assert augmented.weights == pytest.approx(per_image, abs=1e-12)
+    assert augmented.boxes == tuple(box for box in boxes[1:] if box.area)
 
 
 def test_crops_are_of_the_images_as_seen_on_the_canvas() -> None:
@@ -52,8 +52,8 @@ def test_crops_are_of_the_images_as_seen_on_the_canvas() -> None:
     partner = np.repeat(np.arange(0, 160, 10, dtype=np.uint8), 3).reshape(1, 16, 3)
     partner = np.repeat(partner, 8, axis=0)  # twice the canvas; columns of 0, 10, 20, ...
     seen = [Fitted(image, canvas, Fit.cover) for image in (target, partner, partner, partner)]
-    made = RICAP().apply(seen, Params((4, 5), ((0, 0), (0, 2), (0, 0), (0, 0))))
-    assert made.weights == (0.625, 0.375, 0.0, 0.0)
+    augmented = RICAP().apply(seen, Params((4, 5), ((0, 0), (0, 2), (0, 0), (0, 0))))
+    assert augmented.weights == (0.625, 0.375, 0.0, 0.0)
     # Canvas columns 2, 3 and 4 lie on the partner's columns 4 and 5, 6 and 7, 8 and 9.
-    np.testing.assert_array_equal(made.image[:, 5:, 0], [[45, 65, 85]] * 4)
-    assert not made.image[:, :5].any()
+    np.testing.assert_array_equal(augmented.image[:, 5:, 0], [[45, 65, 85]] * 4)
+    assert not augmented.image[:, :5].any()

@@ -12,12 +12,12 @@ import pytest
 from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.engine.outputs import saliency_method
 from augcli.enums import Fit
-from augcli.pipeline.execute import Maker
+from augcli.pipeline.execute import Execution
 from augcli.pipeline.keep import Keep
 from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.catalogue import build_recipe
-from augcli.recipes.recipe import Detection
+from augcli.recipes.recipe import SaliencySpec
 from augcli.saliency.detectors import detect
 
 HEIGHT, WIDTH = 24, 36
@@ -41,8 +41,8 @@ class Sources:
 
     def __init__(self, shapes: bool = False) -> None:
         self.shapes = shapes
-        self.asked: list[int] = []
-        self.looked_for: set[Detection] = set()
+        self.indices: list[int] = []
+        self.looked_for: set[SaliencySpec] = set()
 
     def image(self, number: int) -> Pixels:
         shape = (HEIGHT + 7 * (number % 3), WIDTH - 5 * (number % 4)) if self.shapes else (24, 36)
@@ -50,17 +50,15 @@ class Sources:
         image[..., 2] = number + 1
         return image
 
-    def detect(self, image: Pixels, detection: Detection) -> SaliencyMap:
-        self.looked_for.add(detection)
-        return detect(detection.detector, [image], detection.size)[0]
+    def detect(self, image: Pixels, spec: SaliencySpec) -> SaliencyMap:
+        self.looked_for.add(spec)
+        return detect(spec.detector, [image], spec.size)[0]
 
-    def detect_made(
-        self, image: Pixels, _: Mapping[int, float], detection: Detection
-    ) -> SaliencyMap:
-        return self.detect(image, detection)
+    def detect_made(self, image: Pixels, _: Mapping[int, float], spec: SaliencySpec) -> SaliencyMap:
+        return self.detect(image, spec)
 
     def __call__(self, number: int) -> Picture:
-        self.asked.append(number)
+        self.indices.append(number)
         image = self.image(number)
         return Picture(image, {number: 1.0}, lambda d: self.detect(image, d))
 
@@ -90,21 +88,21 @@ def random_chain(rng: np.random.Generator, choices: list[tuple[str, dict[str, An
 def outputs(
     choices: list[tuple[str, dict[str, Any]]], count: int, **more: Any
 ) -> list[tuple[Pipeline, Sources, Picture]]:
-    made = []
+    all_outputs = []
     for seed in range(count):
         rng = np.random.default_rng(seed)
         pipeline, sources = random_chain(rng, choices), Sources(**more)
-        picture = Maker(pipeline, Fit.cover, sources.detect_made).make(rng, sources)
-        made.append((pipeline, sources, picture))
-    return made
+        picture = Execution(pipeline, Fit.cover, sources.detect_made).execute(rng, sources)
+        all_outputs.append((pipeline, sources, picture))
+    return all_outputs
 
 
 def remade(pipeline: Pipeline, sources: Sources, picture: Picture) -> Picture:
     """The output again, from what its row says."""
     record = json.loads(json.dumps(pipeline.row_record(picture.record)))
-    maker = Maker(pipeline, Fit.cover, sources.detect_made)
+    maker = Execution(pipeline, Fit.cover, sources.detect_made)
     left = iter([sources(number) for number in picture.sources])
-    again = maker.remake(pipeline.full_record(record), left)
+    again = maker.replay(pipeline.full_record(record), left)
     assert next(left, None) is None, "a source was left over"
     return again
 
@@ -119,7 +117,7 @@ def test_weights_and_sources_are_those_of_the_pixels() -> None:
         assert dict(sorted(shares.items())) == pytest.approx(expected, abs=1e-9)
         assert sum(picture.shares.values()) == pytest.approx(1.0, abs=1e-9)
         assert picture.sources[0] == 0
-        assert set(picture.sources) <= set(sources.asked)
+        assert set(picture.sources) <= set(sources.indices)
         unseen = set(picture.sources) - set(seen) - {0}
         if len(pipeline.steps) == 1 and pipeline.steps[0].keep is None:
             assert not unseen, "a partner of which nothing was taken"
@@ -127,7 +125,7 @@ def test_weights_and_sources_are_those_of_the_pixels() -> None:
         again = remade(pipeline, sources, picture)
         np.testing.assert_array_equal(again.image, picture.image)
         assert (again.shares, again.boxes) == (picture.shares, picture.boxes)
-        assert again.detections == picture.detections
+        assert again.saliency_specs == picture.saliency_specs
     assert again_covered  # by a later step: listed, with a share of 0
 
 
@@ -149,12 +147,12 @@ def test_detectors_are_those_that_were_used() -> None:
     kinds = set()
     chains = [*PASTING, *COVERING, ("flip", {}), ("mixup", {})]
     for pipeline, sources, picture in outputs(chains, 150):
-        if set(picture.sources) == set(sources.asked):
-            assert set(picture.detections) == sources.looked_for
-        assert set(picture.detections) <= sources.looked_for
-        told = saliency_method(pipeline, picture)
-        assert sorted(filter(None, told.split(","))) == sorted(map(str, picture.detections))
-        kinds.add((told, bool(pipeline.detections)))
+        if set(picture.sources) == set(sources.indices):
+            assert set(picture.saliency_specs) == sources.looked_for
+        assert set(picture.saliency_specs) <= sources.looked_for
+        names = saliency_method(pipeline, picture)
+        assert sorted(filter(None, names.split(","))) == sorted(map(str, picture.saliency_specs))
+        kinds.add((names, bool(pipeline.saliency_specs)))
     assert ("", True) in kinds and ("fine-grained", True) in kinds and ("", False) in kinds
 
 
@@ -170,8 +168,8 @@ def test_a_class_with_another_detector_names_it() -> None:
         def source(number: int, sources: Sources = sources, name: str = class_name) -> Picture:
             return sources(number)._replace(class_name=name)
 
-        maker = Maker(pipeline, Fit.cover, sources.detect_made)
-        picture = maker.make(np.random.default_rng(0), source)
+        maker = Execution(pipeline, Fit.cover, sources.detect_made)
+        picture = maker.execute(np.random.default_rng(0), source)
         assert saliency_method(pipeline, picture) == detector
 
 
@@ -200,8 +198,8 @@ def test_boxes_begin_anew_where_the_target_moves() -> None:
 
     def boxes(*numbers: int) -> tuple[Any, ...]:
         pipeline = Pipeline("chain", tuple(steps[number] for number in numbers))
-        maker = Maker(pipeline, Fit.cover, sources.detect_made)
-        return maker.make(np.random.default_rng(1), sources).boxes
+        maker = Execution(pipeline, Fit.cover, sources.detect_made)
+        return maker.execute(np.random.default_rng(1), sources).boxes
 
     assert [len(boxes(*numbers)) for numbers in ((0,), (0, 1), (0, 1, 2), (0, 2, 3))] == [
         1,
@@ -220,17 +218,17 @@ def test_a_partner_of_which_nothing_is_taken_is_not_listed() -> None:
         pipeline = Pipeline("cutmix", (Step(build_recipe("cutmix", {"alpha": alpha})),))
         for seed in range(40):
             sources = Sources()
-            picture = Maker(pipeline, Fit.cover, sources.detect_made).make(
+            picture = Execution(pipeline, Fit.cover, sources.detect_made).execute(
                 np.random.default_rng(seed), sources
             )
             taken = bool(picture.boxes)
-            assert sources.asked == [0, 1]
+            assert sources.indices == [0, 1]
             assert picture.sources == ([0, 1] if taken else [0])
             listed.add(taken)
             # The first version listed it, with a weight of 0: such rows can be made again too.
-            maker = Maker(pipeline, Fit.cover, sources.detect_made)
+            maker = Execution(pipeline, Fit.cover, sources.detect_made)
             assert maker.sources_of(picture.record) == recipe.sources
-            every = maker.remake(picture.record, iter([sources(0), sources(1)]), every=True)
+            every = maker.replay(picture.record, iter([sources(0), sources(1)]), every=True)
             np.testing.assert_array_equal(every.image, picture.image)
             assert every.shares == ({0: 1.0, 1: 0.0} | picture.shares)
     assert listed == {True, False}

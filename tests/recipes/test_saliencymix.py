@@ -13,18 +13,20 @@ from augcli.enums import Fit
 from augcli.image.box import Box
 from augcli.image.fit import Fitted
 from augcli.recipes.protect_target import hidden_share, salient_region
-from augcli.recipes.recipe import Detection, View
+from augcli.recipes.recipe import SaliencySpec, SourceView
 from augcli.recipes.saliencymix import Params, SaliencyMix
 from tests.helpers.reference_vectors import Scripted, Vectors, cases, fitted, load, views
 
-FINE_GRAINED = Detection("fine-grained")
+FINE_GRAINED = SaliencySpec("fine-grained")
 
 
-def seen_as(saliency_map: npt.ArrayLike, canvas: tuple[int, int], fit: Fit = Fit.cover) -> View:
+def seen_as(
+    saliency_map: npt.ArrayLike, canvas: tuple[int, int], fit: Fit = Fit.cover
+) -> SourceView:
     """A view of an image with this map."""
     known = np.array(saliency_map)
     image = np.zeros((*known.shape, 3), np.uint8)
-    return View(Fitted(image, canvas, fit), lambda _: known)
+    return SourceView(Fitted(image, canvas, fit), lambda _: known)
 
 
 @pytest.mark.parametrize("detector", ["fine-grained", "opencv-fine-grained"])
@@ -33,8 +35,8 @@ def test_cases(case: Vectors, detector: str) -> None:
     images = case["target_image"], case["source_image"]
     recipe = SaliencyMix(detector=detector)
     looked_at = views(*images)
-    found = looked_at[1].saliency(recipe.detection())
-    np.testing.assert_array_equal(found, case["saliency_bgr"], strict=True)
+    actual = looked_at[1].saliency(recipe.saliency_spec())
+    np.testing.assert_array_equal(actual, case["saliency_bgr"], strict=True)
 
     rng = Scripted(beta=[float(case["lam_sampled"])])
     params = recipe.draw(rng, looked_at)
@@ -42,11 +44,11 @@ def test_cases(case: Vectors, detector: str) -> None:
     peak, box = tuple(case["peak_bgr"].tolist()), Box(*case["box_bgr"].tolist())
     assert params == Params(box, peak, flat=False, hidden=None, protected=None)
 
-    made = recipe.apply(fitted(*images), params)
-    np.testing.assert_array_equal(made.image, case["mixed_bgr"], strict=True)
+    augmented = recipe.apply(fitted(*images), params)
+    np.testing.assert_array_equal(augmented.image, case["mixed_bgr"], strict=True)
     expected = float(case["weight_target_bgr"]), float(case["weight_source_bgr"])
-    assert made.weights == pytest.approx(expected, abs=1e-12)
-    assert made.boxes == ((box,) if box.area else ())
+    assert augmented.weights == pytest.approx(expected, abs=1e-12)
+    assert augmented.boxes == ((box,) if box.area else ())
 
 
 def test_the_peak_of_a_larger_image() -> None:
@@ -63,17 +65,17 @@ def test_a_flat_source_is_cut_around_a_drawn_pixel() -> None:
 
 
 def test_the_detection_that_is_asked_for() -> None:
-    asked: list[Detection] = []
+    specs: list[SaliencySpec] = []
 
-    def detect(detection: Detection) -> npt.NDArray[Any]:
-        asked.append(detection)
+    def detect(spec: SaliencySpec) -> npt.NDArray[Any]:
+        specs.append(spec)
         return np.eye(8, dtype=np.uint8)
 
     image = np.zeros((8, 8, 3), np.uint8)
     recipe = SaliencyMix(detector="spectral-residual", saliency_size=64)
-    recipe.draw(np.random.default_rng(0), [View(Fitted(image, (8, 8)), detect)] * 2)
-    assert asked == [recipe.detection()] == [Detection("spectral-residual", 64)]
-    assert str(asked[0]) == "spectral-residual@64"
+    recipe.draw(np.random.default_rng(0), [SourceView(Fitted(image, (8, 8)), detect)] * 2)
+    assert specs == [recipe.saliency_spec()] == [SaliencySpec("spectral-residual", 64)]
+    assert str(specs[0]) == "spectral-residual@64"
 
 
 def test_peaks_come_in_order_and_apart() -> None:
@@ -132,8 +134,8 @@ def test_peaks_that_the_canvas_crops_do_not_count() -> None:
 )
 def test_salient_regions(levels: list[float], region: list[int]) -> None:
     kind = np.float32 if isinstance(levels[0], float) else np.uint8
-    found = salient_region(np.array(levels, kind).reshape(2, 2))
-    assert found.ravel().tolist() == region
+    actual = salient_region(np.array(levels, kind).reshape(2, 2))
+    assert actual.ravel().tolist() == region
 
 
 @pytest.mark.parametrize("useless", [np.nan, np.inf])
@@ -220,6 +222,6 @@ def test_another_hand_may_choose_the_region() -> None:
     assert recipe.region_size(Scripted(beta=[0.75]), (20, 30)) == (10, 15)
     params = recipe.cover(np.random.default_rng(0), Box(1, 2, 3, 4))
     target, source = np.random.default_rng(0).integers(0, 256, (2, 5, 6, 3), np.uint8)
-    made = recipe.apply(fitted(target, source), params)
-    np.testing.assert_array_equal(made.image[1:3, 2:4], source[1:3, 2:4])
-    assert made.weights == (1 - 4 / 30, 1 - (1 - 4 / 30))
+    augmented = recipe.apply(fitted(target, source), params)
+    np.testing.assert_array_equal(augmented.image[1:3, 2:4], source[1:3, 2:4])
+    assert augmented.weights == (1 - 4 / 30, 1 - (1 - 4 / 30))

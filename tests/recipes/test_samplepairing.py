@@ -14,7 +14,7 @@ def test_cases(case: Vectors) -> None:
     images = case["image_a"], case["image_b"]
     recipe = SamplePairing()
     params = recipe.draw(Scripted(), views(*images))  # which draws nothing
-    made = recipe.apply(fitted(*images), params)
-    np.testing.assert_array_equal(made.image, case["mixed_u8_half_even"], strict=True)
-    assert made.weights == (float(case["weight_a"]), float(case["weight_b"])) == (1.0, 0.0)
-    assert made.boxes == ()
+    augmented = recipe.apply(fitted(*images), params)
+    np.testing.assert_array_equal(augmented.image, case["mixed_u8_half_even"], strict=True)
+    assert augmented.weights == (float(case["weight_a"]), float(case["weight_b"])) == (1.0, 0.0)
+    assert augmented.boxes == ()

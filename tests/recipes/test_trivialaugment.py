@@ -27,7 +27,7 @@ def test_one_operation_at_a_uniform_magnitude() -> None:
     assert p_uniform((operation.name for operation in drawn), 14) > KEPT
     for name, widest in WIDEST.items():
         enhances = name in ("Brightness", "Color", "Contrast", "Sharpness")
-        values = [found.argument - enhances for found in drawn if found.name == name]
+        values = [actual.argument - enhances for actual in drawn if actual.name == name]
         levels = [round(abs(value) / widest * 30) for value in values]
         assert [abs(value) for value in values] == pytest.approx([n / 30 * widest for n in levels])
         assert p_uniform(levels, 31) > KEPT
@@ -37,13 +37,13 @@ def test_one_operation_at_a_uniform_magnitude() -> None:
 
 def test_unsigned_operations() -> None:
     drawn = [params.operations[0] for params in draws(TrivialAugment(), (50, 60), 20000)]
-    found = {
+    actual = {
         name: sorted({operation.argument for operation in drawn if operation.name == name})
         for name in ("Posterize", "Solarize", "AutoContrast", "Equalize", "Identity")
     }
-    assert found["Posterize"] == [2, 3, 4, 5, 6, 7, 8]
-    assert found["Solarize"] == pytest.approx(np.arange(31) * 8.5)
-    assert [found[name] for name in ("AutoContrast", "Equalize", "Identity")] == [[0.0]] * 3
+    assert actual["Posterize"] == [2, 3, 4, 5, 6, 7, 8]
+    assert actual["Solarize"] == pytest.approx(np.arange(31) * 8.5)
+    assert [actual[name] for name in ("AutoContrast", "Equalize", "Identity")] == [[0.0]] * 3
 
 
 @pytest.mark.parametrize("options", [{}, {"resample": "bicubic", "fill": "#ff0001"}])

@@ -52,10 +52,10 @@ def same(some: list[Float32], others: list[Float32]) -> bool:
 def test_map_is_the_gradient_of_the_labels_logit(sample: ClassifierSpec) -> None:
     """By central differences of the logit in the tensor that the model takes."""
     image = noise(96, 96)
-    (found,) = classifier_maps(sample, "gradient", [image], [ROCKET])
+    (actual,) = classifier_maps(sample, "gradient", [image], [ROCKET])
     session = onnxruntime.InferenceSession(SAMPLE, providers=["CPUExecutionProvider"])
     tensor = ((image / 255 - 0.5) / 0.25).astype(np.float32).transpose(2, 0, 1)[None]
-    for flat in np.argsort(found, axis=None)[[-1, -2, -50, -500]]:
+    for flat in np.argsort(actual, axis=None)[[-1, -2, -50, -500]]:
         row, column = divmod(int(flat), 96)
         slopes = []
         for channel in range(3):
@@ -65,7 +65,7 @@ def test_map_is_the_gradient_of_the_labels_logit(sample: ClassifierSpec) -> None
                 moved[0, channel, row, column] += step
                 ends.append(float(session.run(None, {"image": moved})[0][0, 3]))
             slopes.append(abs(ends[1] - ends[0]) / 0.02)
-        assert found[row, column] == pytest.approx(max(slopes), rel=0.05)
+        assert actual[row, column] == pytest.approx(max(slopes), rel=0.05)
 
 
 def test_map_comes_back_in_the_images_pixels(tmp_path: Path) -> None:
@@ -75,10 +75,12 @@ def test_map_comes_back_in_the_images_pixels(tmp_path: Path) -> None:
     path = saved(weighted_sums(weights), tmp_path)
     spec = build_spec(path, ("a", "b"), [("gradient", None)], options=options)
     image = noise(64, 80)
-    other, (found,) = (classifier_maps(spec, "gradient", [image], [((k,), (1.0,))]) for k in (0, 1))
-    assert found.shape == (64, 80) and found.dtype == np.float32
+    other, (actual,) = (
+        classifier_maps(spec, "gradient", [image], [((k,), (1.0,))]) for k in (0, 1)
+    )
+    assert actual.shape == (64, 80) and actual.dtype == np.float32
     expected = cv2.resize(np.abs(weights[1, 2]), (80, 64), interpolation=cv2.INTER_LINEAR)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
     assert not other[0].any()
 
 
@@ -96,12 +98,12 @@ def test_sample_classifier_looks_at_the_object(
 ) -> None:
     image = photo(file)
     label = CLASSES.index(file.partition("/")[0])
-    (found,) = classifier_maps(sample, "gradient", [image], [((label,), (1.0,))])
-    height, width = found.shape
+    (actual,) = classifier_maps(sample, "gradient", [image], [((label,), (1.0,))])
+    height, width = actual.shape
     top, left, bottom, right = (
         round(share * side) for share, side in zip(box, (height, width) * 2, strict=True)
     )
-    assert found[top:bottom, left:right].sum() > 0.8 * found.sum()
+    assert actual[top:bottom, left:right].sum() > 0.8 * actual.sum()
 
 
 def test_sample_classifier_knows_its_classes(sample: ClassifierSpec) -> None:
@@ -129,9 +131,9 @@ def test_bits_do_not_depend_on_company(
         classifier_maps(sample, method, [image], [label], size)[0]
         for image, label in zip(images, labels, strict=True)
     ]
-    for found, image in zip(alone, images, strict=True):
-        assert found.shape == image.shape[:2] and found.dtype == np.float32
-        assert found.min() >= 0 and found.max() > 0
+    for actual, image in zip(alone, images, strict=True):
+        assert actual.shape == image.shape[:2] and actual.dtype == np.float32
+        assert actual.min() >= 0 and actual.max() > 0
     assert same(alone, classifier_maps(sample, method, images, labels, size))
     order = random.Random(0).sample(range(9), 9)
     mixed = classifier_maps(
@@ -186,9 +188,9 @@ def test_soft_labels_mix_logits_of_mapped_classes(tmp_path: Path) -> None:
     )  # fmt: skip
     assert spec.class_map == (3, 2, 0)
     label = ((2, 0), (0.75, 0.25))
-    (found,) = classifier_maps(spec, "gradient", [noise(6, 6)], [label])
+    (actual,) = classifier_maps(spec, "gradient", [noise(6, 6)], [label])
     expected = np.abs(0.75 * weights[0] + 0.25 * weights[3]).max(axis=0)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * expected.max())
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5 * expected.max())
 
 
 def test_a_second_run_pays_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,14 +247,14 @@ def test_a_model_that_mixes_its_batch_sees_each_image_alone(tmp_path: Path) -> N
         helper.make_node("Gemm", ["flat", "weights"], ["logits"]),
     ]
     weights = np.random.default_rng(0).standard_normal((48, 2)).astype(np.float32)
-    made = model(nodes, {"weights": weights}, [2, 3, 4, 4], {"logits": [2, 2]})
-    spec = build_spec(saved(made, tmp_path), "ab", [("gradient", None)], options=PLAIN)
+    network = model(nodes, {"weights": weights}, [2, 3, 4, 4], {"logits": [2, 2]})
+    spec = build_spec(saved(network, tmp_path), "ab", [("gradient", None)], options=PLAIN)
     images, labels = [noise(4, 4, n) for n in range(3)], [((n % 2,), (1.0,)) for n in range(3)]
-    found = classifier_maps(spec, "gradient", images, labels)
-    for place, one in enumerate(found):
+    actual = classifier_maps(spec, "gradient", images, labels)
+    for place, one in enumerate(actual):
         expected = np.abs(weights[:, place % 2].reshape(3, 4, 4)).max(axis=0) / 2
         np.testing.assert_allclose(one, expected, rtol=0, atol=1e-4)
-    assert same(found[1:2], classifier_maps(spec, "gradient", images[1:2], labels[1:2]))
+    assert same(actual[1:2], classifier_maps(spec, "gradient", images[1:2], labels[1:2]))
 
 
 def test_a_dead_head_gives_a_flat_map(tmp_path: Path) -> None:
@@ -262,8 +264,8 @@ def test_a_dead_head_gives_a_flat_map(tmp_path: Path) -> None:
     options = ModelSettings(size=(8, 8), scale=1)
     spec = build_spec(dead, ("a", "b"), [("gradient", None), ("gradcam", None)], options=options)
     for method in ("gradient", "gradcam"):
-        (found,) = classifier_maps(spec, method, [noise(20, 30)], [((1,), (1.0,))])
-        assert found.shape == (20, 30) and not found.any()
+        (actual,) = classifier_maps(spec, method, [noise(20, 30)], [((1,), (1.0,))])
+        assert actual.shape == (20, 30) and not actual.any()
 
 
 def test_what_is_not_finite_is_returned_and_not_kept(tmp_path: Path) -> None:
@@ -274,8 +276,8 @@ def test_what_is_not_finite_is_returned_and_not_kept(tmp_path: Path) -> None:
         path, ("a", "b"), [("gradient", None)], options=PLAIN, cache=tmp_path / "cache"
     )
     before = sum(1 for _ in (tmp_path / "cache").rglob("*"))
-    (found,) = classifier_maps(spec, "gradient", [noise(8, 8)], [((1,), (1.0,))])
-    assert found.shape == (8, 8) and np.isnan(found).any()
+    (actual,) = classifier_maps(spec, "gradient", [noise(8, 8)], [((1,), (1.0,))])
+    assert actual.shape == (8, 8) and np.isnan(actual).any()
     assert sum(1 for _ in (tmp_path / "cache").rglob("*")) == before
 
 
@@ -284,6 +286,6 @@ def test_the_final_relu_of_squeezenet_is_often_dead() -> None:
     path = real("squeezenet1_0_fp32")
     spec = build_spec(path, [str(n) for n in range(1000)], [("gradient", None)], options=options)
     labels: list[Any] = [((k,), (1.0,)) for k in range(0, 1000, 100)]
-    found = classifier_maps(spec, "gradient", [photo("cat/face.jpg")] * 10, labels)
-    alive = [bool(one.any()) for one in found]
+    actual = classifier_maps(spec, "gradient", [photo("cat/face.jpg")] * 10, labels)
+    alive = [bool(one.any()) for one in actual]
     assert any(alive) and not all(alive)

@@ -28,9 +28,9 @@ def test_names() -> None:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_detect_gives_each_images_map_in_order(name: str) -> None:
     images = [noise(40, 52, 1), noise(52, 40, 2), noise(40, 52, 3)]
-    found = detect(name, images)
-    assert [saliency.shape for saliency in found] == [(40, 52), (52, 40), (40, 52)]
-    for saliency, image in zip(found, images, strict=True):
+    actual = detect(name, images)
+    assert [saliency.shape for saliency in actual] == [(40, 52), (52, 40), (40, 52)]
+    for saliency, image in zip(actual, images, strict=True):
         assert saliency.dtype == np.uint8
         np.testing.assert_array_equal(saliency, FUNCTIONS[name](image))
     assert detect(name, []) == []
@@ -72,9 +72,9 @@ def test_low_resolution_map(shape: tuple[int, int], size: int, small: tuple[int,
     image = noise(*shape)
     shrunk = cv2.resize(image, small[::-1], interpolation=cv2.INTER_AREA)
     expected = cv2.resize(opencv_saliency_map(shrunk), shape[::-1], interpolation=cv2.INTER_LINEAR)
-    (found,) = detect("fine-grained", [image], size)
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, expected)
+    (actual,) = detect("fine-grained", [image], size)
+    assert actual.dtype == np.uint8
+    np.testing.assert_array_equal(actual, expected)
 
 
 def test_low_resolution_differs_from_the_full_map() -> None:

@@ -20,8 +20,8 @@ from augcli.saliency.fine_grained import (
     BATCH,
     BATCHED,
     MAX_BATCH,
-    _each_stretched,
-    _stretched,
+    _stretch,
+    _stretch_each,
     opencv_detector,
     opencv_saliency_map,
     saliency_map,
@@ -60,9 +60,9 @@ def picture(height: int, width: int, seed: int = 0) -> UInt8:
 
 
 def assert_equals_opencv(image: UInt8) -> None:
-    found = saliency_map(image)
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, opencv_saliency_map(image))
+    actual = saliency_map(image)
+    assert actual.dtype == np.uint8
+    np.testing.assert_array_equal(actual, opencv_saliency_map(image))
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
@@ -73,9 +73,9 @@ def test_map_of_golden_sources(path: Path) -> None:
 
 def test_map_and_ties_of_golden_photograph() -> None:
     case = np.load(REFERENCE / "saliency_map_224.npz")
-    found = saliency_map(case["source_image"])
-    np.testing.assert_array_equal(found, case["saliency_bgr"])
-    assert np.count_nonzero(found == found.max()) == case["n_peak_ties_bgr"]
+    actual = saliency_map(case["source_image"])
+    np.testing.assert_array_equal(actual, case["saliency_bgr"])
+    assert np.count_nonzero(actual == actual.max()) == case["n_peak_ties_bgr"]
 
 
 def test_channel_order_is_rgb() -> None:
@@ -161,8 +161,8 @@ def test_sums_of_batches_never_round() -> None:
     assert 2 * 255 * BATCHED <= 2**24
     images = [near(252, 64, 128), np.full((64, 128, 3), 255, np.uint8), specks(64, 128, 255)]
     assert images[0].size // 3 == BATCHED
-    for image, found in zip(images, saliency_maps(images), strict=True):
-        np.testing.assert_array_equal(found, opencv_saliency_map(image))
+    for image, actual in zip(images, saliency_maps(images), strict=True):
+        np.testing.assert_array_equal(actual, opencv_saliency_map(image))
 
 
 def test_kept_arrays_do_not_leak_into_other_images() -> None:
@@ -173,8 +173,8 @@ def test_kept_arrays_do_not_leak_into_other_images() -> None:
             for image in (specks(height, width, 255), picture(height, width), noise(height, width)):
                 assert_equals_opencv(image)
             dark = [picture(height, width, seed) // 4 for seed in range(3)]
-            for image, found in zip(dark, saliency_maps(dark), strict=True):
-                np.testing.assert_array_equal(found, opencv_saliency_map(image))
+            for image, actual in zip(dark, saliency_maps(dark), strict=True):
+                np.testing.assert_array_equal(actual, opencv_saliency_map(image))
 
 
 def test_arrays_of_large_images_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,17 +217,17 @@ def test_batches_equal_single_maps(height: int, width: int) -> None:
     count = min(2 * MAX_BATCH + 1, 2 * BATCH // (height * width) + 1)  # three batches
     images = [noise(height, width, seed) for seed in range(count - 1)]
     images.insert(1, np.full((height, width, 3), 200, np.uint8))
-    for image, found in zip(images, saliency_maps(images), strict=True):
-        np.testing.assert_array_equal(found, opencv_saliency_map(image))
+    for image, actual in zip(images, saliency_maps(images), strict=True):
+        np.testing.assert_array_equal(actual, opencv_saliency_map(image))
 
 
 def test_maps_keep_the_order_of_mixed_sizes() -> None:
     images = [
         noise(*shape, seed) for seed in range(3) for shape in ((20, 30), (30, 20), (260, 270))
     ]
-    found = saliency_maps(images)
-    assert [saliency.shape for saliency in found] == [image.shape[:2] for image in images]
-    for image, saliency in zip(images, found, strict=True):
+    actual = saliency_maps(images)
+    assert [saliency.shape for saliency in actual] == [image.shape[:2] for image in images]
+    for image, saliency in zip(images, actual, strict=True):
         np.testing.assert_array_equal(saliency, opencv_saliency_map(image))
     assert saliency_maps([]) == []
 
@@ -235,20 +235,20 @@ def test_maps_keep_the_order_of_mixed_sizes() -> None:
 def test_calls_leave_inputs_and_earlier_results_alone() -> None:
     first, second = picture(120, 90, 1), picture(120, 90, 2)
     kept = first.copy()
-    found = saliency_map(first)
-    expected = found.copy()
+    actual = saliency_map(first)
+    expected = actual.copy()
     saliency_map(second)
     saliency_maps([second, second])
     np.testing.assert_array_equal(first, kept)
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(actual, expected)
 
 
 def test_threads_do_not_share_working_memory() -> None:
     images = [picture(150, 140 + seed % 3, seed) for seed in range(24)]
     expected = [opencv_saliency_map(image) for image in images]
     with ThreadPoolExecutor(4) as pool:
-        for found, wanted in zip(pool.map(saliency_map, images), expected, strict=True):
-            np.testing.assert_array_equal(found, wanted)
+        for actual, reference in zip(pool.map(saliency_map, images), expected, strict=True):
+            np.testing.assert_array_equal(actual, reference)
 
 
 def test_views_of_images() -> None:
@@ -268,9 +268,9 @@ def test_stretching_is_opencvs_for_every_sum_and_peak(times: int) -> None:
     quotients = sums.astype(np.float32) / peaks.astype(np.float32)
     expected = (255.0 * quotients.astype(np.float64)).astype(np.uint8)
     sums *= np.int16(times)
-    np.testing.assert_array_equal(_each_stretched(sums), expected)
-    for row, wanted in zip(sums, expected, strict=True):
-        np.testing.assert_array_equal(_stretched(row[np.newaxis])[0], wanted)
+    np.testing.assert_array_equal(_stretch_each(sums), expected)
+    for row, reference in zip(sums, expected, strict=True):
+        np.testing.assert_array_equal(_stretch(row[np.newaxis])[0], reference)
 
 
 def test_bytes_survive_opencvs_float_map() -> None:

@@ -57,17 +57,17 @@ def test_the_classes_of_one_output() -> None:
 
 
 def test_maps_that_are_no_numbers_are_warned_of_once(tmp_path: Path) -> None:
-    made = binary("Identity")
-    made.graph.initializer[0].raw_data = np.full((3, 1), np.nan, np.float32).tobytes()
+    network = binary("Identity")
+    network.graph.initializer[0].raw_data = np.full((3, 1), np.nan, np.float32).tobytes()
     warnings: list[str] = []
-    asked = [("gradient", None), ("gradient", 4)]
-    path = saved(made, tmp_path)
-    build_spec(path, ("no", "yes"), asked, options=PLAIN, device="cpu", warn=warnings.append)
+    maps = [("gradient", None), ("gradient", 4)]
+    path = saved(network, tmp_path)
+    build_spec(path, ("no", "yes"), maps, options=PLAIN, device="cpu", warn=warnings.append)
     (warning,) = warnings
     assert warning.startswith(f"the maps of all images are flat: the gradient of {path} is not")
     warnings.clear()
     path = saved(binary("Identity"), tmp_path)
-    build_spec(path, ("no", "yes"), asked, options=PLAIN, device="cpu", warn=warnings.append)
+    build_spec(path, ("no", "yes"), maps, options=PLAIN, device="cpu", warn=warnings.append)
     assert warnings == []
 
 
@@ -82,8 +82,8 @@ def test_features_have_several_cells_both_ways() -> None:
         helper.make_node("Flatten", ["bounded"], ["logits"]),
     ]
     weights = RNG.standard_normal((11, 3, 1, 1)).astype(np.float32)
-    made = model(nodes, {"w": weights}, ["N", 3, 8, 8], {"logits": ["N", 11]})
-    assert [(f.name, f.shape) for f in inspect(made).features] == [("features", "(N, 3, 8, 8)")]
+    network = model(nodes, {"w": weights}, ["N", 3, 8, 8], {"logits": ["N", 11]})
+    assert [(f.name, f.shape) for f in inspect(network).features] == [("features", "(N, 3, 8, 8)")]
 
 
 def test_features_of_keras() -> None:
@@ -114,13 +114,13 @@ def test_integers_that_are_added_to_integers() -> None:
         "w": RNG.integers(0, 256, (5, 3, 3, 3), np.uint8), "wz": np.uint8(128),
         "ws": np.float32(0.01), "b": RNG.standard_normal((1, 5, 1, 1)).astype(np.float32),
     }  # fmt: skip
-    given = {name: np.asarray(value) for name, value in weights.items()}
-    made = model(nodes, given, ["N", 3, 8, 8], {"logits": ["N", 5]})
+    initializers = {name: np.asarray(value) for name, value in weights.items()}
+    network = model(nodes, initializers, ["N", 3, 8, 8], {"logits": ["N", 5]})
     image = RNG.standard_normal((1, 3, 8, 8)).astype(np.float32)
     cpu = ["CPUExecutionProvider"]
-    wanted = onnxruntime.InferenceSession(made.SerializeToString(), providers=cpu)
-    found = onnxruntime.InferenceSession(
-        differentiate(made, target="predicted").model.SerializeToString(), providers=cpu
+    reference = onnxruntime.InferenceSession(network.SerializeToString(), providers=cpu)
+    actual = onnxruntime.InferenceSession(
+        differentiate(network, target="predicted").model.SerializeToString(), providers=cpu
     )
-    expected, feeds = wanted.run(None, {"image": image})[0], {"image": image}
-    np.testing.assert_allclose(found.run(["logits"], feeds)[0], expected, atol=0.03)
+    expected, feeds = reference.run(None, {"image": image})[0], {"image": image}
+    np.testing.assert_allclose(actual.run(["logits"], feeds)[0], expected, atol=0.03)

@@ -47,7 +47,7 @@ def test_gradient_saliency_writes_no_file_and_opens_no_socket(tmp_path: Path) ->
     for place in places.values():
         Path(place).mkdir()
     outside = {k: v for k, v in os.environ.items() if "TELEMETRY" not in k}
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(SAMPLE)],
         env={**outside, **places, "PYTHONPATH": str(ROOT), "ORT_DISABLE_TELEMETRY": "0"},
         stdin=subprocess.DEVNULL,
@@ -55,7 +55,7 @@ def test_gradient_saliency_writes_no_file_and_opens_no_socket(tmp_path: Path) ->
         timeout=120,
         check=True,
     )
-    assert json.loads(done.stdout) == [[], [], True]
+    assert json.loads(result.stdout) == [[], [], True]
     assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == []
 
 
@@ -63,9 +63,9 @@ def test_one_module_imports_onnx_runtime() -> None:
     importing = re.compile(
         r"^\s*(import onnxruntime|from onnxruntime)|import_module\(.onnxrunt", re.M
     )
-    found = [
+    actual = [
         path.relative_to(ROOT).as_posix()
         for path in sorted((ROOT / "augcli").rglob("*.py"))
         if importing.search(path.read_text(encoding="utf-8"))
     ]
-    assert found == ["augcli/ort.py"]
+    assert actual == ["augcli/ort.py"]

@@ -131,9 +131,9 @@ def test_scores_equal_brute_force(data: st.DataObject) -> None:
     np.testing.assert_array_equal(region_scores(bytes_map, height, width), expected)
     float_map = bytes_map.astype(np.float32) / np.float32(7)
     windows = np.lib.stride_tricks.sliding_window_view(float_map, (height, width))
-    found = region_scores(float_map, height, width)
+    actual = region_scores(float_map, height, width)
     np.testing.assert_allclose(
-        found, windows.sum(axis=(2, 3), dtype=np.float64), rtol=1e-9, atol=1e-9
+        actual, windows.sum(axis=(2, 3), dtype=np.float64), rtol=1e-9, atol=1e-9
     )
 
 

@@ -27,10 +27,10 @@ SIDECARS = (".txt", ".json", ".npy", ".png")
 def refusal(augcli: Augcli, source: Path, out: Path) -> str:
     """The sentence with which a run is not replaced, and nothing is changed."""
     before = tree(out)
-    done = augcli("generate", source, out, "-r", "flip", "--overwrite")
-    assert done.returncode == 2
+    result = augcli("generate", source, out, "-r", "flip", "--overwrite")
+    assert result.returncode == 2
     assert tree(out) == before
-    return done.stderr
+    return result.stderr
 
 
 def test_files_named_like_an_image_beside_it_stay(
@@ -43,9 +43,9 @@ def test_files_named_like_an_image_beside_it_stay(
     for ending in SIDECARS:
         image.with_suffix(ending).write_text("mine")
     before = tree(out)
-    done = augcli("verify", out, "--repair")
-    assert done.returncode == 1
-    assert f"no row names this file ({len(SIDECARS)})" in done.stdout
+    result = augcli("verify", out, "--repair")
+    assert result.returncode == 1
+    assert f"no row names this file ({len(SIDECARS)})" in result.stdout
     assert tree(out) == before
     assert "is nothing that a run writes; move it away to" in refusal(augcli, source, out)
 
@@ -60,9 +60,9 @@ def test_a_folder_in_the_place_of_a_record_is_refused_before_anything_goes(
     (out / name).mkdir()
     (out / name / "mine").write_text("mine")
     before = tree(out)
-    done = augcli("generate", source, out, "-r", "flip", "--overwrite")
-    assert done.returncode == 2
-    assert done.stderr.endswith(f"{name} is a folder, no record of a run; move it away.\n")
+    result = augcli("generate", source, out, "-r", "flip", "--overwrite")
+    assert result.returncode == 2
+    assert result.stderr.endswith(f"{name} is a folder, no record of a run; move it away.\n")
     assert tree(out) == before
 
 
@@ -78,8 +78,10 @@ def test_what_was_refused_when_publishing_is_not_replaced_later(
         (out / "train/metadata.jsonl").write_text(json.dumps({"file_name": "x/0.jpg"}) + "\n")
     arguments = ("generate", source, out, "-r", "cutmix", "-k", 2, "--max-errors", 9)
     for how, code in (("--overwrite", 2), ("--resume", None), ("--overwrite", 2)):
-        done = augcli(*arguments, how)
-        assert done.returncode == code or (code is None and done.returncode in (1, 2)), done.stderr
+        result = augcli(*arguments, how)
+        assert result.returncode == code or (code is None and result.returncode in (1, 2)), (
+            result.stderr
+        )
         assert (out / name).read_text() == "my notes"
 
 
@@ -94,8 +96,8 @@ def test_a_strangers_record_and_images_are_not_those_of_a_run_that_had_just_begu
     (out / "train").mkdir()
     (out / "train/metadata.jsonl").write_text('{"my": 1}\n')
     before = tree(out)
-    done = augcli("generate", source, out, "-r", "cutmix", "--overwrite")
-    assert done.returncode == 2, done.stderr
+    result = augcli("generate", source, out, "-r", "cutmix", "--overwrite")
+    assert result.returncode == 2, result.stderr
     assert tree(out) == before
 
 
@@ -113,9 +115,9 @@ def test_what_lies_aside_and_is_no_repairs_stays(
         (("verify", out, "--repair"), "a repair"),
         (("generate", source, out, "-r", "flip", "--overwrite"), "a re"),
     ):
-        done = augcli(*command)
-        assert done.returncode == 2
-        assert f"{mine} is nothing that {who}" in done.stderr
+        result = augcli(*command)
+        assert result.returncode == 2
+        assert f"{mine} is nothing that {who}" in result.stderr
         assert mine.read_text() == "mine"
 
 
@@ -146,8 +148,8 @@ def test_what_is_written_after_a_removal_was_stopped_stays(
     assert not (out / name).exists()
     (out / name).write_text("my notes\n")
     for how in ("--overwrite", "--resume"):
-        done = augcli("generate", source, out, "-r", "flip", how)
-        assert done.returncode == 2
+        result = augcli("generate", source, out, "-r", "flip", how)
+        assert result.returncode == 2
         assert (out / name).read_text() == "my notes\n"
 
 
@@ -243,11 +245,11 @@ def test_a_repair_keeps_what_stands_in_the_place_of_a_record(
     make(source, out)
     right = (out / name).read_bytes()
     (out / name).write_text("mine")
-    done = augcli("verify", out, "--repair")
+    result = augcli("verify", out, "--repair")
     if name == "errors.jsonl":  # what was skipped is not known then, and nothing is repaired
-        assert (done.returncode, (out / name).read_text()) == (2, "mine")
+        assert (result.returncode, (out / name).read_text()) == (2, "mine")
         return
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert result.returncode == 0, result.stdout + result.stderr
     assert (out / name).read_bytes() == right
     kept = out / ".augcli/replaced" / f"{Path(name).name}.1"
     assert kept.read_text() == "mine"
@@ -269,9 +271,9 @@ def test_a_row_that_somebody_changed_is_found_and_made_again(
         row["soft_label"][row["label"]] = 1.0
     lines[3] = json.dumps(row)
     manifest.write_text("\n".join(lines) + "\n")
-    done = augcli("verify", out)
-    assert done.returncode == 1
-    assert "its rows are not all as the run wrote them, by the digest in run.json" in done.stdout
+    result = augcli("verify", out)
+    assert result.returncode == 1
+    assert "its rows are not all as the run wrote them, by the digest in run.json" in result.stdout
     assert augcli("verify", out, "--repair").returncode == 0
     assert manifest.read_bytes() == right
 
@@ -281,7 +283,7 @@ def test_a_record_of_another_run_is_found(augcli: Augcli, source: Path, tmp_path
     make(source, out)
     record = json.loads((out / "run.json").read_text())
     (out / "run.json").write_text(json.dumps(record | {"seed": 9}))
-    done = augcli("verify", out)
-    assert (done.returncode, done.stdout.splitlines()[0]) == (
+    result = augcli("verify", out)
+    assert (result.returncode, result.stdout.splitlines()[0]) == (
         1, "run.json: its seed is not that with which the run began",
     )  # fmt: skip

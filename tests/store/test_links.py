@@ -78,9 +78,9 @@ def test_a_command_refuses_a_link_before_work(
         there.write_text("mine")
     link.symlink_to(there)
     before = tree(tmp_path)
-    done = augcli("generate", photos, out, "-r", "cutmix", option)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
+    result = augcli("generate", photos, out, "-r", "cutmix", option)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
         f"augcli: {link} is a link, and nothing is written through links; remove it.\n"
     )
     assert tree(tmp_path) == before
@@ -92,7 +92,7 @@ def test_a_link_that_appears_before_a_shard_is_not_written_through(
 ) -> None:
     """The folder goes elsewhere, and a link to it stands in its place."""
     out, there = tmp_path / "out", tmp_path / "there"
-    run, told = run_over(photos, out), {"source": str(photos)}
+    run, source_fields = run_over(photos, out), {"source": str(photos)}
     usual = plan_module.remaining
 
     def remaining(plan: Plan, committed: Any) -> object:
@@ -104,13 +104,13 @@ def test_a_link_that_appears_before_a_shard_is_not_written_through(
 
     monkeypatch.setattr(generate_module, "remaining", remaining)
     with pytest.raises(RunFailed, match=f"^{out / name}: it is a link, and nothing is written"):
-        generate(run, source=told, workers=1)
+        generate(run, source=source_fields, workers=1)
     left = {path.relative_to(there).as_posix() for path in there.rglob("*") if path.is_file()}
     assert not {path for path in left if path.endswith((".jpg", ".rows"))}
     monkeypatch.undo()
     (out / name).unlink()
     there.rename(out / name)
-    assert generate(run, source=told, workers=1, resume=True).outputs == 15
+    assert generate(run, source=source_fields, workers=1, resume=True).outputs == 15
 
 
 def test_a_link_in_the_place_of_an_image_is_replaced(

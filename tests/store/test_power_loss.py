@@ -70,10 +70,10 @@ class Disk:
         def moved(usual: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
             def move(path: Path, target: Path) -> Path:
                 before = target.read_bytes() if target.is_file() else None
-                done = usual(path, target)
+                result = usual(path, target)
                 self.renamed.append((Path(target), path, before))
                 self._step()
-                return done
+                return result
 
             return move
 
@@ -148,8 +148,8 @@ def source(folder: Path) -> Path:
 
 
 def finished(source: Path, out: Path, **options: Any) -> dict[str, str]:
-    told = {"source": str(source)}
-    generate(run_over(source, out, copies=2), source=told, workers=1, **options)
+    source_fields = {"source": str(source)}
+    generate(run_over(source, out, copies=2), source=source_fields, workers=1, **options)
     assert not list(out.glob("*.tmp"))
     return tree(out / TRAIN) | lists(out)
 

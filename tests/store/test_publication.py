@@ -87,9 +87,9 @@ def test_a_finished_run_says_so(augcli: Augcli, photos: Path, tmp_path: Path) ->
     command = ("generate", photos, out, "-r", "cutmix")
     assert augcli(*command).returncode == 0
     before = tree(out)
-    done = augcli(*command, "--resume")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"Already complete: 15 images of 3 classes in {out / 'train'}.\n"
+    result = augcli(*command, "--resume")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == f"Already complete: 15 images of 3 classes in {out / 'train'}.\n"
     assert tree(out) == before
 
 
@@ -122,9 +122,9 @@ def test_a_finished_run_that_lost_images_is_not_complete(
     assert augcli(*command).returncode == 0
     before = tree(out / "train")
     harm(out)
-    done = augcli(*command, "--resume")
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert sentence in done.stderr and f"`augcli verify {out} --repair`" in done.stderr
+    result = augcli(*command, "--resume")
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert sentence in result.stderr and f"`augcli verify {out} --repair`" in result.stderr
     assert augcli("verify", out, "--repair").returncode in (0, 1)  # 1: a file that it does not know
     assert tree(out / "train").items() >= before.items()
 
@@ -138,9 +138,9 @@ def test_a_finished_run_whose_list_is_another_is_not_complete(
     assert augcli(*command).returncode == 0
     for harm in (lambda: (out / name).write_text("mine"), (out / name).unlink):
         harm()
-        done = augcli(*command, "--resume")
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr == (
+        result = augcli(*command, "--resume")
+        assert (result.returncode, result.stdout) == (1, "")
+        assert result.stderr == (
             f"augcli: {out / name} is not as the run in OUT wrote it; `augcli verify {out}` tells"
             " more.\n"
         )
@@ -157,9 +157,9 @@ def test_counts_that_are_none_are_one_sentence(
     record = json.loads((out / "run.json").read_text())
     record["counts"][key] = "X"
     (out / "run.json").write_text(json.dumps(record).replace('"X"', bad))
-    done = augcli(*command, "--resume")
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert f"{out / 'run.json'} is damaged" in done.stderr
+    result = augcli(*command, "--resume")
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert f"{out / 'run.json'} is damaged" in result.stderr
 
 
 @pytest.mark.parametrize("option", ["--resume", "--overwrite"])
@@ -171,9 +171,9 @@ def test_a_fifo_among_the_records_is_not_waited_for(
     assert augcli("generate", photos, out, "-r", "cutmix").returncode == 0
     (out / ".augcli" / name).unlink(missing_ok=True)
     os.mkfifo(out / ".augcli" / name)
-    done = augcli("generate", photos, out, "-r", "cutmix", option)
+    result = augcli("generate", photos, out, "-r", "cutmix", option)
     goes_on = name == "holder.json" or (name, option) == (IDENTITY, "--overwrite")
-    assert (done.returncode, done.stderr.count("\n")) == ((0, 0) if goes_on else (2, 1))
+    assert (result.returncode, result.stderr.count("\n")) == ((0, 0) if goes_on else (2, 1))
 
 
 def test_a_lock_that_holds_something_is_not_emptied(
@@ -182,8 +182,8 @@ def test_a_lock_that_holds_something_is_not_emptied(
     lock = tmp_path / "out/.augcli/lock"
     lock.parent.mkdir(parents=True)
     lock.write_text("mine")
-    done = augcli("generate", photos, tmp_path / "out", "-r", "cutmix")
-    assert (done.returncode, "is not the lock of a run" in done.stderr) == (2, True)
+    result = augcli("generate", photos, tmp_path / "out", "-r", "cutmix")
+    assert (result.returncode, "is not the lock of a run" in result.stderr) == (2, True)
     assert lock.read_text() == "mine"
 
 
@@ -204,9 +204,9 @@ def test_a_killed_run_can_be_replaced_and_resumed(
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait(60)
-        done = augcli("generate", photos, out, "-r", "cutmix", "-k", 300, then, "--json")
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["outputs"] == 4500
+        result = augcli("generate", photos, out, "-r", "cutmix", "-k", 300, then, "--json")
+        assert result.returncode == 0, result.stderr
+        assert json.loads(result.stdout)["outputs"] == 4500
 
 
 @pytest.mark.parametrize("option", [{}, {"overwrite": True}, {"resume": True}])

@@ -46,8 +46,8 @@ def test_an_option_that_a_record_lacks_had_its_default(
 
 def test_a_record_that_lacks_what_every_record_has_is_no_match(begun: Run, tmp_path: Path) -> None:
     file = begun.runtime.state / IDENTITY
-    told = json.loads(file.read_text())
-    del told["fit"]
-    file.write_text(json.dumps(told))
+    summary = json.loads(file.read_text())
+    del summary["fit"]
+    file.write_text(json.dumps(summary))
     with pytest.raises(UserError, match="is damaged, or no run's; choose another OUT"):
         begin_again(begun, tmp_path / "out", begun.job)

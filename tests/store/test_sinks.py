@@ -103,7 +103,7 @@ def test_what_is_published_is_the_same_whatever_came_when(start: Start) -> None:
     assert finish(calm) == finish_wildly(wild, shards)
     assert published(calm) == published(wild)
     assert "run.json" in published(calm) and "classes.txt" in published(calm)
-    assert sum(report.made for report in reports) == 78
+    assert sum(report.outputs for report in reports) == 78
     (error,) = map(json.loads, (calm.runtime.place.out / "errors.jsonl").open())
     assert (error["source_path"], error["outputs"]) == ("a/4.jpg", 2)
 

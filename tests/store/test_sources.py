@@ -183,8 +183,8 @@ def test_a_changed_image_is_named_at_resume(augcli: Augcli, photos: Path, tmp_pa
     assert augcli("generate", moved, out, "-r", "flip", "--resume").returncode == 0
     with (moved / "bee/bee 2.jpg").open("ab") as image:
         image.write(b"more")
-    done = augcli("generate", moved, out, "-r", "flip", "--resume", "--seed", 7)
-    assert (done.returncode, done.stderr) == (
+    result = augcli("generate", moved, out, "-r", "flip", "--resume", "--seed", 7)
+    assert (result.returncode, result.stderr) == (
         2,
         f"augcli: OUT {out} was begun with --seed 0 (now 7), and with other files in SOURCE: 1 file"
         " of another size (bee/bee 2.jpg); resume with the same, or give --overwrite to start"
@@ -192,8 +192,8 @@ def test_a_changed_image_is_named_at_resume(augcli: Augcli, photos: Path, tmp_pa
     )
     assert tree(out) == before
     (moved / "ant/ant 0.jpg").unlink()
-    done = augcli("verify", out, "--replay", "--source", moved)
-    assert "was made from: 1 file removed (ant/ant 0.jpg), 1 of another size" in done.stderr
+    result = augcli("verify", out, "--replay", "--source", moved)
+    assert "was made from: 1 file removed (ant/ant 0.jpg), 1 of another size" in result.stderr
     assert augcli("generate", moved, out, "-r", "flip", "--overwrite").returncode == 0
 
 
@@ -202,9 +202,9 @@ def test_changed_maps_are_named_at_resume(augcli: Augcli, photos: Path, tmp_path
     assert augcli("saliency", photos, out, *options).returncode == 0
     with (photos / "bee/bee 2.jpg").open("ab") as image:
         image.write(b"more")
-    done = augcli("saliency", photos, out, *options)
-    assert done.returncode == 2
-    assert "other files in SOURCE: 1 file of another size (bee/bee 2.jpg); resume" in done.stderr
+    result = augcli("saliency", photos, out, *options)
+    assert result.returncode == 2
+    assert "other files in SOURCE: 1 file of another size (bee/bee 2.jpg); resume" in result.stderr
 
 
 def test_what_a_killed_run_wrote_of_it_is_removed(tmp_path: Path) -> None:

@@ -184,13 +184,13 @@ def test_a_part_of_another_run_is_made_again(
 
 def resumes_with_the_first_block_again(source: Path, calm: Path, interrupted: Path) -> None:
     make(source, calm)
-    made: list[int] = []
+    reported: list[int] = []
     run = run_over(source, interrupted, copies=COPIES)
     generate(
         run, source={"source": str(source)}, workers=1, resume=True,
-        on_report=lambda report: made.append(report.shard.block),
+        on_report=lambda report: reported.append(report.shard.block),
     )  # fmt: skip
-    assert made == [0], "this one, and no other"
+    assert reported == [0], "this one, and no other"
     assert tree(interrupted / "train") == tree(calm / "train")
     assert errors(interrupted) == errors(calm)
 
@@ -242,10 +242,10 @@ def test_what_no_record_proves_to_be_a_run_is_left_alone(
     FOREIGN[kind](out)
     before = sorted(out.rglob("*"))
     options = [option] if option else []
-    done = augcli("generate", source, out, "-r", "cutmix", *options)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    result = augcli("generate", source, out, "-r", "cutmix", *options)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
     if option == "--overwrite":
-        assert "--overwrite only replaces runs" in done.stderr
+        assert "--overwrite only replaces runs" in result.stderr
     assert sorted(out.rglob("*")) == before
     assert (out / "train/cat/photo.jpg").read_text() == "mine"
     assert (out / "classes.txt").read_text() == "mine"
@@ -260,9 +260,9 @@ def test_what_a_run_cannot_have_written_is_not_removed_with_it(
     (out / name).parent.mkdir(exist_ok=True)
     (out / name).write_text("mine")
     before = tree(out)
-    done = augcli("generate", source, out, "-r", "mixup", "--overwrite", "-q")
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "is nothing that a run writes; move it away to replace the run" in done.stderr
+    result = augcli("generate", source, out, "-r", "mixup", "--overwrite", "-q")
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert "is nothing that a run writes; move it away to replace the run" in result.stderr
     assert tree(out) == before
     (out / name).rename(tmp_path / "mine")
     shutil.rmtree(out / "train/a/more", ignore_errors=True)
@@ -311,13 +311,13 @@ def test_shards_of_any_size_make_the_same_bytes(
 ) -> None:
     make(source, tmp_path / "calm")
     monkeypatch.setattr("augcli.engine.plan._OUTPUTS", 5)
-    run, made = run_over(source, tmp_path / "out", copies=COPIES), list[Shard]()
+    run, reported = run_over(source, tmp_path / "out", copies=COPIES), list[Shard]()
     assert max(shard.stop - shard.start for shard in run.plan.shards()) == 1
     generate(
         run, source={"source": str(source)}, workers=2,
-        on_report=lambda report: made.append(report.shard),
+        on_report=lambda report: reported.append(report.shard),
     )  # fmt: skip
-    assert sorted(made) == list(run.plan.shards())
+    assert sorted(reported) == list(run.plan.shards())
     assert tree(tmp_path / "out/train") == tree(tmp_path / "calm/train")
     assert errors(tmp_path / "out") == errors(tmp_path / "calm")
 

@@ -65,8 +65,8 @@ def test_a_published_run_has_no_staged_images_and_no_damaged_parts(
         mine.parent.mkdir(parents=True)
         mine.write_text(MINE)
         before = tree(out)
-        done = augcli("generate", source, out, "-r", "flip", "--overwrite")
-        assert (done.returncode, done.stderr) == (
+        result = augcli("generate", source, out, "-r", "flip", "--overwrite")
+        assert (result.returncode, result.stderr) == (
             2,
             f"augcli: {mine} was not written by the run in OUT; move it away to replace the run.\n",
         )
@@ -85,9 +85,9 @@ def test_a_holder_that_no_run_wrote_is_refused(
     holder = out / (".augcli" if command == "generate" else ".augcli-maps") / "holder.json"
     holder.write_text(MINE)
     for how in ("--resume", "--overwrite"):
-        done = augcli(*arguments, how)
-        assert done.returncode == 2
-        assert f"{holder} is not the record of a run; move it away" in done.stderr
+        result = augcli(*arguments, how)
+        assert result.returncode == 2
+        assert f"{holder} is not the record of a run; move it away" in result.stderr
         assert holder.read_text() == MINE
 
 

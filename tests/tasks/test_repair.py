@@ -31,8 +31,8 @@ Patch = pytest.MonkeyPatch
 
 def make(photos: Path, out: Path, patience: float = 60.0, **options: Any) -> None:
     run = run_over(photos, out, **options)
-    told = {"source": str(photos)}
-    generate(run, source=told, workers=2, seconds_an_image=patience)
+    source_fields = {"source": str(photos)}
+    generate(run, source=source_fields, workers=2, seconds_an_image=patience)
     write_down(out, planned=len(run.listing) * options.get("copies", 1), copies=run.job.copies)
 
 
@@ -44,8 +44,8 @@ def write_down(out: Path, planned: int, copies: int) -> None:
     rows = manifest(out)
     lines = [json.loads(line) for line in (out / "errors.jsonl").read_text().splitlines()]
     for line in lines:
-        made = sum(row["source_ids"][0] == line["source_id"] for row in rows)
-        line["outputs"] = copies - made
+        number = sum(row["source_ids"][0] == line["source_id"] for row in rows)
+        line["outputs"] = copies - number
     (out / "errors.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     summary.pop("files", None)  # as of a version before 0.2, which wrote no digests
     (out / "run.json").write_text(json.dumps(summary))
@@ -62,9 +62,9 @@ def without_kept(out: Path) -> dict[str, str]:
 
 def repaired(out: Path, workers: int = 2, patience: float = 60.0) -> tuple[Repaired, Verified]:
     runtime = runtime_of(out, workers=workers, seconds_an_image=patience)
-    done = repair(runtime, verify(out).wrong)
+    result = repair(runtime, verify(out).wrong)
     assert not (out / ".augcli/repair").exists()
-    return done, verify(out)
+    return result, verify(out)
 
 
 def harm(out: Path, number: int = 3) -> str:
@@ -147,8 +147,8 @@ def test_what_the_run_set_aside_is_not_touched(
         return decode(given, **options)
 
     decoding(monkeypatch, data, notice)
-    done, after = repaired(out)
-    assert (done.replaced, done.total, after.total) == (3, 0, 0)
+    result, after = repaired(out)
+    assert (result.replaced, result.total, after.total) == (3, 0, 0)
     assert manifest(out) == rows
     assert without_kept(out) == before
     assert not touched.exists()
@@ -177,8 +177,8 @@ def test_of_a_target_that_was_made_in_part_that_part_is_made(
     harm(out, number=next(i for i, row in enumerate(rows) if row["sample_id"] == ids[0]))
     if later == "works":
         monkeypatch.setattr(shard_module, "encoded", encoded)
-    done, after = repaired(out)
-    assert (done.replaced, done.total, after.faults) == (3, 0, [])
+    result, after = repaired(out)
+    assert (result.replaced, result.total, after.faults) == (3, 0, [])
     assert manifest(out) == rows
     assert without_kept(out) == before
 
@@ -193,21 +193,21 @@ def test_of_several_shufflings_each_may_lack_its_last_copies(
     fail_to_encode(monkeypatch, every[1])
     make(photos, out, copies=8)
     rows, before = manifest(out), without_kept(out)
-    made = [row["sample_id"] for row in rows if row["source_paths"][0] == image]
-    assert made == [every[0], *every[4:]]
+    sample_ids = [row["sample_id"] for row in rows if row["source_paths"][0] == image]
+    assert sample_ids == [every[0], *every[4:]]
     for number in (0, -1):
-        lost = next(row for row in rows if row["sample_id"] == made[number])
+        lost = next(row for row in rows if row["sample_id"] == sample_ids[number])
         (out / "train" / lost["file_name"]).unlink()
     monkeypatch.undo()
-    done, after = repaired(out)
-    assert (done.replaced, done.total, after.faults) == (2, 0, [])
+    result, after = repaired(out)
+    assert (result.replaced, result.total, after.faults) == (2, 0, [])
     assert without_kept(out) == before
     # With a row of it lost, which of its outputs were made is not known: none is guessed.
     lines = (out / "train/metadata.jsonl").read_text().splitlines(keepends=True)
-    lines.remove(next(line for line in lines if f'"sample_id":"{made[-1]}"' in line))
+    lines.remove(next(line for line in lines if f'"sample_id":"{sample_ids[-1]}"' in line))
     (out / "train/metadata.jsonl").write_text("".join(lines))
-    done, after = repaired(out)
-    assert done.replaced == 0
+    result, after = repaired(out)
+    assert result.replaced == 0
     assert after.total > 0
     assert len(manifest(out)) == len(rows) - 1
     assert len(list(out.glob("train/*/*.*"))) == len(rows)
@@ -231,9 +231,9 @@ def test_an_image_that_the_run_made_and_that_fails_now_is_a_fault(
         (out / "train" / row["file_name"]).unlink()
     before = without_kept(out)
     decoding(monkeypatch, data, by)
-    done, after = repaired(out, patience=1.0)
-    assert (done.replaced, done.total) == (1, 2)
-    said = {fault.where: fault.what for fault in done.faults}
+    result, after = repaired(out, patience=1.0)
+    assert (result.replaced, result.total) == (1, 2)
+    said = {fault.where: fault.what for fault in result.faults}
     assert set(said) == {relative, partner["file_name"]}
     assert f"output {own['sample_id']} of it cannot be made again: " in said[relative]
     assert f"as {relative} cannot be decoded any more" in said[partner["file_name"]]
@@ -258,9 +258,9 @@ def test_a_lost_row_is_not_made_of_other_images(
     lines.pop(rows.index(lost))
     (out / "train/metadata.jsonl").write_text("".join(lines))
     decoding(monkeypatch, data, refuse)
-    done, _ = repaired(out)
-    assert (done.replaced, done.total) == (0, 1)
-    assert "its row is lost and cannot be made again for sure" in done.faults[0].what
+    result, _ = repaired(out)
+    assert (result.replaced, result.total) == (0, 1)
+    assert "its row is lost and cannot be made again for sure" in result.faults[0].what
     assert (out / "train" / lost["file_name"]).exists()
     monkeypatch.undo()
     assert repaired(out)[1].faults == []
@@ -281,9 +281,9 @@ def test_originals_whose_source_has_changed_stay_as_they_are(
     data = path.read_bytes()
     path.unlink()
     path.write_bytes(next(p for p in photos.glob("*/*.jpg") if p != path).read_bytes())
-    done, after = repaired(out)
-    assert [fault.where for fault in done.faults] == [row["file_name"]]
-    assert "made again it is another image than its row says" in done.faults[0].what
+    result, after = repaired(out)
+    assert [fault.where for fault in result.faults] == [row["file_name"]]
+    assert "made again it is another image than its row says" in result.faults[0].what
     assert [fault.what for fault in after.faults] == ["the file is missing"]
     path.write_bytes(data)
     assert repaired(out)[1].faults == []
@@ -329,11 +329,11 @@ def test_a_repair_that_is_killed_at_any_step(photos: Path, tmp_path: Path) -> No
         shutil.rmtree(out)
         shutil.copytree(harmed, out)
         call = [sys.executable, "-c", KILLED, str(out), str(step)]
-        done = subprocess.run(call, cwd=ROOT, capture_output=True, timeout=100, check=False)
-        codes.append(done.returncode)
-        if done.returncode == 0:
+        result = subprocess.run(call, cwd=ROOT, capture_output=True, timeout=100, check=False)
+        codes.append(result.returncode)
+        if result.returncode == 0:
             break
-        assert done.returncode == 9, done.stderr
+        assert result.returncode == 9, result.stderr
         lost = {row["file_name"] for row in manifest(out)} - set(tree(out / "train"))
         assert lost <= at_first
         if step % 2:  # each second one, to save time

@@ -69,9 +69,9 @@ def test_a_folder_in_the_place_of_an_image_or_a_file_in_that_of_a_folder(
         path.unlink()
         path.mkdir()
     (second / "mine").write_text("mine")
-    done, after = repaired(out)
-    assert (done.replaced, done.total) == (1, 1)
-    assert "it cannot be put in its place: " in done.faults[0].what
+    result, after = repaired(out)
+    assert (result.replaced, result.total) == (1, 1)
+    assert "it cannot be put in its place: " in result.faults[0].what
     assert [fault.what for fault in after.faults] == ["it is not a regular file"]
     assert (second / "mine").read_text() == "mine"
     shutil.rmtree(third.parent)

@@ -23,8 +23,8 @@ from tests.helpers.runs import generate, run_over, runtime_of
 @pytest.fixture
 def out(photos: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "out"
-    told = {"source": str(photos)}
-    generate(run_over(photos, folder, copies=3), source=told, workers=1)
+    source_fields = {"source": str(photos)}
+    generate(run_over(photos, folder, copies=3), source=source_fields, workers=1)
     return folder
 
 
@@ -93,8 +93,8 @@ def test_faults_stand_in_the_order_of_the_rows(out: Path) -> None:
     rows = [row | {"lam": row["lam"] / 2} for row in manifest(out)]
     (out / "train/metadata.jsonl").write_text("".join(map(to_line, rows)))
     for workers in (1, 3):
-        found = [fault.where for fault in replay(runtime_of(out, workers=workers))]
-        assert found == [row["file_name"] for row in rows]
+        actual = [fault.where for fault in replay(runtime_of(out, workers=workers))]
+        assert actual == [row["file_name"] for row in rows]
     assert [f.where for f in replay(runtime_of(out), 3)] == [
         rows[n]["file_name"] for n in (0, 15, 30)
     ]
@@ -114,6 +114,6 @@ def test_params_that_are_none_are_a_fault(out: Path, params: str) -> None:
     row = next(row for row in rows if json.loads(row["params"]).get("box"))
     row["params"] = params
     (out / "train/metadata.jsonl").write_text("".join(map(to_line, rows)))
-    found = list(replay(runtime_of(out, seconds_an_image=20.0)))
-    assert {fault.where for fault in found} == {row["file_name"]}
-    assert all("\n" not in fault.what and len(fault.what) < 500 for fault in found)
+    actual = list(replay(runtime_of(out, seconds_an_image=20.0)))
+    assert {fault.where for fault in actual} == {row["file_name"]}
+    assert all("\n" not in fault.what and len(fault.what) < 500 for fault in actual)

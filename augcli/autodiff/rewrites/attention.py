@@ -9,10 +9,10 @@ import numpy as np
 
 from augcli.autodiff.graph import Value
 from augcli.autodiff.ops import cast, softmax, tanh, where
-from augcli.autodiff.rewrite import dims, integers, joined, plain, rewritten
+from augcli.autodiff.rewrite import dims, integers, join_tensors, plain, rewrite_of
 
 
-@rewritten("Attention")
+@rewrite_of("Attention")
 def attention(
     q: Value,
     k: Value,
@@ -39,7 +39,7 @@ def attention(
     past = integers(q, 0)
     if past_key is not None and past_value is not None:
         past = dims(past_key, 2, 3)
-        k, v = joined(q, past_key, k, axis=2), joined(q, past_value, v, axis=2)
+        k, v = join_tensors(q, past_key, k, axis=2), join_tensors(q, past_value, v, axis=2)
     keys, values = (
         (k, v) if q_num_heads and q_num_heads == kv_num_heads else (_repeat(k, q), _repeat(v, q))
     )
@@ -73,9 +73,11 @@ def _repeat(k: Value, q: Value) -> Value:
     times = plain(q, "Div", dims(q, 1, 2), dims(k, 1, 2))
     ones = integers(q, 1, 1)
     copies = plain(
-        q, "Expand", plain(q, "Unsqueeze", k, integers(q, 2)), joined(q, ones, times, ones)
+        q, "Expand", plain(q, "Unsqueeze", k, integers(q, 2)), join_tensors(q, ones, times, ones)
     )
-    return plain(q, "Reshape", copies, joined(q, integers(q, 0), dims(q, 1, 2), dims(k, 2, 4)))
+    return plain(
+        q, "Reshape", copies, join_tensors(q, integers(q, 0), dims(q, 1, 2), dims(k, 2, 4))
+    )
 
 
 def _penalty(allowed: Value) -> Value:

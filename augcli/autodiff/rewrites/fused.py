@@ -10,32 +10,32 @@ from typing import Any
 
 from augcli.autodiff.graph import NoRule, Value
 from augcli.autodiff.ops import clip, erf, sigmoid, tanh
-from augcli.autodiff.rewrite import MICROSOFT, dims, integers, joined, plain, rewritten
+from augcli.autodiff.rewrite import MICROSOFT, dims, integers, join_tensors, plain, rewrite_of
 
 
-@rewritten("Gelu", MICROSOFT)
+@rewrite_of("Gelu", MICROSOFT)
 def gelu(x: Value) -> Value:
     cumulative: Value = 0.5 * (erf(x / math.sqrt(2)) + 1)
     return x * cumulative
 
 
-@rewritten("BiasGelu", MICROSOFT)
+@rewrite_of("BiasGelu", MICROSOFT)
 def bias_gelu(x: Value, b: Value) -> Value:
     return gelu(x + b)
 
 
-@rewritten("FastGelu", MICROSOFT)
+@rewrite_of("FastGelu", MICROSOFT)
 def fast_gelu(x: Value, b: Value | None = None) -> Value:
     x = x if b is None else x + b
     return 0.5 * x * (1 + tanh(x * (0.7978845608 + 0.035677408 * x * x)))
 
 
-@rewritten("QuickGelu", MICROSOFT)
+@rewrite_of("QuickGelu", MICROSOFT)
 def quick_gelu(x: Value, *, alpha: float = 1.702) -> Value:
     return x * sigmoid(x * alpha)
 
 
-@rewritten("FusedMatMul", MICROSOFT)
+@rewrite_of("FusedMatMul", MICROSOFT)
 def fused_matmul(
     a: Value,
     b: Value,
@@ -48,20 +48,23 @@ def fused_matmul(
 ) -> Value:
     if transBatchA or transBatchB:
         raise NoRule("its batches are transposed")
-    left, right = _swapped(a) if transA else a, _swapped(b) if transB else b
+    left, right = _swap(a) if transA else a, _swap(b) if transB else b
     return alpha * plain(a, "MatMul", left, right)
 
 
-def _swapped(x: Value) -> Value:
+def _swap(x: Value) -> Value:
     """Matrices transposed, however many axes lie before them."""
     lead, rows, columns = dims(x, 0, -2), dims(x, -2, -1), dims(x, -1)
-    stack = plain(x, "Reshape", x, joined(x, integers(x, -1), rows, columns))
+    stack = plain(x, "Reshape", x, join_tensors(x, integers(x, -1), rows, columns))
     return plain(
-        x, "Reshape", plain(x, "Transpose", stack, perm=[0, 2, 1]), joined(x, lead, columns, rows)
+        x,
+        "Reshape",
+        plain(x, "Transpose", stack, perm=[0, 2, 1]),
+        join_tensors(x, lead, columns, rows),
     )
 
 
-@rewritten("FusedConv", MICROSOFT)
+@rewrite_of("FusedConv", MICROSOFT)
 def fused_conv(
     x: Value,
     w: Value,
@@ -73,10 +76,10 @@ def fused_conv(
     **window: Any,
 ) -> Value:
     y = plain(x, "Conv", x, w, b, **window)
-    return _activated(y if z is None else y + z, activation, activation_params or [])
+    return _activate(y if z is None else y + z, activation, activation_params or [])
 
 
-@rewritten("FusedGemm", MICROSOFT)
+@rewrite_of("FusedGemm", MICROSOFT)
 def fused_gemm(
     a: Value,
     b: Value,
@@ -89,10 +92,10 @@ def fused_gemm(
     **gemm: Any,
 ) -> Value:
     y = plain(a, "Gemm", a, b, c, **gemm)
-    return _activated(y, activation, [activation_alpha, activation_beta])
+    return _activate(y, activation, [activation_alpha, activation_beta])
 
 
-def _activated(y: Value, activation: str, numbers: list[float]) -> Value:
+def _activate(y: Value, activation: str, numbers: list[float]) -> Value:
     names = {"LeakyRelu": ["alpha"], "HardSigmoid": ["alpha", "beta"]}
     if activation == "":
         return y
@@ -105,7 +108,7 @@ def _activated(y: Value, activation: str, numbers: list[float]) -> Value:
     raise NoRule(f"its activation is {activation}")
 
 
-@rewritten("SkipLayerNormalization", MICROSOFT)
+@rewrite_of("SkipLayerNormalization", MICROSOFT)
 def skip_layer_normalisation(
     x: Value,
     skip: Value,

@@ -17,7 +17,7 @@ import numpy as np
 
 from augcli.autodiff.graph import Array, NoRule, Value
 from augcli.autodiff.ops import clip
-from augcli.autodiff.rewrite import MICROSOFT, plain, rewritten
+from augcli.autodiff.rewrite import MICROSOFT, plain, rewrite_of
 
 _LIMITS = {
     "int4": (-8.0, 7.0),
@@ -71,8 +71,8 @@ def codes(
         return x.graph.constant(np.clip(rounded, low, high).astype(np.float32))
     if s.size > 1 or z.size > 1:
         return clip(x / s + z, low, high)
-    held = clip(x, float((low - z) * s), float((high - z) * s))
-    return Codes(held / s + z if z.any() else held / s, held, s, z)
+    clipped = clip(x, float((low - z) * s), float((high - z) * s))
+    return Codes(clipped / s + z if z.any() else clipped / s, clipped, s, z)
 
 
 def limits(dtype: Any) -> tuple[float, float]:
@@ -147,8 +147,8 @@ def _fitted(a: Array, x: Value, axis: int, block: int) -> Array:
     return a.reshape([-1 if i == axis % rank else 1 for i in range(rank)])
 
 
-@rewritten("QuantizeLinear")
-@rewritten("QuantizeLinear", MICROSOFT)
+@rewrite_of("QuantizeLinear")
+@rewrite_of("QuantizeLinear", MICROSOFT)
 def quantize_linear(
     x: Value,
     scale: Value,
@@ -165,8 +165,8 @@ def quantize_linear(
     return codes(x, scale, zero, axis, block_size)
 
 
-@rewritten("DequantizeLinear")
-@rewritten("DequantizeLinear", MICROSOFT)
+@rewrite_of("DequantizeLinear")
+@rewrite_of("DequantizeLinear", MICROSOFT)
 def dequantize_linear(
     x: Value,
     scale: Value,
@@ -179,7 +179,7 @@ def dequantize_linear(
     return real(x, scale, zero, axis, block_size)
 
 
-@rewritten("Pad")
+@rewrite_of("Pad")
 def pad(
     x: Value,
     pads: Value,
@@ -195,27 +195,27 @@ def pad(
     return plain(x, "Pad", as_float(x), pads, as_float(fill), *rest, mode=mode)
 
 
-@rewritten("DynamicQuantizeLinear")
+@rewrite_of("DynamicQuantizeLinear")
 def dynamic_quantize_linear(x: Value) -> tuple[Value, Value, Value]:
     """The range is the tensor's own, so nothing is cut off: codes are the values themselves."""
     return x, x.graph.constant(1.0, np.float32), x.graph.constant(0.0, np.float32)
 
 
-@rewritten("ConvInteger")
+@rewrite_of("ConvInteger")
 def conv_integer(
     x: Value, w: Value, x_zero: Value | None = None, w_zero: Value | None = None, **window: Any
 ) -> Value:
     return plain(x, "Conv", x_minus(x, x_zero), x_minus(w, w_zero, "channel"), **window)
 
 
-@rewritten("MatMulInteger")
+@rewrite_of("MatMulInteger")
 def matmul_integer(
     a: Value, b: Value, a_zero: Value | None = None, b_zero: Value | None = None
 ) -> Value:
     return plain(a, "MatMul", x_minus(a, a_zero, "row"), x_minus(b, b_zero))
 
 
-@rewritten("QLinearConv")
+@rewrite_of("QLinearConv")
 def qlinear_conv(
     x: Value,
     x_scale: Value,
@@ -233,7 +233,7 @@ def qlinear_conv(
     return codes(y, y_scale, y_zero)
 
 
-@rewritten("QLinearMatMul")
+@rewrite_of("QLinearMatMul")
 def qlinear_matmul(
     a: Value,
     a_scale: Value,

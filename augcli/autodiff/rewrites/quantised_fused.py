@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from augcli.autodiff.graph import NoRule, Value
-from augcli.autodiff.rewrite import MICROSOFT, plain, rewritten
+from augcli.autodiff.rewrite import MICROSOFT, plain, rewrite_of
 from augcli.autodiff.rewrites.quantised import accumulated, codes, real
 
 
-@rewritten("QLinearAdd", MICROSOFT)
+@rewrite_of("QLinearAdd", MICROSOFT)
 def qlinear_add(
     a: Value,
     a_scale: Value,
@@ -26,7 +26,7 @@ def qlinear_add(
     return codes(real(a, a_scale, a_zero) + real(b, b_scale, b_zero), y_scale, y_zero)
 
 
-@rewritten("QLinearMul", MICROSOFT)
+@rewrite_of("QLinearMul", MICROSOFT)
 def qlinear_mul(
     a: Value,
     a_scale: Value,
@@ -40,7 +40,7 @@ def qlinear_mul(
     return codes(real(a, a_scale, a_zero) * real(b, b_scale, b_zero), y_scale, y_zero)
 
 
-@rewritten("QLinearConcat", MICROSOFT)
+@rewrite_of("QLinearConcat", MICROSOFT)
 def qlinear_concat(y_scale: Value, y_zero: Value, *parts: Value, axis: int) -> Value:
     triples = zip(parts[0::3], parts[1::3], parts[2::3], strict=True)
     values = [real(x, scale, zero) for x, scale, zero in triples]
@@ -50,7 +50,7 @@ def qlinear_concat(y_scale: Value, y_zero: Value, *parts: Value, axis: int) -> V
 def _unary(quantised: str, op_type: str) -> None:
     """An operator of one input."""
 
-    @rewritten(quantised, MICROSOFT)
+    @rewrite_of(quantised, MICROSOFT)
     def rule(
         x: Value,
         x_scale: Value,
@@ -74,7 +74,7 @@ _unary("QLinearAveragePool", "AveragePool")
 _unary("QLinearGlobalAveragePool", "GlobalAveragePool")
 
 
-@rewritten("QGemm", MICROSOFT)
+@rewrite_of("QGemm", MICROSOFT)
 def qgemm(
     a: Value,
     a_scale: Value,
@@ -97,7 +97,7 @@ def qgemm(
     return y if y_scale is None else codes(y, y_scale, y_zero)
 
 
-@rewritten("DynamicQuantizeMatMul", MICROSOFT)
+@rewrite_of("DynamicQuantizeMatMul", MICROSOFT)
 def dynamic_quantize_matmul(
     a: Value, b: Value, b_scale: Value, b_zero: Value | None = None, bias: Value | None = None
 ) -> Value:
@@ -105,7 +105,7 @@ def dynamic_quantize_matmul(
     return y if bias is None else y + bias
 
 
-@rewritten("MatMulIntegerToFloat", MICROSOFT)
+@rewrite_of("MatMulIntegerToFloat", MICROSOFT)
 def matmul_integer_to_float(
     a: Value,
     b: Value,

@@ -9,7 +9,7 @@ import numpy as np
 
 from augcli.autodiff.graph import NoRule, Value
 from augcli.autodiff.ops import cast, equal
-from augcli.autodiff.rewrite import dims, integers, joined, plain, rewritten
+from augcli.autodiff.rewrite import dims, integers, join_tensors, plain, rewrite_of
 
 
 class Corner(NamedTuple):
@@ -22,7 +22,7 @@ class Corner(NamedTuple):
     weight: Value
 
 
-@rewritten("GridSample")
+@rewrite_of("GridSample")
 def grid_sample(
     x: Value,
     grid: Value,
@@ -45,25 +45,25 @@ def grid_sample(
         size = cast(dims(x, axis, axis + 1), np.float32)
         at = 0.5 * ((at + 1) * (size - 1) if align_corners else (at + 1) * size - 1)
         if padding_mode == "reflection":
-            at = _reflected(at, size, bool(align_corners))
+            at = _reflect(at, size, bool(align_corners))
         if padding_mode != "zeros":
             at = _inside(at, size)
         corners.append(_corners(at, size, mode == "nearest", padding_mode == "zeros"))
 
     pixels = plain(x, "Reshape", x, integers(x, 0, 0, -1))
-    spread = joined(x, dims(x, 0, 2), integers(x, 1))
+    spread = join_tensors(x, dims(x, 0, 2), integers(x, 1))
     width = cast(dims(x, 3, 4), np.float32)
     parts = []
     for row, column in product(*corners):
         place = cast(_flat(row.places * width + column.places), np.int64)
         indices = plain(x, "Expand", place, spread)
-        taken = plain(x, "GatherElements", pixels, indices, axis=2)
-        parts.append(taken * _flat(row.weight * column.weight))
+        values = plain(x, "GatherElements", pixels, indices, axis=2)
+        parts.append(values * _flat(row.weight * column.weight))
     result = plain(x, "Sum", *parts)
-    return plain(x, "Reshape", result, joined(x, integers(x, 0, 0), dims(grid, 1, 3)))
+    return plain(x, "Reshape", result, join_tensors(x, integers(x, 0, 0), dims(grid, 1, 3)))
 
 
-@rewritten("AffineGrid")
+@rewrite_of("AffineGrid")
 def affine_grid(theta: Value, size: Value, *, align_corners: int = 0) -> Value:
     """theta (N, 2, 3) applied to the places (x, y, 1) of an image of size (N, C, H, W)."""
     height, width = (
@@ -74,10 +74,10 @@ def affine_grid(theta: Value, size: Value, *, align_corners: int = 0) -> Value:
     planes = (across + 0 * down, down + 0 * across, 0 * (across + down) + 1)
     each = (plain(size, "Reshape", plane, integers(size, -1, 1)) for plane in planes)
     flat = plain(theta, "Transpose", theta, perm=[0, 2, 1])
-    result = plain(theta, "MatMul", joined(theta, *each, axis=1), flat)
+    result = plain(theta, "MatMul", join_tensors(theta, *each, axis=1), flat)
     whole = plain(size, "Slice", size, integers(size, 2), integers(size, 4), dtype=np.int64)
     lead, two = integers(size, 0), integers(size, 2)
-    return plain(theta, "Reshape", result, joined(size, lead, whole, two))
+    return plain(theta, "Reshape", result, join_tensors(size, lead, whole, two))
 
 
 def _places(count: Value, align_corners: bool) -> Value:
@@ -91,12 +91,12 @@ def _places(count: Value, align_corners: bool) -> Value:
 def _corners(at: Value, size: Value, nearest: bool, zeros: bool) -> list[Corner]:
     """The pixels before and behind each place, or the nearest one; `zeros` are beyond the edges."""
     if nearest:
-        found = [(plain(at, "Round", at), 0 * at + 1)]
+        points = [(plain(at, "Round", at), 0 * at + 1)]
     else:
         before = plain(at, "Floor", at)
-        found = [(before, 1 - (at - before)), (before + 1, at - before)]
+        points = [(before, 1 - (at - before)), (before + 1, at - before)]
     corners = []
-    for place, weight in found:
+    for place, weight in points:
         inside = _inside(place, size)
         there = cast(equal(inside, place), np.float32)
         corners.append(Corner(inside, weight * there if zeros else weight))
@@ -109,7 +109,7 @@ def _inside(at: Value, size: Value) -> Value:
     return plain(at, "Min", plain(at, "Max", at, zero), size - 1)
 
 
-def _reflected(at: Value, size: Value, align_corners: bool) -> Value:
+def _reflect(at: Value, size: Value, align_corners: bool) -> Value:
     """Places folded back at the centres of the outermost pixels, or at their outer edges."""
     low = 0.0 if align_corners else -0.5
     span = size - 1 if align_corners else size

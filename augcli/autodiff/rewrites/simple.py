@@ -9,25 +9,25 @@ import numpy as np
 
 from augcli.autodiff.graph import Value
 from augcli.autodiff.ops import cast, softplus, tanh
-from augcli.autodiff.rewrite import dims, integers, joined, plain, rewritten
+from augcli.autodiff.rewrite import dims, integers, join_tensors, plain, rewrite_of
 
 
-@rewritten("Mish")
+@rewrite_of("Mish")
 def mish(x: Value) -> Value:
     return x * tanh(softplus(x))
 
 
-@rewritten("Celu")
+@rewrite_of("Celu")
 def celu(x: Value, *, alpha: float = 1.0) -> Value:
     return alpha * plain(x, "Elu", x / alpha)
 
 
-@rewritten("CastLike")
+@rewrite_of("CastLike")
 def cast_like(x: Value, like: Value, *, saturate: int = 1, round_mode: str = "up") -> Value:
     return cast(x, like.dtype)
 
 
-@rewritten("GroupNormalization")
+@rewrite_of("GroupNormalization")
 def group_normalisation(
     x: Value, scale: Value, b: Value, *, num_groups: int, epsilon: float = 1e-5, stash_type: int = 1
 ) -> Value:
@@ -40,7 +40,7 @@ def group_normalisation(
         constants = x.graph.constant(ones), x.graph.constant(zeros)
         normal = plain(x, "InstanceNormalization", grouped, *constants, epsilon=epsilon)
         channels = plain(
-            x, "Reshape", normal, joined(x, integers(x, 0), dims(x, 1, 2), integers(x, -1))
+            x, "Reshape", normal, join_tensors(x, integers(x, 0), dims(x, 1, 2), integers(x, -1))
         )
         result = channels * plain(x, "Unsqueeze", scale, integers(x, 1)) + plain(
             x, "Unsqueeze", b, integers(x, 1)

@@ -88,13 +88,13 @@ def window(
             max((-(-n // s) - 1) * s + e - n, 0)
             for n, s, e in zip(sizes, strides, at.extent, strict=True)
         ]
-        return _padded(at, needed, auto_pad)
+        return _pad(at, needed, auto_pad)
     if pads and auto_pad == "NOTSET":
         return at._replace(before=list(pads[: len(sizes)]), after=list(pads[len(sizes) :]))
     return at
 
 
-def _padded(at: Window, needed: list[int], auto_pad: str) -> Window:
+def _pad(at: Window, needed: list[int], auto_pad: str) -> Window:
     """Padding split between both ends; an odd one goes behind for SAME_UPPER."""
     smaller, larger = [p // 2 for p in needed], [p - p // 2 for p in needed]
     if auto_pad == "SAME_UPPER":
@@ -117,7 +117,7 @@ def input_gradient(g: Value, w: Value, shape: Sequence[Dim], at: Window, group: 
         after = [e - 1 + r for e, r in zip(at.extent, rest, strict=True)]
         g = pad(g, [0, 0, *(min(b, 0) for b in before)], [0, 0, *(min(a, 0) for a in after)])
         pads = [max(p, 0) for p in (*before, *after)]
-        flipped = g.graph.constant(_flipped(w.array, group))
+        flipped = g.graph.constant(_flip(w.array, group))
         return convolve(g, flipped, shape, pads=pads, group=group, **at.steps)
 
     beyond = [b + r for b, r in zip(at.before, rest, strict=True)]
@@ -131,12 +131,12 @@ def input_gradient(g: Value, w: Value, shape: Sequence[Dim], at: Window, group: 
     return pad(full, [0, 0, *(-b for b in at.before)], [0, 0, *rest])
 
 
-def _flipped(w: npt.NDArray[np.float32], group: int) -> npt.NDArray[np.float32]:
+def _flip(w: npt.NDArray[np.float32], group: int) -> npt.NDArray[np.float32]:
     """Weights (M, C / group, ...) as (C, M / group, ...), spatially reversed."""
     m, c, *kernel = w.shape
     parts = w.reshape(group, m // group, c, *kernel).swapaxes(1, 2)
-    turned = parts.reshape(group * c, m // group, *kernel)
-    return np.ascontiguousarray(np.flip(turned, axis=tuple(range(2, turned.ndim))))
+    flipped = parts.reshape(group * c, m // group, *kernel)
+    return np.ascontiguousarray(np.flip(flipped, axis=tuple(range(2, flipped.ndim))))
 
 
 def weight_gradient(x: Value, g: Value, w: Value, at: Window, group: int) -> Value:
@@ -153,8 +153,8 @@ def weight_gradient(x: Value, g: Value, w: Value, at: Window, group: int) -> Val
             spatial(x), at.before, at.after, at.strides, spatial(g), at.dilations, strict=True
         )
     ]
-    turned = {"strides": at.dilations, "dilations": at.strides, "pads": at.pads}
-    result = convolve(images, kernels, (channels, g.dims[1], *reached), group=group, **turned)
+    flipped = {"strides": at.dilations, "dilations": at.strides, "pads": at.pads}
+    result = convolve(images, kernels, (channels, g.dims[1], *reached), group=group, **flipped)
     unread = [k - r for k, r in zip(at.kernel, reached, strict=True)]
     return transpose(pad(result, [0] * rank, [0, 0, *unread]), (1, 0, *range(2, rank)))
 
@@ -202,7 +202,7 @@ def conv_transpose(
     if output_shape is not None or auto_pad in ("SAME_UPPER", "SAME_LOWER"):
         extra = output_padding or [0] * len(spans)
         needed = [max(n + p - o, 0) for n, p, o in zip(spans, extra, spatial(y), strict=True)]
-        at = _padded(at, needed, auto_pad)
+        at = _pad(at, needed, auto_pad)
     # What output_padding or output_shape appended to y, no window reaches.
     after = [n - b - o for n, b, o in zip(spans, at.before, spatial(y), strict=True)]
     g = pad(g, [0] * len(g.dims), [0, 0, *(min(a, 0) for a in after)])

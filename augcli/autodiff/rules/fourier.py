@@ -32,26 +32,32 @@ def dft(
     elif axis is None:
         axis = 1 if g.graph.opset < 20 else -2
     axis %= rank
-    given, made = ((fixed(v.dims[axis], "a batch"), fixed(v.dims[-1], "a batch")) for v in (x, y))
+    input_sides, output_sides = (
+        (fixed(v.dims[axis], "a batch"), fixed(v.dims[-1], "a batch")) for v in (x, y)
+    )
     points = None if length is None else int(constant(length, "its length").reshape(()))
-    matrix = _matrix(given, made, points, bool(inverse), bool(onesided))
+    matrix = _matrix(input_sides, output_sides, points, bool(inverse), bool(onesided))
 
     order = [*(a for a in range(rank - 1) if a != axis), axis, rank - 1]
     lead: Sequence[Dim] = [x.dims[a] for a in order[:-2]]
-    rows = reshape(transpose(g, order), (*lead, made[0] * made[1]))
+    rows = reshape(transpose(g, order), (*lead, output_sides[0] * output_sides[1]))
     product = rows @ g.graph.constant(np.ascontiguousarray(matrix.T))
-    return transpose(reshape(product, (*lead, *given)), np.argsort(order).tolist())
+    return transpose(reshape(product, (*lead, *input_sides)), np.argsort(order).tolist())
 
 
 def _matrix(
-    given: tuple[int, int], made: tuple[int, int], points: int | None, inverse: bool, onesided: bool
+    input_sides: tuple[int, int],
+    output_sides: tuple[int, int],
+    points: int | None,
+    inverse: bool,
+    onesided: bool,
 ) -> npt.NDArray[np.float32]:
     """The transform as a matrix (given, made), where both are points times parts."""
-    units = np.eye(given[0] * given[1]).reshape(-1, *given)
-    numbers = units[..., 0] + (1j * units[..., 1] if given[1] == 2 else 0)
+    units = np.eye(input_sides[0] * input_sides[1]).reshape(-1, *input_sides)
+    numbers = units[..., 0] + (1j * units[..., 1] if input_sides[1] == 2 else 0)
     if inverse:
         result = (np.fft.irfft if onesided else np.fft.ifft)(numbers, points)
     else:
         result = np.fft.rfft(numbers.real, points) if onesided else np.fft.fft(numbers, points)
-    parts = np.stack([result.real, result.imag], -1)[..., : made[1]]
+    parts = np.stack([result.real, result.imag], -1)[..., : output_sides[1]]
     return parts.reshape(len(units), -1).astype(np.float32)

@@ -43,9 +43,9 @@ def sliced(
     steps: Value | None = None,
 ) -> Value:
     rank = len(x.dims)
-    chosen = range(rank) if axes is None else [int(a) % rank for a in constant(axes, "its axes")]
-    strides = [1] * len(chosen) if steps is None else constant(steps, "its steps").tolist()
-    for place, (axis, step) in enumerate(zip(chosen, strides, strict=True)):
+    selected = range(rank) if axes is None else [int(a) % rank for a in constant(axes, "its axes")]
+    strides = [1] * len(selected) if steps is None else constant(steps, "its steps").tolist()
+    for place, (axis, step) in enumerate(zip(selected, strides, strict=True)):
         size = x.dims[axis]
         if size == y.dims[axis] and step == 1:
             continue
@@ -68,9 +68,9 @@ def padded(
     mode: str = "constant",
 ) -> Value:
     rank = len(x.dims)
-    chosen = range(rank) if axes is None else [int(a) % rank for a in constant(axes, "its axes")]
+    selected = range(rank) if axes is None else [int(a) % rank for a in constant(axes, "its axes")]
     amounts = np.zeros((2, rank), int)
-    amounts[:, list(chosen)] = constant(pads, "its pads").reshape(2, -1)
+    amounts[:, list(selected)] = constant(pads, "its pads").reshape(2, -1)
     if mode == "constant":
         return pad(g, (-amounts[0]).tolist(), (-amounts[1]).tolist())
     for axis, (before, after) in enumerate(amounts.T):

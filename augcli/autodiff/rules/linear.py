@@ -66,18 +66,18 @@ def einsum(g: Value, y: Value, *inputs: Value, argument: int, equation: str) -> 
     others = [(t, x) for i, (t, x) in enumerate(zip(terms, inputs, strict=True)) if i != argument]
 
     # A letter that the operand has twice is a diagonal: another letter, and the identity matrix.
-    mine, taken = "", set("".join(terms) + result)
+    mine, letters_in_use = "", set("".join(terms) + result)
     for axis, letter in enumerate(terms[argument]):
         if letter in mine:
-            letter = next(c for c in _LETTERS if c not in taken)
-            taken.add(letter)
+            letter = next(c for c in _LETTERS if c not in letters_in_use)
+            letters_in_use.add(letter)
             size = fixed(inputs[argument].dims[axis], "a diagonal along the batch")
             eye = graph.constant(np.eye(size, dtype=np.float32))
             others.append((terms[argument][axis] + letter, eye))
         mine += letter
 
     available = set(result).union(*(t for t, _ in others))
-    kept = "".join(c for c in mine if c in available)
+    remaining = "".join(c for c in mine if c in available)
     letters = {
         c: d for t, x in ((result, g), *others) for c, d in zip(t, x.dims, strict=True) if d != 1
     }
@@ -85,12 +85,12 @@ def einsum(g: Value, y: Value, *inputs: Value, argument: int, equation: str) -> 
         "Einsum",
         g,
         *(x for _, x in others),
-        shape=tuple(letters.get(c, 1) for c in kept),
-        equation=",".join([result, *(t for t, _ in others)]) + "->" + kept,
+        shape=tuple(letters.get(c, 1) for c in remaining),
+        equation=",".join([result, *(t for t, _ in others)]) + "->" + remaining,
     )
     x = inputs[argument]
     slots = iter(reached.dims)
-    spread = reshape(reached, [next(slots) if c in kept else 1 for c in mine])
+    spread = reshape(reached, [next(slots) if c in remaining else 1 for c in mine])
     narrowed = [1 if d == 1 else s for s, d in zip(spread.dims, x.dims, strict=True)]
     if narrowed != list(spread.dims):
         spread = unbroadcast(spread, Value(graph, x.name, tuple(narrowed), x.dtype))

@@ -38,8 +38,8 @@ def global_max_pool(g: Value, y: Value, x: Value) -> Value:
     """All of it goes to the first element that attains the maximum."""
     count = math.prod(spatial(x))
     flat = reshape(x, (*x.dims[:2], count))
-    chosen = equal(argmax(flat, 2), np.arange(count))
-    return reshape(where(chosen, reshape(g, (*x.dims[:2], 1)), 0), x)
+    is_greatest = equal(argmax(flat, 2), np.arange(count))
+    return reshape(where(is_greatest, reshape(g, (*x.dims[:2], 1)), 0), x)
 
 
 @vjp("GlobalLpPool")

@@ -39,12 +39,12 @@ def resize(
     **attributes: Any,
 ) -> Value:
     rank = len(x.dims)
-    named = [a % rank for a in (range(rank) if axes is None else axes)]
+    resized_axes = [a % rank for a in (range(rank) if axes is None else axes)]
     factors = np.ones(rank)
     if scales is not None and scales.dims != (0,):
         if scales.array is None:
             raise NoRule("its scales follow the batch")
-        factors[named] = scales.array
+        factors[resized_axes] = scales.array
     resized = [a for a in range(rank) if x.dims[a] != y.dims[a] or factors[a] != 1]
     before = [fixed(d, "a resized batch") if a in resized else 1 for a, d in enumerate(x.dims)]
     after = [fixed(d, "a resized batch") if a in resized else 1 for a, d in enumerate(y.dims)]
@@ -52,12 +52,14 @@ def resize(
         raise NoRule("it resizes the batch")
 
     def forward(images: Images) -> Images:
-        given: dict[str, Array | None] = {
+        parameters: dict[str, Array | None] = {
             "roi": None if roi is None else roi.array,
             "scales": None if scales is None else scales.array,
-            "sizes": None if sizes is None else np.array([len(images), *after[1:]])[named],
+            "sizes": None if sizes is None else np.array([len(images), *after[1:]])[resized_axes],
         }
-        return _run(g.graph.opset, images, given, attributes | ({"axes": named} if axes else {}))
+        return _run(
+            g.graph.opset, images, parameters, attributes | ({"axes": resized_axes} if axes else {})
+        )
 
     for axis in resized:
         g = along(g, axis, _matrix(forward, before, axis).T)
@@ -82,15 +84,15 @@ def _matrix(forward: Callable[[Images], Images], shape: list[int], axis: int) ->
 
 
 def _run(
-    opset: int, images: Images, given: dict[str, Array | None], attributes: dict[str, Any]
+    opset: int, images: Images, parameters: dict[str, Array | None], attributes: dict[str, Any]
 ) -> Images:
     """Resize once, with zeros outside of the region of interest."""
     attributes = {**attributes, "extrapolation_value": 0.0}
-    names = ["x", *(name if array is not None else "" for name, array in given.items())]
+    names = ["x", *(name if array is not None else "" for name, array in parameters.items())]
     node = onnx.helper.make_node("Resize", names, ["y"], **attributes)
     info = onnx.helper.make_tensor_value_info
     x, y = info("x", TensorProto.FLOAT, images.shape), info("y", TensorProto.FLOAT, None)
-    weights = [numpy_helper.from_array(a, n) for n, a in given.items() if a is not None]
+    weights = [numpy_helper.from_array(a, n) for n, a in parameters.items() if a is not None]
     graph = onnx.helper.make_graph([node], "resize", [x], [y], weights)
     imports = [onnx.helper.make_opsetid("", opset)]
     model = onnx.helper.make_model(graph, opset_imports=imports, ir_version=8)

@@ -88,14 +88,14 @@ def _add_class(
     builder: ListingBuilder, left_out: LeftOut, root: bytes, top: bytes, class_id: int
 ) -> bool:
     """Add every image below `top`, depth first by name; whether there was any."""
-    pending, seen, any_image = [top], set[tuple[int, int]](), False
+    pending, visited, any_image = [top], set[tuple[int, int]](), False
     while pending:
         folder = pending.pop()
         try:
             status = os.stat(root + b"/" + folder)  # noqa: PTH116
-            if (status.st_dev, status.st_ino) in seen:  # a link back to a folder that was listed
+            if (status.st_dev, status.st_ino) in visited:  # a link back to a folder that was listed
                 continue
-            seen.add((status.st_dev, status.st_ino))
+            visited.add((status.st_dev, status.st_ino))
             entries = _scan(root + b"/" + folder)
         except (FileNotFoundError, NotADirectoryError):
             continue
@@ -164,7 +164,7 @@ def _nothing(source: Path, entries: _Entries) -> str:
 
 
 def _scan(folder: bytes) -> _Entries:
-    found = _Entries([], [], [], [], [], [])
+    names = _Entries([], [], [], [], [], [])
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
@@ -172,16 +172,16 @@ def _scan(folder: bytes) -> _Entries:
             try:
                 if name.startswith(b"."):
                     if entry.is_dir(follow_symlinks=False):
-                        found.hidden_folders.append(name)
+                        names.hidden_folders.append(name)
                     elif is_image:
-                        found.hidden_images.append(name)
+                        names.hidden_images.append(name)
                 elif entry.is_dir():
-                    found.folders.append(name)
+                    names.folders.append(name)
                 elif is_image:
-                    (found.images if entry.is_file() else found.no_files).append(name)
+                    (names.images if entry.is_file() else names.no_files).append(name)
                 elif is_of_other_format(name):
-                    found.other_formats.append(name)
+                    names.other_formats.append(name)
             except OSError:  # a link in a circle, or into a folder that is closed
                 if is_image:
-                    found.no_files.append(name)
-    return _Entries(*map(sorted, found))
+                    names.no_files.append(name)
+    return _Entries(*map(sorted, names))

@@ -92,8 +92,8 @@ def list_images(source: Path, options: SourceOptions) -> Listing:  # noqa: ARG00
     ids: dict[str, int] = {}
     for class_id, class_name in enumerate(classes):
         if not class_name or any(ord(character) < 0x20 for character in class_name):
-            given = shorten(repr(class_name))
-            raise UserError(f"{manifest}: {given} is no name of a class; fix it.")
+            quoted = shorten(repr(class_name))
+            raise UserError(f"{manifest}: {quoted} is no name of a class; fix it.")
         if ids.setdefault(class_name, class_id) != class_id:
             raise UserError(
                 f"{manifest}: class {ids[class_name]} and class {class_id} are both named"
@@ -106,8 +106,8 @@ def list_images(source: Path, options: SourceOptions) -> Listing:  # noqa: ARG00
         where = f"{manifest}, line {number}"
         path = _below(row.file_name)
         if path is None:
-            given = shorten(repr(row.file_name))
-            raise UserError(f"{where}: the file name {given} leaves its folder; fix it.")
+            quoted = shorten(repr(row.file_name))
+            raise UserError(f"{where}: the file name {quoted} leaves its folder; fix it.")
         for column, value in (row.model_extra or {}).items():
             if column not in OF_A_RUN:
                 unread.add(column, value)
@@ -214,8 +214,8 @@ def _label(row: _Row, ids: dict[str, int], classes: int, where: str) -> SoftLabe
     if row.label_ids is not None and row.label_weights is not None:
         label = SoftLabel(tuple(row.label_ids), tuple(row.label_weights))
     elif row.soft_label is not None:
-        kept = [(i, weight) for i, weight in enumerate(row.soft_label) if weight != 0.0]
-        label = SoftLabel(tuple(i for i, _ in kept), tuple(weight for _, weight in kept))
+        nonzero = [(i, weight) for i, weight in enumerate(row.soft_label) if weight != 0.0]
+        label = SoftLabel(tuple(i for i, _ in nonzero), tuple(weight for _, weight in nonzero))
     elif row.label is not None:
         label = one_hot(row.label)
     elif row.class_name is not None and row.class_name in ids:

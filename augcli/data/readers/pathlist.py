@@ -38,25 +38,25 @@ def list_images(
     lacks the part that should name its class.
     """
     builder = ListingBuilder()
-    seen: set[bytes] = set()
+    digests: set[bytes] = set()
     repeated = 0
     place = Path.cwd() if root is None else root
     blanks: list[bytes] = []
     for path in _paths(stream, blanks, os.fsencode(place)):
         digest = hashlib.blake2b(path, digest_size=12).digest()
-        if digest in seen:
+        if digest in digests:
             repeated += 1
-            if repeated > _REPETITIONS + 10 * len(seen):
+            if repeated > _REPETITIONS + 10 * len(digests):
                 raise UserError(
-                    f"{_WHERE} repeats its {len(seen)} paths without end; give each once."
+                    f"{_WHERE} repeats its {len(digests)} paths without end; give each once."
                 )
             continue
         repeated = 0
-        seen.add(digest)
+        digests.add(digest)
         name = _class_name(path, labels_from)
         folder, _, file_name = path.rpartition(b"/")
         builder.add(builder.folder(folder), file_name, builder.class_id(name))
-    if not seen:
+    if not digests:
         raise UserError(f"{_WHERE} is empty; pipe in image paths.")
     warnings = [_around(blanks)] if blanks else []
     return in_order(builder.finish(place, builder.classes, warnings=warnings), class_index)
@@ -161,13 +161,13 @@ def _class_name(path: bytes, labels_from: LabelsFrom) -> str:
     *folders, name = path.split(b"/")
     if labels_from is LabelsFrom.prefix:
         prefix, underscore, _ = name.partition(b"_")
-        found = prefix if underscore else b""
+        part = prefix if underscore else b""
     else:
         up = 1 if labels_from is LabelsFrom.parent else 2
-        found = folders[-up] if len(folders) >= up else b""
-    if found in (b"", b".", b".."):
+        part = folders[-up] if len(folders) >= up else b""
+    if part in (b"", b".", b".."):
         raise UserError(
             f"The path {shown(path)} on standard input has no {labels_from.value} to name its"
             " class; list paths with class folders or choose another --labels-from."
         )
-    return printable(found)
+    return printable(part)

@@ -18,12 +18,12 @@ _LARGE_PAGE, _LARGE_PAGES = 1 << 21, 1 << 28
 _ADDRESSES = 1 << 62
 
 
-def keep_memory(held: int) -> None:
+def keep_memory(in_use: int) -> None:
     """Have glibc keep freed images for the next ones, and the system hold them in large pages, of
     which the processor finds all places at once.
 
     Returning pages to the system and faulting them in again costs about 0.1 ms a photograph, small
-    pages 0.05 ms. `held` is about how many bytes will be in use.
+    pages 0.05 ms. `in_use` is about how many bytes will be in use.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -31,7 +31,7 @@ def keep_memory(held: int) -> None:
     with suppress(AttributeError):  # another C library
         libc.mallopt(_M_MMAP_THRESHOLD, _ONE_PIECE)
         libc.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
-        _use_large_pages(libc, min(held, _LARGE_PAGES))
+        _use_large_pages(libc, min(in_use, _LARGE_PAGES))
 
 
 def _use_large_pages(libc: ctypes.CDLL, size: int) -> None:
@@ -57,8 +57,8 @@ def limit_memory(memory: int, max_pixels: int) -> None:
     import resource
 
     status = Path("/proc/self/status").read_text(encoding="ascii")
-    held = int(status.partition("VmData:")[2].split()[0]) << 10
-    limit = held + memory + _COPIES * 3 * max_pixels + _ROOM
+    in_use = int(status.partition("VmData:")[2].split()[0]) << 10
+    limit = in_use + memory + _COPIES * 3 * max_pixels + _ROOM
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if limit < (_ADDRESSES if hard in (resource.RLIM_INFINITY, -1) else hard):
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))

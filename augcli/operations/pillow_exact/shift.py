@@ -40,16 +40,16 @@ def shift_rows(image: Pixels, slope: float, distance: float, fill: Colour) -> Pi
         return None
     if not pillow_rounds_each_step():
         return None
-    moved = _moved(image, np.floor(shift).astype(np.int64))
+    shifted = _shift_whole(image, np.floor(shift).astype(np.int64))
     result = np.empty((height, width * 3), np.uint8)
     share = (shift - np.floor(shift)).astype(np.float32)[:, None]
     unsettled = np.concatenate(
-        [_blend(moved, share, block, result) for block in row_blocks(height, width)]
+        [_blend(shifted, share, block, result) for block in row_blocks(height, width)]
     )
-    values = moved.reshape(-1)
+    values = shifted.reshape(-1)
     for begin in range(0, len(unsettled), _AT_ONCE):
         at = unsettled[begin : begin + _AT_ONCE]
-        row, column = np.divmod(at, moved.shape[1])
+        row, column = np.divmod(at, shifted.shape[1])
         exact = _share(row, column // 3, slope, distance)
         left, right = values[at].astype(np.float64), values[at + 3]
         result[row, column] = left + (right - left) * exact
@@ -62,13 +62,13 @@ def shift_rows(image: Pixels, slope: float, distance: float, fill: Colour) -> Pi
     return result.reshape(height, width, 3)
 
 
-def _blend(moved: Pixels, share: Float32, block: slice, result: Pixels) -> npt.NDArray[np.intp]:
-    """Blend a block's pixels with those to their right into `result`; the indices in `moved`, taken
-    flat, of those values that float32 does not settle.
+def _blend(shifted: Pixels, share: Float32, block: slice, result: Pixels) -> npt.NDArray[np.intp]:
+    """Blend a block's pixels with those to their right into `result`; the indices in `shifted`,
+    taken flat, of those values that float32 does not settle.
     """
     # All as if it were one long row, which takes NumPy half as long. What that makes of the last
     # pixel in each row, and of the first in the next, is left out.
-    rows = moved[block]
+    rows = shifted[block]
     start = rows.reshape(-1)
     first = start.astype(np.float32)
     value = np.empty_like(first)
@@ -88,7 +88,7 @@ def _blend(moved: Pixels, share: Float32, block: slice, result: Pixels) -> npt.N
     return np.flatnonzero(uncertain) + block.start * rows.shape[1]
 
 
-def _moved(image: Pixels, moves: npt.NDArray[np.int64]) -> Pixels:
+def _shift_whole(image: Pixels, moves: npt.NDArray[np.int64]) -> Pixels:
     """Each row moved left by its number of `moves`, with one pixel more, (H, 3 W + 3).
 
     Beyond its ends a row repeats its outermost pixel once; after that it is 0.

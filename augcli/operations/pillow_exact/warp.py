@@ -54,7 +54,7 @@ class _Axis(NamedTuple):
         return result
 
 
-def rotated(image: Pixels, degrees: float, fill: Colour) -> Pixels | None:
+def rotate_bilinear(image: Pixels, degrees: float, fill: Colour) -> Pixels | None:
     """Turn (H, W, 3) uint8 `image` counter-clockwise about its centre.
 
     What is read from outside becomes `fill`. None where the pixels might not be Pillow's: within
@@ -72,7 +72,7 @@ def rotated(image: Pixels, degrees: float, fill: Colour) -> Pixels | None:
     rows = max(1, _BAND // (width * _TILE)) * _TILE
     for top in range(0, height, rows):
         band = result[top : top + rows]
-        values = _warped(source, across, down, top, len(band))
+        values = _warp(source, across, down, top, len(band))
         fraction = values.astype(np.uint8)
         values >>= 8
         cv2.cvtColor(values.astype(np.uint8), cv2.COLOR_RGBA2RGB, band)
@@ -80,7 +80,7 @@ def rotated(image: Pixels, degrees: float, fill: Colour) -> Pixels | None:
         fraction += np.uint8(doubt)
         at = np.flatnonzero(fraction <= 2 * doubt).astype(np.int32)
         # Of the four channels there, the last is never in doubt, and is not here.
-        band.reshape(-1)[at - (at >> 2)] = _blended(source, at, across, down, top)
+        band.reshape(-1)[at - (at >> 2)] = _blend_at(source, at, across, down, top)
     _fill_outside(result, across, down, fill)
     return result
 
@@ -99,7 +99,7 @@ def _turn(degrees: float, height: int, width: int) -> tuple[_Axis, _Axis]:
 
 
 def _error(across: _Axis, down: _Axis) -> float:
-    """The most by which `_warped` misses the blend of a tile's pixel, in units of 1 / 256.
+    """The most by which `_warp` misses the blend of a tile's pixel, in units of 1 / 256.
 
     In a tile, OpenCV computes a coordinate as `float(along_x) * x + float(along_y * y + start)`
     and rounds four times at most. A coordinate's error counts as often as neighbours differ, by
@@ -133,7 +133,7 @@ def _fixed_point(image: Pixels) -> FixedPoint:
     return result
 
 
-def _warped(source: FixedPoint, across: _Axis, down: _Axis, top: int, height: int) -> FixedPoint:
+def _warp(source: FixedPoint, across: _Axis, down: _Axis, top: int, height: int) -> FixedPoint:
     """`height` rows from `top` on, (H, W, 4), blended from `source` by OpenCV."""
     width = source.shape[1] - 2
     values = np.empty((height, width, 4), np.uint16)
@@ -162,7 +162,7 @@ def _warped(source: FixedPoint, across: _Axis, down: _Axis, top: int, height: in
     return values
 
 
-def _blended(source: FixedPoint, at: Indices, across: _Axis, down: _Axis, top: int) -> Doubles:
+def _blend_at(source: FixedPoint, at: Indices, across: _Axis, down: _Axis, top: int) -> Doubles:
     """The values at indices `at` of the rows from `top` on, flattened, as Pillow blends them.
 
     Those that are read from outside the image are anything.
@@ -227,7 +227,7 @@ def _fill_outside(result: Pixels, across: _Axis, down: _Axis, fill: Colour) -> N
 
 @functools.cache
 def opencv_is_exact() -> bool:
-    """Whether this OpenCV's `warpAffine` is as near to the blends as `rotated` relies on.
+    """Whether this OpenCV's `warpAffine` is as near to the blends as `rotate_bilinear` relies on.
 
     Before OpenCV 5 it rounds coordinates to 1/32 of a pixel.
     """
@@ -240,9 +240,9 @@ def opencv_is_exact() -> bool:
     at = np.flatnonzero(inside).astype(np.int32)
     for degrees in (7.0, -40.0, 160.0):
         across, down = _turn(degrees, height, width)
-        values = _warped(source, across, down, 0, height)
-        found, expected = values.reshape(-1)[at], _blended(source, at, across, down, 0)
-        if np.abs(found - 256 * expected).max() > _error(across, down):
+        values = _warp(source, across, down, 0, height)
+        actual, expected = values.reshape(-1)[at], _blend_at(source, at, across, down, 0)
+        if np.abs(actual - 256 * expected).max() > _error(across, down):
             return False
         if (values[..., 3] != _OUTSIDE[3]).any():
             return False

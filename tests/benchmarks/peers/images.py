@@ -33,12 +33,12 @@ def arguments() -> tuple[str, str, int]:
 
 def tasks(images: str, out: str) -> list[Task]:
     """One task an image, with uniformly drawn partners."""
-    found = image_paths(images)
-    make_class_folders(found, out)
-    partners = np.random.default_rng(0).integers(len(found), size=len(found))
+    actual = image_paths(images)
+    make_class_folders(actual, out)
+    partners = np.random.default_rng(0).integers(len(actual), size=len(actual))
     return [
-        Task(path, found[partner][1], f"{out}/{name}/{Path(path).stem}.jpg")
-        for (name, path), partner in zip(found, partners, strict=True)
+        Task(path, actual[partner][1], f"{out}/{name}/{Path(path).stem}.jpg")
+        for (name, path), partner in zip(actual, partners, strict=True)
     ]
 
 

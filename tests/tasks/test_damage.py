@@ -51,16 +51,16 @@ def test_a_full_disk_stops_the_run_and_a_resume_completes_it(
         write_photo(source / "ab"[number % 2] / f"{number}.jpg", number, 300, 240)
     calm, out = tmp_path / "calm", small_disk / "out"
     assert augcli("generate", source, calm, "-r", "cutmix", "-q").returncode == 0
-    done = augcli("generate", source, out, "-r", "cutmix", "-q")
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
+    result = augcli("generate", source, out, "-r", "cutmix", "-q")
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
     assert (
-        "No space left on device; fix that and run the same command with --resume." in done.stderr
+        "No space left on device; fix that and run the same command with --resume." in result.stderr
     )
     assert not (out / "train").exists()
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
-    done = augcli("generate", source, out, "-r", "cutmix", "-q", "--resume")
-    assert done.returncode == 0, done.stderr
+    result = augcli("generate", source, out, "-r", "cutmix", "-q", "--resume")
+    assert result.returncode == 0, result.stderr
     assert tree(out / "train") == tree(calm / "train")
 
 
@@ -80,8 +80,8 @@ def test_any_durable_write_may_fail(
 ) -> None:
     """The n-th durable write of a run fails; a second run completes it to the same bytes."""
     calm, out = tmp_path / "calm", tmp_path / "out"
-    told = {"source": str(photos)}
-    generate(run_over(photos, calm), source=told, workers=1)
+    source_fields = {"source": str(photos)}
+    generate(run_over(photos, calm), source=source_fields, workers=1)
     usual, names = replace_file, list[str]()
 
     def failing(path: Path, data: bytes) -> None:
@@ -92,12 +92,12 @@ def test_any_durable_write_may_fail(
 
     monkeypatch.setattr(durable, "replace_file", failing)
     with pytest.raises(RunFailed) as failed:
-        generate(run_over(photos, out), source=told, workers=1)
+        generate(run_over(photos, out), source=source_fields, workers=1)
     assert names[call:] == [name], "it fired, and nothing durable was written behind it"
     assert f"{name}: {os.strerror(number)}; " in str(failed.value)
     assert not (out / "train").exists()
     monkeypatch.undo()
-    generate(run_over(photos, out), source=told, workers=1, resume=True)
+    generate(run_over(photos, out), source=source_fields, workers=1, resume=True)
     assert tree(out / "train") == tree(calm / "train")
 
 
@@ -128,15 +128,15 @@ def test_any_write_of_a_worker_may_fail(
         usual(path, *data)
 
     monkeypatch.setattr(folder_sink, step, failing)
-    told = {"source": str(photos)}
+    source_fields = {"source": str(photos)}
     with pytest.raises(RunFailed) as failed:
-        generate(run_over(photos, out, copies=2), source=told, workers=2)
+        generate(run_over(photos, out, copies=2), source=source_fields, workers=2)
     assert calls.value > call, "it fired"
     assert os.strerror(number) in str(failed.value)
     assert str(failed.value).endswith("fix that and run the same command with --resume.")
     assert not (out / "train").exists()
     monkeypatch.undo()
-    generate(run_over(photos, out, copies=2), source=told, workers=2, resume=True)
+    generate(run_over(photos, out, copies=2), source=source_fields, workers=2, resume=True)
     assert tree(out / "train") == tree(calm / "train")
 
 
@@ -159,22 +159,22 @@ def test_an_output_that_cannot_be_written_is_one_sentence(
 ) -> None:
     """Read-only, and full: before any work, or as the parent writes."""
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    done = augcli("generate", photos, small_disk / "out", "-r", "cutmix")
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert "cannot be written" in done.stderr
+    result = augcli("generate", photos, small_disk / "out", "-r", "cutmix")
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "cannot be written" in result.stderr
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
     filled = small_disk / "filled"
     with suppress(OSError), filled.open("wb", buffering=0) as file:
         while file.write(b"x" * 4096):
             pass
-    done = augcli("generate", photos, small_disk / "out", "-r", "cutmix")
-    assert done.returncode in (1, 2)
-    assert done.stderr.count("\n") == 1
-    assert "No space left on device" in done.stderr
+    result = augcli("generate", photos, small_disk / "out", "-r", "cutmix")
+    assert result.returncode in (1, 2)
+    assert result.stderr.count("\n") == 1
+    assert "No space left on device" in result.stderr
     filled.unlink()
-    done = augcli("generate", photos, small_disk / "out", "-r", "cutmix", "--resume")
-    assert (done.returncode, done.stderr) == (0, "")
+    result = augcli("generate", photos, small_disk / "out", "-r", "cutmix", "--resume")
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 NAMES = [
@@ -208,9 +208,9 @@ def test_names_of_any_bytes(augcli: Augcli, tmp_path: Path) -> None:
         for name in NAMES[number % 2 :: 2]:
             shutil.copy(tmp_path / "one.jpg", os.fsdecode(folder + b"/" + name))
     before = tree_of_bytes(tmp_path, out)
-    done = augcli("generate", source, out, "-r", "cutmix", "--include-originals", "copy")
-    assert done.returncode == 0
-    alike, order = done.stderr.splitlines()
+    result = augcli("generate", source, out, "-r", "cutmix", "--include-originals", "copy")
+    assert result.returncode == 0
+    alike, order = result.stderr.splitlines()
     assert alike == (
         "augcli: warning: the classes Case and case differ only in case or Unicode normal form;"
         " some file systems would hold their folders for one."
@@ -264,12 +264,12 @@ def test_a_source_that_no_read_ends_costs_itself(augcli: Augcli, tmp_path: Path)
         write_photo(source / "ab"[number % 2] / f"{number}.jpg", number, 40, 30)
     listed = [*map(str, sorted(source.glob("*/*.jpg"))), str(source / "a" / "stalled.jpg")]
     os.mkfifo(source / "a" / "stalled.jpg")
-    done = augcli(
+    result = augcli(
         "generate", "-", out, "-r", "cutmix", "--max-seconds", 250, "--json",
         stdin="\n".join(listed).encode(),
     )  # fmt: skip
-    assert done.returncode == 1
-    assert json.loads(done.stdout)["outputs"] == 6
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["outputs"] == 6
     (error,) = [json.loads(line) for line in (out / "errors.jsonl").open()]
     assert error["source_path"].endswith("a/stalled.jpg")
     assert error["reason"] == "it is not a regular file"
@@ -290,11 +290,11 @@ def test_what_a_list_may_hold(augcli: Augcli, photos: Path, tmp_path: Path) -> N
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(folder / "s.jpg"))
         listed = [*sorted(map(str, photos.glob("*/*"))), *sorted(map(str, folder.iterdir()))]
-        done = augcli(
+        result = augcli(
             "generate", "-", tmp_path / "out", "-r", "cutmix", "--json", "--max-pixels", 100_000,
             "--memory", 16, stdin="\n".join(listed).encode(),
         )  # fmt: skip
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1), result.stderr
     errors = [json.loads(line) for line in (tmp_path / "out/errors.jsonl").open()]
     assert {Path(error["source_path"]).name: error["reason"] for error in errors} == {
         "endless.jpg": "it is not a regular file",
@@ -305,7 +305,7 @@ def test_what_a_list_may_hold(augcli: Augcli, photos: Path, tmp_path: Path) -> N
         "text.jpg": "not an image in a format that is read",
         "s.jpg": "the file cannot be read: No such device or address",
     }
-    assert json.loads(done.stdout)["outputs"] == 16
+    assert json.loads(result.stdout)["outputs"] == 16
 
 
 @pytest.mark.slow
@@ -318,10 +318,10 @@ def test_a_killed_holder_leaves_no_lock(augcli: Augcli, tmp_path: Path, photos: 
     holder.kill()
     holder.wait()
     assert (out / ".augcli/holder.json").exists(), "the dead holder could not remove its name"
-    done = augcli("generate", photos, out, "-r", "cutmix", "-k", 2000, "--resume", "--dry-run")
-    assert done.returncode == 0, done.stderr
-    done = augcli("generate", photos, out, "-r", "cutmix", "--overwrite", "--json")
-    assert (done.returncode, json.loads(done.stdout)["outputs"]) == (0, 15)
+    result = augcli("generate", photos, out, "-r", "cutmix", "-k", 2000, "--resume", "--dry-run")
+    assert result.returncode == 0, result.stderr
+    result = augcli("generate", photos, out, "-r", "cutmix", "--overwrite", "--json")
+    assert (result.returncode, json.loads(result.stdout)["outputs"]) == (0, 15)
 
 
 @pytest.mark.slow
