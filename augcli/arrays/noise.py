@@ -1,4 +1,4 @@
-"""Random numbers that a 64-bit seed stands for, so that a manifest need not hold them."""
+"""Random numbers from a 64-bit seed, so that a manifest holds the seed and not the numbers."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from numpy.random.bit_generator import ISeedSequence
 
 
 class _Key(ISeedSequence):
-    """A key of Philox as it is; `Philox(key=...)` asks the system for entropy that it drops."""
+    """A fixed key of Philox; `Philox(key=...)` would read entropy from the system and drop it."""
 
     def __init__(self, key: bytes) -> None:
         self._words = np.frombuffer(key, "<u8")

@@ -1,5 +1,5 @@
 """Order statistics of many values without sorting them: a sample of every 64th says between which
-two values the one that is asked for should lie, and only what does lie there is ranked."""
+two values the one of a rank should lie, and only the values between these are sorted."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _STEP = 8  # of the sample, along rows and along columns
 
 
 def greatest(values: Floats, count: int) -> Mask:
-    """Where the `count` greatest values (H, W) stand; equal ones count in raster order."""
+    """A mask of the `count` greatest values (H, W); equal ones count in raster order."""
     return split(values, count)[0]
 
 
 def split(values: Floats, count: int) -> tuple[Mask, float]:
-    """Where the `count` greatest values (H, W) stand, equal ones counting in raster order, and by
-    how much the least of them exceeds the greatest of the others; infinite where there are none.
+    """A mask of the `count` greatest values (H, W), equal ones counting in raster order, and by how
+    much the least of them exceeds the greatest of the others; infinite where there are none.
     """
     rank = values.size - count
     if rank == 0 or count == 0:
@@ -39,8 +39,8 @@ def split(values: Floats, count: int) -> tuple[Mask, float]:
 
 
 def of_rank(values: Floats, rank: int) -> tuple[float, float]:
-    """The value (H, W) that stands at `rank` when all are sorted, the least at 0, and the one
-    after it (the same, where it is the last)."""
+    """The value (H, W) of a rank (the least has rank 0) and that of the next rank (the same value,
+    where there is none)."""
     last = min(rank + 1, values.size - 1)
     where, below, _ = _around(values, rank, last)
     ranked = np.partition(values.ravel()[where], (rank - below, last - below))
@@ -48,11 +48,11 @@ def of_rank(values: Floats, rank: int) -> tuple[float, float]:
 
 
 def _around(values: Floats, first: int, last: int) -> tuple[npt.NDArray[np.intp], int, Mask]:
-    """Where, in raster order, the values (H, W) stand whose ranks are between two, and some before
-    and after them; how many values are less than all of these; which (H, W) are those or less.
+    """The candidates for the ranks `first` to `last` of values (H, W): their indices in raster
+    order, how many values are less than all of them, and a mask (H, W) of them and all lesser ones.
 
     The margin is twice the standard deviation of a random sample's median, in ranks; a grid over
-    a smooth field errs far less. Where it misleads all the same, all values are among them.
+    a smooth field errs far less. Where the margin is too small, all values are candidates.
     """
     sample = values[_STEP // 2 :: _STEP, _STEP // 2 :: _STEP].ravel()
     margin = isqrt(sample.size) + 1

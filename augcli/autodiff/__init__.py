@@ -4,7 +4,7 @@ session for both passes.
     from augcli.autodiff import differentiate
     result = differentiate(Path("classifier.onnx"))
 
-The stages are files: `load`, `normalise` with what `rewrites/` holds, `fold`, `probe` and `batch`,
+The stages are files: `load`, `normalise` with `rewrites/`, `fold`, `probe` and `batch`,
 `reverse` with the `registry` of rules in `rules/`, and `differentiate`, which strings them
 together.
 """

@@ -1,4 +1,4 @@
-"""Many images at a time, or one: how a model takes its batch is found out, not believed."""
+"""Many images at a time, or one: how a model takes its batch is tested, not read from its file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Work on a model that nobody vouches for, in a process that can be ended.
+"""Work on an untrusted model, in a process that can be ended.
 
-ONNX and ONNX Runtime hold the main thread while they work, so that no signal arrives, and what they
-take of time and memory is the model's to say. Here the main thread waits for a child process: a
+ONNX and ONNX Runtime block the main thread while they work, so that no signal arrives, and how much
+time and memory they take depends on the model. Here the main thread waits for a child process: a
 signal ends both at once, and so do the limits.
 """
 
@@ -53,7 +53,7 @@ def in_child(
             if time.monotonic() > end:
                 raise UserError(
                     f"The model {model} takes longer than {seconds:g} s to look at; simplify it, or"
-                    " export it anew."
+                    " export it again."
                 )
         try:
             kind, result = ours.recv()
@@ -98,13 +98,13 @@ def _answer(
     except MemoryError:
         answer = "refused", _too_large(model)
     except RecursionError:
-        answer = "refused", f"The model {model} is nested too deeply; export it anew."
-    except Exception as error:  # noqa: BLE001 - whatever a library raises is the model's fault
+        answer = "refused", f"The model {model} is nested too deeply; simplify it."
+    except Exception as error:  # noqa: BLE001 - libraries raise any kind for a bad model
         answer = "refused", f"The model {model} cannot be used: {one_line(error)}"
     with suppress(BrokenPipeError):
         pipe.send(answer)
     pipe.close()
-    os._exit(0)  # without what the parent wants to happen at its end
+    os._exit(0)  # without the handlers that the parent registered for its own end
 
 
 def _prepare(parent: int) -> None:

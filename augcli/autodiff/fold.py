@@ -29,7 +29,7 @@ def fold(model: ModelProto, *, transposed: bool = True) -> ModelProto:
 
 
 def evaluate_constants(model: ModelProto) -> ModelProto:
-    """The model without the nodes that read constants alone, whatever they are.
+    """The model without the nodes that read constants alone.
 
     Constant folding leaves some; here all of them are run once. Raises UserError if they cannot be.
     """

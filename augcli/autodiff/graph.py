@@ -78,7 +78,7 @@ class Constants(MutableMapping[str, Array]):
 
 
 class NoRule(Exception):
-    """A node that cannot be differentiated as it stands; the message says why."""
+    """A node that cannot be differentiated; the message says why."""
 
 
 class Value:
@@ -184,7 +184,7 @@ class Graph:
         return self.domains[""]
 
     def fresh(self, stem: str) -> str:
-        """A tensor name that nothing in the graph has."""
+        """A tensor name that is not in use in the graph."""
         name = stem
         while name in self._names:
             self._counts[stem] += 1

@@ -59,7 +59,7 @@ def declared_image(model: ModelProto) -> tuple[Layout, ImageShape]:
 def channel_axis(shape: tuple[int, ...], size: tuple[int, int]) -> int:
     """Which of a feature map's three axes holds channels, 0 or 2.
 
-    The other two have the proportions of the image, whose size is `size`; 0 where nothing tells.
+    The other two have the proportions of the image, whose size is `size`; 0 where both fit alike.
     """
     rows, middle, columns = shape
     ratio = math.log(size[0] / size[1])

@@ -1,4 +1,4 @@
-"""What there is to know about a model before it is differentiated."""
+"""Facts about a model before it is differentiated."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def inspect(
     layout, (height, width, _) = declared_image(prepared)
     size = size or (height or 224, width or 224)
     head, image = prepared.graph.output[0].name, prepared.graph.input[0].name
-    # What stands for a rewritten tensor has another name, and an Identity between them.
+    # A rewritten tensor has another name; an Identity connects it with the original one.
     also = {n.input[0]: n.output[0] for n in prepared.graph.node if n.op_type == "Identity"}
     graph, batch = forward(prepared, image_shape(prepared, size)[0])
     active = differentiable(graph, image)

@@ -1,5 +1,5 @@
-"""What a model file may ask for: how much its functions expand to, how often a loop turns, how
-large its constants are. All is counted before anything of that size is made."""
+"""Limits of a model file: how many nodes its functions expand to, how often a loop runs, how large
+its constants are. All is counted before memory of that size is taken."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from augcli.autodiff.nodes import subgraphs
 from augcli.errors import UserError
 
 NODES = 100_000  # after functions are expanded
-TURNS = 100_000  # of a loop whose number of turns stands in the model
+TURNS = 100_000  # of a loop whose number of turns is a constant of the model
 ELEMENTS = 1 << 28  # of a tensor that is computed from constants: 1 GiB of floats
 _SMALL = 64  # elements of a constant that is looked at
 _DEPTH = 100  # of functions that call each other
@@ -37,7 +37,7 @@ def check_expansion(model: ModelProto) -> None:
     def of(function: FunctionProto, depth: int) -> int:
         key = function.domain, function.name
         if key in open_:
-            raise UserError(f"The model's function {function.name} calls itself; export it anew.")
+            raise UserError(f"The model's function {function.name} calls itself; export it again.")
         if depth > _DEPTH:
             raise UserError(f"The model's functions call each other more than {_DEPTH} deep.")
         if key not in sizes:

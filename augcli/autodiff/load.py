@@ -1,4 +1,4 @@
-"""Reading a model that nobody vouches for: no code runs, and no file outside its folder is read."""
+"""Reading an untrusted model: no code runs, and no file outside its folder is read."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _REFUSALS = (
 
 def load(model: ModelProto | Path | str) -> ModelProto:
     """A checked copy of a model: weights inside, initialisers no inputs, local functions inlined,
-    nodes in order, which ONNX Runtime does not ask for.
+    nodes in order, which ONNX Runtime does not require.
 
     Raises UserError for a file that cannot be read, is no valid ONNX model, or keeps its weights
     outside its folder; for a ModelProto whose weights are in files at all.
@@ -82,7 +82,7 @@ def load(model: ModelProto | Path | str) -> ModelProto:
 
 
 def _name_graphs(graph: GraphProto) -> None:
-    """Name what has no name, which only the checker asks for."""
+    """Name graphs without a name, which only the checker requires."""
     graph.name = graph.name or "graph"
     for node in graph.node:
         for body in subgraphs(node):
@@ -129,7 +129,7 @@ def _copy(model: ModelProto) -> ModelProto:
 
 
 def read(path: Path) -> ModelProto:
-    """A model as it stands in its file, unchecked, with its weights inside; raises UserError."""
+    """A model as its file has it, unchecked, with its weights inside; raises UserError."""
     model = _parse(path)
     try:
         if _weight_files(model, path):
@@ -174,7 +174,7 @@ def _weight_files(model: ModelProto, path: Path) -> set[Path]:
 
 
 def _bound_weights(tensor: TensorProto, file: Path, name: str) -> None:
-    """Have as many bytes read of a file as the tensor has; raise UserError where it has fewer."""
+    """Limit what is read of a file to the tensor's bytes; raise UserError where it has fewer."""
     place = {entry.key: entry.value for entry in tensor.external_data}
     size = file.stat().st_size
     if size > _LARGEST:

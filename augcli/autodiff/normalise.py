@@ -56,7 +56,7 @@ def normalise(model: ModelProto, output: str | None = None, wrt: str | None = No
 
 
 def _refuse_foreign(model: ModelProto) -> None:
-    """Name every operator that is from neither ONNX nor ONNX Runtime, before the latter stops."""
+    """Raise UserError that names every operator that is neither ONNX's nor ONNX Runtime's."""
     foreign: dict[str, list[str]] = {}
     for node in model.graph.node:
         if node.domain not in _DOMAINS:

@@ -332,7 +332,7 @@ def scatter_add(like: Value, indices: Value, updates: Value, axis: int) -> Value
 
 
 def gemm(a: Value, b: Value, *, alpha: float, transA: int, transB: int) -> Value:
-    """alpha * a @ b of two matrices, each transposed if asked."""
+    """alpha * a @ b of two matrices, each transposed first where transA or transB is set."""
     shape = (a.dims[1 if transA else 0], b.dims[0 if transB else 1])
     return a.graph.op("Gemm", a, b, shape=shape, alpha=alpha, transA=transA, transB=transB)
 

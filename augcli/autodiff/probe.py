@@ -66,7 +66,7 @@ def probe(model: ModelProto, batches: Sequence[int]) -> tuple[Graph, list[npt.ND
     tensors = [name for name in names if types[name] is not None]
     graph.dtypes.update({name: types[name] for name in tensors})
     untyped.extend(name for name in names if types[name] is None)
-    # A gradient might flow through what is no tensor of ours: it must be missed there, not lost.
+    # A gradient might flow through a value that is no tensor: that must be refused, not ignored.
     graph.dtypes.update(dict.fromkeys([image.name, *untyped], np.float32))
 
     fetched = [shapes[name] if name in reached else name for name in tensors]

@@ -26,7 +26,7 @@ Rule = Callable[..., Value | None]
 
 
 class Entry(NamedTuple):
-    """A rule, and how it wants to be called."""
+    """A rule, and how it is called."""
 
     rule: Rule
     every_output: bool

@@ -45,8 +45,8 @@ def session(model: ModelProto, *, save: Path | None = None, without: Sequence[st
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Turn whatever ONNX, ONNX Runtime or NumPy raise for a model that is odd in a way that nobody
-    has thought of into a UserError."""
+    """Turn what ONNX, ONNX Runtime or NumPy raise for a model with a fault that no check covers
+    into a UserError."""
     try:
         yield
     except UserError:
@@ -54,7 +54,7 @@ def user_errors() -> Iterator[None]:
     except MemoryError as error:
         raise UserError("The model needs more memory than there is.") from error
     except RecursionError as error:
-        raise UserError("The model is nested too deeply; export it anew.") from error
+        raise UserError("The model is nested too deeply; simplify it.") from error
     except Exception as error:
         reason = f"{type(error).__name__}: {ort_message(error)}"
         raise UserError(f"The model cannot be used: {reason}") from error

@@ -27,7 +27,7 @@ from augcli.classifier.sessions import resolve_device
 from augcli.classifier.settings import ModelSettings, preprocessing_of, settings_of
 from augcli.classifier.spec import ClassifierSpec
 from augcli.errors import UserError
-from augcli.text import count_text, did_you_mean
+from augcli.text import count_text, did_you_mean, listed
 from augcli.text_files import LARGEST_LIST, read_text
 
 _NOTHING_SAID = ModelSettings()
@@ -48,10 +48,10 @@ def build_spec(
 ) -> ClassifierSpec:
     """Check everything that maps need, and make the graphs for `saliency_specs`.
 
-    classes: the data set's, in the order of its ids. detections: the methods that will be asked
-    for, at least one, each with the shorter side of its input or None. options beat what stands
+    classes: the data set's, in the order of its ids. saliency_specs: the methods that will be
+    used, at least one, each with the shorter side of its input or None. options go before those
     beside the model and in it. class_list: a file that names the model's outputs, one a line.
-    predicted: ask for the classifier's own prediction, not for the label. cache: a folder of at
+    predicted: use the classifier's own prediction, not the label. cache: a folder of at
     most `cache_size` bytes, which is looked at once here; 0 is none. warn is called where
     `device` "auto" means the CPU, and where the maps of all images will be flat.
 
@@ -60,7 +60,7 @@ def build_spec(
     maps = list(saliency_specs)
     for method, _ in maps:
         if method not in METHODS:
-            raise UserError(f"A classifier has no saliency '{method}'; choose {_listed(METHODS)}.")
+            raise UserError(f"A classifier has no saliency '{method}'; choose {listed(METHODS)}.")
     cache_store = None if cache is None else open_cache(str(cache), cache_size)
     if cache is not None and cache_store is not None:
         require_writable(cache)
@@ -83,8 +83,8 @@ def build_spec(
     graphs, flat = in_child(_graphs, model, spec, maps)
     if flat:
         warn(
-            f"the maps of all images are flat: the {_listed(flat)} of {model} is not a number;"
-            " regions are drawn as without saliency"
+            f"the maps of all images are flat: the {listed(flat, 'and')} of {model} is not a"
+            " number; regions are drawn as without saliency"
         )
     spec = replace(spec, outputs=graphs[0].classes)
     if not predicted:
@@ -101,10 +101,10 @@ def build_spec(
 def map_classes(
     classes: Sequence[str], outputs: int, names: Sequence[str] | None, where: str
 ) -> tuple[int, ...]:
-    """The output that stands for each class: by name where outputs have `names`, else by order.
+    """The output of each class: by name where outputs have `names`, else by order.
 
-    One output serves two classes: it stands for the second, and its negative, -1, for the first.
-    `where` says where the names stand. Raises UserError where a class has no output of its own.
+    One output serves two classes: it is the second's, and its negative, -1, the first's. `where`
+    says where the names are from. Raises UserError where a class has no output of its own.
     """
     if outputs == 1 and len(names or classes) == 2:
         return tuple(place - 1 for place in map_classes(classes, 2, names, where))
@@ -127,9 +127,9 @@ def map_classes(
     for name in classes:
         if (count := often[name]) != 1:
             hint = did_you_mean(name, names) if count == 0 else ""
-            stands = "is not" if count == 0 else f"stands {count} times"
+            occurs = "is not" if count == 0 else f"occurs {count} times"
             raise UserError(
-                f"Class '{name}' of the data set {stands} in {where}{hint}; correct the list, or"
+                f"Class '{name}' of the data set {occurs} in {where}{hint}; correct the list, or"
                 " give --target predicted."
             )
     places = {name: place for place, name in enumerate(names)}
@@ -143,8 +143,8 @@ def _describe(model: Path) -> tuple[Declared, str]:
 def _graphs(
     model: Path, spec: ClassifierSpec, maps: Sequence[tuple[str, int | None]]
 ) -> tuple[list[SaliencyGraph], list[str]]:
-    """The graphs, each of which has run on an image of noise, and the methods whose map of that
-    holds no number at all."""
+    """The graphs, each of which has run on an image of noise, and the methods whose map of it has
+    no finite value."""
     graphs, flat = [], []
     for method, size in maps:
         graph = _graph(model, spec, method, size)
@@ -178,7 +178,3 @@ def read_class_list(file: Path) -> list[str]:
     except ValueError as error:
         raise UserError(f"--class-list {file} is no text in UTF-8: {error}.") from error
     return [line.strip() for line in lines if line.strip()]
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)

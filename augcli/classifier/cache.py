@@ -1,7 +1,7 @@
 """A bounded folder of saliency maps and differentiated models, shared by any number of processes.
 
 An entry is one file, named after everything that it depends on. It is written aside and renamed,
-so a reader sees it whole or not at all; a checksum at its end tells what a crash of the machine has
+so a reader sees it whole or not at all; a checksum at its end shows what a crash of the machine has
 torn. When the folder has grown over its bound, the entries that were used least recently go: who
 looks for one of these makes it again.
 """

@@ -136,7 +136,7 @@ def checksum(content: bytes) -> bytes:
 
 
 def is_own_folder(path: str | Path) -> bool:
-    """Whether a folder stands at a path, and no link to one; raises OSError where nothing does."""
+    """Whether there is a folder at a path, and no link to one; raises OSError for nothing there."""
     status = os.lstat(path)
     return stat.S_ISDIR(status.st_mode) and not getattr(status, "st_reparse_tag", 0)
 

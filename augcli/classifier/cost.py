@@ -54,7 +54,7 @@ def cost_of(result: Differentiated) -> Cost:
 
 
 def _profile(data: bytes, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """ONNX Runtime's profile of a run in which nodes are as they stand in the model."""
+    """ONNX Runtime's profile of a run of the model's nodes as they are, without optimisation."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4

@@ -50,7 +50,7 @@ def strength_model(
 
 
 def part(result: Differentiated, output: str) -> Differentiated:
-    """Only what makes one output from the image."""
+    """The part of a model that computes one output."""
     model = ModelProto()
     model.CopyFrom(result.model)
     graph, needed, nodes = model.graph, {output}, []

@@ -35,7 +35,7 @@ class Method(NamedTuple):
 
     build: Build
     finish: Finish
-    labelled: bool = True  # whether it asks for a label
+    labelled: bool = True  # whether it needs a label
 
 
 METHODS: dict[str, Method] = {

@@ -48,7 +48,7 @@ class Runner:
     def maps(self, images: Sequence[UInt8], weights: Float32 | None) -> Float32:
         """Maps (N, h, w) of uint8 RGB images of the graph's size.
 
-        `weights` (N, classes) are those of the logits, where the graph asks for them.
+        `weights` (N, classes) are those of the logits, where the graph takes them.
         """
         finished = [
             self._finish(outputs, self.graph.size)
@@ -86,7 +86,7 @@ def runner_of(
     """This process's runner for a method and the shorter side of the input (None: the whole).
 
     A session on the CPU is inherited by processes that fork, and its weights are then shared; one
-    on CUDA is made anew in each process. Raises UserError.
+    on CUDA is opened in each process. Raises UserError.
     """
     labelled = METHODS[method].labelled
     target = spec.target if labelled else "predicted"
@@ -97,7 +97,7 @@ def runner_of(
     with _lock:
         if place not in _runners:
             if graph is None and model_digest(Path(spec.model)) != spec.digest:
-                raise UserError(f"The model {spec.model} is not what it was; begin anew with it.")
+                raise UserError(f"The model {spec.model} has changed; start the run again.")
             graph = graph or saliency_graph(
                 Path(spec.model), method, shape, target=target, head=spec.head, layer=spec.layer,
                 cache=open_cache(spec.cache, spec.cache_size),

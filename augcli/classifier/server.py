@@ -66,7 +66,7 @@ def start_server(spec: ClassifierSpec) -> Iterator[ClassifierSpec]:
             [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            start_new_session=True,  # an interrupt is for those who ask; it then ends with them
+            start_new_session=True,  # an interrupt ends the workers, and this process with them
         )
         assert process.stdin is not None and process.stdout is not None
         try:
@@ -171,7 +171,7 @@ def _receive(connection: Connection, requests: _Requests) -> None:
 
 
 def _work(spec: ClassifierSpec, requests: _Requests) -> None:
-    """Run requests for ever: those of one kind that are there together, up to a batch."""
+    """Run requests until the process ends: all waiting ones of one kind together, up to a batch."""
     waiting: list[_Request] = []
     while True:
         if not waiting:

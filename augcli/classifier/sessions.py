@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions, and whether one that is said to run on CUDA does.
+"""ONNX Runtime sessions, and a check that one for CUDA really runs there.
 
 A session on the CPU has one thread: the processes around it are as many as the cores, and one
 thread does the same arithmetic in the same order whatever their number. On CUDA everything that
@@ -92,7 +92,7 @@ def resolve_device(
     """Where these models can run: "auto" takes the CPU where CUDA will not do, and warns only where
     there is a GPU that it could have used.
 
-    Raises UserError with the reason where "cuda" is asked for.
+    Raises UserError with the reason for "cuda".
     """
     if device == "cpu":
         return "cpu"
@@ -118,7 +118,7 @@ def cuda_refusal(models: Iterable[bytes]) -> str | None:
 
 
 def missing_gpu() -> str | None:
-    """Why no model whatever can run on CUDA here, or None; --device auto does not warn of that."""
+    """Why no model can run on CUDA here, or None; --device auto does not warn of that."""
     if _CUDA not in ort.get_available_providers():
         return f"this ONNX Runtime ({ort.__version__}) was built without CUDA"
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
@@ -172,7 +172,7 @@ def probe(data: bytes) -> str | None:
 
 
 def operators_on_cpu(events: Iterable[Mapping[str, Any]]) -> str | None:
-    """What a profile of a run on CUDA tells of operators that computed on the CPU, or None.
+    """The operators that ran on the CPU in a profile of a run on CUDA, as a sentence, or None.
 
     ONNX Runtime places arithmetic on shapes there on purpose: only operators count that make
     tensors of floats with more than one element, or large ones of any kind.

@@ -1,4 +1,4 @@
-"""How a classifier wants its images, as options, a file beside the model or its metadata say it.
+"""How a classifier takes its images: from options, a file beside the model, or its metadata.
 
 `M.toml` or `M.json` beside `M.onnx` may hold any of the fields of `ModelSettings`; the model's own
 metadata may hold the same as JSON under the key "augcli", or the image fields of the ONNX standard
@@ -90,7 +90,7 @@ class ModelSettings(BaseModel):
 
 
 def parse_settings(values: Mapping[str, Any], where: str) -> ModelSettings:
-    """Settings from a table; raises UserError that names the field and `where` it stands."""
+    """Settings from a table; raises UserError that names the field and `where` it is from."""
     values = declared_spellings(ModelSettings, values, where)
     for field in values:
         if field not in ModelSettings.model_fields:

@@ -16,7 +16,7 @@ _BATCH = 16
 
 @dataclass(frozen=True)
 class Address:
-    """Where the process listens, and the secret that it asks for."""
+    """Where the process listens, and the secret that a client must give."""
 
     name: str
     secret: bytes = field(repr=False)
@@ -28,7 +28,7 @@ class ClassifierSpec:
 
     model: path of the ONNX file. digest: of its bytes and of the weights beside it. outputs: the
     number of its logits. class_map: the output of each class of the data set, -1 for the negative
-    of the one output of a binary classifier; None where the label is not asked for and the
+    of the one output of a binary classifier; None where the label is not used and the
     classifier's own prediction counts.
 
     The rest says how it runs: device; images a batch on CUDA; folder of the cache, or None, and

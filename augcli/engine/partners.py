@@ -1,4 +1,4 @@
-"""Which images are mixed with a target."""
+"""Chooses the images that are mixed with a target."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ Readable = Callable[[int], bool]
 
 
 class _Request(NamedTuple):
-    """For whom a partner is looked for, and for which of the images that a recipe mixes."""
+    """The target, its copy, and which of the recipe's further sources (`slot`, from 1) a partner is
+    chosen for."""
 
     block: list[int]
     place: int
@@ -41,8 +42,8 @@ class Partners:
     A partner is the next image on a random cycle through the target's block that is readable and of
     a class that `--pair` admits, so that each serves once a copy; targets exchange theirs where one
     would meet its partner again. For `different-class`, see `_first_positions`, for `balanced`,
-    `_partner_class`. Where the block has none, images of the whole data set are drawn. A partner
-    comes again where another would take a decode more, or where no other is left.
+    `_partner_class`. Where the block has none, images of the whole data set are drawn. A target
+    has the same partner again where another one would have to be decoded, or where none is left.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -97,8 +98,8 @@ class Partners:
         return len(self._plan.numbers_with(target, 0)) > _USUALLY_TOGETHER
 
     def _sequence(self, request: _Request) -> list[int | None]:
-        """The target's partners from the block, one a copy and slot, up to the one that is asked
-        for, if all images are readable; None where those that it has not met are used up."""
+        """The target's partners from the block, one a copy and slot, up to the requested one, if
+        all images are readable; None where the target has met them all."""
         met = self._met.setdefault(request.place, [])
         number = self._number(request)
         while len(met) <= number:
@@ -110,7 +111,7 @@ class Partners:
         return met[: number + 1]
 
     def _number(self, request: _Request) -> int:
-        """How many copies and slots of the target come before, of those made with the block."""
+        """The number of the request among the target's copies and slots made with the block."""
         first = self._plan.numbers_with(request.target, request.copy).start
         return (request.copy - first) * self._slots + request.slot - 1
 
@@ -133,7 +134,7 @@ class Partners:
     def _draw(
         self, request: _Request, required_class: int | None, readable: Readable
     ) -> int | None:
-        """One of the whole data set, drawn anew for each copy and slot."""
+        """One of the whole data set, drawn for each copy and slot."""
         rng = generator(self._run.job.seed, "partner", request.target, request.copy, request.slot)
         pool = self._pool(request.target, required_class)
         for _ in range(_TRIES if len(pool) else 0):
@@ -172,9 +173,9 @@ class Partners:
     def _partner_class(self, target: int, copy: int, slot: int) -> int:
         """The class of a partner under `balanced`.
 
-        Each class serves as often as it is the target's where outputs are counted by class, so that
-        the weight that it gives away comes back; else all serve equally often. All of these turns
-        are shuffled together, and each output has one.
+        With `--per-class`, each class is the partner's as often as it is the target's, so that it
+        gets back the label weight that it gives away; else all are equally often. All of these
+        turns are shuffled together, and each output has one.
         """
         target_class = self._plan.class_of(target)
         classes, firsts, ends = self._turns
@@ -187,8 +188,8 @@ class Partners:
 
     @cached_property
     def _turns(self) -> tuple[list[int], dict[int, int], npt.NDArray[np.int64]]:
-        """The classes, the number of the first output whose target is of each, and behind which
-        turn the turns of each end."""
+        """The classes; for each, the number of the first output whose target it has; and the sum of
+        the turns of all classes up to it."""
         classes = list(self._plan.class_range)
         targets = [self._plan.targets_of(class_id) for class_id in classes]
         turns = targets
@@ -213,8 +214,8 @@ class Partners:
         return np.concatenate([self._plan.grouped[:start], self._plan.grouped[stop:]])
 
     def _cycle(self, number: int) -> tuple[list[int], list[int]]:
-        """A random order of the places of the block, and for each place where in that order its
-        partner is looked for first."""
+        """A random order of the places of the block, and for each place the position in that order
+        from which its partner is searched."""
         block = self._block
         while len(self._cycles) <= number:
             turn, slot = divmod(len(self._cycles), self._slots)
@@ -226,7 +227,7 @@ class Partners:
         return self._cycles[number]
 
     def _exchange(self, order: list[int], first: list[int], *, may_change: bool) -> list[int]:
-        """Where the partners of a copy are looked for first, after targets that have met theirs
+        """The positions from which partners are searched, after targets that have met theirs
         exchanged them with others; each image serves as often as before."""
         count, block = len(order), self._block
         first = [self._first_admitted(order, first[place], place) for place in range(count)]

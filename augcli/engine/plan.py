@@ -29,13 +29,13 @@ _BLOCK = 64
 _SMALL_BLOCK = 16
 _BLOCKS_FOR_FULL_SIZE = 32
 _COPIES_TOGETHER = 4
-# Of a shard: what is lost where its worker dies, and what a report is waited for.
+# Of a shard: as many are lost where its worker dies, and one report counts as many.
 _OUTPUTS = 4096
 
 
 @dataclass(frozen=True)
 class Run:
-    """A job over a source, with where and how it runs: all that makes a shard. Picklable."""
+    """A job over a source, with where and how it runs: all that a shard needs. Picklable."""
 
     listing: Listing
     job: Job

@@ -97,7 +97,7 @@ def elastic(
     """Displace the pixels of (H, W, 3) uint8 `image` by noise U(-1, 1), smoothed by `sigma` pixels,
     times `alpha` pixels.
 
-    `seed` (64 bits) stands for the noise of both axes. `jitter`, (3, 2) offsets in pixels, warps
+    `seed` (64 bits) gives the noise of both axes. `jitter`, (3, 2) offsets in pixels, warps
     the image first, as `affine_jitter` says. Bilinear; the border reflects; rounded once. Raises
     UnreadableImage for a side of more than 32766 pixels.
     """

@@ -1,7 +1,7 @@
 """Smooth random fields: Gaussian noise whose spectrum falls with a power of the frequency, as FMix
 (Harris et al., 2020, https://arxiv.org/abs/2002.12047) cuts them.
 
-`smooth_field` is the field; `greatest_of_field` says where its greatest values stand, and takes two
+`smooth_field` is the field; `greatest_of_field` is a mask of its greatest values, and takes two
 thirds of the time for it (row "fmix" of the benchmark).
 """
 
@@ -33,7 +33,7 @@ def smooth_field(seed: int, shape: Shape, decay: float, spectrum: Spectrum = "pa
 def greatest_of_field(
     seed: int, shape: Shape, decay: float, spectrum: Spectrum, count: int
 ) -> Mask:
-    """Where the `count` greatest values of `smooth_field` stand, (H, W); equal ones count in raster
+    """A mask (H, W) of the `count` greatest values of `smooth_field`; equal ones count in raster
     order.
 
     Only the two values matter between which the threshold lies. Where these are further apart than

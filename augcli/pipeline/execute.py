@@ -29,13 +29,13 @@ from augcli.recipes.shares import Mixture, mixed
 
 Sources = Callable[[int], Picture]
 Detect = Callable[[Pixels, Mapping[int, float], SaliencySpec], SaliencyMap]
-# Is called for each step that is applied: its record, itself, its inputs, and what it made of them.
+# Is called for each step that is applied: with its record, the step, its inputs and its output.
 Observe = Callable[[Record, Step, Sequence[Picture], Picture], None]
 
 
 class Execution(NamedTuple):
-    """What the steps are made with: the pipeline, how images meet a canvas, and what finds
-    saliency in images that earlier steps made, given the share of each source in them."""
+    """How the steps of a pipeline are executed: `fit` is how images are fitted to a canvas, and
+    `detect` finds saliency in the output of a step, given the share of each source in it."""
 
     pipeline: Pipeline
     fit: Fit
@@ -46,8 +46,8 @@ class Execution(NamedTuple):
     ) -> Picture:
         """Draw and apply every step.
 
-        `sources(i)` gives source image i (0 is the target), and is asked only for those that are
-        used. Raises ValueError where a step draws per batch and there is no `batch`.
+        `sources(i)` returns source image i (0 is the target), and is called only for those that
+        are used. Raises ValueError where a step draws per batch and there is no `batch`.
         """
         return self._output_of(len(self.pipeline.steps), 0, rng, sources, batch)
 
@@ -97,8 +97,7 @@ class Execution(NamedTuple):
         return self._combine(step, recipe, params, keep_params, augmented, inputs, uses, record)
 
     def sources_of(self, record: Record | None) -> int:
-        """How many images were at hand for what `record` says, also where nothing of some of them
-        went in."""
+        """How many source images a record was drawn for, also those of which no pixel went in."""
         if record is None:
             return 1
         step = self.pipeline.steps[record.get("step", 0)]
@@ -113,10 +112,10 @@ class Execution(NamedTuple):
         every: bool = False,
         observe: Observe = lambda *_: None,
     ) -> Picture:
-        """Apply again what `record` says was drawn, to `sources` in the order of the manifest row.
+        """Apply `record` again, to `sources` in the order of the manifest row.
 
-        With `every`, all that `sources_of` counts are in the row, as the first version wrote it.
-        Each step that is applied is shown to `observe`, the last one last.
+        With `every`, the row names all sources that `sources_of` counts, as the first version
+        wrote it. `observe` is called for each step that is applied, in order.
         Raises ValueError, KeyError, IndexError or TypeError where the record does not belong to
         this pipeline, StopIteration where sources are missing.
         """
@@ -135,7 +134,7 @@ class Execution(NamedTuple):
         uses = (True,) * count if every else recipe.goes_in(params, (height, width))
         inputs = [target]
         for inner, goes_in in zip(records[1:], uses[1:], strict=True):
-            # Of one that does not go in no pixel is needed: the target stands in its place.
+            # No pixel is needed of a source that does not go in: the target takes its place.
             inputs.append(
                 self.replay(inner, sources, every=every, observe=observe) if goes_in else target
             )
@@ -188,7 +187,7 @@ class Execution(NamedTuple):
         went_in = [picture for picture, goes_in in zip(inputs, uses, strict=True) if goes_in]
         saliency_specs = [d for picture in went_in for d in picture.saliency_specs]
         saliency_specs += _saliency_specs(step, recipe, keep_params)
-        # What another step takes is needed as pixels, and more than once.
+        # The input of another step is needed as pixels, and more than once.
         content = augmented.image if len(self.pipeline.steps) > 1 else augmented.content
         detect, shares = self.detect, mixture.shares
         return Picture(
@@ -206,8 +205,7 @@ class Execution(NamedTuple):
 def _saliency_specs(
     step: Step, recipe: Recipe, keep_params: KeepParams | None
 ) -> Iterator[SaliencySpec]:
-    """The saliency maps that a step looked at: where KeepAugment cuts nothing, the recipe looks for
-    no place to cut."""
+    """The saliency maps that a step used: where KeepAugment cuts nothing, the recipe uses none."""
     if step.keep is not None and keep_params is not None and keep_params.looks_at_saliency:
         yield step.keep.saliency_spec
     if keep_params is None or not keep_params.cuts_nothing:

@@ -61,7 +61,7 @@ class Keep(BaseModel):
 
     @property
     def saliency_spec(self) -> SaliencySpec:
-        """The saliency map that is asked for."""
+        """The saliency map that regions are scored by."""
         return SaliencySpec(self.saliency, self.saliency_size)
 
 
@@ -88,13 +88,13 @@ def build_keep(options: dict[str, Any], recipes: Sequence[Recipe]) -> Keep:
 
 @dataclass(frozen=True, slots=True)
 class KeepParams:
-    """What was kept, for the manifest.
+    """The region that KeepAugment chose, for the manifest.
 
     `box` is the region that was covered (`mode` "cut") or put back ("paste"), None where nothing
     was: no region qualified for a cut, or the recipe left the image alone. `score` is its
     importance and `threshold` what that was compared with. `admissible` says whether any region
-    qualified; a paste then takes the most important one. A `flat` map tells nothing: it has no
-    region above or below its threshold.
+    qualified; a paste then takes the most important one. In a `flat` map no region is above or
+    below the threshold.
     """
 
     mode: str
@@ -128,7 +128,7 @@ class KeepParams:
 
     @property
     def looks_at_saliency(self) -> bool:
-        """Whether the target's saliency was looked for: a cut of nothing needs none."""
+        """Whether the target's saliency map was used: a cut of nothing needs none."""
         return self.mode == "paste" or self.box is not None or not self.admissible
 
     @property
@@ -149,7 +149,7 @@ def draw_with_keep(
     target: SourceView,
     sources: Sequence[SourceView],
 ) -> tuple[Any, KeepParams]:
-    """Draw the parameters of a recipe that is shown `sources`, and what is kept of its target."""
+    """Draw the parameters of a recipe over `sources`, and the region of KeepAugment."""
     if cuts(recipe):
         return selective_cut(keep, recipe, rng, target, sources)
     params = recipe.draw(rng, sources)
@@ -233,8 +233,8 @@ def weights_with(augmented: Augmented, box: Box, shape: Shape) -> tuple[float, .
 
 
 def usable(saliency_map: SaliencyMap) -> tuple[SaliencyMap, bool]:
-    """The map, or an all-zero one where it tells nothing: flat, or not finite (a dead ReLU before
-    the logits does that); and whether that was so."""
+    """The map, or zeros where it is flat or not finite (as behind a dead ReLU), which says nothing
+    of any region; and whether that was so."""
     if is_flat(saliency_map):
         return np.zeros_like(saliency_map), True
     return saliency_map, False

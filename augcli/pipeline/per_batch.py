@@ -17,7 +17,7 @@ class Batch(NamedTuple):
     """What outputs share whose recipe draws per batch.
 
     `generator(step)` gives a new generator for the step of this number, which is the same for all
-    outputs of the batch, and `lead()` the source image that they all look at.
+    outputs of the batch, and `lead()` the source image whose saliency they all use.
     """
 
     generator: Callable[[int], np.random.Generator]
@@ -27,8 +27,8 @@ class Batch(NamedTuple):
 def sources_of_batch(
     recipe: Recipe, sources: Sequence[SourceView], batch: Batch, fit: Fit
 ) -> list[SourceView]:
-    """What such a recipe is shown: the batch's leading image in the place of each source whose
-    saliency it looks at."""
+    """The sources of such a recipe, with the batch's leading image in the place of each one whose
+    saliency it uses."""
     lead = batch.lead()
     leading = SourceView(Fitted(lead.image, sources[0].shape, fit), lead.detect)
     looks_at = recipe.looks_at()

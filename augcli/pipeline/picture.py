@@ -21,8 +21,8 @@ class Picture(NamedTuple):
     `content` is its pixels; of an output of the last step, which is only encoded, it may be parts
     that make these. `class_name` is the class of the first source, the target. `boxes` are the
     regions that steps covered or put back, in their order, since the last step that moved the
-    target's pixels; `saliency_specs` the saliency maps that were looked at to make it, in the order
-    of their steps.
+    target's pixels; `saliency_specs` are the saliency maps that its steps used, in the order of the
+    steps.
     """
 
     content: Image

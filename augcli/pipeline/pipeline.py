@@ -1,7 +1,7 @@
 """Recipes in a row: what a pipeline is.
 
-Each step turns a data set into a data set: what a mixing step takes for its sources are outputs of
-the steps before it, and saliency is looked for in those. A pipeline of one step is that recipe.
+Each step turns a data set into a data set: the sources of a mixing step are outputs of the steps
+before it, and their saliency is computed from these. A pipeline of one step is that recipe.
 """
 
 from __future__ import annotations
@@ -100,14 +100,14 @@ class Pipeline:
 
     @cached_property
     def saliency_specs(self) -> list[SaliencySpec]:
-        """The saliency maps that the steps ask for."""
+        """The saliency maps that the steps use."""
         steps = [*self.steps, *(step for steps in self.by_class.values() for step in steps)]
         of_keep = [step.keep.saliency_spec for step in steps if step.keep is not None]
         return [*of_keep, *(d for recipe in self.recipes() for d in recipe.looks_at().values())]
 
     @cached_property
     def is_single(self) -> bool:
-        """Whether there is nothing but one recipe, and nothing around it."""
+        """Whether the pipeline is one recipe, without alternatives and without KeepAugment."""
         step = self.steps[0] if len(self.steps) == 1 else None
         return step is not None and not step.alternatives and step.keep is None
 
@@ -142,18 +142,18 @@ class Pipeline:
     def digest(self) -> str:
         """16 hex digits that change with any option, and with nothing else.
 
-        The names of the recipes stand for its own name, which may be that of a file."""
+        It holds the recipes' names, not the pipeline's own, which may be that of a file."""
         canonical = json.dumps({**self.describe(), "name": self.recipe_names}, sort_keys=True)
         return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
 
     def row_record(self, record: Record | None) -> Any:
-        """What a manifest row says was drawn: for a single recipe just its parameters."""
+        """The record as a manifest row has it: of a single recipe just the parameters."""
         if record is None or not self.is_single:
             return record
         return record["params"]
 
     def full_record(self, params: Any) -> Record | None:
-        """The record that `row_record` was given."""
+        """The record from what `row_record` returned."""
         if params is None or not self.is_single:
             return params
         return {"recipe": self.steps[0].recipe.name, "params": params}
@@ -171,9 +171,9 @@ def described_options(options: BaseModel, always: Collection[str]) -> dict[str, 
 
 
 def pipeline_of(description: Mapping[str, Any]) -> Pipeline:
-    """The pipeline that `describe` described.
+    """The pipeline from what `describe` returned.
 
-    Raises UserError, KeyError or TypeError where it is none.
+    Raises UserError, KeyError or TypeError where it describes none.
     """
     return Pipeline(
         description["name"],

@@ -44,7 +44,7 @@ _BESIDE = ("probability", "weight", "keep")
 _OF_CHOICE = ("one_of", "probability", "keep")
 # Recipes in one step's one_of, and in all steps, counted again for each class that changes options.
 _MOST_STEPS, _MOST_RECIPES, _MOST_IN_ALL = 100, 100, 100_000
-# Characters; the name stands in each row of a manifest.
+# Characters; each row of a manifest has the name.
 _LONGEST_NAME = 200
 _MOST_WEIGHT = 1_000_000
 _MOST_SOURCES = 1024
@@ -72,7 +72,7 @@ def read_recipe_file(file: Path) -> Pipeline:
 
 
 class _Reader:
-    """Reads one file; knows where in its text a key stands."""
+    """Reads one file; finds the line of a key in its text."""
 
     def __init__(self, file: Path, text: str) -> None:
         self._file = file
@@ -258,7 +258,7 @@ class _Reader:
         return UserError(f"Recipe file {self._file}{where}: {shorten(message, _LONGEST_MESSAGE)}.")
 
     def _line(self, key: str, number: int, value: str) -> int:
-        """The line on which a key stands, inside step `number` or anywhere (0: nowhere)."""
+        """The line of a key, inside step `number` or anywhere (0: nowhere)."""
         if len(key) > _LONGEST_NAME:
             return 0
         letters = r"[-_ ]?".join(map(re.escape, folded(key) or key))  # of any spelling

@@ -1,4 +1,4 @@
-"""Every recipe by its name. Modules are imported when a recipe is asked for."""
+"""Every recipe by its name. Modules are imported at the first use of a recipe."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ FILL_DESCRIPTION = "mean (ImageNet's), cifar-mean, black, noise, or a colour lik
 
 
 def draw_fill(rng: np.random.Generator, fill: str) -> Colour | int:
-    """The RGB colour that an option's value stands for; for noise, the seed of it, drawn below
+    """The RGB colour of an option's value; for noise, the seed of it, drawn below
     2**63 so that any reader's integers hold it."""
     if fill == NOISE:
         return int(rng.integers(1 << 63))

@@ -19,8 +19,8 @@ from augcli.saliency.regions import saliency_peak
 
 
 class SaliencySpec(NamedTuple):
-    """Which saliency map is wanted: a detector's name, and the shorter side that it works on
-    (None: the image's own size)."""
+    """Which saliency map of an image: a detector's name, and the shorter side in pixels that it
+    works on (None: the image's own)."""
 
     detector: str
     size: int | None = None
@@ -169,7 +169,8 @@ class Recipe(BaseModel):
 class RegionRecipe(Recipe):
     """A recipe that covers one region of the target: it draws a size, then a place for it.
 
-    Whoever chooses the region in its stead calls `region_size` and `cover`. `Params` have a `box`.
+    KeepAugment, which chooses the region itself, calls `region_size` and `cover`. `Params` have a
+    `box`.
     """
 
     @property

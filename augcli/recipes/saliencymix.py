@@ -37,7 +37,7 @@ class Params:
 
     Under KeepAugment `box` is one that the target can spare, and `taken` the box of the source
     that is pasted there. Under protect_target also the share of the target's salient region that
-    the box hides, and whether that is as little as was asked for.
+    the box hides, and whether that is within protect_target.
     """
 
     box: Box | None
@@ -115,7 +115,7 @@ class SaliencyMix(RegionRecipe):
         target, source = images
         return paste(target, source, params.box, params.taken)
 
-    # Which maps are looked at, and what others may ask of a recipe that covers a region.
+    # Which maps are used, and the methods that KeepAugment calls.
 
     def saliency_spec(self) -> SaliencySpec:
         """The saliency map that is looked at."""

@@ -53,11 +53,11 @@ def classifier_maps(
     logits. `size` is the shorter side on which the model sees an image, by default its full input.
 
     `contents` are bytes that stand for each image's pixels in the cache, where the caller has some
-    that are shorter than the pixels: the digest of a file and how it was fitted, say.
+    that are shorter than the pixels, such as a file's digest and how the image was fitted.
 
     A map is rounded to 16 bits at the model's resolution and then brought to its image's. It is
     returned as it is where it is all zero or not finite, as a dead ReLU before the logits makes it.
-    On the CPU its bits do not depend on what else is asked for; on CUDA the last ones may.
+    On the CPU its bits do not depend on the other images; on CUDA the last ones may.
     Raises UserError where the model cannot run, OSError where the process that runs it is gone.
     """
     shape = low_resolution(spec.preprocessing.size, size)
@@ -101,7 +101,7 @@ def classifier_maps(
 @lru_cache(16)
 def _key_of_maps(spec: ClassifierSpec, detector: str, shape: tuple[int, int]) -> bytes:
     """All that the maps of a classifier depend on but image and label."""
-    depends = spec.identity() | {"class_map": None}  # the weights tell what that comes to
+    depends = spec.identity() | {"class_map": None}  # the weights of the logits follow from it
     libraries = [onnx.__version__, onnxruntime.__version__, cv2.__version__, PIL.__version__]
     return json.dumps([detector, shape, spec.device, depends, _VERSION, libraries]).encode()
 
@@ -119,7 +119,7 @@ def _run(
 
 
 def _weights(spec: ClassifierSpec, detector: str, label: Label) -> Float32 | None:
-    """The weight of each logit; None where the method or the target asks for no label."""
+    """The weight of each logit; None where the method or the target needs no label."""
     if spec.class_map is None or not METHODS[detector].labelled:
         return None
     weights = np.zeros(spec.outputs, np.float32)

@@ -1,4 +1,4 @@
-"""A saliency map as a picture."""
+"""A saliency map as an image."""
 
 from __future__ import annotations
 

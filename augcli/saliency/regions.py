@@ -18,7 +18,7 @@ Scores = Floats
 
 
 def saliency_peak(saliency_map: SaliencyMap) -> tuple[int, int] | None:
-    """(row, column) of the first maximum in raster order; None if there is none to speak of: the
+    """(row, column) of the first maximum in raster order; None where no pixel stands out: the
     map (H, W) is constant, or one of its values is not finite."""
     if saliency_map.dtype == np.uint8:  # in one pass, also over parts of rows
         lowest, highest, _, (column, row) = cv2.minMaxLoc(saliency_map)
@@ -30,7 +30,7 @@ def saliency_peak(saliency_map: SaliencyMap) -> tuple[int, int] | None:
 
 
 def is_flat(saliency_map: SaliencyMap) -> bool:
-    """Whether a map (H, W) tells nothing: it is constant, or one of its values is not finite."""
+    """Whether a map (H, W) is constant, or one of its values is not finite."""
     lowest, highest = float(saliency_map.min()), float(saliency_map.max())
     return lowest == highest or not np.isfinite(highest - lowest)
 

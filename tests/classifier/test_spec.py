@@ -60,7 +60,7 @@ def test_class_names_beside_the_model(tmp_path: Path) -> None:
         ("ab", None, "has 2 classes and the classifier 3 outputs; .*--class-list.*predicted"),
         ("ab", "ab", r"2 names in the list, but 3 outputs"),
         ("ad", "abc", "Class 'd' of the data set is not in the list"),
-        ("ab", "aba", "Class 'a' of the data set stands 2 times in the list"),
+        ("ab", "aba", "Class 'a' of the data set occurs 2 times in the list"),
     ],
 )
 def test_classes_that_do_not_fit(classes: str, names: str | None, message: str) -> None:
@@ -122,7 +122,7 @@ def test_a_model_that_changes_is_noticed(tmp_path: Path, monkeypatch: pytest.Mon
     label = ((1,), (1.0,))
     assert classifier_maps(spec, "gradient", [noise(8, 8)], [label])[0].any()
     monkeypatch.setattr(runner_module, "_runners", {})  # as in a process that starts now
-    with pytest.raises(UserError, match=r"model\.onnx is not what it was"):
+    with pytest.raises(UserError, match=r"model\.onnx has changed"):
         classifier_maps(spec, "gradient", [noise(8, 8)], [label])
 
 

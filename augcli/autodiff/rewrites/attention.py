@@ -1,4 +1,4 @@
-"""Attention: its backward pass needs the probabilities that the operator keeps to itself."""
+"""Attention: its backward pass needs the probabilities, which the operator does not return."""
 
 # A rewrite has its operator's signature, whether it needs all of it or not.
 # ruff: noqa: ARG001

@@ -1,7 +1,7 @@
 """Quantised models as float models of the same function, up to rounding.
 
 A quantised tensor becomes a float tensor of its codes: not rounded, so that a gradient passes, but
-held to the range of its type, for ReLU6 often lives in nothing but that range. Its real values are
+clipped to the range of its type, which is often all that is left of a ReLU6. Its real values are
 kept beside it, so that QuantizeLinear followed by DequantizeLinear is one Clip. Constants are
 dequantised exactly.
 """
@@ -42,7 +42,7 @@ class Codes(Value):
 
 
 def real(x: Value, scale: Value, zero: Value | None = None, axis: int = 1, block: int = 0) -> Value:
-    """(x - zero) * scale. Raises NoRule where the axis cannot be told."""
+    """(x - zero) * scale. Raises NoRule where the axis is not known."""
     s, z = scale.array, np.zeros((), np.float32) if zero is None else zero.array
     if s is None or z is None:
         return (x_minus(x, zero) if zero is not None else as_float(x)) * scale
@@ -57,9 +57,9 @@ def real(x: Value, scale: Value, zero: Value | None = None, axis: int = 1, block
 def codes(
     x: Value, scale: Value, zero: Value | None = None, axis: int = 1, block: int = 0
 ) -> Value:
-    """x / scale + zero, held to the range of zero's type, by default uint8's.
+    """x / scale + zero, clipped to the range of zero's type, by default uint8's.
 
-    Constants are rounded too. Raises NoRule where the axis cannot be told.
+    Constants are rounded too. Raises NoRule where the axis is not known.
     """
     s, z = scale.array, np.zeros((), np.uint8) if zero is None else zero.array
     if s is None or z is None:

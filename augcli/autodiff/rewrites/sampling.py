@@ -1,4 +1,4 @@
-"""Sampling an image at places that another part of the network computes."""
+"""Samples an image at places that another part of the network computes."""
 
 from __future__ import annotations
 

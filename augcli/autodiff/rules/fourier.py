@@ -52,7 +52,7 @@ def _matrix(
     inverse: bool,
     onesided: bool,
 ) -> npt.NDArray[np.float32]:
-    """The transform as a matrix (given, made), where both are points times parts."""
+    """The transform as a matrix (inputs, outputs), where both are points times parts."""
     units = np.eye(input_sides[0] * input_sides[1]).reshape(-1, *input_sides)
     numbers = units[..., 0] + (1j * units[..., 1] if input_sides[1] == 2 else 0)
     if inverse:

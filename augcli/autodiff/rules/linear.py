@@ -26,7 +26,7 @@ def gemm_of(
     transA: int = 0,
     transB: int = 0,
 ) -> Value:
-    """y = alpha * a @ b + beta * c, with a and b transposed first if asked."""
+    """y = alpha * a @ b + beta * c, with a and b transposed first where transA or transB is set."""
     if argument == 2 and c is not None:
         return unbroadcast(g * beta, c)
     if argument == 0 and transA:

@@ -28,7 +28,7 @@ Indices = npt.NDArray[np.int32]
 _TILE = 64
 # About how many pixels are made before their doubtful values are.
 _BAND = 2**18
-# Where a coefficient is smaller, its inverse does not tell in which column the image begins.
+# Where a coefficient is smaller, its inverse does not give the column in which the image begins.
 _LEAST_SLOPE = 1e-4
 # Beyond, the copies that this makes of an image would take too much memory.
 _MOST_PIXELS = 2**25
