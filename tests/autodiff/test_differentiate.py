@@ -211,7 +211,7 @@ def test_the_same_arguments_give_the_same_bytes() -> None:
     )
 
 
-def test_the_model_that_is_given_is_left_alone() -> None:
+def test_the_argument_is_not_changed() -> None:
     model = classifier(TWO_HEADS + "soft = Softmax(scores)", "soft", WEIGHTS, opset=13)
     before = model.SerializeToString(deterministic=True)
     differentiate(model, wrt="features")

@@ -80,7 +80,7 @@ def test_lists_of_tensors_are_named_too() -> None:
     assert differentiate(model).classes == 72
 
 
-def test_an_operator_behind_the_tensor_or_the_head_does_no_harm() -> None:
+def test_an_operator_behind_the_tensor_or_the_head_is_ignored() -> None:
     text = TWO_HEADS.replace("swish = Mul", "odd = other.Odd(early_features) swish = Mul")
     model = classifier(text, "scores odd", WEIGHTS, domains={"other": 1})
     assert differentiate(model).classes == 5

@@ -68,5 +68,5 @@ def test_gradient_and_saliency_are_those_of_autograd(folder: Path, suffix: str) 
         assert np.abs(saliency - reference).max() <= 1e-4 * reference.max()
 
 
-def test_all_kept_cases_are_found() -> None:
+def test_all_golden_cases_are_run() -> None:
     assert len(list(KEPT.glob("*/case.npz"))) == 17

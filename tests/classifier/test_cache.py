@@ -188,7 +188,7 @@ def test_a_smaller_bound_holds_from_the_start_of_a_run(tmp_path: Path) -> None:
     assert 30_000 <= size_of(tmp_path) <= 45_000
 
 
-def test_what_is_larger_than_the_bound_is_not_kept(tmp_path: Path) -> None:
+def test_an_entry_larger_than_the_bound_is_not_written(tmp_path: Path) -> None:
     cache = Cache(tmp_path, bound=5_000)
     cache.put(key(1), bytes(1_000))
     cache.put(key(2), bytes(5_000))

@@ -75,7 +75,7 @@ def test_strength_is_the_length_of_a_cells_features(tmp_path: Path) -> None:
     )
 
 
-def test_strength_asks_for_no_label_and_runs_no_head(tmp_path: Path) -> None:
+def test_strength_needs_no_label_and_runs_no_head(tmp_path: Path) -> None:
     path = saved(mixed_then_pooled(MIX, HEAD), tmp_path)
     graph = saliency_graph(path, "feature-map", (8, 8), target="predicted")
     assert graph.inputs == ("image",) and graph.outputs == ("activation",)

@@ -89,7 +89,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return started_now
 
 
-def test_a_process_that_dies_is_told(spec: ClassifierSpec, processes: list[Any]) -> None:
+def test_a_process_that_dies_is_an_error(spec: ClassifierSpec, processes: list[Any]) -> None:
     with start_server(spec) as served:
         classifier_maps(served, "gradient", IMAGES[:1], LABELS[:1])
         os.kill(processes[0].pid, signal.SIGKILL)

@@ -83,7 +83,7 @@ def test_cuda_that_is_not_is_an_error_with_the_reason(monkeypatch: pytest.Monkey
         resolve_device("cuda", [b"a"], pytest.fail)
 
 
-def test_cpu_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cpu_needs_no_trial_run(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = with_cuda(monkeypatch, None)
     assert resolve_device("cpu", [b"a"], pytest.fail) == "cpu"
     assert tried == []
@@ -186,7 +186,7 @@ def test_a_trial_run_that_hangs_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> 
     assert probe(DATA) == "the model did not run within 300 seconds"
 
 
-def test_a_real_trial_run_tells_why_not() -> None:
+def test_a_real_trial_run_says_why_not() -> None:
     """In its own process; where it succeeds, the model is on CUDA as a whole."""
     verdict = probe(DATA)
     driver = sessions._loading_error(["libcuda.so.1"]) is None

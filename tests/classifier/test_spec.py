@@ -140,7 +140,7 @@ def test_a_head_of_its_own_classes(tmp_path: Path) -> None:
         assert (spec.head, spec.outputs) == (head, outputs)
 
 
-def test_every_mistake_is_told_before_any_work(tmp_path: Path) -> None:
+def test_every_mistake_is_an_error_before_any_work(tmp_path: Path) -> None:
     path = saved(channel_means(), tmp_path)
     (tmp_path / "text.onnx").write_text("no model")
     (tmp_path / "latin").write_bytes(b"caf\xe9\n")

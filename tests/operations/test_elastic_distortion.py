@@ -88,7 +88,7 @@ def test_the_distortion_looks_the_same_at_any_size() -> None:
     st.floats(0, 40),
     st.integers(0, 2**32),
 )
-def test_smoothing_is_scipys_whatever_the_kernel_and_the_size(
+def test_smoothing_is_scipys_for_any_kernel_and_size(
     height: int, width: int, sigma: float, seed: int
 ) -> None:
     """Kernels many times as long as the image included."""

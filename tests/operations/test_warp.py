@@ -184,7 +184,7 @@ def test_rotate_takes_this_way(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @by_opencv
-def test_an_opencv_that_rounds_coordinates_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_opencv_that_rounds_coordinates_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before OpenCV 5, coordinates are multiples of 1/32."""
     exact = cv2.warpAffine
 
@@ -197,7 +197,7 @@ def test_an_opencv_that_rounds_coordinates_is_found_out(monkeypatch: pytest.Monk
     assert not warp.opencv_is_exact.__wrapped__()
 
 
-def test_a_pillow_that_fuses_its_steps_would_be_found_out() -> None:
+def test_a_pillow_that_fuses_its_steps_would_be_detected() -> None:
     """What decides is another pixel where a product is not rounded before it is added."""
     share = rounding._SHARE
     assert 3 + (0 - 3) * share == 1.0

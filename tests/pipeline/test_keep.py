@@ -96,7 +96,7 @@ def test_regions_are_drawn_from_the_admissible_ones_alone(file: Path) -> None:
 
 
 @pytest.mark.parametrize("useless", ["flat", "zero", "nan", "infinite"])
-def test_a_map_that_tells_nothing(useless: str) -> None:
+def test_a_map_without_information(useless: str) -> None:
     saliency_map = np.full((20, 30), 7.0, np.float32)
     if useless == "zero":
         saliency_map[:] = 0
@@ -120,7 +120,7 @@ def test_a_map_that_tells_nothing(useless: str) -> None:
     )
 
 
-def test_no_map_is_found_where_nothing_is_covered() -> None:
+def test_no_map_is_computed_where_nothing_is_covered() -> None:
     image = np.full((20, 30, 3), 90, np.uint8)
 
     def detect_nothing(_: SaliencySpec) -> SaliencyMap:

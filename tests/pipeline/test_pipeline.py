@@ -178,7 +178,7 @@ CHAINS = [
 @pytest.mark.parametrize(
     "pipeline", CHAINS, ids=lambda p: "-".join(step.recipe.name for step in p.steps)
 )
-def test_an_output_can_be_made_again_from_its_row(pipeline: Pipeline) -> None:
+def test_an_output_is_replayed_from_its_row(pipeline: Pipeline) -> None:
     for seed in range(8):
         output, indices = execute(pipeline, seed)
         assert set(output.sources) <= set(indices)
@@ -189,7 +189,7 @@ def test_an_output_can_be_made_again_from_its_row(pipeline: Pipeline) -> None:
         assert again.boxes == output.boxes
 
 
-def test_saliency_is_looked_for_in_what_earlier_steps_made() -> None:
+def test_saliency_is_that_of_the_outputs_of_earlier_steps() -> None:
     """Here brightness is salient, and only one pixel is bright, until a first step covers it."""
     spot = np.zeros((30, 30, 3), np.uint8)
     spot[21, 8] = 255
@@ -271,7 +271,7 @@ def test_one_of_several_recipes_by_weight() -> None:
         assert abs(taken[recipe] - count) < 5 * deviation
 
 
-def test_the_recipe_that_was_chosen_is_made_again() -> None:
+def test_the_recipe_that_was_drawn_is_replayed() -> None:
     pipeline = Pipeline("chain", (Step(Cutout(length=4), 0.5), *ONE_OF.steps))
     assert (pipeline.sources, pipeline.spans) == (4, (1, 1, 4))
     for seed in range(25):

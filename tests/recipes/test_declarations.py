@@ -122,7 +122,7 @@ def test_saliencymix_looks_at_the_target_too_where_it_protects_that() -> None:
     assert SaliencyMix(protect_target=0.5).marks(params) == {1: Mark(None, (3, 4), True)}
 
 
-def test_the_options_of_the_command_line_reach_a_recipe_whatever_it_calls_them(
+def test_options_of_the_command_line_reach_a_recipe_under_other_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     module = ModuleType("augcli.recipes.both_peaks")

@@ -187,7 +187,7 @@ def test_outside_its_boxes_an_output_is_its_target() -> None:
     assert several > 30
 
 
-def test_boxes_begin_anew_where_the_target_moves() -> None:
+def test_boxes_start_again_where_the_target_moves() -> None:
     names = ("cutout", "flip", "random_erasing", "brightness", "cutmix")
     options: dict[str, dict[str, Any]] = {
         "flip": {"probability": 1},

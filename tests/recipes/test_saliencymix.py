@@ -64,7 +64,7 @@ def test_a_flat_source_is_cut_around_a_drawn_pixel() -> None:
     assert params == Params(Box(0, 21, 8, 30), (3, 28), flat=True)
 
 
-def test_the_detection_that_is_asked_for() -> None:
+def test_the_saliency_map_that_it_uses() -> None:
     specs: list[SaliencySpec] = []
 
     def detect(spec: SaliencySpec) -> npt.NDArray[Any]:

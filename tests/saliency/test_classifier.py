@@ -268,7 +268,7 @@ def test_a_dead_head_gives_a_flat_map(tmp_path: Path) -> None:
         assert actual.shape == (20, 30) and not actual.any()
 
 
-def test_what_is_not_finite_is_returned_and_not_kept(tmp_path: Path) -> None:
+def test_maps_that_are_not_finite_are_returned_and_not_cached(tmp_path: Path) -> None:
     weights = np.ones((2, 3, 4, 4), np.float32)
     weights[1, 0, 2, 2] = np.nan
     path = saved(weighted_sums(weights), tmp_path)
