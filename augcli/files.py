@@ -74,12 +74,17 @@ def read_lines(path: Path, limit: int) -> Iterator[bytes]:
     Raises UserError, with the line's number, where one is longer than `limit` bytes.
     """
     with open_regular(path) as file:
-        number = 0
-        while line := file.readline(limit + 1):
-            number += 1
-            if len(line) > limit:
-                raise UserError(f"{path}, line {number} is longer than {size_text(limit)}.")
-            yield line
+        yield from divide_lines(file, path, limit)
+
+
+def divide_lines(file: BinaryIO, path: Path, limit: int) -> Iterator[bytes]:
+    """The lines of an open file, each with its newline, one at a time; errors as `read_lines`."""
+    number = 0
+    while line := file.readline(limit + 1):
+        number += 1
+        if len(line) > limit:
+            raise UserError(f"{path}, line {number} is longer than {size_text(limit)}.")
+        yield line
 
 
 def read_json(path: Path, limit: int) -> Any:

@@ -67,7 +67,7 @@ def take(listing: Listing, indices: npt.NDArray[np.int64]) -> Listing:
     starts = np.concatenate([[0], ends[:-1]])
     lengths = (ends - starts)[indices]
     names = np.frombuffer(listing.names, np.uint8)
-    kept = np.zeros(len(names) + 1, np.int32)
+    kept = np.zeros(len(names) + 1, np.int8)
     np.add.at(kept, starts[indices], 1)
     np.add.at(kept, ends[indices], -1)
     soft_ids, soft_weights, soft_ends = listing.soft_ids, listing.soft_weights, listing.soft_ends
@@ -81,7 +81,7 @@ def take(listing: Listing, indices: npt.NDArray[np.int64]) -> Listing:
     return replace(
         listing,
         folder_of=listing.folder_of[indices],
-        names=names[np.cumsum(kept[:-1]) > 0].tobytes(),
+        names=names[np.cumsum(kept[:-1], dtype=np.int8) > 0].tobytes(),
         ends=np.cumsum(lengths).astype(np.uint64),
         class_of=listing.class_of[indices],
         soft_ids=soft_ids,

@@ -49,8 +49,8 @@ class Reader(Protocol):
 # place that could be recognised; its images are files, as those of a folder.
 READERS: dict[str, Reader] = {
     "metadata": metadata,
-    "imagefolder": imagefolder,
     "table": table,
+    "imagefolder": imagefolder,
     "tar": tar,
 }
 

@@ -135,6 +135,8 @@ def test_numbers_in_a_table_are_warned_of_where_their_order_is_another(
     source = table_of(tmp_path / "in", ["10", "9", "8"])
     result = augcli("generate", source, tmp_path / "out", "-r", "flip")
     assert result.stderr == (
+        f"augcli: warning: {source}: the labels are numbers and taken as names, so that 8 has the"
+        " id 0; give --classes to number them otherwise.\n"
         "augcli: warning: ImageFolder sorts the folders of OUT/train and gives other ids than the"
         " manifest: class 8 has id 0, and there 1; use the ids of metadata.jsonl and classes.txt.\n"
     )

@@ -147,6 +147,6 @@ def test_a_file_that_is_neither_is_refused(augcli: Augcli, tmp_path: Path) -> No
     result = augcli("generate", table(tmp_path, "x", "t.txt"), tmp_path / "out", "-r", "cutmix")
     assert result.returncode == 2
     assert (
-        "is a file; give a folder with a metadata.jsonl, a folder with one folder a class, a .csv"
+        "is a file; give a folder with a metadata.jsonl, a table (.csv, .tsv, .jsonl, .parquet), a"
         in (result.stderr)
     )

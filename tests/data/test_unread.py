@@ -10,7 +10,8 @@ import pytest
 
 from augcli.data import left_out
 from augcli.data.columns import UnreadColumns
-from augcli.data.readers.metadata import OF_A_RUN, _Row
+from augcli.data.metadata_rows import OF_A_RUN
+from augcli.data.metadata_rows import Row as ReadRow
 from augcli.data.source import list_source
 from augcli.data.splits import check_classes
 from augcli.errors import UserError
@@ -36,15 +37,12 @@ def table(folder: Path, text: str) -> Path:
             ["7 columns are not read (a, b, c, d, e and 2 more)."],
         ),
         (",path,label\n0,1.jpg,a\n", ["1 column is not read (one without a name)."]),
-        ("path,label,split\n1.jpg,a,train\n2.jpg,a,train\n", ["1 column is not read (split)."]),
+        ("path,label,split\n1.jpg,a,train\n2.jpg,a,train\n", []),
         (
             "path,label,Split,id\n1.jpg,a,train,1\n2.jpg,a, test,2\n3.jpg,b,train,3\n",
-            [
-                "the column Split is not read, and has several values (train, test): all rows are"
-                " used; keep only those that are meant.",
-                "1 column is not read (id).",
-            ],
+            ["1 column is not read (id)."],
         ),
+        ("path,label,phase\n1.jpg,a,one\n2.jpg,a,one\n", ["1 column is not read (phase)."]),
         (
             "fold,path,label\n" + "".join(f"{n},{n}.jpg,a\n" for n in range(5)),
             [
@@ -69,12 +67,9 @@ def test_columns_of_a_table(tmp_path: Path, text: str, warnings: list[str]) -> N
         ([{"lam": 0.5, "sha256": "x", "params": "null"}], []),
         (
             [{"split": "train"}, {"split": "val"}],
-            [
-                "the column split is not read, and has several values (train, val): all rows are"
-                " used; keep only those that are meant."
-            ],
+            [],
         ),
-        ([{"split": "train"}, {"split": None}], ["1 column is not read (split)."]),
+        ([{"phase": "one"}, {"phase": None}], ["1 column is not read (phase)."]),
     ],
 )
 def test_columns_of_a_manifest(
@@ -89,7 +84,7 @@ def test_columns_of_a_manifest(
 
 
 def test_what_a_run_writes_is_known(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
-    assert OF_A_RUN | set(_Row.model_fields) == set(Row.model_fields)
+    assert OF_A_RUN | set(ReadRow._fields) == set(Row.model_fields)
     assert augcli("generate", photos, tmp_path / "one", "-r", "mixup").returncode == 0
     result = augcli("generate", tmp_path / "one", tmp_path / "two", "-r", "cutmix")
     assert result.returncode == 0
@@ -223,18 +218,45 @@ def test_splits_in_an_archive(tmp_path: Path) -> None:
         (tmp_path / "s.tar").unlink()
 
 
-def test_a_table_of_metadata_in_the_folder(tmp_path: Path) -> None:
+def test_a_metadata_file_that_names_other_files_is_not_read(tmp_path: Path) -> None:
     root = fill(tmp_path, "a/1.jpg", "metadata.parquet")
-    (root / "metadata.csv").write_text("file_name,label\na/1.jpg,x\n")
-    assert list_source(root).warnings == (
-        f"{root}/metadata.csv is not read, the folders are the classes; give {root}/metadata.csv to"
-        " use it.",
-        f"{root}/metadata.parquet is not read, the folders are the classes.",
+    (root / "metadata.csv").write_text("image_id,dx\n1,x\n")
+    csv, parquet = list_source(root).warnings
+    assert csv == (
+        f"{root}/metadata.csv is not read, the folders are the classes: it has no column file_name."
     )
-    assert list_source(root / "metadata.csv").classes == ("x",)
+    assert parquet.startswith(
+        f"{root}/metadata.parquet is not read, the folders are the classes: it cannot be read ("
+        f"{root}/metadata.parquet is no whole Parquet file"
+    )
+    (root / "metadata.parquet").unlink()
+    for text, reason in (
+        ("file_name,dx\na/1.jpg,x\n", "it has no column label; give it as SOURCE, with "
+         "--label-column, to use it"),
+        ("file_name,label\n1.jpg,x\n", "the files that it names first, as 1.jpg, are not there"),
+        ("a_file_name,b_file_name,label\n1,2,x\n",
+         f"it cannot be read ({root}/metadata.csv, line 1: it has several columns of files,"
+         " a_file_name and b_file_name; choose one with --path-column)"),
+    ):  # fmt: skip
+        (root / "metadata.csv").write_text(text)
+        listing = list_source(root)
+        assert (listing.reader, listing.classes) == ("imagefolder", ("a",))
+        assert listing.warnings == (
+            f"{root}/metadata.csv is not read, the folders are the classes: {reason}.",
+        )
+    (root / "metadata.csv").write_text("file_name,label\na/1.jpg,x\n")
+    assert (list_source(root).reader, list_source(root).classes) == ("metadata", ("x",))
     (root / "a/1.jpg").rename(root / "1.jpg")
     (root / "a").rmdir()
-    with pytest.raises(UserError, match=r"no class folders; give .*/metadata\.csv, or move them"):
+    reason = r"the files that it names first, as a/1\.jpg, are not there; fix it, or move"
+    with pytest.raises(
+        UserError, match=rf"no class folders; .*/metadata\.csv is not read: {reason}"
+    ):
+        list_source(root)
+    (root / "1.jpg").unlink()
+    with pytest.raises(
+        UserError, match=r"holds no images; .*/metadata\.csv is not read: the files"
+    ):
         list_source(root)
 
 

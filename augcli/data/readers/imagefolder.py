@@ -15,6 +15,7 @@ from augcli.data.labels import class_order, printable, shown
 from augcli.data.left_out import LeftOut, has_suffix, is_of_other_format
 from augcli.data.levels import level_warning
 from augcli.data.listing import Listing, ListingBuilder
+from augcli.data.metadata_rows import foreign_files, why_foreign
 from augcli.data.source_options import SourceOptions
 from augcli.data.splits import check_classes
 from augcli.errors import UserError
@@ -23,8 +24,6 @@ from augcli.text import count_text
 _NAMED = 3
 KIND = "a folder with one folder a class"
 OPTIONS: frozenset[str] = frozenset()
-# Files in which others say what the images of a folder are.
-_OTHER_MANIFESTS = ("metadata.csv", "metadata.parquet")
 
 
 class _Entries(NamedTuple):
@@ -77,10 +76,9 @@ def list_images(source: Path, options: SourceOptions) -> Listing:  # noqa: ARG00
     listing = builder.finish(source, classes)
     doubt = doubt or _level_warning(source, listing)
     warnings = [sentence for sentence in (doubt, _without_images(without)) if sentence]
-    for name in _OTHER_MANIFESTS:
-        if os.path.lexists(source / name):
-            remedy = f"; give {source / name} to use it" if name.endswith(".csv") else ""
-            warnings.append(f"{source / name} is not read, the folders are the classes{remedy}.")
+    for file in foreign_files(source):
+        reason = why_foreign(file)
+        warnings.append(f"{file} is not read, the folders are the classes: {reason}.")
     return replace(listing, warnings=(*warnings, *left_out.warnings()))
 
 
@@ -153,13 +151,16 @@ def _leave_out(left_out: LeftOut, root: bytes, prefix: bytes, entries: _Entries)
 def _nothing(source: Path, entries: _Entries) -> str:
     if entries.folders:
         return f"SOURCE {source} has class folders but no image in them; add JPEG or PNG files."
+    foreign = [f"{file} is not read: {why_foreign(file)}" for file in foreign_files(source)]
     if entries.images:
         remedy = "move them to a folder a class, or pipe in a list of paths"
-        if (source / _OTHER_MANIFESTS[0]).is_file():
-            remedy = f"give {source / _OTHER_MANIFESTS[0]}, or {remedy}"
+        for sentence in foreign:
+            remedy = f"{sentence}; fix it, or {remedy}"
         loose = count_text(len(entries.images), "image file")
         return f"SOURCE {source} holds {loose} but no class folders; {remedy}."
     what = "holds no images" if any(source.iterdir()) else "is empty"
+    if foreign:
+        return f"SOURCE {source} {what}; {'; '.join(foreign)}."
     return f"SOURCE {source} {what}; give a folder with one folder a class."
 
 

@@ -1,235 +1,227 @@
-"""Reads an earlier output, or any folder of images with labels in a `metadata.jsonl`."""
+"""Reads an earlier output, or any folder of images with labels in a metadata file."""
 
 from __future__ import annotations
 
-import math
 import os
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from augcli.data.columns import UnreadColumns
 from augcli.data.image_file import read_image as read_image
-from augcli.data.labels import (
-    SoftLabel,
-    class_index,
-    from_printable,
-    one_hot,
-    shown,
-    split_lines,
+from augcli.data.label_column import BLANKS, NO_LABEL, is_id, refuse_unknown
+from augcli.data.labels import SoftLabel
+from augcli.data.listing import Listing, ListingBuilder
+from augcli.data.metadata_classes import find_classes
+from augcli.data.metadata_rows import MANIFEST as MANIFEST
+from augcli.data.metadata_rows import (
+    NAMES,
+    Row,
+    below,
+    is_path_column,
+    open_metadata,
+    read_rows,
+    why_foreign,
 )
-from augcli.data.listing import Listing, ListingBuilder, first_repeated
+from augcli.data.parquet_columns import holds_images
+from augcli.data.repeated import refuse_repeated
 from augcli.data.source_options import SourceOptions
+from augcli.data.split_column import SplitColumn, choose_split, divide, no_splits
 from augcli.data.splits import other_splits
-from augcli.declared import what_is_amiss
+from augcli.data.tables import open_table
+from augcli.data.weights import BEYOND, Normaliser
 from augcli.errors import UserError
-from augcli.files import MIB, parse_json, read_lines
-from augcli.published import CLASSES, MANIFEST, TRAIN
-from augcli.text import count_text, shorten
-from augcli.text_files import LARGEST_LIST, read_text
+from augcli.text import count_text, listed, shorten
 
 KIND = f"a folder with a {MANIFEST}"
-OPTIONS: frozenset[str] = frozenset()
-_TOLERANCE = 1e-6
-# Bytes of a row: a million weights fit.
-_LONGEST_ROW = 16 * MIB
-
-
-# What else a run writes into a row.
-OF_A_RUN = frozenset(
-    ("sample_id", "group_id", "view", "source_ids", "source_paths", "lam", "boxes", "recipe",
-     "params", "saliency_method", "width", "height", "sha256", "seed", "schema_version")
-)  # fmt: skip
-
-
-class _Row(BaseModel):
-    """What is read of a row; the rest of it is only named. Neither true nor "1" is 1."""
-
-    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
-
-    file_name: str
-    label: int | None = None
-    class_name: str | None = None
-    label_ids: list[int] | None = None
-    label_weights: list[float] | None = None
-    soft_label: list[float] | None = None
-
-
-_KEYS = tuple(f'"{name}"'.encode() for name in _Row.model_fields)
+_WITHOUT_LISTS = (None, None, None)
+OPTIONS: frozenset[str] = frozenset({"path_column", "label_column", "weights_column", "split"})
 
 
 def recognises(source: Path) -> bool:
-    """Whether a folder has a manifest."""
-    return _find_manifest(source) is not None
+    """Whether a folder has a metadata file that names its images, or a file is one."""
+    if source.is_dir():
+        return bool(_find(source))
+    if source.name == MANIFEST:
+        return True
+    if source.name not in NAMES:
+        return False
+    if source.suffix == ".parquet" and holds_images(source):
+        return False
+    return any(is_path_column(name) for name in open_table(source).columns)
 
 
-def _find_manifest(source: Path) -> Path | None:
-    """The manifest of an earlier output (SOURCE/train) or of a folder of images, if any, whatever
-    kind of file it is. A folder of that name is one of a class."""
-    for folder in (source / TRAIN, source):
-        manifest = folder / MANIFEST
-        if os.path.lexists(manifest) and not manifest.is_dir():
-            return manifest
-    return None
+def _find(source: Path) -> list[Path]:
+    """The metadata files of an earlier output (SOURCE/train) or of a folder of images, if any; a
+    `metadata.jsonl` whatever it holds, others that name images. A folder of that name is one of a
+    class."""
+    for folder in (source / "train", source):
+        files = [folder / name for name in NAMES]
+        files = [file for file in files if os.path.lexists(file) and not file.is_dir()]
+        files = [file for file in files if file.name == MANIFEST or not why_foreign(file)]
+        if files:
+            return files
+    return []
 
 
-def list_images(source: Path, options: SourceOptions) -> Listing:  # noqa: ARG001
-    """List the images that the manifest of a folder names, in its order, with their soft labels.
+def list_images(source: Path, options: SourceOptions) -> Listing:
+    """List the images that the metadata file of a folder names, in its order, with their soft
+    labels.
 
-    A row needs `file_name` (below the manifest's folder) and one of: `label_ids` with
-    `label_weights`, `soft_label`, `label`, or `class_name`. Class names come from `classes.txt`
-    beside the manifest or above it, else from `class_name`. Raises UserError, with the line, for a
-    row that is none, leaves the folder, or has a label outside the classes, and for a class that
-    has no name of its own. What else rows have, but for the columns of a run, is named in the
-    listing's warnings, as are splits that are not read.
+    A row needs `file_name` (below the file's folder) and one of: `label_ids` with `label_weights`,
+    `soft_label`, `label` (an id, or a name), or `class_name`; for the names of the classes see
+    `find_classes`. A column `split` divides the rows. Raises UserError, with the line, for a row
+    that is none, leaves the folder, or has a label outside the classes, and for a class that has no
+    name of its own. What else rows have, but for the columns of a run, is named in the listing's
+    warnings, as are splits that are not read.
     """
-    manifest = _find_manifest(source)
-    if manifest is None:
-        raise UserError(f"SOURCE {source} has no {MANIFEST} any more; put it back.")
-    classes = _classes(manifest)
-    ids: dict[str, int] = {}
-    for class_id, class_name in enumerate(classes):
-        if not class_name or any(ord(character) < 0x20 for character in class_name):
-            quoted = shorten(repr(class_name))
-            raise UserError(f"{manifest}: {quoted} is no name of a class; fix it.")
-        if ids.setdefault(class_name, class_id) != class_id:
+    file = source
+    if source.is_dir():
+        files = _find(source)
+        if not files:
+            raise UserError(f"SOURCE {source} has no {MANIFEST} any more; put it back.")
+        if len(files) > 1:
+            names = listed((one.name for one in files), "and")
             raise UserError(
-                f"{manifest}: class {ids[class_name]} and class {class_id} are both named"
-                f" {shorten(class_name)}; give each a name of its own."
+                f"SOURCE {source} has {names}, which all name its images; give one of them as"
+                " SOURCE, or remove the others."
             )
-    builder = ListingBuilder()
+        file = files[0]
+    metadata = open_metadata(file, options)
+    table = metadata.table
+    classes = find_classes(metadata, options.classes)
+    ids = {class_name: class_id for class_id, class_name in enumerate(classes)}
+    splits = [SplitColumn(name, table.where) for name in metadata.dividing]
+    if options.split is not None and not splits:
+        raise no_splits(options.split, str(file))
+    builder, numbers = ListingBuilder(), array("I")
     soft_ids, soft_weights, soft_ends = array("i"), array("d"), array("q")
-    unread = UnreadColumns()
-    for number, row in enumerate(_rows(manifest), 1):
-        where = f"{manifest}, line {number}"
-        path = _below(row.file_name)
+    unread, normaliser = UnreadColumns(), Normaliser()
+    missing = array("I")
+    simple: dict[tuple[int | str | None, str | None], SoftLabel] = {}
+    for number, row, dividing in read_rows(metadata, unread):
+        path = below(row.file_name)
         if path is None:
             quoted = shorten(repr(row.file_name))
-            raise UserError(f"{where}: the file name {quoted} leaves its folder; fix it.")
-        for column, value in (row.model_extra or {}).items():
-            if column not in OF_A_RUN:
-                unread.add(column, value)
-        label = _label(row, ids, len(classes), where)
+            raise UserError(
+                f"{table.where(number)}: the file name {quoted} leaves its folder; fix it."
+            )
+        for split, value in zip(splits, dividing, strict=True):
+            split.add(value, number)
         folder, _, name = path.rpartition(b"/")
-        builder.add(builder.folder(folder), name, label.dominant)
-        soft_ids.extend(label.ids)
-        soft_weights.extend(label.weights)
+        label = simple.get((row.label, row.class_name)) if row[3:] == _WITHOUT_LISTS else None
+        if label is None:
+            where, is_text = table.where(number), bool(table.divider)
+            label = _label(row, ids, classes, where, normaliser, is_text)
+            if label is not None and row[3:] == _WITHOUT_LISTS:
+                simple[row.label, row.class_name] = label
+        if label is None:
+            missing.append(len(numbers))
+            builder.add(builder.folder(folder), name, NO_LABEL)
+        else:
+            builder.add(builder.folder(folder), name, label.dominant)
+            soft_ids.extend(label.ids)
+            soft_weights.extend(label.weights)
+        numbers.append(number)
         soft_ends.append(len(soft_ids))
-    if not soft_ends:
-        raise UserError(_no_rows(manifest))
     soft = soft_ids, soft_weights, soft_ends
-    warnings = [*unread.warnings(str(manifest)), *_unread_splits(source, manifest)]
-    listing = builder.finish(manifest.parent, classes, soft, warnings=warnings)
-    again = first_repeated(listing)
-    if again is not None:
-        twice = shown(listing.relative_path(again))
-        raise UserError(
-            f"{manifest}, line {again + 1}: the file '{twice}' stands there twice; remove one."
-        )
+    listing = builder.finish(file.parent, classes, soft)
+    refuse_repeated(listing, numbers, str(file), "row" if table.kind == "parquet" else "line")
+    chosen = choose_split(splits, options, str(file), unread)
+    for index in missing:
+        if chosen is None or chosen[0].of_rows()[index] == chosen[1]:
+            raise UserError(
+                f"{table.where(numbers[index])}: it has no label of a known class; add label_ids or"
+                " class_name."
+            )
+    warnings = [*unread.warnings(str(file)), *normaliser.warnings(str(file))]
+    listing = replace(listing, warnings=(*warnings, *_unread_splits(source, file)))
+    if chosen is not None:
+        listing = divide(listing, chosen[0].of_rows(), chosen[0].splits, chosen[1])
     return listing
 
 
-def _unread_splits(source: Path, manifest: Path) -> Iterator[str]:
-    beside = other_splits(source) if manifest.parent != source else []
+def _unread_splits(source: Path, file: Path) -> Iterator[str]:
+    beside = other_splits(source) if file != source and file.parent != source else []
     if beside:
         are = "is" if len(beside) == 1 else "are"
-        yield f"only {manifest.parent} is read; {', '.join(beside)} beside it {are} not."
+        yield f"only {file.parent} is read; {', '.join(beside)} beside it {are} not."
 
 
-def _below(file_name: str) -> bytes | None:
-    """The path that a row's file name stands for; None for one that is none below a folder."""
-    try:
-        name = from_printable(file_name)
-    except ValueError:
-        return None
-    parts = [part for part in name.split(b"/") if part not in (b"", b".")]
-    if name.startswith(b"/") or b".." in parts or b"\0" in name or not parts:
-        return None
-    return b"/".join(parts)
-
-
-def _rows(manifest: Path) -> Iterator[_Row]:
-    try:
-        for number, line in enumerate(read_lines(manifest, _LONGEST_ROW), 1):
-            try:
-                if b"\\u" in line or any(line.count(key) > 1 for key in _KEYS):
-                    parse_json(line)  # which refuses a key that stands there twice
-                yield _Row.model_validate_json(line)
-            except ValidationError as error:
-                raise UserError(
-                    f"{manifest}, line {number}: {what_is_amiss(error, _Row)}; fix or remove it."
-                ) from error
-            except ValueError as error:
-                raise UserError(
-                    f"{manifest}, line {number}: {shorten(str(error))}; fix or remove it."
-                ) from error
-    except OSError as error:
-        raise UserError(f"{manifest} cannot be read: {error.strerror}.") from error
-
-
-def _classes(manifest: Path) -> tuple[str, ...]:
-    for folder in (manifest.parent, manifest.parent.parent):
-        file = folder / CLASSES
-        if os.path.lexists(file):
-            try:
-                return tuple(split_lines(read_text(file, LARGEST_LIST)))
-            except OSError as error:
-                raise UserError(f"{file} cannot be read: {error.strerror}.") from error
-            except ValueError as error:
-                raise UserError(f"{file} cannot be read: {error}.") from error
-    named: dict[int, str | None] = {}
-    names: set[str] = set()
-    empty = True
-    for number, row in enumerate(_rows(manifest), 1):
-        empty = False
-        if row.label is not None and named.setdefault(row.label, row.class_name) is None:
-            named[row.label] = row.class_name
-        if row.class_name is not None:
-            names.add(row.class_name)
-            if row.label is not None and named[row.label] != row.class_name:
-                raise UserError(
-                    f"{manifest}, line {number}: label {shorten(str(row.label))} is named"
-                    f" {shorten(row.class_name)}, and before {shorten(str(named[row.label]))}; fix"
-                    f" one, or put a {CLASSES} with one class a line beside it."
-                )
-    if empty:
-        raise UserError(_no_rows(manifest))
-    if named and None not in named.values() and set(named) == set(range(len(named))):
-        return tuple(str(named[class_id]) for class_id in range(len(named)))
-    if named or not names:
-        raise UserError(
-            f"{manifest} does not name all its classes; put a {CLASSES} with one class a line"
-            " beside it."
-        )
-    return class_index(names)
-
-
-def _no_rows(manifest: Path) -> str:
-    return f"{manifest} has no rows; give an output or a folder of images."
-
-
-def _label(row: _Row, ids: dict[str, int], classes: int, where: str) -> SoftLabel:
+def _label(
+    row: Row,
+    ids: dict[str, int],
+    classes: Sequence[str],
+    where: str,
+    normaliser: Normaliser,
+    is_text: bool,
+) -> SoftLabel | None:
+    """The label of a row, None where it has none; raises UserError for one that is none, or that
+    other columns contradict. Numbers are ids also as text where all is text (`is_text`)."""
+    named = None if row.class_name is None else _id_of(row.class_name, ids)
+    one = row.label
+    if isinstance(one, str):
+        given = _id_of(one, ids)
+        if given is None and is_text and is_id(one.strip(BLANKS)):
+            given = int(one)
+        if given is None and one.strip(BLANKS):
+            raise refuse_unknown(one, classes, where)
+        one = given
+    if one == NO_LABEL:
+        one = None
+    keys: Sequence[int]
+    weights: Sequence[float] | None
     if row.label_ids is not None and row.label_weights is not None:
-        label = SoftLabel(tuple(row.label_ids), tuple(row.label_weights))
+        if len(row.label_ids) != len(row.label_weights):
+            raise UserError(f"{where}: its label weights are {BEYOND}; fix them.")
+        keys, weights = row.label_ids, row.label_weights
+    elif isinstance(row.soft_label, dict):
+        pairs = [(name, weight) for name, weight in row.soft_label.items() if weight != 0.0]
+        keys = [_known(name, ids, classes, where) for name, _ in pairs]
+        weights = [weight for _, weight in pairs]
     elif row.soft_label is not None:
         nonzero = [(i, weight) for i, weight in enumerate(row.soft_label) if weight != 0.0]
-        label = SoftLabel(tuple(i for i, _ in nonzero), tuple(weight for _, weight in nonzero))
-    elif row.label is not None:
-        label = one_hot(row.label)
-    elif row.class_name is not None and row.class_name in ids:
-        label = one_hot(ids[row.class_name])
+        keys, weights = [i for i, _ in nonzero], [weight for _, weight in nonzero]
+    elif one is not None:
+        keys, weights = [one], [1.0]
+    elif named is not None:
+        keys, weights = [named], [1.0]
+    elif row.class_name is not None:
+        raise refuse_unknown(row.class_name, classes, where)
     else:
-        raise UserError(f"{where}: it has no label of a known class; add label_ids or class_name.")
-    whole = len(label.ids) == len(label.weights) > 0 and len(set(label.ids)) == len(label.ids)
-    positive = all(math.isfinite(weight) and weight > 0.0 for weight in label.weights)
-    if not whole or not positive or abs(sum(label.weights) - 1.0) > _TOLERANCE:
-        raise UserError(f"{where}: its label weights are not positive with the sum 1; fix them.")
-    outside = [i for i in label.ids if not 0 <= i < classes]
+        return None
+    weights = normaliser.normalised(weights) if len(set(keys)) == len(keys) else None
+    if weights is None:
+        raise UserError(f"{where}: its label weights are {BEYOND}; fix them.")
+    label = SoftLabel(tuple(keys), tuple(weights))
+    outside = [i for i in label.ids if not 0 <= i < len(classes)]
     if outside:
         raise UserError(
             f"{where}: class {shorten(str(outside[0]))} is not one of"
-            f" {count_text(classes, 'class')}."
+            f" {count_text(len(classes), 'class')}."
+        )
+    if one is not None and one not in label.ids:
+        raise UserError(
+            f"{where}: label {shorten(str(row.label))} has no weight in the weights beside it; fix"
+            " one."
+        )
+    if one is not None and row.class_name is not None and one != named:
+        raise UserError(
+            f"{where}: label {shorten(str(row.label))} is {shorten(classes[one])}, and class_name"
+            f" {shorten(row.class_name)}; fix one."
         )
     return label
+
+
+def _id_of(name: str, ids: dict[str, int]) -> int | None:
+    """The id of a class as it is named, or without the blanks around its name."""
+    found = ids.get(name)
+    return ids.get(name.strip(BLANKS)) if found is None else found
+
+
+def _known(name: str, ids: dict[str, int], classes: Sequence[str], where: str) -> int:
+    found = _id_of(name, ids)
+    if found is None:
+        raise refuse_unknown(name, classes, where)
+    return found

@@ -1,137 +1,182 @@
-"""Reads a table of paths and labels: CSV, or TSV."""
+"""Reads a table of paths and labels: CSV, TSV, JSON lines or Parquet."""
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-from collections.abc import Iterator
+from array import array
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from augcli.data import parquet_columns
 from augcli.data.columns import UnreadColumns, divides
-from augcli.data.header import find_column
+from augcli.data.flags import CLASSES_FILE, class_of_column, find_flags, one_class
+from augcli.data.header import column_text, refuse_other_bytes
 from augcli.data.image_file import read_image as read_image
-from augcli.data.labels import label_index, printable, shown
-from augcli.data.listing import Listing, ListingBuilder, first_repeated, in_order
+from augcli.data.label_column import NO_LABEL, LabelColumn
+from augcli.data.labels import shown
+from augcli.data.listing import Listing, ListingBuilder
+from augcli.data.repeated import refuse_repeated
 from augcli.data.source_options import SourceOptions
+from augcli.data.split_column import SplitColumn, choose_split, divide, no_splits
+from augcli.data.table_layout import Layout, find_files, find_layout, path_bytes
+from augcli.data.tables import Table, kind_of, open_table, rows
 from augcli.errors import UserError
-from augcli.files import MIB, open_regular, size_text
-from augcli.text import count_text, is_url, shorten
-from augcli.text_files import refuse_utf16
+from augcli.text import is_url, shorten
 
-KIND = "a .csv table"
-OPTIONS: frozenset[str] = frozenset()
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_PATH_COLUMNS = ("path", "file_name", "filename", "image")
-_LABEL_COLUMNS = ("label", "class", "class_name")
-# Characters of a row, which may go over several lines. The csv module bounds a field, at 131,072.
-_LONGEST_ROW = MIB
+KIND = "a table (.csv, .tsv, .jsonl, .parquet)"
+OPTIONS: frozenset[str] = frozenset(
+    {"path_column", "label_column", "weights_column", "images", "suffix", "split"}
+)
 
 
 def recognises(source: Path) -> bool:
-    """Whether a file is a table, by its name."""
-    return not source.is_dir() and source.suffix.lower() in _DELIMITERS
+    """Whether a file is a table, by its name, and by its columns where these may hold images; or a
+    folder with a table of flags."""
+    if source.is_dir():
+        return (source / CLASSES_FILE).is_file()
+    kind = kind_of(source)
+    return kind is not None and not (kind == "parquet" and parquet_columns.holds_images(source))
 
 
-def list_images(source: Path, options: SourceOptions) -> Listing:  # noqa: ARG001
+def list_images(source: Path, options: SourceOptions) -> Listing:
     """List the images that a table names, in its order.
 
-    The first line names the columns: `path`, `file_name`, `filename` or `image`, and `label`,
-    `class` or `class_name`; others are not read, and named in the listing's warnings. Paths are
-    relative to the table's folder. Labels are names; where all are numbers, ids follow their
-    values. No image is opened. Raises UserError, with the line, for what is no such table.
+    The first line of a text, or the keys of the first JSON object, name the columns: `path`,
+    `file_name`, `filename` or `image`, and `label`, `class` or `class_name`; see `find_layout` for
+    others. A column `split` divides the rows; columns that are not read are named in the listing's
+    warnings. Paths are relative to the table's folder, or to `--images`. Labels are names, without
+    blanks around them (where all are numbers, ids follow their values), or integers of JSON and
+    Parquet, which are ids. No image is opened. Raises UserError, with the line, for what is no such
+    table.
     """
-    builder = ListingBuilder()
+    if source.is_dir():
+        source /= CLASSES_FILE
+    table = open_table(source)
+    flags: Sequence[int] = ()
+    if source.name == CLASSES_FILE:
+        path, flags = find_flags(table)
+        root, suffix = find_files(table, path, options)
+        layout = Layout(path, None, None, False, root, suffix)
+    else:
+        layout = find_layout(table, options)
     unread = UnreadColumns()
-    for where, path, label in _rows(source, unread):
-        if is_url(os.fsdecode(path)):
-            raise UserError(f"{where}: {shown(path)} is a URL; give paths on this machine.")
-        folder, _, name = os.path.normpath(path).rpartition(b"/")
-        if name in (b"", b".", b"..") or b"\0" in path:
-            raise UserError(f"{where}: {shown(path)} is no path of an image; fix it.")
-        label = label.strip()
-        if not label:
-            raise UserError(f"{where}: {shown(path)} has no label; add one.")
-        builder.add(builder.folder(folder), name, builder.class_id(printable(label)))
-    if not builder.classes:
+    return _collect(table, layout, flags, options, unread)
+
+
+def _collect(
+    table: Table,
+    layout: Layout,
+    flags: Sequence[int],
+    options: SourceOptions,
+    unread: UnreadColumns,
+) -> Listing:
+    source = str(table.source)
+    used = {layout.path, layout.label, layout.weights, *flags}
+    columns = [at for at, name in enumerate(table.columns) if at not in used and divides(name)]
+    splits = [SplitColumn(table.columns[at].strip(), table.where) for at in columns]
+    if options.split is not None and not splits:
+        raise no_splits(options.split, source)
+    for at, name in enumerate(table.columns):
+        if at not in used and at not in columns:
+            unread.add(column_text(name))
+    labels = LabelColumn(table.where, _known_names(table, layout, flags, options))
+    values = [at for at in (layout.label, layout.weights) if at is not None]
+    if flags:
+        add: Any = lambda row, number: labels.add(one_class(row, number, table), number)  # noqa: E731
+        values = list(flags)
+    elif layout.weights is not None:
+        add = lambda row, number: labels.add_weights(row[0], number)  # noqa: E731
+    else:
+        add = lambda row, number: labels.add(row[0], number)  # noqa: E731
+    builder, numbers = ListingBuilder(), array("I")
+    first_split = 1 + len(values)
+    names = [table.columns[at] for at in (layout.path, *values)]
+    for number, row in rows(table, [layout.path, *values, *columns], unread):
+        for column, value in zip(names, row, strict=False):
+            if isinstance(value, str) and not value.isascii():
+                refuse_other_bytes(value, column, table.where(number))
+        folder, file_name = _divide_path(row[0], layout.suffix, table, number)
+        add(row[1:first_split], number)
+        for split, value in zip(splits, row[first_split:], strict=True):
+            split.add(value, number)
+        builder.add(builder.folder(folder), file_name, NO_LABEL)
+        numbers.append(number)
+    if not numbers:
         raise UserError(f"SOURCE {source} has no rows; give a table of images.")
-    warnings = unread.warnings(str(source))
-    listing = builder.finish(source.parent, builder.classes, warnings=warnings)
-    listing = in_order(listing, label_index)
-    again = first_repeated(listing)
-    if again is not None:
-        twice = shown(listing.relative_path(again))
-        raise UserError(f"SOURCE {source} names {twice} twice; remove one of its lines.")
+    if layout.by_elimination and labels.count > max(10, len(labels) // 2):
+        name = column_text(table.columns[values[0]])
+        raise UserError(
+            f"{table.top}: no column is named label, and the only other one, {name}, has another"
+            " value in most rows; if these are classes, choose it with --label-column."
+        )
+    return _finish(builder, numbers, labels, splits, table, layout, options, unread)
+
+
+def _known_names(
+    table: Table, layout: Layout, flags: Sequence[int], options: SourceOptions
+) -> tuple[str, ...] | None:
+    if flags:
+        return tuple(class_of_column(table.columns[at]) for at in flags)
+    if layout.label is not None and table.columns[layout.label] in table.class_names:
+        return table.class_names[table.columns[layout.label]]
+    return options.classes
+
+
+def _divide_path(value: Any, suffix: bytes, table: Table, number: int) -> tuple[bytes, bytes]:
+    """The folder and the name in a path; raises UserError for what is no path of an image."""
+    path = path_bytes(value)
+    if path is None or b"\0" in path:
+        given = "" if value in (None, "") else shorten(str(value), 100)
+        raise UserError(f"{table.where(number)}: {given} is no path of an image; fix it.")
+    if b":" in path and is_url(os.fsdecode(path)):
+        raise UserError(
+            f"{table.where(number)}: {shown(path)} is a URL; give paths on this machine."
+        )
+    folder, _, name = os.path.normpath(path + suffix).rpartition(b"/")
+    if name in (b"", b".", b".."):
+        raise UserError(f"{table.where(number)}: {shown(path)} is no path of an image; fix it.")
+    return folder, name
+
+
+def _finish(
+    builder: ListingBuilder,
+    numbers: array[int],
+    labels: LabelColumn,
+    splits: list[SplitColumn],
+    table: Table,
+    layout: Layout,
+    options: SourceOptions,
+    unread: UnreadColumns,
+) -> Listing:
+    source = str(table.source)
+    classes, ids = labels.classes()
+    of_rows = np.frombuffer(labels.numbers, np.int32)
+    soft = None
+    if len(labels.soft_ends):
+        soft = ids[np.frombuffer(labels.soft_ids, np.int32)], labels.soft_weights, labels.soft_ends
+    listing = builder.finish(layout.root, classes, soft)  # type: ignore[arg-type]
+    class_of = np.append(ids, np.int32(NO_LABEL))[of_rows]
+    listing = replace(listing, class_of=class_of.astype(np.int32))
+    refuse_repeated(listing, numbers, source, "row" if table.kind == "parquet" else "line")
+    chosen = choose_split(splits, options, source, unread)
+    unlabelled = class_of < 0
+    if chosen is not None:
+        column, number = chosen
+        unlabelled &= column.of_rows() == number
+    if unlabelled.any():
+        index = int(np.argmax(unlabelled))
+        raise UserError(
+            f"{table.where(numbers[index])}: {shown(listing.relative_path(index))} has no label;"
+            " add one."
+        )
+    warnings = [*unread.warnings(source), *labels.normaliser.warnings(source)]
+    if options.classes is None and layout.label is not None and table.divider:
+        warnings += [f"{source}: {sentence}" for sentence in labels.gaps()]
+    listing = replace(listing, warnings=tuple(warnings))
+    if chosen is not None:
+        listing = divide(listing, column.of_rows(), column.splits, number)
     return listing
-
-
-def _rows(source: Path, unread: UnreadColumns) -> Iterator[tuple[str, bytes, bytes]]:
-    """(where, path, label) of each row below the header; empty lines are passed over. The other
-    columns are noted in `unread`."""
-    number = length = 0
-
-    def lines() -> Iterator[str]:
-        nonlocal length
-        while line := file.readline(_LONGEST_ROW + 1):
-            length += len(line)
-            if length > _LONGEST_ROW:
-                raise UserError(
-                    f"{source}: the row at line {number + 1} is longer than"
-                    f" {size_text(_LONGEST_ROW)}; is a quotation mark missing?"
-                )
-            yield line
-
-    try:
-        with open_regular(source) as opened:
-            refuse_utf16(opened.read(4))
-            opened.seek(0)
-            file = io.TextIOWrapper(opened, "utf-8-sig", "surrogateescape", newline="")
-            reader = csv.reader(lines(), delimiter=_DELIMITERS[source.suffix.lower()], strict=True)
-            header = next(reader, [])
-            divider = _DELIMITERS[source.suffix.lower()]
-            path_at = find_column(header, "paths", _PATH_COLUMNS, source, divider)
-            label_at = find_column(header, "labels", _LABEL_COLUMNS, source, divider)
-            others = {at: name for at, name in enumerate(header) if at not in (path_at, label_at)}
-            for name in others.values():
-                unread.add(_printable(name))
-            dividing = {at: _printable(name) for at, name in others.items() if divides(name)}
-            number, length = reader.line_num, 0
-            for row in reader:
-                number, length = reader.line_num, 0
-                if not row:
-                    continue
-                where = f"{source}, line {number}"
-                if len(row) != len(header):
-                    raise UserError(
-                        f"{where}: it has {count_text(len(row), 'column')}, and the first line"
-                        f" {len(header)}; fix it."
-                    )
-                for at, name in dividing.items():
-                    unread.add(name, _printable(row[at]))
-                path, label = (_encoded(row[at], header[at], where) for at in (path_at, label_at))
-                yield where, path, label
-    except csv.Error as error:
-        raise UserError(
-            f"{source}, line {max(number, 1)} or the next: a quotation mark is missing or has no"
-            f" place there, or a column is longer than {csv.field_size_limit()} characters; fix it."
-        ) from error
-    except ValueError as error:
-        raise UserError(f"{source} cannot be read: {error}.") from error
-    except OSError as error:
-        raise UserError(f"{source} cannot be read: {error.strerror}.") from error
-
-
-def _encoded(text: str, column: str, where: str) -> bytes:
-    """A path or label; raises UserError where its bytes are not UTF-8."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise UserError(
-            f"{where}: the {shorten(_printable(column.strip()), 40)} {shorten(_printable(text))} is"
-            " not UTF-8; save the table in UTF-8 (files whose own names are not UTF-8 can be given"
-            " as a list on standard input)."
-        ) from error
-
-
-def _printable(text: str) -> str:
-    return printable(text.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,188 @@
+"""How a table is to be read: which of its columns are paths and labels, where the images lie."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from augcli.data.columns import divides
+from augcli.data.header import column_text, find_column, given_column, no_column
+from augcli.data.labels import shown
+from augcli.data.left_out import SUFFIXES, has_suffix
+from augcli.data.source_options import SourceOptions
+from augcli.data.tables import Table, rows
+from augcli.errors import UserError
+from augcli.text import folded, is_url, listed, shorten
+
+# Of paths, those of a later row only where the table has none of an earlier one.
+_PATHS = (
+    ("path", "file_name", "filename", "image"),
+    ("image_path", "file_path", "img_path", "image_name", "image_file", "file", "img", "fname",
+     "image_id", "img_id"),
+    ("id",),
+)  # fmt: skip
+_LABELS = (("label", "class", "class_name"), ("category", "target", "label_name", "category_name"))
+# What is no single label, though it may be the only other column.
+_NO_LABELS = frozenset(
+    ("labels", "classes", "categories", "tags", "attributes", "targets", "caption", "captions",
+     "text", "description", "bbox", "boxes", "objects", "url", "mask", "encodedpixels")
+)  # fmt: skip
+# Rows that are looked at before, and entries of a folder.
+_FIRST = 5
+_MOST_ENTRIES = 2_000
+
+
+class Layout(NamedTuple):
+    """The places of the columns of paths and of labels or weights (of which one is None); whether
+    that of labels is only the one that is left; the folder of the images, and what is added to
+    their names."""
+
+    path: int
+    label: int | None
+    weights: int | None
+    by_elimination: bool
+    root: Path
+    suffix: bytes
+
+
+def find_layout(table: Table, options: SourceOptions) -> Layout:
+    """How a table is to be read, by its columns and the options, and by its first rows where these
+    say nothing about the folder of its images, or their suffix.
+
+    Raises UserError that names the options where anything is not certain.
+    """
+    path = (
+        find_column(table, "paths", _PATHS, "--path-column")
+        if options.path_column is None
+        else given_column(table, options.path_column, "--path-column")
+    )
+    if path is None:
+        raise no_column(table, "paths", _PATHS[0], "--path-column")
+    label, weights, by_elimination = _find_labels(table, path, options)
+    root, suffix = find_files(table, path, options)
+    return Layout(path, label, weights, by_elimination, root, suffix)
+
+
+def _find_labels(
+    table: Table, path: int, options: SourceOptions
+) -> tuple[int | None, int | None, bool]:
+    if options.weights_column is not None:
+        if options.label_column is not None:
+            raise UserError(
+                "--label-column and --weights-column both say what the labels are; give one."
+            )
+        return None, given_column(table, options.weights_column, "--weights-column"), False
+    if options.label_column is not None:
+        label = given_column(table, options.label_column, "--label-column")
+        if label == path:
+            name = column_text(table.columns[path])
+            raise UserError(
+                f"{table.top}: the column {name} is that of paths; choose another --label-column."
+            )
+        return label, None, False
+    found = find_column(table, "labels", _LABELS, "--label-column")
+    if found is not None:
+        return found, None, False
+    others = [at for at, name in enumerate(table.columns) if at != path and not divides(name)]
+    if len(others) == 1 and folded(table.columns[others[0]]) not in _NO_LABELS | {""}:
+        return others[0], None, True
+    if table.divider and len(others) > 1 and _are_flags(table, others):
+        raise UserError(
+            f"{table.top}: it has no column of labels, but one of 0 and 1 for each class, as it"
+            " seems; name the file _classes.csv to read it so, or choose a --label-column."
+        )
+    raise no_column(table, "labels", _LABELS[0], "--label-column")
+
+
+def _are_flags(table: Table, places: list[int]) -> bool:
+    first = [row for _, row in islice(rows(table, places), _FIRST)]
+    return bool(first) and all(value.strip() in ("0", "1") for row in first for value in row)
+
+
+def find_files(table: Table, path: int, options: SourceOptions) -> tuple[Path, bytes]:
+    """The folder in which a table's images lie, and the suffix that its names lack."""
+    root = table.source.parent if options.images is None else Path(options.images)
+    if options.images is not None and not root.is_dir():
+        raise UserError(f"--images {root} is no folder; give the one in which the images lie.")
+    if options.suffix is not None:
+        return root, os.fsencode(options.suffix)
+    names = [name for _, (value,) in islice(rows(table, [path]), _FIRST)
+             if (name := path_bytes(value)) and b"\0" not in name]  # fmt: skip
+    if not names or any(_is_there(root, name) or is_url(os.fsdecode(name)) for name in names):
+        return root, b""
+    if not all(map(has_suffix, names)):
+        endings = _endings(root, names)
+        if len(endings) == 1:
+            return root, endings[0]
+        if endings:
+            raise UserError(
+                f"{table.source}: its names, as {shown(names[0])}, have no suffix, and there are"
+                f" files with {listed(map(os.fsdecode, endings), 'and')}; choose one with --suffix."
+            )
+    if options.images is None:
+        _refuse_elsewhere(table, names)
+    if not any(map(has_suffix, names)):
+        raise UserError(
+            f"{table.source}: its names, as {shown(names[0])}, are no files in {root} and have no"
+            " suffix of an image; give the folder with --images, and what follows the names with"
+            " --suffix."
+        )
+    return root, b""
+
+
+def path_bytes(value: Any) -> bytes | None:
+    """The path that a value of a row stands for; None where it is none."""
+    if type(value) is int:
+        value = str(value)
+    if not isinstance(value, str):
+        return None
+    try:
+        return value.encode("utf-8", "surrogateescape") or None
+    except UnicodeEncodeError:  # half a character that is no byte
+        return None
+
+
+def _is_there(root: Path, name: bytes) -> bool:
+    try:
+        return os.path.lexists(os.path.join(os.fsencode(root), name))  # noqa: PTH118
+    except ValueError:  # a NUL
+        return False
+
+
+def _endings(root: Path, names: list[bytes]) -> list[bytes]:
+    """The suffixes of images with which any of `names` is a file."""
+    endings = []
+    for suffix in sorted(SUFFIXES):
+        for ending in (suffix, suffix.upper()):
+            if any(_is_there(root, name + ending) for name in names):
+                endings.append(ending)
+                break
+    return endings
+
+
+def _refuse_elsewhere(table: Table, names: list[bytes]) -> None:
+    """Raise UserError with the options to give where the first images lie in another folder."""
+    parent = table.source.absolute().parent
+    stem = table.source.name.partition(".")[0]
+    try:
+        with os.scandir(parent) as entries:
+            inner = [entry.name for entry in islice(entries, _MOST_ENTRIES) if entry.is_dir()]
+    except OSError:
+        return
+    for folder in (*sorted(inner, key=lambda name: (name != stem, name)), ".."):
+        place = table.source.parent / folder
+        as_named = any(_is_there(place, name) for name in names)
+        endings = (
+            [b""] if as_named else [] if all(map(has_suffix, names)) else _endings(place, names)
+        )
+        if endings:
+            options = f"--images {shlex.quote(str(place))}"
+            if endings[0]:
+                options += f" --suffix {os.fsdecode(endings[0])}"
+            raise UserError(
+                f"SOURCE {table.source}: the images that it names first, as {shown(names[0])}, do"
+                f" not lie beside it, but in {shorten(str(place))}; give {options}."
+            )
