@@ -77,6 +77,9 @@ def check_outside(path: Path, option: str, listing: Listing, source: Path | None
         return
     identity = (there.st_dev, there.st_ino)
     check_other(path, option, {"SOURCE": source})
+    root = Path(os.fsdecode(listing.root))
+    for archive in listing.archives:
+        check_other(path, option, {f"{printable(archive)} of SOURCE": root / os.fsdecode(archive)})
     if not listing.are_files:
         return
     for index in range(len(listing)):

@@ -1,8 +1,9 @@
-"""Reads an image that is a file of its own, as most readers have it."""
+"""Reads an image that is a file of its own, as most readers have it, or lies in one."""
 
 from __future__ import annotations
 
 import os
+from io import FileIO
 from pathlib import Path
 
 from augcli.data.listing import Listing
@@ -36,6 +37,20 @@ def read_image(listing: Listing, index: int, limit: int) -> bytes:
             if size >= limit:
                 raise too_large(limit)
         return b"".join(pieces)
+
+
+def open_at_once(path: bytes) -> FileIO:
+    """Open a file in which images lie, without waiting should a pipe have taken its place."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    return open(path, "rb", buffering=0, opener=lambda name, _: os.open(name, flags))
+
+
+def read_whole(file: FileIO, size: int) -> bytes:
+    """The next `size` bytes of a file, fewer only where it ends."""
+    data = file.read(size)
+    while len(data) < size and (more := file.read(size - len(data))):
+        data += more
+    return data
 
 
 def too_large(limit: int) -> UnreadableImage:

@@ -1,4 +1,4 @@
-"""Images of a source that are not read, counted for one warning."""
+"""Files of a source that are not read, counted for its warnings."""
 
 from __future__ import annotations
 
@@ -7,20 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from augcli.data.labels import shown
+from augcli.image.formats import EXTRA, image_suffixes, is_of_extra, other_suffixes
 from augcli.text import count_text
 
-SUFFIXES = frozenset(
-    b".jpg .jpeg .jpe .jfif .png .webp .bmp .tif .tiff .gif .ppm .pgm .pbm .pnm .avif .jp2 .j2k"
-    b" .jpx .ico .tga .dib .pcx .sgi .mpo".split()
-)
-# Of images that nothing here decodes.
-_OTHER_SUFFIXES = frozenset(
-    b".heic .heif .hif .jxl .apng .psd .eps .svg .wmf .emf .xbm .xpm .exr .hdr .dng .cr2 .cr3 .nef"
-    b" .arw .orf .rw2 .raf .raw".split()
-)
 # Entries that are looked at in a hidden folder, and in all of them.
 _ENTRIES_OF_A_FOLDER = 2_000
 _ENTRIES = 50_000
+# Files that a warning names.
+_NAMED = 3
 
 
 def is_image_name(name: bytes) -> bool:
@@ -28,29 +22,42 @@ def is_image_name(name: bytes) -> bool:
     return has_suffix(name) and not name.startswith(b".")
 
 
+def suffix_of(name: bytes) -> bytes:
+    """The suffix of the last part of a path in small letters, with its dot; empty where it has
+    none, as names of dots and one more word have none."""
+    stem, dot, ending = name.rpartition(b".")
+    if not dot or b"/" in ending or not stem.rpartition(b"/")[2].strip(b"."):
+        return b""
+    return b"." + ending.lower()
+
+
 def has_suffix(name: bytes) -> bool:
     """Whether a file's suffix is that of an image."""
-    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+    return suffix_of(name) in image_suffixes()
 
 
 def is_of_other_format(name: bytes) -> bool:
     """Whether a file's suffix is that of an image of a format that is not read."""
-    return os.path.splitext(name)[1].lower() in _OTHER_SUFFIXES  # noqa: PTH122
+    return suffix_of(name) in other_suffixes()
 
 
 @dataclass(slots=True)
 class LeftOut:
-    """How many images of a source are left out for each reason, and the first of them."""
+    """How many files of a source are left out for each reason, and the first of them."""
 
-    _counts: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    _counts: dict[str, tuple[int, list[bytes]]] = field(default_factory=dict)
     _entries: int = _ENTRIES
     _some_unseen: bool = False
+    _is_of_extra: bool = False
 
     def add(self, reason: str, paths: Sequence[bytes]) -> None:
-        """Count paths below SOURCE: `no file`, `loose`, `hidden`, or `format`."""
+        """Count paths below SOURCE: `no file`, `no image`, `loose`, `hidden`, or `format`."""
         if paths:
-            count, first = self._counts.get(reason, (0, paths[0]))
+            count, first = self._counts.get(reason, (0, []))
+            first += paths[: _NAMED - len(first)]
             self._counts[reason] = count + len(paths), first
+            if reason == "format":
+                self._is_of_extra |= any(is_of_extra(suffix_of(path)) for path in paths)
 
     def add_hidden_folder(self, root: bytes, folder: bytes) -> None:
         """Count the images in a hidden folder, of the entries that are looked at; no link is
@@ -76,32 +83,40 @@ class LeftOut:
             self.add("hidden", sorted(images))
 
     def warnings(self) -> Iterator[str]:
-        """A sentence about what is no file, and one about images."""
+        """A sentence about what is no file, one about what is no image, and one about images."""
         if "no file" in self._counts:
             count, _ = self._counts["no file"]
             yield (
                 f"{count_text(count, 'entry', 'entries')} of SOURCE with the name of an image left"
                 f" out, as a dead link or a pipe is no file {self._first('no file')}."
             )
+        if "no image" in self._counts:
+            count, first = self._counts["no image"]
+            are = "is no image" if count == 1 else "are no images"
+            names = ", ".join(map(shown, first)) + (", ..." if count > len(first) else "")
+            yield f"{count_text(count, 'file')} of SOURCE {are} ({names})."
+        reasons = (
+            ("loose", "beside the class folders"),
+            ("hidden", "with a hidden name or in hidden folders"),
+            ("format", "of formats that are not read"),
+        )
         parts = [
             f"{self._at_least(reason)}{self._counts[reason][0]} {what} {self._first(reason)}"
-            for reason, what in (
-                ("loose", "beside the class folders"),
-                ("hidden", "with a hidden name or in hidden folders"),
-                ("format", "of formats that are not read"),
-            )
+            for reason, what in reasons
             if reason in self._counts
         ]
         if parts:
-            total = sum(count for reason, (count, _) in self._counts.items() if reason != "no file")
+            total = sum(self._counts[reason][0] for reason, _ in reasons if reason in self._counts)
             at_least = self._at_least("hidden") if "hidden" in self._counts else ""
+            remedy = f"; `{EXTRA}` has HEIC and JPEG XL read" if self._is_of_extra else ""
             yield (
-                f"{at_least}{count_text(total, 'image')} of SOURCE left out: {', '.join(parts)}."
+                f"{at_least}{count_text(total, 'image')} of SOURCE left out:"
+                f" {', '.join(parts)}{remedy}."
             )
 
     def _at_least(self, reason: str) -> str:
         return "at least " if reason == "hidden" and self._some_unseen else ""
 
     def _first(self, reason: str) -> str:
-        count, first = self._counts[reason]
+        count, (first, *_) = self._counts[reason]
         return f"({shown(first)})" if count == 1 else f"(the first is {shown(first)})"

@@ -193,6 +193,9 @@ class ListingBuilder:
         self._class_of = array("i")
         self._classes: dict[str, int] = {}
 
+    def __len__(self) -> int:
+        return len(self._ends)
+
     @property
     def classes(self) -> tuple[str, ...]:
         """All classes that `class_id` was given so far."""

@@ -91,6 +91,14 @@ def take(listing: Listing, indices: npt.NDArray[np.int64]) -> Listing:
     )
 
 
+def is_chosen(name: str, options: SourceOptions) -> bool:
+    """Whether `--classes-include` and `--classes-exclude` leave a class."""
+    included = options.classes_include or ("*",)
+    return any(fnmatchcase(name, one) for one in included) and not any(
+        fnmatchcase(name, one) for one in options.classes_exclude
+    )
+
+
 def _with_chosen_classes(listing: Listing, options: SourceOptions, source: str) -> Listing:
     if listing.soft_ids is not None and len(listing.soft_ids) > len(listing):
         raise UserError(
@@ -108,13 +116,7 @@ def _with_chosen_classes(listing: Listing, options: SourceOptions, source: str) 
                     f"{option} {shorten(pattern)} fits no class of SOURCE {source}{hint}."
                 )
 
-    def is_chosen(name: str) -> bool:
-        included = options.classes_include or ("*",)
-        return any(fnmatchcase(name, one) for one in included) and not any(
-            fnmatchcase(name, one) for one in options.classes_exclude
-        )
-
-    chosen = np.array([is_chosen(name) for name in listing.classes], np.bool_)
+    chosen = np.array([is_chosen(name, options) for name in listing.classes], np.bool_)
     kept = np.flatnonzero(chosen[listing.class_of])
     if not len(kept):
         options_given = listed(

@@ -10,8 +10,17 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from augcli.data.listing import Listing
-from augcli.data.readers import imagefolder, metadata, pathlist, table, tar
+from augcli.data.readers import (
+    imagefolder,
+    img2dataset,
+    metadata,
+    pathlist,
+    table,
+    tar,
+    zip_archive,
+)
 from augcli.data.select import select
+from augcli.data.shards import is_pattern
 from augcli.data.source_options import SourceOptions
 from augcli.data.splits import list_splits, split_folders
 from augcli.enums import STDIN, LabelsFrom
@@ -31,7 +40,7 @@ class Reader(Protocol):
     OPTIONS: frozenset[str]
 
     def recognises(self, source: Path) -> bool:
-        """Whether a SOURCE that exists is read by this reader; raises OSError and UserError."""
+        """Whether a SOURCE that `exists` is read by this reader; raises OSError and UserError."""
 
     def list_images(self, source: Path, options: SourceOptions) -> Listing:
         """The images of SOURCE, of which none is opened; raises UserError. Of the options, only
@@ -49,10 +58,17 @@ class Reader(Protocol):
 # place that could be recognised; its images are files, as those of a folder.
 READERS: dict[str, Reader] = {
     "metadata": metadata,
+    "img2dataset": img2dataset,
     "table": table,
-    "imagefolder": imagefolder,
+    "zip_archive": zip_archive,
     "tar": tar,
+    "imagefolder": imagefolder,
 }
+
+
+def exists(source: Path) -> bool:
+    """Whether SOURCE is there, or may be a pattern that names several files; raises OSError."""
+    return source.exists() or is_pattern(source)
 
 
 def list_source(source: Path, options: SourceOptions | None = None) -> Listing:
@@ -60,7 +76,10 @@ def list_source(source: Path, options: SourceOptions | None = None) -> Listing:
     UserError, also where its reader does not take one of the options."""
     options = options or SourceOptions()
     try:
-        if not source.exists():
+        name = None
+        if exists(source):
+            name = next((name for name, one in READERS.items() if one.recognises(source)), None)
+        if name is None and not source.exists():
             raise UserError(
                 f"SOURCE {source} does not exist; give a folder with one folder a class."
             )

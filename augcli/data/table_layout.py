@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 from augcli.data.columns import divides
 from augcli.data.header import column_text, find_column, given_column, no_column
 from augcli.data.labels import shown
-from augcli.data.left_out import SUFFIXES, has_suffix
+from augcli.data.left_out import has_suffix
 from augcli.data.source_options import SourceOptions
 from augcli.data.tables import Table, rows
 from augcli.errors import UserError
+from augcli.image.formats import image_suffixes
 from augcli.text import folded, is_url, listed, shorten
 
 # Of paths, those of a later row only where the table has none of an earlier one.
@@ -155,7 +156,7 @@ def _is_there(root: Path, name: bytes) -> bool:
 def _endings(root: Path, names: list[bytes]) -> list[bytes]:
     """The suffixes of images with which any of `names` is a file."""
     endings = []
-    for suffix in sorted(SUFFIXES):
+    for suffix in sorted(image_suffixes()):
         for ending in (suffix, suffix.upper()):
             if any(_is_there(root, name + ending) for name in names):
                 endings.append(ending)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,21 +34,25 @@ REASONS = (
     "it is no plain file in the archive",
     "it is a sparse file in the archive; make the archive without --sparse",
 )
+# What names have that are not as they should be.
+_ODD = re.compile(rb"^[/.]|/$|//|/\.|\./|\.\.|\0")
+_PLAIN = tarfile.REGTYPE[0]
 _LINK, _OTHER, _SPARSE = range(3)
 
 
 class Member(NamedTuple):
-    """A member that is no folder: its name, and the first of its bytes and how many they are; where
+    """A member: its name, and the first of its bytes and how many they are; where
     it is no plain file, NO_FILE and the place of the reason in REASONS."""
 
     name: bytes
     span: tuple[int, int]
     is_file: bool
     is_hidden: bool = False
+    is_folder: bool = False
 
 
 def members(file: BinaryIO, source: Path) -> Iterator[Member]:
-    """The members of an archive but folders, up to its end mark.
+    """The members of an archive, up to its end mark.
 
     Raises UserError where it breaks off, is no whole archive, or has a member outside of it.
     """
@@ -57,6 +62,17 @@ def members(file: BinaryIO, source: Path) -> Iterator[Member]:
         header = read_at(file, at, _BLOCK)
         if len(header) < _BLOCK:
             raise UserError(f"SOURCE {source} breaks off: its end mark is missing; copy it again.")
+        plain = _plain(header) if not (long_name or extended) else None
+        if plain is not None:
+            name, size = plain
+            data = at + _BLOCK
+            at = data + -(-size // _BLOCK) * _BLOCK
+            if data + size > end:
+                raise UserError(f"SOURCE {source} breaks off inside {shown(name)}; copy it again.")
+            name = checked_name(name, source)
+            if name:
+                yield Member(name, (data, size), True, name[:1] == b"." or b"/." in name)
+            continue
         if not any(header):
             return
         try:
@@ -85,12 +101,15 @@ def members(file: BinaryIO, source: Path) -> Iterator[Member]:
         full = extended.get(b"GNU.sparse.name") or extended.get(b"path") or long_name or written
         if data + size > end:
             raise UserError(f"SOURCE {source} breaks off inside {shown(full)}; copy it again.")
-        name = _checked(full, source)
+        name = checked_name(full, source)
         is_sparse = any(key.startswith(b"GNU.sparse.") for key in extended)
         long_name, extended = b"", {}
-        if info.type == tarfile.DIRTYPE or not name:
+        if not name:
             continue
-        if any(part.startswith(b".") for part in name.split(b"/")):
+        if info.type == tarfile.DIRTYPE:
+            if not any(part.startswith(b".") for part in name.split(b"/")):
+                yield Member(name, (0, 0), is_file=False, is_folder=True)
+        elif any(part.startswith(b".") for part in name.split(b"/")):
             yield Member(name, (0, 0), is_file=False, is_hidden=True)
         elif is_sparse or info.type == tarfile.GNUTYPE_SPARSE:
             yield Member(name, (NO_FILE, _SPARSE), is_file=False)
@@ -100,6 +119,24 @@ def members(file: BinaryIO, source: Path) -> Iterator[Member]:
             yield Member(name, (data, size), is_file=True)
         else:
             yield Member(name, (NO_FILE, _OTHER), is_file=False)
+
+
+def _plain(header: bytes) -> tuple[bytes, int] | None:
+    """The name and the size in the header of a plain file, read quickly; None for any other header,
+    and for one that is not as POSIX has it."""
+    if header[156] != _PLAIN or header[124] & 0x80 or header[257:262] != b"ustar":
+        return None
+    try:
+        size = int(header[124:136].partition(b"\0")[0], 8)
+        checksum = int(header[148:156].partition(b"\0")[0], 8)
+    except ValueError:
+        return None
+    if size < 0 or checksum != 256 + sum(header) - sum(header[148:156]):
+        return None
+    name = header[:100].partition(b"\0")[0]
+    if header[345]:
+        name = header[345:500].partition(b"\0")[0] + b"/" + name
+    return name, size
 
 
 def _size(info: tarfile.TarInfo, extended: dict[bytes, bytes]) -> int:
@@ -126,7 +163,7 @@ def _refuse_for_all(record: dict[bytes, bytes]) -> None:
             raise ValueError(f"a global header sets {shown(key)} of all members")
 
 
-def _checked(name: bytes, source: Path) -> bytes:
+def checked_name(name: bytes, source: Path) -> bytes:
     """A member's path without `.` and doubled slashes. Raises UserError for one that leaves the
     archive."""
     if len(name) > _LONGEST_NAME:
@@ -134,6 +171,8 @@ def _checked(name: bytes, source: Path) -> bytes:
             f"SOURCE {source}: the name of the member {shown(name)} is longer than"
             f" {size_text(_LONGEST_NAME)}; shorten it."
         )
+    if _ODD.search(name) is None:
+        return name
     parts = [part for part in name.split(b"/") if part not in (b"", b".")]
     if name.startswith(b"/") or b".." in parts or b"\0" in name:
         raise UserError(

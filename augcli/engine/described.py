@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from augcli.data.labels import from_printable
 from augcli.data.listing import Listing, sample_ids, with_classes
-from augcli.data.source import list_known_paths, list_paths, list_source
+from augcli.data.source import exists, list_known_paths, list_paths, list_source
 from augcli.data.source_options import SourceOptions
 from augcli.declared import what_is_amiss
 from augcli.engine.job import Job, Runtime, versions
@@ -87,7 +87,7 @@ def read_sources(record: RunRecord, rows: Callable[[], Iterable[Row]]) -> Listin
             raise TypeError("its source is no text")
         if source != STDIN:
             place = Path(source) if moved is None else moved
-            if not place.exists():
+            if not exists(place):
                 raise UserError(
                     f"SOURCE {place} does not exist; say with --source where OUT's source is now."
                 )

@@ -14,7 +14,8 @@ Whatever the file holds, the rest of the program sees upright uint8 RGB of shape
 
 The first bytes say who decodes: OpenCV gets JPEG of 8 bits in grey or three channels, and PNG in
 grey or RGB that has 8 bits or a transparent colour; Pillow gets the rest of both, and WebP, TIFF,
-GIF, BMP, AVIF, JPEG 2000, PPM, TGA, ICO, PCX and SGI. No other format is read.
+GIF, BMP, AVIF, JPEG 2000, PPM, TGA, ICO, PCX and SGI, and, with plugins, HEIC and JPEG XL. No
+other format is read.
 """
 
 from __future__ import annotations

@@ -20,20 +20,22 @@ from augcli.errors import UnreadableImage
 from augcli.image.bounds import check_size
 from augcli.image.containers import code_stream, webp_size, without_exif_item
 from augcli.image.exif import read_orientation, stored_upright
+from augcli.image.formats import BEGINNING, EXTRA, format_of, is_of_plugin, register_plugin
 from augcli.image.jpeg import is_xyb_profile
+from augcli.image.jpegxl import jpegxl_size
 from augcli.image.png import PNG_MAGIC
 from augcli.image.reasons import why_undecodable
 from augcli.image.tiff import NO_RANGE, SIGNED, high_bytes, prepare_tiff
 
 # In the order in which Pillow tries them; MPO is part of JPEG.
-_FORMATS = (
+FORMATS = (
     "BMP", "DIB", "GIF", "JPEG", "PPM", "PNG", "AVIF", "ICO", "JPEG2000", "PCX", "SGI", "TGA",
     "TIFF", "WEBP",
 )  # fmt: skip
 _ICON = b"\0\0\1\0"
 _TIFF = (b"II", b"MM")
-# Pillow decodes the image of an icon where it is asked for the size.
-_ICON_PIXELS = 100_000_000
+# The image of an icon, and of JPEG XL, is decoded where its size is asked for.
+_SIZED_PIXELS = 100_000_000
 # Bits of a TGA header's last byte: how many bits of a pixel are alpha.
 _TGA_ALPHA = 15
 _lock = threading.Lock()
@@ -61,6 +63,14 @@ def _open(data: bytes, max_pixels: int) -> Iterator[tuple[Image.Image, int]]:
     try:
         if data.startswith(b"RIFF"):
             check_size(*webp_size(data), max_pixels)
+        kind = format_of(data[:BEGINNING])
+        formats: tuple[str, ...] = FORMATS
+        if kind is not None and register_plugin(kind):
+            formats = (kind,)
+            if kind == "JXL":  # decoded where it is opened
+                check_size(*jpegxl_size(data), max_pixels)
+        elif kind is not None and is_of_plugin(kind):
+            raise UnreadableImage(f"a file of the format {kind}, which `{EXTRA}` has read")
         orientation = read_orientation(data) if data.startswith(_TIFF) else 1
         if orientation != 1:
             data = stored_upright(data)
@@ -68,7 +78,7 @@ def _open(data: bytes, max_pixels: int) -> Iterator[tuple[Image.Image, int]]:
             data = without_exif_item(data)
         # Sizes are checked below, in the header's own terms; an icon is decoded here.
         with _settings(max_pixels if data.startswith(_ICON) else None):
-            image = Image.open(io.BytesIO(data), formats=_FORMATS)
+            image = Image.open(io.BytesIO(data), formats=formats)
         with image:
             check_size(*image.size, max_pixels)
             if image.format == "TIFF":
@@ -86,12 +96,13 @@ def _open(data: bytes, max_pixels: int) -> Iterator[tuple[Image.Image, int]]:
         reason = f"it holds more pixels than the limit of {max_pixels:,} (--max-pixels)"
         raise UnreadableImage(reason) from error
     except Exception as error:
-        raise UnreadableImage(why_undecodable(error, data, _FORMATS)) from error
+        raise UnreadableImage(why_undecodable(error, data, FORMATS)) from error
 
 
 def read_size(data: bytes) -> tuple[int, int, int]:
     """(width, height, orientation) of an image file as stored; raises UnreadableImage."""
-    limit = _ICON_PIXELS if data.startswith(_ICON) else 1 << 62
+    is_decoded = data.startswith(_ICON) or format_of(data[:BEGINNING]) == "JXL"
+    limit = _SIZED_PIXELS if is_decoded else 1 << 62
     with _open(data, limit) as (image, orientation):
         return *image.size, orientation
 
@@ -99,7 +110,8 @@ def read_size(data: bytes) -> tuple[int, int, int]:
 def read_format(data: bytes) -> tuple[str, str]:
     """The format of an image file and the mode of its pixels, in Pillow's words; raises
     UnreadableImage."""
-    with _open(data, _ICON_PIXELS if data.startswith(_ICON) else 1 << 62) as (image, _):
+    is_decoded = data.startswith(_ICON) or format_of(data[:BEGINNING]) == "JXL"
+    with _open(data, _SIZED_PIXELS if is_decoded else 1 << 62) as (image, _):
         return image.format or "", image.mode
 
 

@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from PIL import Image, UnidentifiedImageError
 
+from augcli.image.formats import BEGINNING, format_of
 from augcli.image.jpeg import JPEG_MAGIC, jpeg_header
 from augcli.image.png import PNG_MAGIC
 
@@ -28,6 +29,7 @@ _BEGINNINGS = {
     b"\x0a": "PCX",
     **{b"P%d" % kind: "PPM" for kind in range(1, 7)},
 }
+_OF_PLUGINS = {"JXL": "JPEG XL", "HEIF": "HEIC"}
 _AVIF = (b"ftypavif", b"ftypavis")
 _CUT_OFF = re.compile(
     "truncat|not processed|incomplete|end[- ]of[- ]file|only got|not enough|out of range|too short",
@@ -65,6 +67,9 @@ def format_name(data: bytes) -> str:
         return "WebP"
     if data[4:12] in _AVIF:
         return "AVIF"
+    kind = format_of(data[:BEGINNING])
+    if kind in _OF_PLUGINS:
+        return _OF_PLUGINS[kind]
     return next((name for start, name in _BEGINNINGS.items() if data.startswith(start)), "image")
 
 

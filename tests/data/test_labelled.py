@@ -205,7 +205,8 @@ def test_a_pipe_a_device_or_a_folder_in_their_place(tmp_path: Path, name: str) -
         file.unlink()
         make()
         if name == "metadata.jsonl" and file.is_dir():  # a class may be called so
-            assert list_source(root).classes == ("x",)
+            (file / "1.jpg").write_bytes(b"")
+            assert list_source(root).classes == ("metadata.jsonl", "x")
             continue
         with pytest.raises(UserError, match=rf"{name} {message}"):
             list_source(root)

@@ -35,7 +35,7 @@ def test_classes_are_folders_in_order_and_images_lie_at_any_depth(tmp_path: Path
     root = fill(
         tmp_path,
         *("b/2.JPG", "b/1.png", "a/x/deep/3.webp", "a/4.jpeg", "a/y.txt", "b/.hidden.jpg"),
-        *("empty/readme.md", ".git/a.jpg", "loose.jpg", "B/5.tiff"),
+        *(".git/a.jpg", "loose.jpg", "B/5.tiff"),
     )
     listing = list_source(root)
     assert listing.classes == ("B", "a", "b")

@@ -91,7 +91,7 @@ def test_webdataset_labels_stand_beside_the_images(tmp_path: Path) -> None:
         "003.txt": b"a caption", "003.png": b"3", "003.json": b'{"label": 2, "url": "x"}',
     }  # fmt: skip
     source = write_tar(tmp_path / "a.tar", members)
-    assert list_source(source).classes == ("2", "9", "10")
+    assert list_source(source).classes == tuple(map(str, range(11)))
     assert contents(source) == {
         "000.jpg": ("10", b"0"),
         "001.jpg": ("9", b"1"),
@@ -196,7 +196,7 @@ def pax(record: bytes, claimed: int | None = None, kind: bytes = tarfile.XHDTYPE
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (gzip.compress(WHOLE), r"a\.tar is compressed \(gzip\); unpack it"),
+        (gzip.compress(WHOLE), r"a\.tar is compressed \(gzip\), .* by `gunzip -c"),
         (WHOLE[:2000], r"breaks off inside a/1\.jpg; copy it again"),
         (WHOLE[:4096], r"its end mark is missing"),
         (WHOLE[:2560], r"its end mark is missing"),
@@ -236,10 +236,10 @@ def pax(record: bytes, claimed: int | None = None, kind: bytes = tarfile.XHDTYPE
         (pax(b"28 size=9999999999999999999\n"), r"breaks off inside a/1\.jpg"),
         (long_name(b"a/" + b"x" * 65_600 + b".jpg"),
          r"the name of the member a/x{198}\.\.\. is longer than 64 KiB"),
-        (archive({"1.json": b'{"label": "\\ud800"}', "1.jpg": b"x"}), r"and without labels"),
+        (archive({"1.json": b'{"label": "\\ud800"}', "1.jpg": b"x"}), r"no .json has a label that"),
         (archive({"1.json": b'{"label": %s}' % (b"9" * 9999), "1.jpg": b"x"}), r"without labels"),
         (archive({"1.json": b'{"label": ' + b"[" * 99999, "1.jpg": b"x"}), r"without labels"),
-        (archive({"1.json": b'{"label": Infinity}', "1.jpg": b"x"}), r"without labels"),
+        (archive({"1.json": b'{"label": Infinity}', "1.jpg": b"x"}), r"no .json has a label that"),
         (archive({"1.cls": b"3", "1.jpg": b"x", "2.cls": b"4" * 256, "2.jpg": b"y"}),
          r"2\.jpg has no label; .* right beside it \(at most 255 bytes\)"),
     ],

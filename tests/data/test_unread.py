@@ -131,14 +131,15 @@ def test_loose_hidden_and_other_images_are_counted_in_one_warning(tmp_path: Path
     root = fill(
         tmp_path,
         *("a/1.jpg", "b/2.jpg", "x.jpg", "y.png", "readme.md", "a/.cache/deep/3.jpg", "a/.4.jpg"),
-        *(".git/objects/5", ".git/6.jpg", "b/7.HEIC", "b/notes.txt", ".DS_Store"),
+        *(".git/objects/5", ".git/6.jpg", "b/7.PSD", "b/notes.txt", ".DS_Store"),
     )
     listing = list_source(root)
     assert paths(listing) == ["a/1.jpg", "b/2.jpg"]
     assert listing.warnings == (
+        "2 files of SOURCE are no images (readme.md, b/notes.txt).",
         "6 images of SOURCE left out: 2 beside the class folders (the first is x.jpg), 3 with a"
         " hidden name or in hidden folders (the first is .git/6.jpg), 1 of formats that are not"
-        " read (b/7.HEIC).",
+        " read (b/7.PSD).",
     )
 
 
@@ -173,13 +174,13 @@ def test_hidden_folders_are_looked_at_up_to_a_bound(
 
 
 def test_members_of_an_archive_that_are_left_out(tmp_path: Path) -> None:
-    members = ("a/1.jpg", "b/2.jpg", "a/._1.jpg", "__MACOSX/._a.txt", "b/3.heic")
+    members = ("a/1.jpg", "b/2.jpg", "a/._1.jpg", "__MACOSX/._a.txt", "b/3.psd")
     source = write_tar(tmp_path / "s.tar", dict.fromkeys(members, b"-"))
     listing = list_source(source)
     assert listing.classes == ("a", "b")
     assert listing.warnings == (
         "2 images of SOURCE left out: 1 with a hidden name or in hidden folders (a/._1.jpg), 1 of"
-        " formats that are not read (b/3.heic).",
+        " formats that are not read (b/3.psd).",
     )
 
 

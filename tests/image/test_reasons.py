@@ -79,7 +79,7 @@ def test_a_format_is_known_by_its_first_bytes(kind: str) -> None:
     ],
 )
 def test_what_a_decoder_says_becomes_one_of_our_sentences(error: Exception, reason: str) -> None:
-    assert why_undecodable(error, b"GIF89a" + bytes(40), pillow._FORMATS) == reason
+    assert why_undecodable(error, b"GIF89a" + bytes(40), pillow.FORMATS) == reason
 
 
 @pytest.mark.parametrize(

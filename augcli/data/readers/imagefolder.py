@@ -10,26 +10,43 @@ from typing import NamedTuple
 
 import numpy as np
 
+from augcli.data.empty_classes import refuse_empty_classes
 from augcli.data.image_file import read_image as read_image
 from augcli.data.labels import class_order, printable, shown
-from augcli.data.left_out import LeftOut, has_suffix, is_of_other_format
+from augcli.data.left_out import LeftOut, suffix_of
 from augcli.data.levels import level_warning
 from augcli.data.listing import Listing, ListingBuilder
+from augcli.data.metadata_rows import NAMES as METADATA_NAMES
 from augcli.data.metadata_rows import foreign_files, why_foreign
 from augcli.data.source_options import SourceOptions
 from augcli.data.splits import check_classes
 from augcli.errors import UserError
+from augcli.image.formats import (
+    BEGINNING,
+    EXTRA,
+    format_of,
+    image_suffixes,
+    is_decoded,
+    is_of_extra,
+    other_suffixes,
+)
 from augcli.text import count_text
 
 _NAMED = 3
 KIND = "a folder with one folder a class"
-OPTIONS: frozenset[str] = frozenset()
+OPTIONS = frozenset({"allow_empty_classes"})
+# Of files that stand beside images; the first bytes of others are looked at.
+_NO_IMAGES = frozenset(
+    b".txt .json .jsonl .csv .tsv .xml .yaml .yml .toml .ini .md .rst .html .htm .log .py .ipynb"
+    b" .db .npy .npz .mat .pt .pth .pkl .parquet .arrow .zip .tar .gz .tgz .bz2 .xz .zst .7z .rar"
+    b" .mp4 .mov .avi .mkv .webm .wav .mp3 .cls .caption".split()
+)
 
 
 class _Entries(NamedTuple):
     """What is directly inside a folder, each sorted by name: visible folders and images; what is
     called like an image and is no file; images with hidden names; hidden folders; images of
-    formats that are not read."""
+    formats that are not read; files that are no images."""
 
     folders: list[bytes]
     images: list[bytes]
@@ -37,6 +54,7 @@ class _Entries(NamedTuple):
     hidden_images: list[bytes]
     hidden_folders: list[bytes]
     other_formats: list[bytes]
+    others: list[bytes]
 
 
 def recognises(source: Path) -> bool:
@@ -44,14 +62,23 @@ def recognises(source: Path) -> bool:
     return source.is_dir()
 
 
-def list_images(source: Path, options: SourceOptions) -> Listing:  # noqa: ARG001
+class _Holds(NamedTuple):
+    """How many images a class folder has, and the first of its other files, if any."""
+
+    images: int
+    unread: bytes
+
+
+def list_images(source: Path, options: SourceOptions) -> Listing:
     """List an image folder: each folder in SOURCE is a class, images lie at any depth inside it.
 
     One `scandir` pass; symbolic links are followed, a folder is listed once a class. Entries are
     sorted by name, so the order never depends on the file system; classes are sorted as their
-    folders in OUT. A folder that is removed meanwhile holds nothing. What is left out is counted
-    in the listing's warnings.
-    Raises UserError where there is no class folder or no image, and where the folders are splits.
+    folders in OUT. A file is an image by its suffix; where that is none that is known, by its first
+    bytes. A folder that is removed meanwhile holds nothing. What is left out is counted in the
+    listing's warnings.
+    Raises UserError where there is no class folder or no image, where a class folder has no image
+    and the options do not allow it, and where the folders are splits.
     """
     root = os.fsencode(source)
     left_out = LeftOut()
@@ -61,32 +88,34 @@ def list_images(source: Path, options: SourceOptions) -> Listing:  # noqa: ARG00
         left_out.add("loose", top_level.images)
         builder = ListingBuilder()
         classes: list[str] = []
-        without: list[bytes] = []
+        empty: dict[str, bytes] = {}
         for top in sorted(top_level.folders, key=lambda name: class_order(printable(name))):
-            if _add_class(builder, left_out, root, top, len(classes)):
+            holds = _add_class(builder, left_out, root, top, len(classes))
+            if holds is not None:
                 classes.append(printable(top))
-            else:
-                without.append(top)
+                if not holds.images:
+                    empty[printable(top)] = holds.unread
     except OSError as error:
         where = shown(os.fsencode(error.filename or source))
         raise UserError(f"{where} in SOURCE cannot be read: {error.strerror}.") from error
-    if not classes:
-        raise UserError(_nothing(source, top_level))
+    if len(empty) == len(classes):
+        raise UserError(_nothing(source, top_level, next(filter(None, empty.values()), b"")))
     doubt = check_classes(str(source), builder.folders, f"give {source}/{{name}}")
     listing = builder.finish(source, classes)
     doubt = doubt or _level_warning(source, listing)
-    warnings = [sentence for sentence in (doubt, _without_images(without)) if sentence]
+    warnings = [doubt] if doubt else []
     for file in foreign_files(source):
         reason = why_foreign(file)
         warnings.append(f"{file} is not read, the folders are the classes: {reason}.")
+    refuse_empty_classes(empty, options, source)
     return replace(listing, warnings=(*warnings, *left_out.warnings()))
 
 
 def _add_class(
     builder: ListingBuilder, left_out: LeftOut, root: bytes, top: bytes, class_id: int
-) -> bool:
-    """Add every image below `top`, depth first by name; whether there was any."""
-    pending, visited, any_image = [top], set[tuple[int, int]](), False
+) -> _Holds | None:
+    """Add every image below `top`, depth first by name; None where the folder is gone."""
+    pending, visited, images, unread = [top], set[tuple[int, int]](), 0, b""
     while pending:
         folder = pending.pop()
         try:
@@ -96,15 +125,20 @@ def _add_class(
             visited.add((status.st_dev, status.st_ino))
             entries = _scan(root + b"/" + folder)
         except (FileNotFoundError, NotADirectoryError):
+            if folder == top:
+                return None
             continue
         _leave_out(left_out, root, folder + b"/", entries)
+        if not unread:
+            some = entries.other_formats + entries.no_files + entries.others
+            unread = next((folder + b"/" + name for name in some), b"")
         if entries.images:
-            any_image = True
+            images += len(entries.images)
             number = builder.folder(folder)
             for name in entries.images:
                 builder.add(number, name, class_id)
         pending += [folder + b"/" + name for name in reversed(entries.folders)]
-    return any_image
+    return _Holds(images, unread)
 
 
 def _level_warning(source: Path, listing: Listing) -> str:
@@ -126,31 +160,23 @@ def _escaped(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def _without_images(folders: list[bytes]) -> str:
-    """A warning of the folders that hold no image and so are no classes, if there are any."""
-    if not folders:
-        return ""
-    names = ", ".join(map(shown, folders[:_NAMED]))
-    more = f" and {len(folders) - _NAMED} more" if len(folders) > _NAMED else ""
-    no_classes = (
-        "holds no image, and is no class"
-        if len(folders) == 1
-        else ("hold no image, and are no classes")
-    )
-    return f"{count_text(len(folders), 'class folder')} of SOURCE {no_classes}: {names}{more}."
-
-
 def _leave_out(left_out: LeftOut, root: bytes, prefix: bytes, entries: _Entries) -> None:
     left_out.add("no file", [prefix + name for name in entries.no_files])
     left_out.add("hidden", [prefix + name for name in entries.hidden_images])
     left_out.add("format", [prefix + name for name in entries.other_formats])
+    beside = [name for name in entries.others if prefix or os.fsdecode(name) not in METADATA_NAMES]
+    left_out.add("no image", [prefix + name for name in beside])
     for name in entries.hidden_folders:
         left_out.add_hidden_folder(root, prefix + name)
 
 
-def _nothing(source: Path, entries: _Entries) -> str:
+def _nothing(source: Path, entries: _Entries, unread: bytes) -> str:
     if entries.folders:
-        return f"SOURCE {source} has class folders but no image in them; add JPEG or PNG files."
+        but = f", as {shown(unread)} is none that is read" if unread else ""
+        remedy = (
+            f"`{EXTRA}` reads it" if is_of_extra(suffix_of(unread)) else "add JPEG or PNG files"
+        )
+        return f"SOURCE {source} has class folders but no image in them{but}; {remedy}."
     foreign = [f"{file} is not read: {why_foreign(file)}" for file in foreign_files(source)]
     if entries.images:
         remedy = "move them to a folder a class, or pipe in a list of paths"
@@ -165,11 +191,13 @@ def _nothing(source: Path, entries: _Entries) -> str:
 
 
 def _scan(folder: bytes) -> _Entries:
-    names = _Entries([], [], [], [], [], [])
+    names = _Entries([], [], [], [], [], [], [])
+    images, others, none = image_suffixes(), other_suffixes(), _NO_IMAGES
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
-            is_image = has_suffix(name)
+            suffix = suffix_of(name)
+            is_image = suffix in images
             try:
                 if name.startswith(b"."):
                     if entry.is_dir(follow_symlinks=False):
@@ -180,9 +208,25 @@ def _scan(folder: bytes) -> _Entries:
                     names.folders.append(name)
                 elif is_image:
                     (names.images if entry.is_file() else names.no_files).append(name)
-                elif is_of_other_format(name):
+                elif suffix in others:
                     names.other_formats.append(name)
+                elif suffix in none or not entry.is_file():
+                    names.others.append(name)
+                else:
+                    kind = _format(entry.path)
+                    if kind is None:
+                        names.others.append(name)
+                    else:
+                        (names.images if is_decoded(kind) else names.other_formats).append(name)
             except OSError:  # a link in a circle, or into a folder that is closed
-                if is_image:
-                    names.no_files.append(name)
+                (names.no_files if is_image else names.others).append(name)
     return _Entries(*map(sorted, names))
+
+
+def _format(path: bytes) -> str | None:
+    """The format of the image in a file, by its first bytes; raises OSError."""
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        return format_of(os.read(file, BEGINNING))
+    finally:
+        os.close(file)

@@ -1,0 +1,208 @@
+"""The samples in tar archives: images, and what stands beside them, by their keys (WebDataset)."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from augcli.data.columns import UnreadColumns
+from augcli.data.labels import printable
+from augcli.data.left_out import LeftOut, has_suffix, is_image_name, is_of_other_format
+from augcli.data.listing import ListingBuilder
+from augcli.data.tar_headers import LARGEST_RECORD, Member, read_at
+from augcli.image.formats import image_suffixes
+
+LARGEST_LABEL = 255
+LABEL_KEYS = ("label", "cls", "class", "class_name")
+# Different texts beside images that are remembered.
+_MOST_TEXTS = 100_000
+_CLASS, _JSON, _TEXT = b"cls", b"json", b"txt"
+
+
+@dataclass(slots=True)
+class Labels:
+    """A label an image, as its number in `texts`, -1 for none. `are_names` where one of them is no
+    integer, `are_long` where one is too long for a label."""
+
+    texts: dict[str, int] = field(default_factory=dict)
+    numbers: array[int] = field(default_factory=lambda: array("i"))
+    are_names: bool = False
+    are_long: bool = False
+
+    def number(self, text: str, is_name: bool) -> int:
+        number = self.texts.get(text)
+        if number is None:
+            number = self.texts[text] = len(self.texts)
+        self.are_names |= is_name
+        return number
+
+
+@dataclass(slots=True)
+class Gathered:
+    """The images of archives. A group are neighbours with one key, whose label may stand before
+    or behind its images.
+
+    `column` is the key of JSON that has the labels, or `cls` or `txt` for members with that ending.
+    `inner` are the folders of `builder` as they are in the archive, `others` those of all other
+    members. `is_sample` says of each image whether it is `key.jpg`, and no mask as `key.seg.png`.
+    """
+
+    column: str | None = None
+    builder: ListingBuilder = field(default_factory=ListingBuilder)
+    spans: array[int] = field(default_factory=lambda: array("Q"))
+    labels: Labels = field(default_factory=Labels)
+    texts: Labels = field(default_factory=Labels)
+    inner: list[bytes] = field(default_factory=list)
+    others: dict[bytes, None] = field(default_factory=dict)
+    is_sample: bytearray = field(default_factory=bytearray)
+    at_top: bool = False
+    has_classes: bool = False
+    described: int = 0
+    keys: dict[str, None] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
+    unread: UnreadColumns = field(default_factory=lambda: UnreadColumns("key"))
+    _archive: tuple[int, ...] = ()
+    _prefix: bytes = b""
+    _folder: bytes | None = None
+    _number: int = 0
+    _key: bytes | None = None
+    _label: int = -1
+    _text: int = -1
+    _is_described: bool = False
+
+    def begin(self, archive: tuple[int, ...], prefix: bytes) -> None:
+        """From now on, spans begin with `archive`, and paths with `prefix`."""
+        self._archive, self._prefix, self._folder, self._key = archive, prefix, None, None
+
+    @property
+    def is_webdataset(self) -> bool:
+        """Whether the labels stand beside the images: where some have no folder, there are .cls
+        members, a key of labels is given, all have a label, or the folders are img2dataset's."""
+        count = len(self.labels.numbers)
+        return (
+            self.at_top
+            or self.has_classes
+            or self.column is not None
+            or (bool(self.labels.texts) and min(self.labels.numbers) >= 0)
+            or (self.described == count and all(map(is_shard_number, self.inner)))
+        )
+
+    def add(self, member: Member, file: BinaryIO) -> None:
+        """Note a member of an archive that is open as `file`."""
+        folder, _, name = member.name.rpartition(b"/")
+        if member.is_folder:
+            self.others[member.name] = None
+            return
+        if member.is_hidden:
+            if has_suffix(name):
+                self.left_out.add("hidden", [member.name])
+            return
+        stem, _, ending = name.partition(b".")
+        key = folder + b"/" + stem
+        if key != self._key:
+            self.close_group()
+            self._key = key
+        if is_image_name(name):
+            self._add_image(folder, name, ending, member.span)
+            return
+        ending = ending.lower()
+        if ending in (_CLASS, _JSON, _TEXT) and member.is_file:
+            offset, size = member.span
+            self._is_described |= ending != _CLASS
+            if ending != _TEXT or self._wants_texts():
+                self._read(ending, read_at(file, offset, min(size, LARGEST_RECORD)))
+        elif is_of_other_format(name):
+            self.left_out.add("format", [self._prefix + member.name])
+        else:
+            self.left_out.add("no image", [self._prefix + member.name])
+        self.others[folder] = None
+
+    def _add_image(self, folder: bytes, name: bytes, ending: bytes, span: tuple[int, int]) -> None:
+        if folder != self._folder:
+            whole = self._prefix + folder if folder else self._prefix[:-1]
+            self._folder, self._number = folder, self.builder.folder(whole)
+            if self._number == len(self.inner):
+                self.inner.append(folder)
+        self.builder.add(self._number, name, 0)
+        self.spans.extend(self._archive + span)
+        self.is_sample.append(b"." + ending.lower() in image_suffixes())
+        self.at_top |= not folder
+
+    def _wants_texts(self) -> bool:
+        """Whether .txt members may be labels: where .json stand beside, they are captions."""
+        if self.column is not None:
+            return self.column == "txt"
+        return not self.keys and len(self.texts.texts) < _MOST_TEXTS
+
+    def _read(self, ending: bytes, data: bytes) -> None:
+        if ending == _JSON:
+            values = _object(data)
+            if values is not None:
+                self._note_keys(values)
+                text, is_name = _label_of(values, self.column)
+                if text is not None and self._label < 0:
+                    self._label = self.labels.number(text, is_name)
+            return
+        label = _label(data.strip())
+        if label is None:
+            self.texts.are_long |= ending == _TEXT and bool(data.strip())
+            return
+        if ending == _TEXT:
+            self._text = self.texts.number(label, not is_integer(label))
+        elif self.column in (None, "cls"):
+            self.has_classes = True
+            self._label = self.labels.number(label, not is_integer(label))
+
+    def _note_keys(self, values: dict[str, object]) -> None:
+        for key, value in values.items():
+            if len(self.keys) < _MOST_TEXTS:
+                self.keys[key] = None
+            if key != self.column if self.column else key not in LABEL_KEYS:
+                self.unread.add(key, value)
+
+    def close_group(self) -> None:
+        """The images since the last call have all that stands beside them."""
+        count = len(self.builder) - len(self.labels.numbers)
+        if count:
+            self.labels.numbers.extend([self._label] * count)
+            self.texts.numbers.extend([self._text] * count)
+            self.described += count if self._is_described else 0
+        self._label = self._text = -1
+        self._is_described = False
+
+
+def is_shard_number(folder: bytes) -> bool:
+    """Whether a folder is named as a shard of img2dataset, as 00012."""
+    return len(folder) >= 5 and folder.isdigit()
+
+
+def is_integer(text: str) -> bool:
+    """Whether a label is an integer, as `int` reads it."""
+    return text.isascii() and text.removeprefix("-").isdecimal()
+
+
+def _object(data: bytes) -> dict[str, object] | None:
+    try:
+        values = json.loads(data)
+    except (ValueError, RecursionError):  # also of a million digits
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def _label_of(values: dict[str, object], column: str | None) -> tuple[str | None, bool]:
+    """The label in the object of a .json member, if there is one, and whether it is a name."""
+    key = column or next((key for key in LABEL_KEYS if key in values), "")
+    value = values.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None, False
+    try:
+        text = _label(str(value).strip().encode("utf-8", "surrogateescape"))
+    except ValueError:  # half a character, or a million digits
+        return None, False
+    return text, isinstance(value, str)
+
+
+def _label(text: bytes) -> str | None:
+    return printable(text) if 0 < len(text) <= LARGEST_LABEL and b"\n" not in text else None
