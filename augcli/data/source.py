@@ -10,10 +10,16 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from augcli.data.listing import Listing
+from augcli.data.other_kinds import refuse_other_kinds
 from augcli.data.readers import (
+    arrow,
+    cifar,
+    idx,
     imagefolder,
     img2dataset,
     metadata,
+    numpy_arrays,
+    parquet,
     pathlist,
     table,
     tar,
@@ -59,6 +65,11 @@ class Reader(Protocol):
 READERS: dict[str, Reader] = {
     "metadata": metadata,
     "img2dataset": img2dataset,
+    "idx": idx,
+    "cifar": cifar,
+    "numpy_arrays": numpy_arrays,
+    "arrow": arrow,
+    "parquet": parquet,
     "table": table,
     "zip_archive": zip_archive,
     "tar": tar,
@@ -76,10 +87,7 @@ def list_source(source: Path, options: SourceOptions | None = None) -> Listing:
     UserError, also where its reader does not take one of the options."""
     options = options or SourceOptions()
     try:
-        name = None
-        if exists(source):
-            name = next((name for name, one in READERS.items() if one.recognises(source)), None)
-        if name is None and not source.exists():
+        if not exists(source):
             raise UserError(
                 f"SOURCE {source} does not exist; give a folder with one folder a class."
             )
@@ -97,6 +105,8 @@ def _list_by_reader(source: Path, options: SourceOptions) -> Listing:
     """List a source with the reader that recognises it."""
     try:
         name = next((name for name, one in READERS.items() if one.recognises(source)), None)
+        if name is None or READERS[name] is imagefolder:  # which takes any folder
+            refuse_other_kinds(source)
     except OSError as error:
         raise UserError(f"SOURCE {source} cannot be read: {error.strerror}.") from error
     if name is None:

@@ -1,0 +1,91 @@
+"""Labels in arrays: a number an image, or a weight for each class."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from augcli.data.class_numbers import Labels
+from augcli.data.npy_files import StoredArray
+from augcli.errors import UserError
+from augcli.text import count_text
+
+_TOLERANCE = 1e-3
+_VALUES_AT_ONCE = 1 << 20
+
+
+class ArrayLabels(NamedTuple):
+    """One class an image, the dominant one where they are soft, and then all (ids, weights, ends);
+    `classes` is how many there are, where that is known."""
+
+    classes_of: Labels
+    soft: tuple[array[int], array[float], array[int]] | None = None
+    classes: int | None = None
+
+
+def read_labels(stored: StoredArray, count: int) -> ArrayLabels:
+    """The labels of `count` images: integers of shape (n,) or (n, 1), one-hot integers or soft
+    floats of shape (n, K), whose rows have the sum 1.
+
+    Raises UserError, with the row, for what is none of these, and OSError.
+    """
+    shape, kind, where = stored.shape, stored.dtype.kind, stored.where
+    if not shape or shape[0] != count:
+        number = count_text(shape[0] if shape else 1, "label")
+        raise UserError(
+            f"{where} has {number} for {count_text(count, 'image')}; give one for each."
+        )
+    if kind not in "biuf" or stored.dtype.itemsize > 8:
+        raise UserError(
+            f"{where} holds {stored.dtype}; labels are integers, or weights (n, classes)."
+        )
+    if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1 and kind != "f"):
+        if kind in "bf":
+            raise UserError(f"{where} holds {stored.dtype}; labels of shape (n,) are integers.")
+        values = stored.read_rows(0, count).reshape(-1)
+        if stored.dtype == np.uint64 and count and int(values.max()) >> 62:
+            raise UserError(f"{where} holds labels that are no numbers of classes; fix them.")
+        return ArrayLabels(values.astype(np.int64))
+    if len(shape) != 2 or shape[1] == 0:
+        raise UserError(f"{where} has the shape {shape}; labels have (n,), or (n, classes).")
+    return _read_soft(stored, count, shape[1])
+
+
+def _read_soft(stored: StoredArray, count: int, classes: int) -> ArrayLabels:
+    ids, weights, ends = array("i"), array("d"), array("q")
+    classes_of = np.empty(count, np.int64)
+    step = max(_VALUES_AT_ONCE // classes, 1)
+    whole = stored.read_rows(0, count) if stored.packed else None
+    for start in range(0, count, step):
+        stop = min(start + step, count)
+        part = stored.read_rows(start, stop) if whole is None else whole[start:stop]
+        rows = part.astype(np.float64)
+        _check_rows(rows, start, stored)
+        rows /= rows.sum(axis=1, keepdims=True)
+        classes_of[start:stop] = rows.argmax(axis=1)
+        of, columns = np.nonzero(rows)
+        ids.frombytes(columns.astype(np.int32).tobytes())
+        weights.frombytes(rows[of, columns].tobytes())
+        lengths = np.bincount(of, minlength=stop - start)
+        ends.frombytes((np.cumsum(lengths) + (ends[-1] if ends else 0)).astype(np.int64).tobytes())
+    if len(ids) == count:  # each on one class
+        return ArrayLabels(classes_of, None, classes)
+    return ArrayLabels(classes_of, (ids, weights, ends), classes)
+
+
+def _check_rows(rows: np.ndarray[Any, Any], start: int, stored: StoredArray) -> None:
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = rows.sum(axis=1)
+        whole = np.isfinite(rows).all(axis=1) & (rows >= 0).all(axis=1)
+        bad = np.flatnonzero(~(whole & (np.abs(sums - 1) <= _TOLERANCE)))
+    if len(bad):
+        row = int(bad[0])
+        several = stored.dtype.kind in "biu" and bool(whole[row])
+        what = (
+            f"has {count_text(int(sums[row]), 'class')} and not one"
+            if several
+            else "has weights that are not positive with the sum 1"
+        )
+        raise UserError(f"{stored.where}: row {start + row} {what}; fix it.")

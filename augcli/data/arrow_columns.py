@@ -1,0 +1,207 @@
+"""Columns of Arrow tables, as Hugging Face's datasets and others keep images in: which of them has
+the images, which the labels, and what these are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from augcli.data.class_numbers import check_names
+from augcli.data.labels import printable
+from augcli.data.source_options import SourceOptions
+from augcli.errors import UserError
+from augcli.files import parse_json
+from augcli.text import did_you_mean, listed, shorten
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_METADATA = b"huggingface"
+_LABELS = ("label", "labels", "class", "class_name", "category", "target", "fine_label", "cls")
+_NAMED = 8
+
+
+def require_pyarrow(source: Path, what: str) -> None:
+    """Raise UserError where the package is missing that reads a SOURCE which holds `what`."""
+    try:
+        import pyarrow.ipc
+        import pyarrow.parquet  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"SOURCE {source} holds {what}, which needs the package pyarrow: run"
+            " pip install 'augcli[parquet]'."
+        ) from error
+
+
+def unreadable(error: Exception, path: Path, kind: str) -> UserError:
+    """The error of a file that the system refuses, or in which pyarrow does not find its way: then
+    it is no whole file of the kind."""
+    if isinstance(error, OSError) and error.strerror:
+        return UserError(f"{path} cannot be read: {error.strerror}.")
+    reason = shorten(" ".join(str(error).split()).rstrip("."), 120)
+    return UserError(f"{path} is no whole {kind} file ({reason}); save or fetch it again.")
+
+
+class Columns(NamedTuple):
+    """The columns that are read. `inner` is where the bytes of the images lie in theirs: in a
+    field `bytes`, or in the column itself (empty). `names` are those of the classes, where the
+    table has them; `has_numbers` says whether labels are numbers."""
+
+    image: str
+    inner: str
+    label: str
+    has_numbers: bool
+    names: tuple[str, ...] | None
+    others: tuple[str, ...]
+
+
+def find_columns(schema: pyarrow.Schema, options: SourceOptions, where: str) -> Columns:
+    """The columns of a table that `options` names, else those that its schema or their names tell;
+    raises UserError."""
+    features = _features(schema, where)
+    image = _image_column(schema, features, options, where)
+    label = _label_column(schema, features, options, where, image)
+    kind, feature = schema.field(label).type, features.get(label)
+    names = feature.get("names") if isinstance(feature, dict) else None
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        names = tuple(printable(name.encode("utf-8", "surrogateescape")) for name in names)
+        check_names(names, where)
+    else:
+        names = None
+    others = tuple(name for name in schema.names if name not in (image, label))
+    inner = "bytes" if _is_struct(schema.field(image).type) else ""
+    return Columns(image, inner, label, _is_integer(kind), names, others)
+
+
+def check_same(columns: Columns, before: Columns | None, where: str) -> None:
+    """Raise UserError where a file has other columns than the one before it, if there is one."""
+    if before is not None and columns._replace(others=()) != before._replace(others=()):
+        raise UserError(
+            f"{where} has other columns or classes than the files before it; give files of one data"
+            " set."
+        )
+
+
+def _features(schema: pyarrow.Schema, where: str) -> dict[str, Any]:
+    """What `datasets` says about the columns: its JSON stands in the schema's metadata."""
+    text = (schema.metadata or {}).get(_METADATA)
+    if text is None:
+        return {}
+    try:
+        value = parse_json(text)["info"]["features"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{where}: what its metadata say about its columns (huggingface) is broken; save it"
+            " anew."
+        ) from error
+    return value if isinstance(value, dict) else {}
+
+
+def _image_column(
+    schema: pyarrow.Schema, features: dict[str, Any], options: SourceOptions, where: str
+) -> str:
+    kinds = {name: schema.field(name).type for name in _unique(schema, where)}
+    binary = [name for name, kind in kinds.items() if _is_binary(kind) or _is_struct(kind)]
+    if options.path_column is not None:
+        if options.path_column in binary:
+            return options.path_column
+        _refuse(options.path_column, kinds, "--path-column", "bytes of images", where)
+    marked = [name for name in binary if _is_type(features.get(name), "Image")]
+    if len(marked or binary) == 1:
+        return (marked or binary)[0]
+    if not binary:
+        raise UserError(
+            f"{where} has {_some(kinds)}, and none with bytes of images; give a table"
+            " that has them, or save it anew by datasets, which puts them inside."
+        )
+    several = listed(map(shorten, (marked or binary)[:_NAMED]), "and")
+    raise UserError(
+        f"{where} has several columns of images, {several}; choose one with --path-column."
+    )
+
+
+def _label_column(
+    schema: pyarrow.Schema,
+    features: dict[str, Any],
+    options: SourceOptions,
+    where: str,
+    image: str,
+) -> str:
+    kinds = {name: schema.field(name).type for name in schema.names}
+    usable = [
+        name
+        for name, kind in kinds.items()
+        if name != image and (_is_integer(kind) or _is_text(kind))
+    ]
+    if options.label_column is not None:
+        if options.label_column in usable:
+            return options.label_column
+        _refuse(options.label_column, kinds, "--label-column", "numbers or texts", where)
+    marked = [name for name in usable if _is_type(features.get(name), "ClassLabel")]
+    for name in _LABELS:
+        if name in usable and (not marked or name in marked):
+            return name
+    if len(marked) == 1:
+        return marked[0]
+    if marked:
+        several = listed(map(shorten, marked[:_NAMED]), "and")
+        raise UserError(
+            f"{where} has several columns of labels, {several}; choose one with --label-column."
+        )
+    raise UserError(
+        f"{where} has {_some(kinds)}, and none of labels beside the images; name one"
+        " with --label-column."
+    )
+
+
+def _refuse(name: str, kinds: dict[str, Any], option: str, what: str, where: str) -> None:
+    if name in kinds:
+        raise UserError(
+            f"{option} {shorten(name)}: that column of {where} holds {shorten(str(kinds[name]))},"
+            f" and not {what}; choose another."
+        )
+    hint = did_you_mean(name, kinds)
+    raise UserError(
+        f"{option} {shorten(name)} is no column of {where}{hint}; it has {_some(kinds)}."
+    )
+
+
+def _unique(schema: pyarrow.Schema, where: str) -> list[str]:
+    names = list(schema.names)
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"{where} has two columns named {shorten(name)}; rename one.")
+    return names
+
+
+def _some(names: Iterable[str]) -> str:
+    """Columns in a sentence, of which there is one at least."""
+    every = list(names)
+    more = [f"{len(every) - _NAMED} more"] if len(every) > _NAMED else []
+    are = "the column" if len(every) == 1 else "the columns"
+    return f"{are} " + listed([*(shorten(name, 40) for name in every[:_NAMED]), *more], "and")
+
+
+def _is_type(feature: Any, name: str) -> bool:
+    return isinstance(feature, dict) and feature.get("_type") == name
+
+
+def _is_binary(kind: pyarrow.DataType) -> bool:
+    return str(kind) in ("binary", "large_binary")
+
+
+def _is_struct(kind: pyarrow.DataType) -> bool:
+    place = kind.get_field_index("bytes") if str(kind).startswith("struct<") else -1
+    return place >= 0 and _is_binary(kind.field(place).type)
+
+
+def _is_integer(kind: pyarrow.DataType) -> bool:
+    return str(kind).removeprefix("u") in ("int8", "int16", "int32", "int64")
+
+
+def _is_text(kind: pyarrow.DataType) -> bool:
+    text = str(kind)
+    if text.startswith("dictionary<"):
+        text = str(kind.value_type)
+    return text in ("string", "large_string")

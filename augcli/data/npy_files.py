@@ -1,0 +1,141 @@
+"""Where arrays lie in .npy files, and in the .npz archives of them; no object of Python is read."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from augcli.data.pieces import DEFLATE, MOST_UNPACKED, unpack_start
+from augcli.errors import UserError
+from augcli.files import open_regular, size_text
+
+_LARGEST_HEADER = 1 << 16
+_LOCAL_HEADER = struct.Struct("<4s5HIIIHH")
+_ENCRYPTED = 1
+
+
+class StoredArray(NamedTuple):
+    """An array of `shape` whose values begin at byte `offset` of a file, or of what the compressed
+    stream at `packed` - 1 of it holds. `where` names it in sentences."""
+
+    file: Path
+    where: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    offset: int
+    packed: int = 0
+
+    @property
+    def size(self) -> int:
+        """The bytes of its values."""
+        size = self.dtype.itemsize
+        for count in self.shape:
+            size *= count
+        return size
+
+    def read_rows(self, start: int, stop: int) -> np.ndarray[Any, Any]:
+        """The rows from `start` to `stop`, of a file that is not compressed, or all of one that is;
+        raises UserError and OSError."""
+        one = self.size // max(self.shape[0], 1)
+        first, size = self.offset + start * one, (stop - start) * one
+        if self.packed:
+            if first + size > MOST_UNPACKED:
+                raise UserError(
+                    f"{self.where} is compressed and holds more than {size_text(MOST_UNPACKED)};"
+                    " run unzip, and give the folder of its files."
+                )
+            data = _start(self.file, self.packed - 1, first + size, self.where)[first:]
+        else:
+            with open_regular(self.file) as file:
+                file.seek(first)
+                data = file.read(size)
+        if len(data) < size:
+            raise UserError(f"{self.where} ends before the last of its values; make it anew.")
+        return np.frombuffer(data, self.dtype).reshape(stop - start, *self.shape[1:])
+
+
+def open_npy(file: Path) -> StoredArray:
+    """The array in a .npy file; raises UserError and OSError."""
+    with open_regular(file) as opened:
+        start = opened.read(_LARGEST_HEADER)
+        size = os.fstat(opened.fileno()).st_size
+    return _checked(_array(file, str(file), start, 0, 0), size)
+
+
+def open_npz(file: Path) -> Mapping[str, StoredArray]:
+    """The arrays in a .npz archive by their names, without .npy; raises UserError and OSError."""
+    arrays: dict[str, StoredArray] = {}
+    try:
+        with open_regular(file) as opened, zipfile.ZipFile(opened) as archive:
+            size = os.fstat(opened.fileno()).st_size
+            for member in archive.infolist():
+                if not member.filename.endswith(".npy"):
+                    continue
+                where = f"{file}, {member.filename},"
+                opened.seek(member.header_offset)
+                head = opened.read(_LOCAL_HEADER.size)
+                magic, *_, name, extra = _LOCAL_HEADER.unpack(head)
+                packed = member.compress_type == zipfile.ZIP_DEFLATED
+                if magic != b"PK\x03\x04" or member.flag_bits & _ENCRYPTED:
+                    raise UserError(f"{where} is broken or encrypted; make it anew.")
+                if not packed and member.compress_type != zipfile.ZIP_STORED:
+                    raise UserError(
+                        f"{where} is compressed in a way that NumPy does not write; make it anew."
+                    )
+                at = member.header_offset + len(head) + name + extra
+                opened.seek(at)
+                start = (
+                    _start(file, at, _LARGEST_HEADER, where)
+                    if packed
+                    else opened.read(min(_LARGEST_HEADER, member.file_size))
+                )
+                stored = _array(file, where, start, 0 if packed else at, at + 1 if packed else 0)
+                arrays[member.filename.removesuffix(".npy")] = _checked(stored, size)
+    except (zipfile.BadZipFile, struct.error, NotImplementedError, ValueError) as error:
+        raise UserError(f"{file} is no whole .npz archive; make it anew.") from error
+    return arrays
+
+
+def _start(file: Path, at: int, size: int, where: str) -> bytes:
+    try:
+        return unpack_start(file, at, DEFLATE, size)
+    except ValueError as error:
+        raise UserError(f"{where} cannot be read: {error}; make it anew.") from error
+
+
+def _array(file: Path, where: str, start: bytes, at: int, packed: int) -> StoredArray:
+    """The array whose file begins with `start`, at byte `at` of `file`."""
+    stream = io.BytesIO(start)
+    try:
+        version = npy_format.read_magic(stream)
+        read = {
+            (1, 0): npy_format.read_array_header_1_0,
+            (2, 0): npy_format.read_array_header_2_0,
+        }[version]
+        shape, fortran, dtype = read(stream)
+    except (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+        raise UserError(f"{where} is no array in NumPy's format; make it anew.") from error
+    if dtype.hasobject:
+        raise UserError(
+            f"{where} holds objects of Python, which are never read, as that can run code; save an"
+            " array of numbers."
+        )
+    if fortran and len(shape) > 1:
+        raise UserError(f"{where} lies column by column; save numpy.ascontiguousarray of it.")
+    if any(count < 0 for count in shape):
+        raise UserError(f"{where} is no array in NumPy's format; make it anew.")
+    return StoredArray(file, where, shape, dtype, at + stream.tell(), packed)
+
+
+def _checked(array: StoredArray, file_size: int) -> StoredArray:
+    if not array.packed and array.offset + array.size > file_size:
+        raise UserError(f"{array.where} ends before the last of its values; make it anew.")
+    return array
