@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from augcli.errors import UserError, one_line
+from augcli.errors import UserError
 from augcli.files import MIB, open_regular, size_text
 
 _BATCH = 4096
@@ -85,8 +85,7 @@ def _opened(source: Path) -> Iterator[Any]:
     except (arrow.ArrowException, ValueError, OverflowError, OSError) as error:
         if isinstance(error, OSError) and error.strerror:
             raise UserError(f"{source} cannot be read: {error.strerror}.") from error
-        reason = one_line(error).rstrip(".")
-        raise UserError(f"{source} is no whole Parquet file ({reason}); copy it again.") from error
+        raise UserError(f"{source} is no whole Parquet file; copy it again.") from error
     except MemoryError as error:
         raise UserError(f"{source} needs more memory than there is; divide it.") from error
 

@@ -88,9 +88,7 @@ def list_source(source: Path, options: SourceOptions | None = None) -> Listing:
     options = options or SourceOptions()
     try:
         if not exists(source):
-            raise UserError(
-                f"SOURCE {source} does not exist; give a folder with one folder a class."
-            )
+            raise _missing(source)
         splits = split_folders(source) if source.is_dir() else []
     except OSError as error:
         raise UserError(f"SOURCE {source} cannot be read: {error.strerror}.") from error
@@ -101,6 +99,15 @@ def list_source(source: Path, options: SourceOptions | None = None) -> Listing:
     return select(listing, options, str(source))
 
 
+def kind_of(listing: Listing) -> str:
+    """What sentences call the kind of a source."""
+    return READERS[listing.reader].KIND
+
+
+def _missing(source: Path) -> UserError:
+    return UserError(f"SOURCE {source} does not exist; give a folder with one folder a class.")
+
+
 def _list_by_reader(source: Path, options: SourceOptions) -> Listing:
     """List a source with the reader that recognises it."""
     try:
@@ -109,6 +116,8 @@ def _list_by_reader(source: Path, options: SourceOptions) -> Listing:
             refuse_other_kinds(source)
     except OSError as error:
         raise UserError(f"SOURCE {source} cannot be read: {error.strerror}.") from error
+    if name is None and not source.exists():  # a pattern that names nothing
+        raise _missing(source)
     if name is None:
         kinds = listed(reader.KIND for reader in READERS.values())
         raise UserError(f"SOURCE {source} is a file; give {kinds}.")

@@ -26,6 +26,8 @@ _TABLES = ("metadata.jsonl", "metadata.csv", "metadata.parquet", "_classes.csv")
 _OF_BOXES = ("_annotations.coco.json", "data.yaml", "_darknet.labels", "_annotations.csv")
 # What YOLO calls the two folders of a split.
 _YOLO = {b"images", b"labels"}
+# By which `datasets` knows a folder of splits that it saved; its reader lists them.
+_OF_DATASETS = "dataset_dict.json"
 _LOOKED_AT = 2_000  # entries of a folder
 _NAMED = 3
 
@@ -41,7 +43,7 @@ def split_folders(source: Path) -> list[str]:
     or a table tells their labels. Raises UserError where splits stand beside folders of images,
     and where nothing tells the labels of a split's images. Raises OSError.
     """
-    if any((source / name).is_file() for name in _TABLES):
+    if any((source / name).is_file() for name in (*_TABLES, _OF_DATASETS)):
         return []
     with os.scandir(os.fsencode(source)) as entries:
         folders = sorted(os.fsdecode(one.name) for one in entries if _is_visible_folder(one))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from augcli.data.listing import Listing
-from augcli.data.source import READERS, read_image
+from augcli.data.source import kind_of, read_image
 from augcli.errors import UnreadableImage
 from augcli.image.header import describe
 
@@ -114,7 +114,7 @@ def inspect(
         on_image(1)
     sizes = np.concatenate([part.sizes() for part in parts])
     return Inspection(
-        READERS[listing.reader].KIND,
+        kind_of(listing),
         listing.classes,
         [_facts(part) for part in parts],
         int(sizes[sizes > 0].sum()),

@@ -92,20 +92,3 @@ def test_groups_in_an_archive(tmp_path: Path, prefix: str) -> None:
     source = write_tar(tmp_path / "a.tar", {f"{prefix}{name}.jpg": b"-" for name in ANIMALS})
     (actual,) = list_source(source).warnings
     assert actual.endswith("if these are the classes, give an archive of pets alone.")
-
-
-def test_class_folders_without_an_image(tmp_path: Path) -> None:
-    for name in ("bird", "cow/inner", "fish", "horse"):
-        (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "fish/notes.txt").write_text("none yet")
-    assert warned(tmp_path, "cat/1", "dog/2") == [
-        "4 class folders of SOURCE hold no image, and are no classes: bird, cow, fish and 1 more."
-    ]
-    assert list_source(tmp_path).classes == ("cat", "dog")
-
-
-def test_one_class_folder_without_an_image(tmp_path: Path) -> None:
-    (tmp_path / "bi\nrd").mkdir()
-    assert warned(tmp_path, "cat/1", "dog/2") == [
-        "1 class folder of SOURCE holds no image, and is no class: bi\\x0ard."
-    ]

@@ -204,7 +204,6 @@ def with_labels(labels: Any) -> pa.Table:
         (with_labels([0, 1, -1, 1]), "has the label -1, and classes are numbered from 0 on"),
         (with_labels(["a", "", "b", "b"]), "has an image with an empty label"),
         (with_labels([0.5, 1, 2, 3]), "none of labels beside the images; name one with --label-co"),
-        (table(image=["a.jpg"], label=[0]), "columns image and label, and none with bytes of im"),
         (table(image=IMAGES), "has the column image, and none of labels beside the"),
         (with_labels(pa.array([2**63] * 4, pa.uint64())), "has labels that cannot be read"),
         (with_labels([0] * 4).slice(0, 0), "has no rows; give a table of images"),
@@ -260,7 +259,7 @@ def test_files_that_are_broken_are_refused(tmp_path: Path) -> None:
     for data in (b"", b"PAR1", whole[:-1], whole[: len(whole) // 2], b"x" * 100,
                  whole[:-60] + b"\xff" * 40 + whole[-20:]):  # fmt: skip
         file.write_bytes(data)
-        with pytest.raises(UserError, match=r"t\.parquet is no whole Parquet file \(.*\); save or"):
+        with pytest.raises(UserError, match=r"t\.parquet is no whole Parquet file"):
             list_source(file)
 
 
@@ -283,7 +282,7 @@ def test_pages_that_are_broken_cost_their_images(tmp_path: Path) -> None:
 def test_pyarrow_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     labelled(3).to_parquet(tmp_path / "t.parquet")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(UserError, match=r"needs the package pyarrow: run pip install 'augcli\[par"):
+    with pytest.raises(UserError, match=r"is read with pyarrow; run pip install 'augcli\[par"):
         list_source(tmp_path / "t.parquet")
 
 

@@ -207,7 +207,7 @@ def test_parquet_that_is_none_or_holds_images(tmp_path: Path) -> None:
     data = source.read_bytes()
     for broken in (b"", data[:-20], data[:4] + b"\0" * (len(data) - 8) + data[-4:]):
         source.write_bytes(broken)
-        with pytest.raises(UserError, match=r"t\.parquet is no whole Parquet file \("):
+        with pytest.raises(UserError, match=r"t\.parquet is no whole Parquet file;"):
             list_source(source)
     write_table(source, [{"image": {"bytes": b"x", "path": "1.jpg"}, "label": 0}])
     try:

@@ -20,6 +20,7 @@ from augcli.data.data_files import data_files
 from augcli.data.image_tables import TableSplit, list_tables, suffix_of
 from augcli.data.labels import printable, shown
 from augcli.data.listing import UNKNOWN, Listing
+from augcli.data.parquet_columns import holds_images
 from augcli.data.parquet_pages import (
     CODECS,
     ENCODINGS,
@@ -45,9 +46,10 @@ _ROWS_AT_ONCE = 1 << 16
 
 
 def recognises(source: Path) -> bool:
-    """Whether it is a Parquet file by its name, or a folder with such files and without images."""
+    """Whether it is a Parquet file with images inside, or a folder with Parquet files and without
+    images."""
     if not source.is_dir():
-        return source.suffix.lower() == ".parquet"
+        return source.suffix.lower() == ".parquet" and holds_images(source)
     return bool(_files(source))
 
 
