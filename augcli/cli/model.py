@@ -236,6 +236,9 @@ def fit_head(
     """
     report = Output(json, quiet)
     refuse_unused(context)
+    from augcli.image.opencv import require_opencv
+
+    require_opencv()
     from augcli.autodiff.child import in_child
     from augcli.autodiff.load import files_of
     from augcli.data.destination import (
@@ -247,9 +250,6 @@ def fit_head(
 
     options, background = read_settings(pixels, layer=at), parse_colour(reading.background)
     check_other(output, "--output", {"MODEL": model})
-    from augcli.image.opencv import require_opencv
-
-    require_opencv()
     from augcli.classifier.head import add_head
     from augcli.engine.executors.pool import available_cpus
     from augcli.image.decoder_output import decoders_silent

@@ -164,9 +164,9 @@ def check_model(
         raise UserError(
             f"--saliency {by_classifier[0]} needs a classifier; give --model FILE.onnx."
         )
+    read_settings(pixels, head=asked.head, layer=asked.layer)
     if not asked.model.exists():
         raise UserError(f"Cannot read the model {asked.model}: No such file or directory.")
-    read_settings(pixels, head=asked.head, layer=asked.layer)
 
 
 def read_classifier(

@@ -118,7 +118,7 @@ def _no_option(name: str, context: Any, path: str) -> str:
                  if name in _options(one)]  # fmt: skip
     if near is None and (hint := _HINTS.get(name) or _of_a_recipe(name)):
         return f"There is no option {name}; {hint}."
-    if elsewhere and near is None:
+    if elsewhere:
         return f"`{path}` has no option {name}, which is one of `{elsewhere[0]}`; leave it out."
     return f"There is no option {name}{did_you_mean(name, own)}; `{path} --help` lists them."
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from augcli.data.listing import Listing
+from augcli.data.splits import TRAINING
 from augcli.errors import UserError
 from augcli.text import did_you_mean, listed, shorten
 
 # What is augmented where nothing is said: the first of these that there is.
-_TRAINING = ("train", "training", "")
+_TRAINING = (*TRAINING, "")
 
 
 def choose_split(splits: Mapping[str, object], wanted: str | None, source: str) -> str:

@@ -12,10 +12,10 @@ from augcli.data.label_column import BLANKS, MOST_CLASSES, is_id
 from augcli.data.labels import class_index, label_index, split_lines
 from augcli.data.metadata_rows import Metadata, read_rows
 from augcli.errors import UserError
+from augcli.published import CLASSES
 from augcli.text import shorten
 from augcli.text_files import LARGEST_LIST, read_text
 
-_CLASSES = "classes.txt"
 _WITHOUT_LISTS = (None, None, None)
 
 
@@ -68,7 +68,7 @@ def find_classes(metadata: Metadata, options_classes: Sequence[str] | None) -> t
 
 def _not_all(file: Path) -> UserError:
     return UserError(
-        f"{file} does not name all its classes; put a {_CLASSES} with one class a line beside it."
+        f"{file} does not name all its classes; put a {CLASSES} with one class a line beside it."
     )
 
 
@@ -122,7 +122,7 @@ def _in_rows(metadata: Metadata) -> _Said:
                 raise UserError(
                     f"{metadata.table.where(number)}: label {shorten(str(label))} is named"
                     f" {shorten(name)}, and before {shorten(str(named[label]))}; fix one, or put a"
-                    f" {_CLASSES} with one class a line beside it."
+                    f" {CLASSES} with one class a line beside it."
                 )
     if empty:
         raise UserError(f"{file} has no rows; give an output or a folder of images.")
@@ -132,7 +132,7 @@ def _in_rows(metadata: Metadata) -> _Said:
 def _listed(file: Path) -> tuple[str, ...] | None:
     """The classes in the list beside a metadata file, or above it, if there is one."""
     for folder in (file.parent, file.parent.parent):
-        place = folder / _CLASSES
+        place = folder / CLASSES
         if os.path.lexists(place):
             try:
                 names = split_lines(read_text(place, LARGEST_LIST))

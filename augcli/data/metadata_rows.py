@@ -20,9 +20,9 @@ from augcli.data.source_options import SourceOptions
 from augcli.data.tables import Table, open_table, rows
 from augcli.declared import what_is_amiss
 from augcli.errors import UserError
+from augcli.published import MANIFEST as MANIFEST
 from augcli.text import listed, shorten
 
-MANIFEST = "metadata.jsonl"
 # Of each, what a folder's images are is read as `datasets` reads it.
 NAMES = (MANIFEST, "metadata.csv", "metadata.parquet")
 _PATH, _PATHS = "file_name", "_file_name"

@@ -15,11 +15,11 @@ from augcli.data.labels import printable
 from augcli.data.listing import Listing
 from augcli.data.select import take
 from augcli.data.source_options import SourceOptions
+from augcli.data.splits import TRAINING
 from augcli.errors import UserError
 from augcli.text import count_text, did_you_mean, listed, shorten
 
 # The values that mean the split that is augmented.
-_TRAINING = ("train", "training")
 _MOST_SPLITS = 100
 _NAMED = 8
 
@@ -71,7 +71,7 @@ class SplitColumn:
         if self._is_none:
             return False
         return self.is_certain or any(
-            name.lower() in _TRAINING or name == chosen for name in self._numbers
+            name.lower() in TRAINING or name == chosen for name in self._numbers
         )
 
     def choose(self, chosen: str | None, source: str) -> int:
@@ -88,7 +88,7 @@ class SplitColumn:
                 return alike[0]
             hint = did_you_mean(chosen, names)
             raise UserError(f"SOURCE {source} has no split {shorten(chosen)}{hint}, but {some}.")
-        training = [at for at, name in enumerate(names) if name.lower() in _TRAINING]
+        training = [at for at, name in enumerate(names) if name.lower() in TRAINING]
         if len(training) == 1:
             return training[0]
         which = "several training splits, among" if training else "no training split, but"

@@ -14,14 +14,14 @@ from augcli.data.listing import Listing
 from augcli.data.select import number_classes
 from augcli.data.source_options import SourceOptions
 from augcli.errors import UserError
-from augcli.published import TRAIN
+from augcli.published import MANIFEST, TRAIN
 from augcli.text import did_you_mean, listed, shorten
 
 TRAINING = ("train", "training", "trainval")
 # The first that a source has is what is most likely meant.
 SPLITS = (*TRAINING, "val", "valid", "validation", "dev", "test", "testing", "eval", "holdout")
 # Of tables in a folder that say what its images are.
-_TABLES = ("metadata.jsonl", "metadata.csv", "metadata.parquet", "_classes.csv")
+_TABLES = (MANIFEST, "metadata.csv", "metadata.parquet", "_classes.csv")
 # Files that other programs write beside images, with boxes and not classes.
 _OF_BOXES = ("_annotations.coco.json", "data.yaml", "_darknet.labels", "_annotations.csv")
 # What YOLO calls the two folders of a split.

@@ -16,6 +16,7 @@ TOO_MANY = "1000000000000000000000"
 # What a user may write to have work that never ends, by option: the value, and the bounds.
 NUMBERS = {
     "generate": {
+        "--limit": ("100000000000000", "1 to 1099511627776"),
         "--copies": (TOO_MANY, "1 to 1000000"),
         "--per-class": (TOO_MANY, "1 to 10000000000"),
         "--seed": (TOO_MANY, "0 to 9223372036854775807"),
@@ -33,6 +34,7 @@ NUMBERS = {
         "--scale": ("1e308", "1e-06 to 1000000"),
     },
     "preview": {
+        "--limit": ("100000000000000", "1 to 1099511627776"),
         "--examples": ("1000000", "1 to 200"),
         "--seed": (TOO_MANY, "0 to 9223372036854775807"),
         "--max-pixels": ("100000000000000", "1 to 1073741824"),
@@ -43,6 +45,7 @@ NUMBERS = {
         "--scale": ("1e308", "1e-06 to 1000000"),
     },
     "saliency": {
+        "--limit": ("100000000000000", "1 to 1099511627776"),
         "--workers": ("1000000000", "1 to 1024"),
         "--max-pixels": ("100000000000000", "1 to 1073741824"),
         "--max-errors": (TOO_MANY, "0 to 10000000000"),
@@ -55,7 +58,13 @@ NUMBERS = {
         "--max-seconds": ("1e308", "0.1 to 1000000"),
     },
     "model inspect": {"--scale": ("1e308", "1e-06 to 1000000")},
+    "inspect": {
+        "--limit": ("100000000000000", "1 to 1099511627776"),
+        "--max-pixels": ("100000000000000", "1 to 1073741824"),
+    },
     "model fit-head": {
+        "--max-errors": (TOO_MANY, "0 to 10000000000"),
+        "--limit": ("100000000000000", "1 to 1099511627776"),
         "--scale": ("1e308", "1e-06 to 1000000"),
         "--max-pixels": ("100000000000000", "1 to 1073741824"),
     },
@@ -65,6 +74,7 @@ ARGUMENTS = {
     "preview": ["S", "-r", "cutmix"],
     "saliency": ["S", "O"],
     "verify": ["O"],
+    "inspect": ["S"],
     "model inspect": ["m.onnx"],
     "model fit-head": ["m.onnx", "S", "--at", "x", "-o", "y.onnx"],
 }

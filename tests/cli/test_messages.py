@@ -244,7 +244,10 @@ def test_urls_in_lists_of_images(augcli: Augcli, folder: Path) -> None:
         ("path;label\na/1.png;a\n", "its columns are divided by semicolons; divide them by commas"),
         ("path\tlabel\n", "divided by tabs; divide them by commas, or name it .tsv."),
         ("a/1.png,a\n", "it is a row, a/1.png and a; put a line with names above, as path,label."),
-        ("img,label\n", "columns img and label, and none of paths; name one of them path, file_na"),
+        (
+            "picture of,label\n",
+            "columns picture of and label, and none of paths; name one of them path, file_na",
+        ),
     ],
 )
 def test_headers_of_tables(augcli: Augcli, folder: Path, text: str, sentence: str) -> None:

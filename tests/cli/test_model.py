@@ -44,11 +44,11 @@ def augcli_model(monkeypatch: pytest.MonkeyPatch) -> Run:
     app = typer.Typer()
     app.add_typer(model_app)
 
-    def run(*arguments: object) -> Result:
+    def run(*arguments: object, exit_code: int = 0) -> Result:
         result = CliRunner().invoke(app, ["model", *map(str, arguments)])
         if isinstance(result.exception, UserError):
             raise result.exception
-        assert result.exit_code == 0, result.output
+        assert result.exit_code == exit_code, result.output
         return result
 
     return run
@@ -214,6 +214,7 @@ def test_a_fitted_head_is_a_linear_one_on_pooled_features(
     )
     assert actual == {
         "model": str(out), "head": "early", "images": 30, "features": 32, "accuracy": 1.0,
+        "skipped": 0,
     }  # fmt: skip
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
     before = onnxruntime.InferenceSession(SAMPLE, providers=["CPUExecutionProvider"])
@@ -274,9 +275,9 @@ def test_an_unreadable_image_is_left_out(augcli_model: Run, tmp_path: Path) -> N
         (data / name).write_bytes((SAMPLE_DATA / name).read_bytes())
     (data / "cat/broken.jpg").write_bytes(b"\xff\xd8\xff")
     result = augcli_model(
-        "fit-head", SAMPLE, data, "--at", "relu1", "-o", tmp_path / "e.onnx", "--json"
+        *("fit-head", SAMPLE, data, "--at", "relu1", "-o", tmp_path / "e.onnx", "--json"),
+        exit_code=1,
     )
-    assert result.exit_code == 1
     assert result.stderr.endswith("augcli: exit 1: 1 input skipped, --max-errors is 0.\n")
     assert values_of(result)["skipped"] == 1
     message = "1 input skipped, --max-errors is 0"
@@ -351,7 +352,7 @@ def test_a_head_is_written_over_nothing_else(
         (data / "early.onnx", "lies inside SOURCE"),
         (data / "cat/early.onnx", "lies inside SOURCE"),
         (model, "is MODEL itself; choose another name"),
-        (tmp_path / "way.onnx", "is a link; name the file itself"),
+        (tmp_path / "way.onnx", "is MODEL itself; choose another name"),
         (tmp_path / "text", "exists and is a file of another kind"),
         (tmp_path / "start.onnx", "exists and is a file of another kind"),
         (tmp_path, "is a folder"),

@@ -175,7 +175,7 @@ def test_a_fault_of_the_program_is_one_sentence(shell: Shell, tmp_path: Path) ->
     shadow = tmp_path / "shadow"
     shadow.mkdir()
     (shadow / "sitecustomize.py").write_text(
-        "import augcli.data.source as s\ndef broken(_):\n    return 1 // 0\n"
+        "import augcli.data.source as s\ndef broken(*_):\n    return 1 // 0\n"
         "s.list_source = broken\n"
     )
     result = shell("$A generate S out -r flip --json", PYTHONPATH=f"{shadow}:{ROOT}")
@@ -328,7 +328,7 @@ def test_one_of_each_is_said_as_one(augcli: Augcli, tmp_path: Path) -> None:
     assert augcli("generate", source, out, "-r", "flip").stdout.startswith("1 image of 1 class in ")
     assert augcli("verify", out).stdout == "1 row and its file agree.\n"
     (out / "train/extra.txt").touch()
-    assert augcli("verify", out).stdout.endswith("\n1 fault in 1 row.\n")
+    assert "\n1 fault in 1 row.\n" in augcli("verify", out).stdout
     result = augcli("saliency", source, tmp_path / "maps")
     assert result.stdout.startswith("1 map in ")
 

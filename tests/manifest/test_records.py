@@ -147,7 +147,7 @@ def test_a_damaged_run_json(augcli: Augcli, out: Path, text: str, expected: str)
     if text in (DEEP, "{}"):  # as the command line has it
         result = augcli("verify", out)
         assert (result.returncode, result.stderr) == (1, "")
-        assert result.stdout.count("\n") == 2
+        assert result.stdout.count("\n") == 3
         for option in ("--replay", "--repair"):
             result = augcli("verify", out, option)
             assert (result.returncode, result.stdout) == (2, "")

@@ -283,9 +283,11 @@ def test_names_in_out_are_spelled_once() -> None:
         for node in nodes:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 words = set(re.findall(r"\.?\w[\w.-]*\w", node.value))
-                if words & names and id(node) not in docstrings:
-                    places.add(path.relative_to(ROOT / "augcli").as_posix())
-    assert places == {"published.py", "data/splits.py"}
+                place = path.relative_to(ROOT / "augcli").as_posix()
+                own = names - {"train"} if place.startswith("data/") else names
+                if words & own and id(node) not in docstrings:
+                    places.add(place)
+    assert places == {"published.py"}
 
 
 def output(number: int) -> OutputFile:

@@ -32,6 +32,7 @@ from augcli.data.splits import other_splits
 from augcli.data.tables import open_table
 from augcli.data.weights import BEYOND, Normaliser
 from augcli.errors import UserError
+from augcli.published import TRAIN
 from augcli.text import count_text, listed, shorten
 
 KIND = f"a folder with a {MANIFEST}"
@@ -56,7 +57,7 @@ def _find(source: Path) -> list[Path]:
     """The metadata files of an earlier output (SOURCE/train) or of a folder of images, if any; a
     `metadata.jsonl` whatever it holds, others that name images. A folder of that name is one of a
     class."""
-    for folder in (source / "train", source):
+    for folder in (source / TRAIN, source):
         files = [folder / name for name in NAMES]
         files = [file for file in files if os.path.lexists(file) and not file.is_dir()]
         files = [file for file in files if file.name == MANIFEST or not why_foreign(file)]

@@ -17,12 +17,12 @@ from augcli.data.pieces import DEFLATE
 from augcli.data.pixel_rows import Rows, check_rows, list_rows, read_row
 from augcli.data.source_options import SourceOptions
 from augcli.errors import UserError
+from augcli.published import CLASSES
 from augcli.text import count_text, listed, shorten
 from augcli.text_files import LARGEST_LIST, read_text
 
 KIND = "a folder with images.npy or an .npz archive"
 OPTIONS: frozenset[str] = frozenset({"split"})
-_CLASSES = "classes.txt"
 _SPLIT = "train|val|valid|validation|test"
 _NAME = re.compile(rf"(?:({_SPLIT})_)?(images|labels)|([xy])_({_SPLIT})")
 _ROLES = {"x": "images", "y": "labels"}
@@ -141,7 +141,7 @@ def _classes(
     source: Path, labels: Mapping[str, ArrayLabels], options: SourceOptions
 ) -> tuple[str, ...]:
     names: list[str] | None = None
-    file = source / _CLASSES
+    file = source / CLASSES
     if file.is_file():
         try:
             names = split_lines(read_text(file, LARGEST_LIST))
