@@ -48,7 +48,7 @@ from augcli.cli.unused import refuse_unused
 from augcli.enums import STDIN, Chroma, Fit, Format, Originals, Pair
 from augcli.errors import UserError
 from augcli.published import ERRORS, MANIFEST, TRAIN
-from augcli.text import count_text
+from augcli.text import count_text, listed
 
 if TYPE_CHECKING:
     from augcli.engine.plan import Run
@@ -161,6 +161,13 @@ def generate(
     folder = None if source == STDIN else Path(source)
     listing = read_source(source, reading, report.warn)
     check_sources(listing, pipeline, source, pair)
+    if listing.others:
+        splits = listed((other.split for other in listing.others), "and")
+        are = "is" if len(listing.others) == 1 else "are"
+        report.warn(
+            f"only the split {listing.split} of SOURCE is augmented; {splits} {are} not put into"
+            " OUT: use what is in SOURCE."
+        )
     _warn_of_alike(report, listing.classes)
     if warning := order_warning(listing):
         report.warn(warning)

@@ -31,7 +31,7 @@ PANELS = {
     "Model": "at model device target layer head saliency_cache saliency_cache_size class_list"
     " model_size mean std scale channel_order",
     "Source": "moved split classes labels_from limit classes_include classes_exclude images"
-    " path_column label_column weights_column suffix group_by multi_label unlabelled"
+    " path_column label_column weights_column suffix"
     " allow_empty_classes background max_pixels max_seconds",
     "Output": "output name copies per_class size fit format quality include_originals chroma"
     " dense_labels examples to all_recipes show map_format overlay",
@@ -41,7 +41,7 @@ PANELS = {
 RARE = frozenset(
     (
         *("limit", "classes_include", "classes_exclude", "images", "path_column", "label_column"),
-        *("weights_column", "suffix", "group_by", "multi_label", "unlabelled"),
+        *("weights_column", "suffix"),
         *(
             "allow_empty_classes",
             "labels_from",

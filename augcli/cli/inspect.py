@@ -83,7 +83,7 @@ def _lines(source: str, facts: Inspection) -> Iterator[str]:
         first, *others = facts.splits
         yield f"Split {first.name}: {count_text(first.images, 'image')}, which are augmented."
         for other in others:
-            yield f"Split {other.name}: {count_text(other.images, 'image')}, left as they are."
+            yield f"Split {other.name}: {count_text(other.images, 'image')}, which are not."
     yield ""
     yield from _class_table(facts)
     yield ""

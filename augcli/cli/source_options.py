@@ -61,21 +61,6 @@ Split = Annotated[
     str | None,
     option("split", "the split that is augmented (default: train)", metavar="NAME"),
 ]
-GroupBy = Annotated[
-    str | None,
-    option(
-        "group-by",
-        "a column of a table, or a regular expression over file names with one group: images of"
-        " one group are no partners",
-        metavar="COLUMN|REGEX",
-    ),
-]
-MultiLabel = Annotated[
-    bool, flag("multi-label", "an image may have any number of classes, each with a target in 0..1")
-]
-Unlabelled = Annotated[
-    bool, flag("unlabelled", "images have no labels; for recipes that do not mix")
-]
 AllowEmptyClasses = Annotated[
     bool, flag("allow-empty-classes", "a class folder without images keeps its id")
 ]
@@ -115,9 +100,6 @@ class ReadingOptions:
     images: Images = None
     suffix: Suffix = None
     split: Split = None
-    group_by: GroupBy = None
-    multi_label: MultiLabel = False
-    unlabelled: Unlabelled = False
     allow_empty_classes: AllowEmptyClasses = False
 
     def of_source(self) -> SourceOptions:

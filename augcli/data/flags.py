@@ -62,7 +62,7 @@ def one_class(flags: Sequence[str], number: int, table: Table) -> int:
     if len(ids) != 1:
         has = f"{len(ids)} classes" if ids else "no class"
         raise UserError(
-            f"{table.where(number)}: the image has {has}; images of any number of classes are read"
-            " with --multi-label."
+            f"{table.where(number)}: the image has {has}; only tables with one class for each image"
+            " are read."
         )
     return ids[0]

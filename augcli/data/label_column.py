@@ -62,9 +62,9 @@ class LabelColumn:
             found = self._number(value, number)
         elif isinstance(value, list):
             raise UserError(
-                f"{self._where(number)}: the label {shorten(_json(value), 60)} is a list; images of"
-                " any number of classes are read with --multi-label, and a weight for each class"
-                " with --weights-column."
+                f"{self._where(number)}: the label {shorten(_json(value), 60)} is a list; a"
+                " weight for each class, with the sum 1, is read with --weights-column, images of"
+                " any number of classes are not read."
             )
         else:
             raise UserError(

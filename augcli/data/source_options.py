@@ -26,9 +26,6 @@ class SourceOptions(BaseModel):
     images: str | None = None
     suffix: str | None = None
     split: str | None = None
-    group_by: str | None = None
-    multi_label: bool = False
-    unlabelled: bool = False
     allow_empty_classes: bool = False
     classes: tuple[str, ...] | None = None
     classes_include: tuple[str, ...] = ()

@@ -23,17 +23,17 @@ def fill(root: Path) -> Path:
 
 def test_what_a_source_holds(augcli: Augcli, tmp_path: Path) -> None:
     root = fill(tmp_path / "photos")
-    (root / "train/ant/7.heic").write_bytes(b"-")
+    (root / "train/ant/7.psd").write_bytes(b"-")
     result = augcli("inspect", root, "--deep", "--json")
     assert result.returncode == 0
     values = json.loads(result.stdout)
     assert values.pop("bytes") == sum(
-        p.stat().st_size for p in root.rglob("*") if p.is_file() and p.suffix != ".heic"
+        p.stat().st_size for p in root.rglob("*") if p.is_file() and p.suffix != ".psd"
     )
     (unreadable,) = values.pop("unreadable")
     assert unreadable["path"] == "val/bee/6.jpg"
     (warning,) = values.pop("warnings")
-    assert "7.heic" in warning
+    assert "7.psd" in warning
     assert warning in " ".join(result.stderr.split())
     assert values == {
         "source": str(root),
@@ -62,7 +62,7 @@ def test_in_words(augcli: Augcli, tmp_path: Path) -> None:
     lines = augcli("inspect", root, "--deep").stdout.splitlines()
     assert lines[1:3] == [
         "Split train: 3 images, which are augmented.",
-        "Split val: 3 images, left as they are.",
+        "Split val: 3 images, which are not.",
     ]
     assert lines[4:7] == [
         "    id  class    train      val",

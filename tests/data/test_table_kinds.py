@@ -76,7 +76,7 @@ def test_one_table_is_the_same_source_in_every_kind(tmp_path: Path, name: str) -
         ({"split": "Vall"}, r"has no split Vall \(did you mean 'val'\?\), but train, val and test"),
         ({"label_column": "path"}, "the column path is that of paths; choose another"),
         ({"images": str(tmp_path / "no")}, "--images .*/no is no folder"),
-        ({"unlabelled": True}, "--unlabelled has no effect on SOURCE"),
+        ({"allow_empty_classes": True}, "--allow-empty-classes has no effect on SOURCE"),
         (
             {"label_column": "label", "weights_column": "w"},
             "--label-column and --weights-column both say what the labels are; give one",
@@ -379,9 +379,9 @@ def test_flags_of_classes_as_roboflow_writes_them(tmp_path: Path) -> None:
         assert listing.class_of.tolist() == [1, 0]
         assert listing.path(0) == os.fsencode(source.parent / "1.jpg")
     for text, message in (
-        ("filename,a,b\n1.jpg,0,1\n2.jpg,1,1\n", r"line 3: the image has 2 classes; images of any"
-         r" number of classes are read with --multi-label"),
-        ("filename,a,b\n1.jpg,0,0\n", "line 2: the image has no class; .* --multi-label"),
+        ("filename,a,b\n1.jpg,0,1\n2.jpg,1,1\n", r"line 3: the image has 2 classes; only tables"
+         r" with one class for each image are read"),
+        ("filename,a,b\n1.jpg,0,0\n", "line 2: the image has no class; only tables with one class"),
         ("filename,a,b\n1.jpg,0,2\n", "line 2: 2 is neither 0 nor 1; fix it"),
         ("filename,a, a\n1.jpg,0,1\n", "line 1: two columns are named a; each names its class"),
         ("filename\n1.jpg\n", "line 1: it has no column of a class"),
