@@ -20,6 +20,7 @@ from augcli.data.source_options import SourceOptions
 from augcli.errors import UserError
 from tests.conftest import Augcli, tree
 from tests.data.test_listing import fill
+from tests.helpers.archives import without_splits
 
 KINDS = ("t.csv", "t.tsv", "t.jsonl", "t.ndjson", "t.parquet", "t.csv.gz", "t.tsv.gz", "t.jsonl.gz")
 
@@ -125,7 +126,7 @@ def test_integers_are_ids_and_keep_their_gaps(tmp_path: Path) -> None:
     [
         ([{"path": "1.jpg", "label": 1.5}], "line 1: the label 1.5 is neither text nor an integer"),
         ([{"path": "1.jpg", "label": True}], "the label true is neither text nor an integer"),
-        ([{"path": "1.jpg", "label": ["a"]}], r"line 1: the label \[\"a\"\] is a list; .*--multi-"),
+        ([{"path": "1.jpg", "label": ["a"]}], r"line 1: the label \[\"a\"\] is a list; a weight for each class"),
         (
             [{"path": "1.jpg", "label": 0}, {"path": "2.jpg", "label": "b"}],
             'line 2: the label "b" is text, and those before are not; write all as ids',
@@ -403,7 +404,7 @@ def test_it_is_generated_from(augcli: Augcli, photos: Path, tmp_path: Path, name
     options = ("--path-column", "picture", "--images", photos, "--suffix", ".jpg")
     out = tmp_path / "out"
     result = augcli("generate", source, out, "-r", "mixup", *options)
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, without_splits(result.stderr)) == (0, "")
     before = tree(out / "train")
     rows = [json.loads(line) for line in (out / "train/metadata.jsonl").open()]
     assert {row["class_name"] for row in rows} == {"ant", "bee", "cow"}
@@ -413,4 +414,4 @@ def test_it_is_generated_from(augcli: Augcli, photos: Path, tmp_path: Path, name
     assert augcli("verify", out, "--repair").returncode == 0
     assert tree(out / "train") == before
     result = augcli("preview", source, "-r", "cutmix", "--to", tmp_path / "p.png", *options)
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, without_splits(result.stderr)) == (0, "")
