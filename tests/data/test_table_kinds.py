@@ -126,7 +126,10 @@ def test_integers_are_ids_and_keep_their_gaps(tmp_path: Path) -> None:
     [
         ([{"path": "1.jpg", "label": 1.5}], "line 1: the label 1.5 is neither text nor an integer"),
         ([{"path": "1.jpg", "label": True}], "the label true is neither text nor an integer"),
-        ([{"path": "1.jpg", "label": ["a"]}], r"line 1: the label \[\"a\"\] is a list; a weight for each class"),
+        (
+            [{"path": "1.jpg", "label": ["a"]}],
+            r"line 1: the label \[\"a\"\] is a list; a weight for each class",
+        ),
         (
             [{"path": "1.jpg", "label": 0}, {"path": "2.jpg", "label": "b"}],
             'line 2: the label "b" is text, and those before are not; write all as ids',

@@ -136,7 +136,7 @@ def test_loose_hidden_and_other_images_are_counted_in_one_warning(tmp_path: Path
     listing = list_source(root)
     assert paths(listing) == ["a/1.jpg", "b/2.jpg"]
     assert listing.warnings == (
-        "2 files of SOURCE are no images (readme.md, b/notes.txt).",
+        "1 file of SOURCE is no image (b/notes.txt).",
         "6 images of SOURCE left out: 2 beside the class folders (the first is x.jpg), 3 with a"
         " hidden name or in hidden folders (the first is .git/6.jpg), 1 of formats that are not"
         " read (b/7.PSD).",

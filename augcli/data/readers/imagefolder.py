@@ -16,7 +16,6 @@ from augcli.data.labels import class_order, printable, shown
 from augcli.data.left_out import LeftOut, suffix_of
 from augcli.data.levels import level_warning
 from augcli.data.listing import Listing, ListingBuilder
-from augcli.data.metadata_rows import NAMES as METADATA_NAMES
 from augcli.data.metadata_rows import foreign_files, why_foreign
 from augcli.data.source_options import SourceOptions
 from augcli.data.splits import check_classes
@@ -39,7 +38,7 @@ OPTIONS = frozenset({"allow_empty_classes"})
 _NO_IMAGES = frozenset(
     b".txt .json .jsonl .csv .tsv .xml .yaml .yml .toml .ini .md .rst .html .htm .log .py .ipynb"
     b" .db .npy .npz .mat .pt .pth .pkl .parquet .arrow .zip .tar .gz .tgz .bz2 .xz .zst .7z .rar"
-    b" .mp4 .mov .avi .mkv .webm .wav .mp3 .cls .caption".split()
+    b" .mp4 .mov .avi .mkv .webm .wav .mp3 .cls .caption .onnx".split()
 )
 
 
@@ -164,7 +163,8 @@ def _leave_out(left_out: LeftOut, root: bytes, prefix: bytes, entries: _Entries)
     left_out.add("no file", [prefix + name for name in entries.no_files])
     left_out.add("hidden", [prefix + name for name in entries.hidden_images])
     left_out.add("format", [prefix + name for name in entries.other_formats])
-    beside = [name for name in entries.others if prefix or os.fsdecode(name) not in METADATA_NAMES]
+    # Beside class folders, files about the data set are no surprise.
+    beside = [name for name in entries.others if prefix or suffix_of(name) not in _NO_IMAGES]
     left_out.add("no image", [prefix + name for name in beside])
     for name in entries.hidden_folders:
         left_out.add_hidden_folder(root, prefix + name)
