@@ -61,8 +61,8 @@ Source = Annotated[
         parser=text_of_path("SOURCE"),
         envvar="AUGCLI_SOURCE",
         show_envvar=False,
-        help="a folder with one folder of images for each class, a .tar, a .csv or .tsv; - reads"
-        " paths from standard input",
+        help="a folder with one folder of images for each class, a table, an archive, arrays (see"
+        " README, Sources); - reads paths from standard input",
     ),
 ]
 Out = Annotated[

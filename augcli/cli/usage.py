@@ -83,6 +83,8 @@ def usage_sentence(error: Any, arguments: list[str]) -> str:
     if extra is not None:
         takes = [_called(one) for one in context.command.params if not _is_option(one)]
         what = listed(takes, "and") if takes else "no argument"
+        if hint := _of_extra(extra[1], context):
+            return f"'{shorten(extra[1], _LONGEST)}' is too much; {hint}."
         return f"'{shorten(extra[1], _LONGEST)}' is too much: `{path}` takes {what}; {remedy}"
     if parameter is not None:
         return f"{_called(parameter)} has a value that it does not take; {remedy}"
@@ -123,6 +125,18 @@ def _no_option(name: str, context: Any, path: str) -> str:
     return f"There is no option {name}{did_you_mean(name, own)}; `{path} --help` lists them."
 
 
+def _of_extra(text: str, context: Any) -> str:
+    """What to say of arguments that look like a setting or a recipe."""
+    if not any("--recipe" in one.opts for one in context.command.params):
+        return ""
+    if "=" in text or re.fullmatch(r"[\d.]+", text.split()[0]):
+        return "a setting is one KEY=VALUE behind --set, as in --set alpha=0.4, and --set again"
+    from augcli.recipes.names import find_recipe
+
+    recipe = find_recipe(text)
+    return "" if recipe is None else f"a recipe is given as --recipe {recipe}"
+
+
 def _of_a_recipe(name: str) -> str:
     """What to say where an option of a recipe stands as one of a command."""
     from augcli.recipes.catalogue import recipe_class, recipe_names
@@ -131,7 +145,7 @@ def _of_a_recipe(name: str) -> str:
     options = {
         folded(one) for recipe in recipe_names() for one in recipe_class(recipe).model_fields
     }
-    key = name.removeprefix("--")
+    key = name.lstrip("-")
     return f"options of a recipe are given as --set {key}=VALUE" if folded(key) in options else ""
 
 

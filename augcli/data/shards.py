@@ -16,9 +16,9 @@ import numpy.typing as npt
 from augcli.data.labels import shown
 from augcli.data.listing import Listing
 from augcli.data.select import take
-from augcli.data.splits import SPLITS
+from augcli.data.splits import SPLITS, choose_split
 from augcli.errors import UserError
-from augcli.text import count_text, did_you_mean, listed
+from augcli.text import count_text, listed
 
 # Archives that a pattern may name.
 _MOST = 1_000_000
@@ -120,19 +120,11 @@ def split_of(name: str) -> str:
     return next((word for word in words if word in SPLITS), "")
 
 
-def choose_split(splits: Iterable[str], wanted: str | None, source: Path) -> str:
-    """The one of `splits` that is augmented: `wanted`, or the first of those for training; raises
-    UserError where there is none such."""
+def choose_shards(splits: Iterable[str], wanted: str | None, source: Path) -> str:
+    """The one of the `splits` of shards that is augmented, as `choose_split` says; an empty text
+    where no shard names one, and none is `wanted`."""
     known = sorted(set(splits) - {""}, key=SPLITS.index)
-    if wanted is None:
-        return known[0] if known else ""
-    if wanted not in known:
-        has = f"has {listed(known, 'and')}" if known else "has no splits"
-        raise UserError(
-            f"--split {wanted}: SOURCE {source} {has}{did_you_mean(wanted, known)}; give one of"
-            " these, or leave it out."
-        )
-    return wanted
+    return choose_split(known, wanted, source) if known or wanted is not None else ""
 
 
 def divided(listing: Listing, splits: npt.NDArray[np.str_], split: str) -> Listing:

@@ -4,6 +4,7 @@ together."""
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -71,22 +72,24 @@ def split_folders(source: Path) -> list[str]:
 
 def is_training(split: str) -> bool:
     """Whether a split of this name is the one to train on."""
-    return split.strip().lower() in TRAINING
+    return _word(split) in TRAINING
 
 
-def choose_split(names: Iterable[str], options: SourceOptions, source: Path) -> str:
-    """The one of SOURCE's splits that is augmented: that of --split, else the training split.
+def choose_split(names: Iterable[str], wanted: str | None, source: Path) -> str:
+    """The one of SOURCE's splits that is augmented: `wanted`, that of --split, else the training
+    split, or the only one.
 
     Raises UserError where there is none, or there are two.
     """
     known = list(names)
-    if options.split is not None:
-        if options.split not in known:
+    if wanted is not None:
+        if wanted not in known:
+            one_of = f"; --split is one of {listed(known)}" if known else ""
             raise UserError(
-                f"SOURCE {source} has no split {shorten(options.split)}"
-                f"{did_you_mean(options.split, known)}; --split is one of {listed(known)}."
+                f"SOURCE {source} has no split {shorten(wanted)}{did_you_mean(wanted, known)}"
+                f"{one_of or ', and no splits at all; leave out --split'}."
             )
-        return options.split
+        return wanted
     training = [name for name in known if is_training(name)]
     if len(training) == 1:
         return training[0]
@@ -108,7 +111,7 @@ def list_splits(
     than the training split, there are no others. A split that cannot be read is left out, with a
     warning; raises UserError where that is the one to augment.
     """
-    chosen = choose_split(names, options, source)
+    chosen = choose_split(names, options.split, source)
     one = options.model_copy(update={"split": None})
     listing = list_one(source / chosen, one)
     others: list[Listing] = []
@@ -123,7 +126,7 @@ def list_splits(
         try:
             other = list_one(source / name, one)
         except UserError as error:
-            warnings.append(f"the split {name} is left out: {error}")
+            warnings.append(f"only {chosen} is augmented, as {name} cannot be read: {error}")
             continue
         warnings += other.warnings
         others.append(replace(other, split=name, warnings=()))
@@ -260,5 +263,10 @@ def _rank_of_bytes(folder: bytes) -> int:
 
 
 def _rank(name: str) -> int:
-    lower = name.lower()
-    return SPLITS.index(lower) if lower in SPLITS else len(SPLITS)
+    word = _word(name)
+    return SPLITS.index(word) if word in SPLITS else len(SPLITS)
+
+
+def _word(name: str) -> str:
+    """The name of a split without what is written around it, as in training_set."""
+    return re.sub(r"[ _-]?(set|data|split|images)$", "", name.strip().lower())

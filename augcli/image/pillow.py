@@ -70,7 +70,7 @@ def _open(data: bytes, max_pixels: int) -> Iterator[tuple[Image.Image, int]]:
             if kind == "JXL":  # decoded where it is opened
                 check_size(*jpegxl_size(data), max_pixels)
         elif kind is not None and is_of_plugin(kind):
-            raise UnreadableImage(f"a file of the format {kind}, which `{EXTRA}` has read")
+            raise UnreadableImage(f"a file of the format {kind}, which is read after `{EXTRA}`")
         orientation = read_orientation(data) if data.startswith(_TIFF) else 1
         if orientation != 1:
             data = stored_upright(data)

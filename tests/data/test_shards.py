@@ -213,8 +213,8 @@ def test_splits_in_the_names_of_shards(tmp_path: Path) -> None:
     val = list_source(tmp_path / "s", SourceOptions(split="val"))
     assert (val.split, [other.split for other in val.others]) == ("val", ["train", "test"])
     assert refusal(tmp_path / "s", SourceOptions(split="vall")) == (
-        "--split vall: SOURCE SOURCE has train, val and test (did you mean 'val'?); give one of"
-        " these, or leave it out."
+        "SOURCE SOURCE has no split vall (did you mean 'val'?); --split is one of train, val or"
+        " test."
     )
     shard(tmp_path / "s/extra.tar", {"0": "a"})
     assert refusal(tmp_path / "s") == (

@@ -31,7 +31,7 @@ def read(root: Path, **options: Any) -> dict[str, list[tuple[str, str]]]:
     }
 
 
-@pytest.mark.parametrize("name", ["val", "valid", "validation", "dev", "test", "Test"])
+@pytest.mark.parametrize("name", ["val", "valid", "validation", "dev", "test", "Test", "test_set"])
 def test_splits_of_class_folders(tmp_path: Path, name: str) -> None:
     root = fill(tmp_path, "train/b/1.jpg", "train/a/2.jpg", f"{name}/a/3.jpg", "README.txt")
     assert read(root) == {
@@ -88,8 +88,8 @@ def test_a_split_without_labels_is_left_out(tmp_path: Path) -> None:
     root = fill(tmp_path, "train/a/1.jpg", "val/a/2.jpg", "test/3.jpg")
     assert list(read(root)) == ["train", "val"]
     assert list_source(root).warnings == (
-        f"the split test is left out: SOURCE {root}/test holds 1 image file but no class folders;"
-        " move them to a folder a class, or pipe in a list of paths.",
+        f"only train is augmented, as test cannot be read: SOURCE {root}/test holds 1 image file but"
+        " no class folders; move them to a folder a class, or pipe in a list of paths.",
     )
 
 

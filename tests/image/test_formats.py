@@ -42,7 +42,7 @@ def test_without_a_plugin_the_extra_is_named(data: bytes, name: str) -> None:
     with pytest.raises(UnreadableImage) as refused:
         decode(data)
     assert str(refused.value) == (
-        f"a file of the format {name}, which `pip install 'augcli[formats]'` has read"
+        f"a file of the format {name}, which is read after `pip install 'augcli[formats]'`"
     )
 
 

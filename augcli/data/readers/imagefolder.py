@@ -35,6 +35,7 @@ _NAMED = 3
 KIND = "a folder with one folder a class"
 OPTIONS = frozenset({"allow_empty_classes"})
 # Of files that stand beside images; the first bytes of others are looked at.
+_OF_MAC = b"__MACOSX"  # what unpacked archives of macOS hold beside their folders
 _NO_IMAGES = frozenset(
     b".txt .json .jsonl .csv .tsv .xml .yaml .yml .toml .ini .md .rst .html .htm .log .py .ipynb"
     b" .db .npy .npz .mat .pt .pth .pkl .parquet .arrow .zip .tar .gz .tgz .bz2 .xz .zst .7z .rar"
@@ -199,7 +200,7 @@ def _scan(folder: bytes) -> _Entries:
             suffix = suffix_of(name)
             is_image = suffix in images
             try:
-                if name.startswith(b"."):
+                if name.startswith(b".") or name == _OF_MAC:
                     if entry.is_dir(follow_symlinks=False):
                         names.hidden_folders.append(name)
                     elif is_image:

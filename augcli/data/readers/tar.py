@@ -18,7 +18,7 @@ from augcli.data.labels import shown
 from augcli.data.listing import Listing, first_repeated
 from augcli.data.sample_labels import with_labels
 from augcli.data.samples import Gathered
-from augcli.data.shards import choose_split, divided, is_folder, is_pattern, shards_of, split_of
+from augcli.data.shards import choose_shards, divided, is_folder, is_pattern, shards_of, split_of
 from augcli.data.source_options import SourceOptions
 from augcli.data.tar_headers import NO_FILE, REASONS, members
 from augcli.errors import UnreadableImage, UserError
@@ -108,7 +108,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
             " which names none; move it elsewhere, or give a pattern like"
             f" '{next(filter(None, splits))}-*.tar'."
         )
-    split = choose_split(splits, options.split, source)
+    split = choose_shards(splits, options.split, source)
     of_image = np.zeros(len(listing), np.int64) if is_one else spans[:, 0].astype(np.int64)
     if gathered.is_webdataset:
         listing, of_image = with_labels(listing, gathered, of_image, options, source)
