@@ -88,8 +88,8 @@ def test_a_split_without_labels_is_left_out(tmp_path: Path) -> None:
     root = fill(tmp_path, "train/a/1.jpg", "val/a/2.jpg", "test/3.jpg")
     assert list(read(root)) == ["train", "val"]
     assert list_source(root).warnings == (
-        f"only train is augmented, as test cannot be read: SOURCE {root}/test holds 1 image file but"
-        " no class folders; move them to a folder a class, or pipe in a list of paths.",
+        f"only train is augmented, as test cannot be read: SOURCE {root}/test holds 1 image file"
+        " but no class folders; move them to a folder a class, or pipe in a list of paths.",
     )
 
 
