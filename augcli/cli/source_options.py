@@ -59,7 +59,7 @@ Suffix = Annotated[
 ]  # fmt: skip
 Split = Annotated[
     str | None,
-    option("split", "the split that is augmented (default: train)", metavar="NAME"),
+    option("split", "the split that is augmented (default: that for training)", metavar="NAME"),
 ]
 AllowEmptyClasses = Annotated[
     bool, flag("allow-empty-classes", "a class folder without images keeps its id")

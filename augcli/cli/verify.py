@@ -15,7 +15,7 @@ from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
 from augcli.errors import escape
-from augcli.published import RUN
+from augcli.published import RUN, TRAIN
 from augcli.text import count_text
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _advice(out: Path, faults: Sequence[Fault], *, repair: bool) -> Iterator[str
     if strange:
         yield (
             "Files that no row names were not written by the run: move them out of"
-            f" {out / 'train'}; --repair leaves them where they are."
+            f" {out / TRAIN}; --repair leaves them where they are."
         )
 
 
