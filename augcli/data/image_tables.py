@@ -78,7 +78,7 @@ def list_tables(
     """The listing of the split that is augmented, with the others that have labels. Images are
     called FILE/ROW, with the suffix of the first of their file.
 
-    Raises UserError where it has no images, or none of the name that is asked for.
+    Raises UserError where it has no images, or no split of the chosen name.
     """
     chosen = choose_split(splits, options.split, source)
     unread = UnreadColumns()

@@ -34,7 +34,7 @@ FORMATS = (
 )  # fmt: skip
 _ICON = b"\0\0\1\0"
 _TIFF = (b"II", b"MM")
-# The image of an icon, and of JPEG XL, is decoded where its size is asked for.
+# The image of an icon, and of JPEG XL, is decoded to read its size.
 _SIZED_PIXELS = 100_000_000
 # Bits of a TGA header's last byte: how many bits of a pixel are alpha.
 _TGA_ALPHA = 15

@@ -226,4 +226,4 @@ def _compare(run: Run, images: Images, row: Row, used: list[Decoded]) -> Iterato
 
 
 def _look_at_nothing(_: Pixels, __: Mapping[int, float], spec: SaliencySpec) -> NoReturn:
-    raise ValueError(f"a row that was drawn needs no saliency, and {spec} was asked for")
+    raise ValueError(f"a row that was drawn needs no saliency, not {spec}")
