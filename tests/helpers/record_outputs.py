@@ -1,9 +1,12 @@
 """Records what every recipe, source, option and format writes, to compare before and after.
 
     python -m tests.helpers.record_outputs RECORD.json   # writes, or compares with, a record
+    python -m tests.helpers.record_outputs RECORD.json --checkout OLDER   # by another augcli
 
 Each case is one `augcli` command over `sample_data`; of its output a digest of every file is kept,
-and of its `run.json` what does not name places, times or versions. A record belongs to one place.
+and of its `run.json` what does not name places, times or versions. A record belongs to one place,
+as lists of absolute paths are among its sources: an older augcli is run from its own checkout, over
+the images of this one.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from typing import Any
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 MODEL = SAMPLE / "classifier.onnx"
+_SHOWN = 3
 # What of a run.json differs from place to place and from time to time.
 _PASSING = ("source", "root", "timings", "versions", "model", "command")
 
@@ -155,7 +159,18 @@ def record(arguments: list[str], out: Path) -> dict[str, Any]:
     return {"run": {k: v for k, v in run.items() if k not in _PASSING}, "files": files}
 
 
+def _differences(before: Any, now: Any, place: str = "") -> list[str]:
+    """The keys at which two records of a case differ; of many, how many."""
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return [] if before == now else [place or "all"]
+    several: list[str] = []
+    for key in sorted({*before, *now}):
+        several += _differences(before.get(key), now.get(key), f"{place}.{key}".lstrip("."))
+    return several if len(several) <= _SHOWN else [*several[:_SHOWN], f"{len(several)} in all"]
+
+
 def _run(*arguments: object, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    """`augcli` of the working folder, which `main` chooses."""
     command = [sys.executable, "-m", "augcli", *map(str, arguments)]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("AUGCLI_")}
     return subprocess.run(
@@ -168,8 +183,10 @@ def _check(result: subprocess.CompletedProcess[bytes]) -> None:
         raise SystemExit(result.stderr.decode())
 
 
-def main(file: Path) -> int:
-    """Write the record, or name the cases that differ from it."""
+def main(file: Path, checkout: Path) -> int:
+    """Write the record, or name the cases that differ from it, and in what."""
+    file = file.absolute()
+    os.chdir(checkout)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as threads:
         scratch = Path(folder)
         several = cases(scratch)
@@ -183,7 +200,7 @@ def main(file: Path) -> int:
     before = json.loads(file.read_text())
     different = [n for n in {*before, *now} if before.get(n) != json.loads(json.dumps(now.get(n)))]
     for name in sorted(different):
-        print(f"differs: {name}")
+        print(f"differs: {name} ({', '.join(_differences(before.get(name), now.get(name)))})")
     print(f"{len(now)} cases, {len(different)} differ.")
     return bool(different)
 
@@ -191,4 +208,8 @@ def main(file: Path) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("record", type=Path, help="the file that is written, or compared with")
-    sys.exit(main(parser.parse_args().record))
+    parser.add_argument(
+        "--checkout", type=Path, default=SAMPLE.parent, help="where the augcli that is run lies"
+    )
+    options = parser.parse_args()
+    sys.exit(main(options.record, options.checkout))
