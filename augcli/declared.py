@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -39,6 +39,16 @@ def declared_spellings(
             raise UserError(f"{whose} has the option '{shorten(known)}' twice; give it once.")
         values[known] = _as_declared(declared, known, value)
     return values
+
+
+def find_unknown(options: Iterable[str], known: Iterable[str]) -> tuple[str, str] | None:
+    """The first of `options` that is none of `known`, and that as part of a sentence:
+    `'lenght' (did you mean 'length'?)`; None where all are known."""
+    names = list(known)
+    for option in options:
+        if option not in names:
+            return option, f"'{shorten(option)}'{did_you_mean(option, names)}"
+    return None
 
 
 def what_is_wrong(error: ValidationError, declared: type[BaseModel]) -> tuple[str, Any, str]:

@@ -24,10 +24,10 @@ from pydantic import (
 
 from augcli.arrays.types import Shape
 from augcli.classifier.preprocess import Preprocessing
-from augcli.declared import declared_spellings, what_is_wrong
+from augcli.declared import declared_spellings, find_unknown, what_is_wrong
 from augcli.errors import UserError
 from augcli.files import parse_json
-from augcli.text import did_you_mean, listed, shorten
+from augcli.text import listed, shorten
 from augcli.text_files import LARGEST_TOML, parse_toml, read_text
 
 METADATA = "augcli"
@@ -92,13 +92,9 @@ class ModelSettings(BaseModel):
 def parse_settings(values: Mapping[str, Any], where: str) -> ModelSettings:
     """Settings from a table; raises UserError that names the field and `where` it is from."""
     values = declared_spellings(ModelSettings, values, where)
-    for field in values:
-        if field not in ModelSettings.model_fields:
-            hint = did_you_mean(field, ModelSettings.model_fields)
-            known = listed(ModelSettings.model_fields, "and")
-            raise UserError(
-                f"{where} has an unknown field '{shorten(field)}'{hint}; known are {known}."
-            )
+    if unknown := find_unknown(values, ModelSettings.model_fields):
+        known = listed(ModelSettings.model_fields, "and")
+        raise UserError(f"{where} has an unknown field {unknown[1]}; known are {known}.")
     try:
         return ModelSettings.model_validate(values)
     except ValidationError as error:

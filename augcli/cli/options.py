@@ -26,7 +26,8 @@ from augcli.enums import (
     Pair,
 )
 from augcli.errors import UserError
-from augcli.text import did_you_mean, listed, shorten, spelled
+from augcli.saliency.names import why_no_detector
+from augcli.text import listed, spelled
 
 if TYPE_CHECKING:
     pass
@@ -47,10 +48,7 @@ def _detector(name: str) -> str:
     """The saliency detector that a name spells; raises UserError."""
     spelling = spelled(name, DETECTORS)
     if spelling is None and name.strip():
-        raise UserError(
-            f"There is no saliency detector '{shorten(name)}'{did_you_mean(name, DETECTORS)};"
-            f" give one of {listed(DETECTORS)}."
-        )
+        raise UserError(why_no_detector(name))
     return spelling or name
 
 

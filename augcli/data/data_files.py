@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from augcli.data.left_out import has_suffix
+from augcli.data.shards import is_folder
 
 # Folders of a data set are few: one a split, one a configuration. Class folders are many.
 _MOST_FOLDERS = 16
@@ -48,17 +49,10 @@ def _look_into(
                 continue
             if has_suffix(name):
                 return None
-            if _is_folder(entry):
+            if is_folder(entry):
                 folders.append(prefix + name)
                 if len(folders) > _MOST_FOLDERS:
                     break
             elif fits(name):
                 files.append(prefix + name)
     return folders
-
-
-def _is_folder(entry: os.DirEntry[bytes]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link in a circle, or into a folder that is closed
-        return False

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augcli.arrays.types import Pixels, SaliencyMap, Shape
-from augcli.declared import declared_spellings, shortened, what_is_wrong
+from augcli.declared import declared_spellings, find_unknown, shortened, what_is_wrong
 from augcli.enums import DEFAULT_DETECTOR, Detector
 from augcli.errors import UserError
 from augcli.image.box import Box
@@ -40,7 +40,6 @@ from augcli.saliency.regions import (
     region_scores,
     threshold,
 )
-from augcli.text import did_you_mean, shorten
 
 
 class Keep(BaseModel):
@@ -75,10 +74,8 @@ def build_keep(options: dict[str, Any], recipes: Sequence[Recipe]) -> Keep:
                 " leave one of them out."
             )
     options = declared_spellings(Keep, options, "Keep")
-    for option in options:
-        if option not in Keep.model_fields:
-            hint = did_you_mean(option, Keep.model_fields)
-            raise UserError(f"Keep has no option '{shorten(option)}'{hint}.")
+    if unknown := find_unknown(options, Keep.model_fields):
+        raise UserError(f"Keep has no option {unknown[1]}.")
     try:
         return Keep.model_validate(options)
     except ValidationError as error:

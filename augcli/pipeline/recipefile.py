@@ -28,7 +28,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from augcli.declared import shortened
+from augcli.declared import find_unknown, shortened
 from augcli.errors import UserError
 from augcli.pipeline.keep import Keep, build_keep
 from augcli.pipeline.pipeline import Pipeline, Step
@@ -172,10 +172,9 @@ class _Reader:
             probability = self._share(rest.get("probability", 1.0), "probability", number)
             keep = self._keep(rest.get("keep", False), number, [recipe])
             return Step(recipe, probability, keep=keep)
-        for key in step:
-            if key not in _OF_CHOICE:
-                hint = did_you_mean(key, _OF_CHOICE)
-                raise self._error(f"a step with one_of has no key '{key}'{hint}", key, number)
+        if unknown := find_unknown(step, _OF_CHOICE):
+            key, text = unknown
+            raise self._error(f"a step with one_of has no key {text}", key, number)
         choices = step["one_of"]
         if not isinstance(choices, list) or not choices or not all(
             isinstance(choice, dict) for choice in choices
@@ -224,10 +223,9 @@ class _Reader:
         rest: Table = {
             key: options.pop(key) for key in _BESIDE if key in options and key not in own
         }
-        for key in options:
-            if key not in own:
-                hint = did_you_mean(key, [*own, *_BESIDE])
-                raise self._error(f"recipe {name} has no option '{key}'{hint}", key, number)
+        if unknown := find_unknown(options, [*own, *_BESIDE]):
+            key, text = unknown
+            raise self._error(f"recipe {name} has no option {text}", key, number)
         try:
             return build_recipe(name, spelled_options(name, options)), rest
         except UserError as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from augcli.declared import shortened, what_is_wrong
+from augcli.declared import find_unknown, shortened, what_is_wrong
 from augcli.errors import UserError
 from augcli.recipes.index import ENTRIES
 from augcli.recipes.recipe import Recipe
@@ -32,13 +32,10 @@ def recipe_class(name: str) -> type[Recipe]:
 def build_recipe(name: str, options: dict[str, Any]) -> Recipe:
     """A recipe with these options (strings are converted); UserError says which is wrong."""
     recipe = recipe_class(name)
-    for option in options:
-        if option not in recipe.model_fields:
-            hint = did_you_mean(option, recipe.model_fields)
-            raise UserError(
-                f"Recipe {name} has no option '{shorten(option)}'{hint};"
-                f" `augcli recipes {name}` shows its options."
-            )
+    if unknown := find_unknown(options, recipe.model_fields):
+        raise UserError(
+            f"Recipe {name} has no option {unknown[1]}; `augcli recipes {name}` shows its options."
+        )
     try:
         return recipe.model_validate(options)
     except ValidationError as error:

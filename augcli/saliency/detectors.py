@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from augcli.arrays.types import UInt8
-from augcli.enums import DETECTORS, OF_A_CLASSIFIER
+from augcli.enums import OF_A_CLASSIFIER
 from augcli.errors import UserError
 from augcli.saliency.fine_grained import (
     opencv_detector,
@@ -17,7 +17,7 @@ from augcli.saliency.fine_grained import (
     saliency_map,
     saliency_maps,
 )
-from augcli.text import did_you_mean, listed, shorten
+from augcli.saliency.names import why_no_detector
 
 Function = Callable[[UInt8], UInt8]  # uint8 RGB (H, W, 3) to a map, uint8 (H, W)
 
@@ -55,11 +55,7 @@ def detect(name: str, images: Sequence[UInt8], size: int | None = None) -> list[
         raise UserError(f"Saliency '{name}' needs a classifier; give --model FILE.onnx.")
     function = FUNCTIONS.get(name)
     if function is None:
-        hint = did_you_mean(name, DETECTORS)
-        raise UserError(
-            f"There is no saliency detector '{shorten(name)}'{hint}; give one of"
-            f" {listed(DETECTORS)}."
-        )
+        raise UserError(why_no_detector(name))
     shrunk = [_shrink(image, size) if size else image for image in images]
     if function is saliency_map:
         maps = saliency_maps(shrunk)
