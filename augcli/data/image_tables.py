@@ -14,10 +14,11 @@ import numpy.typing as npt
 from augcli.data.arrow_columns import Columns
 from augcli.data.class_numbers import Labels, name_classes
 from augcli.data.columns import UnreadColumns
-from augcli.data.inner_splits import choose_split, join_splits
+from augcli.data.inner_splits import join_splits
 from augcli.data.labels import label_index, printable
 from augcli.data.listing import Listing, ListingBuilder
 from augcli.data.source_options import SourceOptions
+from augcli.data.splits import choose_split
 from augcli.errors import UserError
 
 # What datasets whose labels are withheld have in their place.

@@ -82,14 +82,14 @@ class Listing:
 
     def path(self, index: int) -> bytes:
         """The file of the image at `index`, or in which it lies."""
-        if self.spans is not None and not self.archives:
+        if self.spans is None:
+            return self._below_root(self.relative_path(index))
+        if not self.archives:
             return self.root
-        relative = (
-            self.relative_path(index)
-            if self.spans is None
-            else self.archives[int(self.spans[index, 0])]
-        )
-        return relative if relative.startswith(b"/") else self.root + b"/" + relative
+        return self._below_root(self.archives[int(self.spans[index, 0])])
+
+    def _below_root(self, path: bytes) -> bytes:
+        return path if path.startswith(b"/") else self.root + b"/" + path
 
     def sizes(self) -> npt.NDArray[np.int64]:
         """The bytes of each image; GONE where its file is not there, UNKNOWN where it cannot be
@@ -101,7 +101,8 @@ class Listing:
 
     def sample(self, index: int) -> Sample:
         """The image at `index`."""
-        relative, path = self.relative_path(index), self.path(index)
+        relative = self.relative_path(index)
+        path = self._below_root(relative) if self.are_files else self.path(index)
         return Sample(index, path, printable(relative), sample_id(relative), self.label(index))
 
     def label(self, index: int) -> SoftLabel:

@@ -15,13 +15,12 @@ from augcli.data.labels import printable
 from augcli.data.listing import Listing
 from augcli.data.select import take
 from augcli.data.source_options import SourceOptions
-from augcli.data.splits import TRAINING
+from augcli.data.splits import choose_split, is_training
 from augcli.errors import UserError
-from augcli.text import count_text, did_you_mean, listed, shorten
+from augcli.text import count_text, shorten
 
 # The values that mean the split that is augmented.
 _MOST_SPLITS = 100
-_NAMED = 8
 
 
 class SplitColumn:
@@ -70,39 +69,22 @@ class SplitColumn:
         """Whether the column divides the table, where `chosen` is the value of --split."""
         if self._is_none:
             return False
+        wanted = chosen.lower() if chosen is not None else None
         return self.is_certain or any(
-            name.lower() in TRAINING or name == chosen for name in self._numbers
+            is_training(name) or name.lower() == wanted for name in self._numbers
         )
 
     def choose(self, chosen: str | None, source: str) -> int:
         """The number of the split that is augmented; raises UserError where there is none."""
-        names = self.splits
-        first = [shorten(name, 40) for name in names[:_NAMED]]
-        more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
-        some = listed([*first, *more], "and")
-        if chosen is not None:
-            if chosen in names:
-                return names.index(chosen)
-            alike = [at for at, name in enumerate(names) if name.lower() == chosen.lower()]
-            if len(alike) == 1:
-                return alike[0]
-            hint = did_you_mean(chosen, names)
-            raise UserError(f"SOURCE {source} has no split {shorten(chosen)}{hint}, but {some}.")
-        training = [at for at, name in enumerate(names) if name.lower() in TRAINING]
-        if len(training) == 1:
-            return training[0]
-        which = "several training splits, among" if training else "no training split, but"
-        raise UserError(
-            f"SOURCE {source} has {which} {some} in its column {shorten(self.name, 40)}; choose one"
-            " with --split."
-        )
+        where = f" in its column {shorten(self.name, 40)}"
+        return self.splits.index(choose_split(self.splits, chosen, source, where))
 
     def of_rows(self) -> npt.NDArray[np.int8]:
         """The number of each row's split."""
         return np.frombuffer(self._of, np.int8)
 
 
-def choose_split(
+def choose_column(
     splits: list[SplitColumn], options: SourceOptions, source: str, unread: UnreadColumns
 ) -> tuple[SplitColumn, int] | None:
     """The column that divides the rows, and the number of the split that is augmented; the other

@@ -31,6 +31,7 @@ _YOLO = {b"images", b"labels"}
 _OF_DATASETS = "dataset_dict.json"
 _LOOKED_AT = 2_000  # entries of a folder
 _NAMED = 3
+_MOST_NAMED = 8  # splits
 
 ListOne = Callable[[Path, SourceOptions], Listing]
 
@@ -75,31 +76,43 @@ def is_training(split: str) -> bool:
     return _word(split) in TRAINING
 
 
-def choose_split(names: Iterable[str], wanted: str | None, source: Path) -> str:
-    """The one of SOURCE's splits that is augmented: `wanted`, that of --split, else the training
-    split, or the only one.
+def choose_split(
+    splits: Iterable[str], wanted: str | None, source: str | Path, where: str = ""
+) -> str:
+    """The one of SOURCE's splits that is augmented: `wanted`, that of --split, in any case of its
+    letters; else the training split, that without a name, or the only one.
 
-    Raises UserError where there is none, or there are two.
+    `where` says in sentences what names the splits, as " in its column fold" does. Raises UserError
+    where there is none, or there are several.
     """
-    known = list(names)
+    known = list(splits)
+    names = [name for name in known if name]
     if wanted is not None:
-        if wanted not in known:
-            one_of = f"; --split is one of {listed(known)}" if known else ""
-            raise UserError(
-                f"SOURCE {source} has no split {shorten(wanted)}{did_you_mean(wanted, known)}"
-                f"{one_of or ', and no splits at all; leave out --split'}."
-            )
-        return wanted
-    training = [name for name in known if is_training(name)]
+        alike = [name for name in names if name.lower() == wanted.lower()]
+        if wanted in names or len(alike) == 1:
+            return wanted if wanted in names else alike[0]
+        remedy = (
+            f"; --split is one of {_some(names, 'or')}" if names
+            else ", and no splits at all; leave out --split"
+        )  # fmt: skip
+        hint = did_you_mean(wanted, names)
+        raise UserError(f"SOURCE {source} has no split {shorten(wanted)}{where}{hint}{remedy}.")
+    training = [name for name in names if is_training(name)]
     if len(training) == 1:
         return training[0]
-    if not training and len(known) == 1:
-        return known[0]
-    what = f"the training splits {listed(training, 'and')}" if training else "no training split"
+    if not training and ("" in known or len(known) == 1):
+        return "" if "" in known else known[0]
+    what = f"the training splits {_some(training)}" if training else "no training split"
     raise UserError(
-        f"SOURCE {source} has {what} (its splits are {listed(known, 'and')}); say with --split"
-        " which is augmented."
+        f"SOURCE {source} has {what}{where} (its splits are {_some(names)}); say with --split which"
+        " is augmented."
     )
+
+
+def _some(names: list[str], word: str = "and") -> str:
+    """Names of splits in a sentence; of many, the first."""
+    more = [f"{len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
+    return listed([*(shorten(name, 40) for name in names[:_MOST_NAMED]), *more], word)
 
 
 def list_splits(

@@ -44,7 +44,7 @@ def test_a_folder_of_images_and_labels(tmp_path: Path) -> None:
         assert len(data) == listing.sizes()[index]
     (source / "classes.txt").write_text("a\nb\nc\nd\ne\n")
     assert list_source(source).classes == tuple("abcde")
-    with pytest.raises(UserError, match=r"has no splits, and not --split test\."):
+    with pytest.raises(UserError, match="has no split test, and no splits at all; leave out"):
         list_source(source, SourceOptions(split="test"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from augcli.data.source import list_source
 from augcli.data.source_options import SourceOptions
+from augcli.data.splits import choose_split
 from augcli.errors import UserError
 
 
@@ -173,3 +175,25 @@ def test_the_fingerprint_is_of_all_splits(tmp_path: Path) -> None:
     before = list_source(root).fingerprint()
     fill(tmp_path, "val/a/3.jpg")
     assert list_source(root).fingerprint() != before
+
+
+@pytest.mark.parametrize(
+    ("splits", "wanted", "chosen"),
+    [
+        (("val", "Training_Set"), None, "Training_Set"),
+        (("", "test"), None, ""),
+        (("", "train"), None, "train"),
+        (("holdout",), None, "holdout"),
+        (("Val", "train"), "val", "Val"),
+        (("Val", "val", "train"), "val", "val"),
+        (("train", "training"), None, "has the training splits train and training here (its"),
+        (("train", "Test", "test"), "TEST", "has no split TEST here (did you mean 'Test'?); --s"),
+        (("", "test"), "", "has no split  here; --split is one of test."),
+    ],
+)
+def test_one_rule_chooses_a_split(splits: tuple[str, ...], wanted: str, chosen: str) -> None:
+    if chosen.startswith("has "):
+        with pytest.raises(UserError, match=re.escape(f"SOURCE s {chosen}")):
+            choose_split(splits, wanted, "s", " here")
+    else:
+        assert choose_split(splits, wanted, "s", " here") == chosen

@@ -73,7 +73,11 @@ def test_one_table_is_the_same_source_in_every_kind(tmp_path: Path, name: str) -
             {"path_column": "pth"},
             r"it has no column pth \(did you mean 'path'\?\), but path, label",
         ),
-        ({"split": "Vall"}, r"has no split Vall \(did you mean 'val'\?\), but train, val and test"),
+        (
+            {"split": "Vall"},
+            r"has no split Vall in its column split \(did you mean 'val'\?\); --split is one of"
+            " train, val or test",
+        ),
         ({"label_column": "path"}, "the column path is that of paths; choose another"),
         ({"images": str(tmp_path / "no")}, "--images .*/no is no folder"),
         ({"allow_empty_classes": True}, "--allow-empty-classes has no effect on SOURCE"),
@@ -146,7 +150,7 @@ def test_integers_are_ids_and_keep_their_gaps(tmp_path: Path) -> None:
         ([{"path": "http://x/1.jpg", "label": 0}], "line 1: http://x/1.jpg is a URL"),
         (
             [{"path": "1.jpg", "label": 0, "split": s} for s in ("val", "test")],
-            r"has no training split, but val and test in its column split; choose one with --split",
+            r"has no training split in its column split \(its splits are val and test\); say with",
         ),
         (
             [{"path": "1.jpg", "label": 0, "split": s} for s in ("train", "")],

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from augcli.data.class_numbers import Labels, name_classes
-from augcli.data.inner_splits import choose_split, join_splits
+from augcli.data.inner_splits import join_splits
 from augcli.data.labels import split_lines
 from augcli.data.listing import Listing
 from augcli.data.pickle_values import Array, Span, read_pickle
 from augcli.data.pixel_rows import Rows, list_rows, read_row
 from augcli.data.source_options import SourceOptions
+from augcli.data.splits import choose_split
 from augcli.errors import UserError
 from augcli.files import MIB, open_regular
 from augcli.text import count_text, shorten

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from augcli.data.class_numbers import Labels, name_classes
-from augcli.data.inner_splits import choose_split, join_splits
+from augcli.data.inner_splits import join_splits
 from augcli.data.listing import Listing
 from augcli.data.pieces import GZIP, unpack_start
 from augcli.data.pixel_rows import Rows, check_rows, list_rows, read_row
 from augcli.data.source_options import SourceOptions
+from augcli.data.splits import choose_split
 from augcli.errors import UserError
 from augcli.files import open_regular
 from augcli.text import count_text, listed

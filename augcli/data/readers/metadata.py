@@ -27,7 +27,7 @@ from augcli.data.metadata_rows import (
 from augcli.data.parquet_columns import holds_images
 from augcli.data.repeated import refuse_repeated
 from augcli.data.source_options import SourceOptions
-from augcli.data.split_column import SplitColumn, choose_split, divide, no_splits
+from augcli.data.split_column import SplitColumn, choose_column, divide, no_splits
 from augcli.data.splits import other_splits
 from augcli.data.tables import open_table
 from augcli.data.weights import BEYOND, Normaliser
@@ -129,7 +129,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     soft = soft_ids, soft_weights, soft_ends
     listing = builder.finish(file.parent, classes, soft)
     refuse_repeated(listing, numbers, str(file), "row" if table.kind == "parquet" else "line")
-    chosen = choose_split(splits, options, str(file), unread)
+    chosen = choose_column(splits, options, str(file), unread)
     for index in missing:
         if chosen is None or chosen[0].of_rows()[index] == chosen[1]:
             raise UserError(

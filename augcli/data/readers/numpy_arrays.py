@@ -9,13 +9,14 @@ from pathlib import Path
 
 from augcli.data.array_labels import ArrayLabels, read_labels
 from augcli.data.class_numbers import name_classes
-from augcli.data.inner_splits import choose_split, join_splits
+from augcli.data.inner_splits import join_splits
 from augcli.data.labels import split_lines
 from augcli.data.listing import Listing
 from augcli.data.npy_files import StoredArray, open_npy, open_npz
 from augcli.data.pieces import DEFLATE
 from augcli.data.pixel_rows import Rows, check_rows, list_rows, read_row
 from augcli.data.source_options import SourceOptions
+from augcli.data.splits import choose_split
 from augcli.errors import UserError
 from augcli.published import CLASSES
 from augcli.text import count_text, listed, shorten

@@ -21,7 +21,7 @@ from augcli.data.labels import shown
 from augcli.data.listing import Listing, ListingBuilder
 from augcli.data.repeated import refuse_repeated
 from augcli.data.source_options import SourceOptions
-from augcli.data.split_column import SplitColumn, choose_split, divide, no_splits
+from augcli.data.split_column import SplitColumn, choose_column, divide, no_splits
 from augcli.data.table_layout import Layout, find_files, find_layout, path_bytes
 from augcli.data.tables import Table, kind_of, open_table, rows
 from augcli.errors import UserError
@@ -162,7 +162,7 @@ def _finish(
     class_of = np.append(ids, np.int32(NO_LABEL))[of_rows]
     listing = replace(listing, class_of=class_of.astype(np.int32))
     refuse_repeated(listing, numbers, source, "row" if table.kind == "parquet" else "line")
-    chosen = choose_split(splits, options, source, unread)
+    chosen = choose_column(splits, options, source, unread)
     unlabelled = class_of < 0
     if chosen is not None:
         column, number = chosen
