@@ -11,6 +11,7 @@ from augcli.data.labels import SoftLabel, mix, smooth
 from augcli.data.listing import Sample
 from augcli.engine.images import Decoded, Images
 from augcli.engine.maps import find_maps, without_cache
+from augcli.engine.partners import Partners
 from augcli.engine.plan import Run
 from augcli.errors import UnreadableImage
 from augcli.pipeline.execute import Execution, Observe
@@ -45,6 +46,7 @@ class Outputs:
         self._run = run
         self._images = images
         self._block = block
+        self._partners = Partners(run.plan)
         self._uncached = without_cache(run)  # no second run comes across an image that steps made
         self._rng = generator(run.job.seed)
 
@@ -59,7 +61,7 @@ class Outputs:
 
         def source(slot: int) -> Picture:
             if slot not in used:
-                partner = run.plan.partner(block, place, copy, slot, images.readable)
+                partner = self._partners.partner(block, place, copy, slot, images.readable)
                 if partner is None:
                     raise UnreadableImage(
                         f"no readable partner was found for it (--pair {run.job.pair.value})"

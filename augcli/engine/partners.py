@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from augcli.arrays.permutation import Permutation
 from augcli.arrays.seeds import generator
+from augcli.engine.plan import Plan
 from augcli.enums import Pair
-
-if TYPE_CHECKING:
-    from augcli.engine.plan import Plan
 
 _TRIES = 100
 _USUALLY_TOGETHER = 4  # copies of an image that are made with one block; see the plan
@@ -178,26 +175,13 @@ class Partners:
         turns are shuffled together, and each output has one.
         """
         target_class = self._plan.class_of(target)
-        classes, firsts, ends = self._turns
+        classes, firsts, ends = self._plan.turns
         start, stop = self._plan.class_range[target_class]
         number = firsts[target_class] + copy * (stop - start) + self._plan.rank(target)
         total = int(ends[-1])
         shuffled = Permutation(total, f"turns\0{self._run.job.seed}\0{slot}".encode())
         turn = int(shuffled(np.array([number], np.uint64))[0])
         return classes[int(np.searchsorted(ends, turn, "right"))]
-
-    @cached_property
-    def _turns(self) -> tuple[list[int], dict[int, int], npt.NDArray[np.int64]]:
-        """The classes; for each, the number of the first output whose target it has; and the sum of
-        the turns of all classes up to it."""
-        classes = list(self._plan.class_range)
-        targets = [self._plan.targets_of(class_id) for class_id in classes]
-        turns = targets
-        if self._run.job.per_class is None:
-            each, more = divmod(sum(targets), len(classes))
-            turns = [each + (number < more) for number in range(len(classes))]
-        firsts = np.cumsum([0, *targets[:-1]]).tolist()
-        return classes, dict(zip(classes, firsts, strict=True)), np.cumsum(turns)
 
     def _pool(
         self, target: int, required_class: int | None

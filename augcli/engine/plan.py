@@ -1,4 +1,4 @@
-"""What will be made: the order of the source, its blocks, shards and partners.
+"""What will be made: the order of the source, its blocks and shards.
 
 The data set is shuffled by a keyed permutation and cut into blocks; partners come from the same
 block, so that an image is decoded once for all that it is used for there. Four copies of each image
@@ -8,7 +8,7 @@ number of workers, and no file is opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
@@ -19,7 +19,6 @@ import numpy.typing as npt
 from augcli.arrays.permutation import Permutation
 from augcli.data.listing import Listing
 from augcli.engine.job import Job, Runtime
-from augcli.engine.partners import Partners
 from augcli.enums import Originals, Pair
 from augcli.store.parts import Shard as Shard
 from augcli.store.sinks.sink import Committed, Sink
@@ -65,7 +64,6 @@ class Plan:
         self._n = len(run.listing)
         size = min(max(-(-self._n // _BLOCKS_FOR_FULL_SIZE), _SMALL_BLOCK), _BLOCK)
         self.blocks = max(1, round(self._n / size))
-        self._partners = Partners(self)
 
     @property
     def run(self) -> Run:
@@ -164,12 +162,19 @@ class Plan:
             return self._n * self._run.job.copies * views
         return sum(map(self.targets_of, self.class_range)) * views
 
-    def partner(
-        self, block: list[int], place: int, copy: int, slot: int, readable: Callable[[int], bool]
-    ) -> int | None:
-        """The partner of the target at `place` of `block`, as an index into the listing; None where
-        none is readable. See `Partners`."""
-        return self._partners.partner(block, place, copy, slot, readable)
+    @cached_property
+    def turns(self) -> tuple[list[int], dict[int, int], npt.NDArray[np.int64]]:
+        """How often each class is a partner's under `--pair balanced`: the classes; for each, the
+        number of the first output whose target it has; and the sum of the turns of all classes up
+        to it."""
+        classes = list(self.class_range)
+        targets = [self.targets_of(class_id) for class_id in classes]
+        turns = targets
+        if self._run.job.per_class is None:
+            each, more = divmod(sum(targets), len(classes))
+            turns = [each + (number < more) for number in range(len(classes))]
+        firsts = np.cumsum([0, *targets[:-1]]).tolist()
+        return classes, dict(zip(classes, firsts, strict=True)), np.cumsum(turns)
 
     def class_of(self, index: int) -> int:
         return int(self._run.listing.class_of[index])

@@ -19,7 +19,7 @@ from augcli.store.staged import prepare_state
 from tests.conftest import Augcli, write_photo
 from tests.engine.test_plan import listing
 from tests.helpers.runs import generate as generate_all
-from tests.helpers.runs import make_run, run_over
+from tests.helpers.runs import make_run, partners_of, run_over
 
 COUNTS = {"ant": 40, "bee": 6, "cow": 1, "dog": 13}
 
@@ -51,7 +51,7 @@ def served(run: Run, slot: int = 1) -> tuple[Counter[int], int]:
         block = run.plan.block(shard.block)
         for place, target in enumerate(block):
             for copy in run.plan.numbers(shard.block, target):
-                partner = run.plan.partner(block, place, copy, slot, lambda _: True)
+                partner = partners_of(run.plan).partner(block, place, copy, slot, lambda _: True)
                 assert partner is not None
                 assert partner != target
                 partners[int(classes[partner])] += 1
@@ -100,7 +100,7 @@ def test_targets_meet_all_classes_alike() -> None:
         block = run.plan.block(shard.block)
         for place, target in enumerate(block):
             for copy in run.plan.numbers(shard.block, target):
-                partner = run.plan.partner(block, place, copy, 1, lambda _: True)
+                partner = partners_of(run.plan).partner(block, place, copy, 1, lambda _: True)
                 table[classes[target], classes[partner or 0]] += 1
     # 200 each; five standard deviations of a binomial distribution.
     assert np.abs(table - 200).max() < 60

@@ -16,7 +16,7 @@ from augcli.enums import Pair
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.cutmix import CutMix
 from augcli.recipes.ricap import RICAP
-from tests.helpers.runs import make_run, with_options
+from tests.helpers.runs import make_run, partners_of, with_options
 
 PIPELINE = Pipeline("cutmix", (Step(CutMix()),))
 
@@ -75,7 +75,7 @@ def partners(run: Run) -> list[tuple[int, int | None]]:
         block = run.plan.block(shard.block)
         for place in range(len(block)):
             for copy in run.plan.numbers(shard.block, block[place]):
-                partner = run.plan.partner(block, place, copy, 1, lambda _: True)
+                partner = partners_of(run.plan).partner(block, place, copy, 1, lambda _: True)
                 actual.append((block[place], partner))
     return actual
 
@@ -125,7 +125,8 @@ def test_different_class_uses_each_image_once_where_no_class_is_more_than_half(
             if max(Counter(of[i] for i in block).values()) * 2 > len(block):
                 continue
             actual = [
-                run.plan.partner(block, place, 1, 1, lambda _: True) for place in range(len(block))
+                partners_of(run.plan).partner(block, place, 1, 1, lambda _: True)
+                for place in range(len(block))
             ]
             assert set(actual) == set(block)
             served = [partner for partner in actual if partner is not None]
@@ -138,7 +139,8 @@ def test_different_class_shares_partners_as_evenly_as_a_large_class_allows() -> 
     for shard in run.plan.shards():
         block = run.plan.block(shard.block)
         served = Counter(
-            run.plan.partner(block, place, 0, 1, lambda _: True) for place in range(len(block))
+            partners_of(run.plan).partner(block, place, 0, 1, lambda _: True)
+            for place in range(len(block))
         )
         most = max(Counter(of[i] for i in block).values())
         assert set(served) <= set(block)
@@ -148,10 +150,10 @@ def test_different_class_shares_partners_as_evenly_as_a_large_class_allows() -> 
 def test_unreadable_partners_are_passed_over() -> None:
     run = run_over([0] * 40)
     block = run.plan.block(0)
-    usual = run.plan.partner(block, 0, 0, 1, lambda _: True)
-    instead = run.plan.partner(block, 0, 0, 1, lambda index: index != usual)
+    usual = partners_of(run.plan).partner(block, 0, 0, 1, lambda _: True)
+    instead = partners_of(run.plan).partner(block, 0, 0, 1, lambda index: index != usual)
     assert instead not in (usual, block[0], None)
-    assert run.plan.partner(block, 0, 0, 1, lambda _: False) is None
+    assert partners_of(run.plan).partner(block, 0, 0, 1, lambda _: False) is None
 
 
 def test_per_class_balances() -> None:
@@ -200,7 +202,7 @@ def test_slots_of_a_copy_repeat_no_partner_after_the_first_copy() -> None:
         block = run.plan.block(shard.block)
         for place in range(len(block)):
             met = [
-                run.plan.partner(block, place, copy, slot, lambda _: True)
+                partners_of(run.plan).partner(block, place, copy, slot, lambda _: True)
                 for copy in range(4)
                 for slot in (1, 2, 3)
             ]

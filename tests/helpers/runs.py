@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from augcli.cli.reading import read_existing
 from augcli.data.listing import Listing
 from augcli.data.source import list_source
 from augcli.engine.job import Job, Runtime
-from augcli.engine.plan import Run
+from augcli.engine.partners import Partners
+from augcli.engine.plan import Plan, Run
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.cutmix import CutMix
 from augcli.store.layout import STATE, Place
@@ -48,6 +50,12 @@ def run_over(source: Path, out: Path, **options: Any) -> Run:
     """CutMix over an image folder."""
     pipeline = Pipeline("cutmix", (Step(CutMix()),))
     return make_run(list_source(source), pipeline, out / STATE, **options)
+
+
+@lru_cache(maxsize=1)
+def partners_of(plan: Plan) -> Partners:
+    """The partners of a plan, as a worker has them for all targets of a block."""
+    return Partners(plan)
 
 
 def runtime_of(out: Path, **options: Any) -> Runtime:
