@@ -23,7 +23,7 @@ class Entry(NamedTuple):
     array of its own, and what else it takes, in this order.
 
     `magnitude`: a number in the operation's own unit. `geometry`: a `Geometry`. `others`: the names
-    of further numbers; "seed" is a whole number below 2**63, which `recipes.chain.drawn` draws.
+    of further numbers; "seed" is a whole number below 2**63, which `recipes.chain.draw_operation` draws.
     """
 
     function: Callable[..., Pixels]
