@@ -23,7 +23,8 @@ class Entry(NamedTuple):
     array of its own, and what else it takes, in this order.
 
     `magnitude`: a number in the operation's own unit. `geometry`: a `Geometry`. `others`: the names
-    of further numbers; "seed" is a whole number below 2**63, which `recipes.chain.draw_operation` draws.
+    of further numbers; "seed" is a whole number below 2**63, which `draw_operation` of
+    `recipes.chain` draws.
     """
 
     function: Callable[..., Pixels]
