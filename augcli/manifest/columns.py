@@ -112,7 +112,7 @@ class Columns:
         firsts = _starts(recipes)
         whole = np.bitwise_or.reduceat(present, firsts) if len(firsts) else present
         whole = np.repeat(whole, np.diff(firsts, append=len(recipes)))
-        broken = (present != whole) | (rows != np.bitwise_count(whole))
+        broken = (present != whole) | (rows != _count_bits(whole))
         by_group = np.argsort(groups[broken], kind="stable")
         return BrokenGroups(
             *(column[broken][by_group] for column in (groups, present, whole, rows))
@@ -128,3 +128,11 @@ def _starts(ordered: Hashes) -> npt.NDArray[np.int64]:
 
 def _repeated(ordered: Hashes) -> Hashes:
     return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+
+
+def _count_bits(numbers: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """The bits that are set in each whole number; NumPy before 2.0 has no `bitwise_count`."""
+    counts = np.zeros(len(numbers), np.int64)
+    for bit in range(8 * numbers.dtype.itemsize):
+        counts += ((numbers >> bit) & 1).astype(np.int64)
+    return counts
