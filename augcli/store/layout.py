@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from augcli.data.labels import class_folder
 from augcli.published import CLASSES as CLASSES
 from augcli.published import ERRORS as ERRORS
 from augcli.published import IDENTITY as IDENTITY
@@ -28,12 +30,15 @@ REMOVED = "removal.jsonl"  # and its manifest
 LISTED = "listed"
 SOURCES = "sources"
 PARTS = "parts"
+SPLITS = "splits"  # the images of other splits than TRAIN, a folder for each
 ASIDE = "repair"  # a folder like STATE, of what is made again
 REPLACED = "replaced"  # records that a repair found and that were not the run's
 REMADE = "made"  # in it, the rows of that, in the order in which they are made
 
 # What the images that a run writes are called in the folder of their class.
 OUTPUT_NAME = re.compile(r"[0-9a-f]{16}\.[a-z0-9]+")
+
+_LONGEST_NAME = 256
 
 # Files of the lock, which outlive a run that is replaced.
 KEPT = ("lock", "holder.json")
@@ -60,3 +65,30 @@ def aside_of(out: Path) -> Place:
 def staged_train(state: Path) -> Path:
     """The folder in which images wait for the end of the run."""
     return state / TRAIN
+
+
+def staged_split(state: Path, split: str) -> Path:
+    """The folder in which the images of a split, by its name in OUT, wait for the end of the
+    run."""
+    return state / TRAIN if split == TRAIN else state / SPLITS / split
+
+
+def split_folders(names: Sequence[str]) -> list[str]:
+    """The names in OUT of splits other than TRAIN: safe as those of folders, and distinct from one
+    another and from all other names in OUT, also where case does not count."""
+    taken, folders = {name.lower() for name in OURS}, list[str]()
+    for name in names:
+        folder = class_folder(name)
+        number = 2
+        while folder.lower() in taken:
+            folder = class_folder(f"{name}-{number}")
+            number += 1
+        taken.add(folder.lower())
+        folders.append(folder)
+    return folders
+
+
+def is_split_folder(name: str) -> bool:
+    """Whether a name that a record has may be that of a split other than TRAIN in OUT."""
+    is_plain = name.isprintable() and 0 < len(name) < _LONGEST_NAME
+    return is_plain and name[0] != "." and not set(name) & {"/", "\\"} and name.lower() not in OURS
