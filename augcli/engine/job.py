@@ -61,8 +61,8 @@ class Job(BaseModel):
     which lacks one, has its default.
 
     `recipe` are the steps; `size` is (width, height) of all outputs, or None for the targets' own;
-    `other_splits` is none where the source has no others; `background` is RGB; `classifier` is `ClassifierSpec.identity()`, where one is used; `sink` is a
-    name in `SINKS`.
+    `other_splits` is none where the source has no others; `background` is RGB; `classifier` is
+    `ClassifierSpec.identity()`, where one is used; `sink` is a name in `SINKS`.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="ignore")

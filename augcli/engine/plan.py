@@ -125,11 +125,11 @@ class Plan:
     @cached_property
     def _other_blocks(self) -> list[tuple[OtherSplit, range]]:
         """The blocks of the other splits, with the indices of their images."""
-        blocks = []
+        blocks = list[tuple[OtherSplit, range]]()
         for split in self._run.others:
             stop = split.first + len(split.listing)
-            for first in range(split.first, stop, _BLOCK):
-                blocks.append((split, range(first, min(first + _BLOCK, stop))))
+            firsts = range(split.first, stop, _BLOCK)
+            blocks += [(split, range(first, min(first + _BLOCK, stop))) for first in firsts]
         return blocks
 
     def _other_block(self, number: int) -> tuple[OtherSplit, range] | None:

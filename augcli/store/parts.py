@@ -2,8 +2,8 @@
 
 A part holds manifest rows, then lines about inputs that were skipped, then one line that says whose
 part it is and what it holds: the run, the place in the plan, the split where that is not train,
-both counts, the bytes of the images, and a digest of all before it. A part that says anything else than what it holds is none: its shard
-is made again.
+both counts, the bytes of the images, and a digest of all before it. A part that says anything else
+than what it holds is none: its shard is made again.
 """
 
 from __future__ import annotations
