@@ -11,7 +11,7 @@ from augcli.errors import UserError
 from augcli.files import MIB, parse_json, read_beyond, size_text
 from augcli.manifest.reader import open_own
 from augcli.manifest.row import to_line
-from augcli.published import ERRORS, RUN, TRAIN
+from augcli.published import ERRORS, RUN, TRAIN, is_split_folder
 
 _LONGEST_SUMMARY = 64 * MIB
 _LONGEST_LINE = MIB
@@ -74,6 +74,27 @@ def read_counts(summary: dict[str, Any]) -> Counts:
     if "planned" in counts:
         planned = _count(RUN, "counts.planned", planned)
     return Counts(outputs, skipped, classes, planned)
+
+
+def read_splits(summary: dict[str, Any]) -> dict[str, Counts]:
+    """The counts of other splits, by their names in OUT, in what OUT/run.json says; raises
+    BadRecord where they are none."""
+    splits = summary.get("splits", {})
+    if not isinstance(splits, dict) or not all(isinstance(s, dict) for s in splits.values()):
+        raise BadRecord(RUN, "its splits are none")
+    if bool(splits) != ("other_splits" in summary):
+        raise BadRecord(RUN, "its splits are not those of its other_splits")
+    counts = {}
+    for name, split in splits.items():
+        if not is_split_folder(name):
+            raise BadRecord(RUN, f"{name[:40]!r} is not the name of a split")
+        where = f"splits.{name[:40]}"
+        outputs, skipped, planned = (
+            _count(RUN, f"{where}.{key}", split.get(key))
+            for key in ("outputs", "skipped", "planned")
+        )
+        counts[name] = Counts(outputs, skipped, 0, planned)
+    return counts
 
 
 def read_skipped(out: Path) -> Iterator[Skipped]:

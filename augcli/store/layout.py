@@ -14,6 +14,7 @@ from augcli.published import IDENTITY as IDENTITY
 from augcli.published import MANIFEST as MANIFEST
 from augcli.published import MAPS_INDEX as MAPS_INDEX
 from augcli.published import MAPS_STATE as MAPS_STATE
+from augcli.published import OURS as OURS
 from augcli.published import RUN as RUN
 from augcli.published import STATE as STATE
 from augcli.published import TRAIN as TRAIN
@@ -22,7 +23,6 @@ from augcli.published import TRAIN as TRAIN
 DEFAULT_SINK = "folder"
 
 LISTS = (CLASSES, ERRORS)
-OURS = (TRAIN, CLASSES, RUN, ERRORS, STATE)
 
 # Below STATE.
 REMOVAL = "removal.json"  # what a run that is being replaced was
@@ -37,8 +37,6 @@ REMADE = "made"  # in it, the rows of that, in the order in which they are made
 
 # What the images that a run writes are called in the folder of their class.
 OUTPUT_NAME = re.compile(r"[0-9a-f]{16}\.[a-z0-9]+")
-
-_LONGEST_NAME = 256
 
 # Files of the lock, which outlive a run that is replaced.
 KEPT = ("lock", "holder.json")
@@ -86,9 +84,3 @@ def split_folders(names: Sequence[str]) -> list[str]:
         taken.add(folder.lower())
         folders.append(folder)
     return folders
-
-
-def is_split_folder(name: str) -> bool:
-    """Whether a name that a record has may be that of a split other than TRAIN in OUT."""
-    is_plain = name.isprintable() and 0 < len(name) < _LONGEST_NAME
-    return is_plain and name[0] != "." and not set(name) & {"/", "\\"} and name.lower() not in OURS

@@ -49,12 +49,12 @@ def _places(out: Path) -> Iterator[Path]:
     ):  # fmt: skip
         yield from _no_files(folder)
     for folder in (state / SPLITS, aside / SPLITS):
-        for split in list(_no_files(folder)):
+        for split in _no_files(folder):
             yield split
             yield from _no_files(split)
-    for split in _splits_in(out):
-        yield out / split
-        yield from _no_files(out / split)
+    for name in _splits_in(out):
+        yield out / name
+        yield from _no_files(out / name)
 
 
 def _no_files(folder: Path) -> Iterator[Path]:

@@ -20,7 +20,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from augcli.errors import UserError
 from augcli.files import open_regular, parse_json
-from augcli.store.layout import IDENTITY, PARTS, TRAIN, is_split_folder
+from augcli.published import is_split_folder
+from augcli.store.layout import IDENTITY, PARTS, TRAIN
 from augcli.store.links import is_link
 
 _ROWS = ".rows"

@@ -15,6 +15,7 @@ import numpy as np
 from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, parse_json, read_json, read_lines, sha256_of
 from augcli.manifest.columns import Hashes, find, hash_of
+from augcli.published import is_split_folder
 from augcli.store.layout import (
     DEFAULT_SINK,
     IDENTITY,
@@ -25,7 +26,6 @@ from augcli.store.layout import (
     RUN,
     STATE,
     TRAIN,
-    is_split_folder,
 )
 from augcli.store.links import is_link
 from augcli.text import shorten

@@ -156,21 +156,18 @@ def planned(run: Run) -> int:
 def _check_count(run: Run, published: Published) -> None:
     """Refuse to publish anything else than what was planned, less what skipped inputs cost."""
     due = {split.name: len(split.listing) for split in run.others}
-    names = {TRAIN, *due, *published.splits}
-    for name, split in {TRAIN: published, **published.splits}.items():
-        names.discard(name)
-        rows = (planned(run) if name == TRAIN else due.get(name, 0)) - split.lost
-        if split.rows != rows:
-            raise _damaged(run, f"{split.rows} rows where {rows} were planned")
-    for name in sorted(names):
-        raise _damaged(run, f"no split {name}, of which {due[name]} rows were planned")
-
-
-def _damaged(run: Run, what: str) -> RunFailed:
-    return RunFailed(
-        f"OUT {run.runtime.place.out} has {what}: parts of it were damaged while the run went on;"
-        " run the same command with --resume."
-    )
+    rows = {name: (split.rows, split.lost) for name, split in published.splits.items()}
+    rows[TRAIN], due[TRAIN] = (published.rows, published.lost), planned(run)
+    for name in sorted({*rows, *due}):
+        there, lost = rows.get(name, (0, 0))
+        wanted = due.get(name, 0) - lost
+        if there != wanted or name not in rows:
+            of = "" if name == TRAIN else f" of the split {name}"
+            raise RunFailed(
+                f"OUT {run.runtime.place.out} has {there} rows{of} where {wanted} were planned:"
+                " parts of it were damaged while the run went on; run the same command with"
+                " --resume."
+            )
 
 
 def _other_splits(run: Run, published: Published) -> dict[str, Any]:
