@@ -68,6 +68,11 @@ class Run:
         """The other split of the image at `index`; None for one that is augmented."""
         return split_of(self.others, index)
 
+    def split_name(self, index: int) -> str:
+        """The name in OUT of the split of the image at `index`."""
+        split = self.split_of(index)
+        return TRAIN if split is None else split.name
+
     def sample(self, index: int) -> Sample:
         """The image at `index`."""
         split = self.split_of(index)

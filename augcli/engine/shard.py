@@ -24,7 +24,6 @@ from augcli.enums import Originals, OtherSplits
 from augcli.errors import UnreadableImage
 from augcli.image.codec import encode, output_format, suffix
 from augcli.manifest.record import Skipped
-from augcli.published import TRAIN
 from augcli.store.sinks.sink import OutputFile
 
 # Bytes of outputs, and copies, that are worked on together.
@@ -229,8 +228,8 @@ def _files(run: Run, copy: _Copy) -> Iterator[OutputFile]:
             is_linked = run.job.other_splits is OtherSplits.link and other.listing.are_files
             ending = image_suffix(sample, data)
         link = os.path.realpath(sample.path) if is_linked else None
-        row, split = original_row(run, copy.original), TRAIN if other is None else other.name
-        yield OutputFile(row, sample.label, data, ending, True, link, split)
+        row = original_row(run, copy.original)
+        yield OutputFile(row, sample.label, data, ending, True, link, run.split_name(copy.index))
     for output, (content, ending) in zip(copy.outputs, copy.files, strict=True):
         yield OutputFile(row_of(run, output, content), output.label, content, ending)
 

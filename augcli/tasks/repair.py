@@ -100,8 +100,7 @@ class _Repair(NamedTuple):
         names = [name for each in several for name in each]
         if skipped is None:
             return names
-        other = self.run.split_of(index)
-        present = self.manifests[TRAIN if other is None else other.name]
+        present = self.manifests[self.run.split_name(index)]
         there = [name for name in names if name in present]
         wanted = len(there) if skipped.outputs is None else len(names) - skipped.outputs
         if wanted <= 0 or len(names) == len(several[0]):  # what is not there are the last ones

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,14 @@ import pytest
 from augcli.enums import OtherSplits
 from augcli.errors import RunFailed, UserError
 from augcli.manifest.verify import verify
+from augcli.pipeline.pipeline import Pipeline, Step
+from augcli.recipes.mixup import Mixup
 from augcli.store.layout import STATE, split_folders
 from augcli.store.sinks import folder as sink
 from augcli.tasks.repair import repair
 from augcli.tasks.replay import replay
 from tests.conftest import tree, write_photo
-from tests.helpers.runs import generate, run_over, runtime_of
+from tests.helpers.runs import generate, run_over, runtime_of, with_options
 
 
 @pytest.fixture
@@ -245,9 +246,9 @@ def test_a_publication_that_stops_between_two_splits(
     out, usual, names = tmp_path / "out", Path.rename, {"val", "test", "train"}
 
     def rename(path: Path, target: Path) -> Path:
-        if Path(target).parent == out and Path(target).name in names:
-            if sum((out / name).exists() for name in names) == renamed:
-                raise Stop
+        is_last = sum((out / name).exists() for name in names) == renamed
+        if is_last and Path(target).parent == out and Path(target).name in names:
+            raise Stop
         return usual(path, target)
 
     with monkeypatch.context() as patched:
@@ -287,8 +288,10 @@ def test_an_earlier_output_carries_its_splits_along(source: Path, tmp_path: Path
 
 def test_datasets_reads_the_splits(source: Path, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
-    out = make(source, tmp_path / "out")
-    os.environ["HF_DATASETS_OFFLINE"] = "1"
+    out = tmp_path / "out"
+    run = run_over(source, out, copies=2, other_splits=OtherSplits.link)
+    run = with_options(run, recipe=Pipeline("mixup", (Step(Mixup()),)))
+    generate(run, source={"source": str(source)})
     loaded = datasets.load_dataset(
         "imagefolder", data_dir=str(out), cache_dir=str(tmp_path / "cache")
     )
@@ -298,3 +301,13 @@ def test_datasets_reads_the_splits(source: Path, tmp_path: Path) -> None:
     for split, name in (("val", "validation"), ("test", "test")):
         labels = {row["sample_id"]: row["label"] for row in rows(out / split)}
         assert dict(zip(loaded[name]["sample_id"], loaded[name]["label"], strict=True)) == labels
+
+
+def test_other_files_in_another_split_are_another_source(source: Path, tmp_path: Path) -> None:
+    out = make(source, tmp_path / "out")
+    write_photo(source / "val" / "cat" / "0.jpg", 99, 30, 30)
+    with pytest.raises(UserError, match=r"with other files in SOURCE: others in the split val;"):
+        make(source, out, resume=True)
+    write_photo(source / "train" / "cat" / "new.jpg", 99, 30, 30)
+    with pytest.raises(UserError, match=r"1 file added \(cat/new.jpg\), and others in the split"):
+        make(source, out, resume=True)
