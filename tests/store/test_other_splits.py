@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from augcli.manifest.verify import verify
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.mixup import Mixup
 from augcli.store.layout import STATE, split_folders
+from augcli.store.removal import remove_run
 from augcli.store.sinks import folder as sink
 from augcli.tasks.repair import repair
 from augcli.tasks.replay import replay
@@ -311,3 +313,35 @@ def test_other_files_in_another_split_are_another_source(source: Path, tmp_path:
     write_photo(source / "train" / "cat" / "new.jpg", 99, 30, 30)
     with pytest.raises(UserError, match=r"1 file added \(cat/new.jpg\), and others in the split"):
         make(source, out, resume=True)
+
+
+@pytest.mark.parametrize("step", [0, 5, 21, 34, 43, 46, 49, 55])
+def test_a_removal_that_stops(
+    source: Path, tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left of it is a run's, and another --overwrite goes on with it."""
+
+    class Stop(Exception):
+        pass
+
+    out = make(source, tmp_path / "out")
+    expected = {split: tree(out / split) for split in ("train", "val", "test")}
+    calls, usual = iter(range(1000)), os.unlink
+
+    def unlink(*arguments: Any, **options: Any) -> None:
+        if next(calls) == step:
+            raise Stop
+        usual(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", unlink)
+        with pytest.raises(Stop):
+            remove_run(out)
+    make(source, out, **{("resume", "overwrite")[step % 2]: True})
+    assert {split: tree(out / split) for split in expected} == expected
+    assert verify(out).total == 0
+    assert sorted(path.name for path in (out / STATE).iterdir()) == [
+        "identity.json",
+        "lock",
+        "sources",
+    ]
