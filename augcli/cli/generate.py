@@ -242,7 +242,8 @@ def generate(
             on_report=lambda shard: bar.update(shard.outputs),
         )
     _show_outcome(report, run, out, outcome, max_errors)
-    warn_of_missing(report.warn, out / TRAIN, listing.classes)
+    for split in (TRAIN, *outcome.others):
+        warn_of_missing(report.warn, out / split, listing.classes)
     end_with_skipped(report, listing, outcome.skipped, max_errors, out / ERRORS)
 
 
