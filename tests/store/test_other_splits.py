@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from augcli.data.destination import check_not_in_run
 from augcli.enums import OtherSplits
 from augcli.errors import RunFailed, UserError
 from augcli.manifest.verify import verify
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.mixup import Mixup
 from augcli.store.layout import STATE, split_folders
+from augcli.store.merge import merge_parts
 from augcli.store.removal import remove_run
 from augcli.store.sinks import folder as sink
 from augcli.tasks.repair import repair
@@ -219,7 +221,7 @@ def test_a_folder_that_appears_meanwhile_stays(
     source: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The publication refuses it, and goes on once it is away."""
-    out, usual = tmp_path / "out", sink.merge_parts
+    out, usual = tmp_path / "out", merge_parts
 
     def merge(state: Path) -> Any:
         (out / name).mkdir()
@@ -286,6 +288,24 @@ def test_an_earlier_output_carries_its_splits_along(source: Path, tmp_path: Path
     soft = [row for row in rows(second / "train") if len(row["label_ids"]) > 1]
     assert soft
     assert verify(second).total == 0
+
+
+def test_an_earlier_output_has_splits_of_any_name(tmp_path: Path) -> None:
+    """By its record; other folders of images beside them are refused, as in any source."""
+    table = tmp_path / "table"
+    table.mkdir()
+    lines = ["file_name,label,split"]
+    for number in range(6):
+        write_photo(table / f"{number}.jpg", number, 20, 16)
+        lines.append(f"{number}.jpg,{'ab'[number % 2]},{'train' if number < 4 else 'night'}")
+    (table / "metadata.csv").write_text("\n".join(lines))
+    first = make(table, tmp_path / "first")
+    assert len(rows(first / "night")) == 2
+    second = make(first, tmp_path / "second")
+    assert [len(rows(second / split)) for split in ("train", "night")] == [16, 2]
+    assert verify(second).total == 0
+    with pytest.raises(UserError, match=r"lies inside .*, which augcli wrote as a whole"):
+        check_not_in_run(first / "night" / "sheet.png", "--output")
 
 
 def test_datasets_reads_the_splits(source: Path, tmp_path: Path) -> None:
