@@ -69,6 +69,15 @@ class Originals(StrEnum):
     link = "link"
 
 
+class OtherSplits(StrEnum):
+    """Whether the splits of a source that are not augmented appear in the output too: hard-linked,
+    where that is possible, and else copied; copied; or not at all."""
+
+    link = "link"
+    copy = "copy"
+    none = "none"
+
+
 class Existing(StrEnum):
     """What becomes of the run that OUT holds: `refuse` writes to an empty OUT only, `resume` goes
     on with it, `overwrite` replaces it."""

@@ -9,6 +9,15 @@ MANIFEST = "metadata.jsonl"  # in TRAIN, the rows of the images
 CLASSES = "classes.txt"
 RUN = "run.json"
 ERRORS = "errors.jsonl"
+OURS = (TRAIN, CLASSES, RUN, ERRORS, STATE)
 # Of a folder of saliency maps.
 MAPS_STATE = ".augcli-maps"
 MAPS_INDEX = "maps.jsonl"
+
+_LONGEST_NAME = 255
+
+
+def is_split_folder(name: str) -> bool:
+    """Whether a name that a record has may be that of a split other than TRAIN in OUT."""
+    is_plain = name.isprintable() and 0 < len(name) <= _LONGEST_NAME
+    return is_plain and name[0] != "." and not set(name) & {"/", "\\"} and name.lower() not in OURS

@@ -40,8 +40,8 @@ def order_warning(listing: Listing) -> str:
 
 
 def missing_warning(train: Path, classes: Sequence[str]) -> str:
-    """What to warn of where a class has no folder in OUT/train, so that ImageFolder counts on
-    without it; else an empty text."""
+    """What to warn of where a class has no folder in OUT/train (or the folder of another split), so
+    that ImageFolder counts on without it; else an empty text."""
     from augcli.data.labels import class_folder
 
     try:
@@ -53,7 +53,7 @@ def missing_warning(train: Path, classes: Sequence[str]) -> str:
     if not gone or len(there) == gone[0]:  # the ids before it stay
         return ""
     return (
-        f"no image in OUT/{TRAIN} shows most of class {shorten(classes[gone[0]])}, so that"
+        f"no image in OUT/{train.name} shows most of class {shorten(classes[gone[0]])}, so that"
         f" ImageFolder counts on without it and gives other ids than the manifest; {_REMEDY}"
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,12 +46,13 @@ from augcli.cli.sizes import parse_colour, parse_output_size
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
-from augcli.enums import STDIN, Chroma, Fit, Format, Originals, Pair
+from augcli.enums import STDIN, Chroma, Fit, Format, Originals, OtherSplits, Pair
 from augcli.errors import UserError
 from augcli.published import ERRORS, MANIFEST, TRAIN
-from augcli.text import count_text, listed
+from augcli.text import count_text, listed, shorten
 
 if TYPE_CHECKING:
+    from augcli.data.listing import Listing
     from augcli.engine.plan import Run
     from augcli.tasks.generate import Outcome
 
@@ -101,6 +103,14 @@ def generate(
         choice("include-originals", "put the source images in OUT too", Originals),
     ] = Originals.none,
     pair: PairOrDefault = None,
+    other_splits: Annotated[
+        OtherSplits,
+        choice(
+            "other-splits",
+            "put the splits of SOURCE that are not augmented in OUT, as they are",
+            OtherSplits,
+        ),
+    ] = OtherSplits.link,
     dense_labels: Annotated[
         int,
         number(
@@ -161,13 +171,10 @@ def generate(
     folder = None if source == STDIN else Path(source)
     listing = read_source(source, reading, report.warn)
     check_sources(listing, pipeline, source, pair)
-    if listing.others:
-        splits = listed((other.split for other in listing.others), "and")
-        are = "is" if len(listing.others) == 1 else "are"
-        report.warn(
-            f"only the split {listing.split} of SOURCE is augmented; {splits} {are} not put into"
-            " OUT: use what is in SOURCE."
-        )
+    if other_splits is OtherSplits.none or not listing.others:
+        other_splits = OtherSplits.none
+    else:
+        _warn_of_other_training(report, listing)
     _warn_of_alike(report, listing.classes)
     if warning := order_warning(listing):
         report.warn(warning)
@@ -199,6 +206,7 @@ def generate(
         quality=quality,
         chroma=chroma,
         include_originals=include_originals,
+        other_splits=other_splits,
         background=background,
         dense_labels=dense_labels,
         max_pixels=reading.max_pixels,
@@ -207,6 +215,8 @@ def generate(
     workers = workers or available_cpus()
     runtime = Runtime(Place(out), memory << 20, classifier, workers, max_seconds)
     run = Run(listing, job, runtime)
+    if not run.others:  # all of them are training splits, or empty
+        run = replace(run, job=job.model_copy(update={"other_splits": OtherSplits.none}))
     if run.plan.outputs == 0:
         raise UserError(
             f"--per-class {per_class} counts the copied originals, and each class has as many:"
@@ -232,14 +242,27 @@ def generate(
             on_report=lambda shard: bar.update(shard.outputs),
         )
     _show_outcome(report, run, out, outcome, max_errors)
-    warn_of_missing(report.warn, out / TRAIN, listing.classes)
+    for split in (TRAIN, *outcome.others):
+        warn_of_missing(report.warn, out / split, listing.classes)
     end_with_skipped(report, listing, outcome.skipped, max_errors, out / ERRORS)
+
+
+def _warn_of_other_training(report: Output, listing: Listing) -> None:
+    """Name training splits beside the one that is augmented: they do not go along."""
+    from augcli.data.splits import is_training
+
+    names = [other.split for other in listing.others if is_training(other.split)]
+    if names:
+        are = "is another training split" if len(names) == 1 else "are other training splits"
+        report.warn(
+            f"{listed(map(shorten, names), 'and')} of SOURCE {are} beside {listing.split}, and not"
+            " put into OUT; choose with --split."
+        )
 
 
 def _warn_of_alike(report: Output, classes: Sequence[str]) -> None:
     """Name classes whose folders in OUT would be one on file systems that ignore case."""
     from augcli.data.labels import classes_alike
-    from augcli.text import shorten
 
     alike = classes_alike(classes)
     if alike:
@@ -262,6 +285,9 @@ def _show_plan(report: Output, run: Run, out: Path, *, overwrite: bool) -> None:
         "classes": len(listing.classes),
         "outputs": run.plan.outputs,
     }
+    splits = {split.name: len(split.listing) for split in run.others}
+    if splits:
+        values["splits"] = splits
     before = ""
     if replaced is not None:
         recipe, images = replaced
@@ -272,8 +298,15 @@ def _show_plan(report: Output, run: Run, out: Path, *, overwrite: bool) -> None:
         values,
         f"{before}Would make {count_text(run.plan.outputs, 'image')} in {out / TRAIN} with"
         f" {run.job.pipeline.name}, from {count_text(len(listing), 'image')} of"
-        f" {count_text(len(listing.classes), 'class')}.",
+        f" {count_text(len(listing.classes), 'class')}{_splits_text(splits)}.",
     )
+
+
+def _splits_text(splits: Mapping[str, int]) -> str:
+    """The images of other splits, as the end of a sentence."""
+    if not splits:
+        return ""
+    return f"; beside it {listed((f'{count} of {name}' for name, count in splits.items()), 'and')}"
 
 
 def _show_outcome(report: Output, run: Run, out: Path, outcome: Outcome, max_errors: int) -> None:
@@ -285,6 +318,7 @@ def _show_outcome(report: Output, run: Run, out: Path, outcome: Outcome, max_err
         "classes": len(run.listing.classes),
         "outputs": outcome.outputs,
         "skipped": outcome.skipped,
+        **({"splits": outcome.others} if outcome.others else {}),
         "seconds": round(outcome.seconds, 3),
         "resumed": outcome.resumed,
         **failure(outcome.skipped, max_errors),
@@ -299,11 +333,12 @@ def _show_outcome(report: Output, run: Run, out: Path, outcome: Outcome, max_err
     classes = count_text(len(run.listing.classes), "class")
     text = f"{count_text(outcome.outputs, 'image')} of {classes} in {out / TRAIN}"
     of_skipped = f"; {skipped}" if skipped else ""
+    beside = _splits_text(outcome.others)
     if outcome.was_complete:
-        text = f"Already complete: {text}{of_skipped}."
+        text = f"Already complete: {text}{of_skipped}{beside}."
     else:
         labels = out / TRAIN / MANIFEST
-        text += f", labels in {labels} ({outcome.seconds:.1f} s{of_skipped}).{mass}"
+        text += f", labels in {labels} ({outcome.seconds:.1f} s{of_skipped}){beside}.{mass}"
     report.result(values, text, done=f"OUT {out} is complete")
 
 

@@ -34,14 +34,14 @@ PANELS = {
     " path_column label_column weights_column suffix"
     " allow_empty_classes background max_pixels max_seconds",
     "Output": "output name copies per_class size fit format quality include_originals chroma"
-    " dense_labels examples to all_recipes show map_format overlay",
+    " other_splits dense_labels examples to all_recipes show map_format overlay",
     "Run": "seed workers resume overwrite dry_run max_errors memory progress quiet json"
     " show_config_ install_completion show_completion version help help_all",
 }
 RARE = frozenset(
     (
         *("limit", "classes_include", "classes_exclude", "images", "path_column", "label_column"),
-        *("weights_column", "suffix"),
+        *("weights_column", "suffix", "other_splits"),
         *(
             "allow_empty_classes",
             "labels_from",

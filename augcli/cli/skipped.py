@@ -81,15 +81,16 @@ def _lost_classes(listing: Listing, skipped: int, errors: Path) -> str:
 
 
 def _reasons(errors: Path) -> dict[str, str]:
-    """Why each skipped input was skipped, by its path, from a list of them; empty where the list
-    cannot be read."""
+    """Why each skipped input of the training split was skipped, by its path, from a list of them;
+    empty where the list cannot be read."""
     from augcli.files import parse_json, read_lines
 
     reasons: dict[str, str] = {}
     try:
         for line in read_lines(errors, _LONGEST_LINE):
             values = parse_json(line)
-            reasons[values["source_path"]] = values["reason"]
+            if "split" not in values:
+                reasons[values["source_path"]] = values["reason"]
     except (OSError, UserError, ValueError, KeyError, TypeError):
         return {}
     return reasons

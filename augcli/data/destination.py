@@ -9,6 +9,7 @@ from pathlib import Path
 
 from augcli.data.labels import printable
 from augcli.data.listing import Listing
+from augcli.data.splits import splits_of_run
 from augcli.errors import UserError
 from augcli.files import open_regular, read_beyond
 from augcli.published import MAPS_STATE, STATE, TRAIN
@@ -112,7 +113,9 @@ def check_not_in_run(path: Path, option: str) -> None:
     place = path.absolute().parent.resolve()
     for folder in (place, *place.parents):
         below = place.relative_to(folder).parts[:1]
-        of_run = (folder / STATE).is_dir() and below in ((TRAIN,), (STATE,))
+        of_run = False
+        if below and (folder / STATE).is_dir():
+            of_run = below[0] in (TRAIN, STATE, *splits_of_run(folder))
         if of_run or (folder / MAPS_STATE).is_dir():
             raise UserError(
                 f"{option} {path} lies inside {folder}, which augcli wrote as a whole; choose"

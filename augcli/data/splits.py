@@ -15,7 +15,8 @@ from augcli.data.listing import Listing
 from augcli.data.select import number_classes
 from augcli.data.source_options import SourceOptions
 from augcli.errors import UserError
-from augcli.published import MANIFEST, TRAIN
+from augcli.files import MIB, read_json
+from augcli.published import MANIFEST, RUN, TRAIN, is_split_folder
 from augcli.text import did_you_mean, listed, shorten
 
 TRAINING = ("train", "training", "trainval")
@@ -30,6 +31,7 @@ _YOLO = {b"images", b"labels"}
 # By which `datasets` knows a folder of splits that it saved; its reader lists them.
 _OF_DATASETS = "dataset_dict.json"
 _LOOKED_AT = 2_000  # entries of a folder
+_LARGEST_RECORD = 256 * MIB
 _NAMED = 3
 _MOST_NAMED = 8  # splits
 
@@ -42,11 +44,15 @@ def split_folders(source: Path) -> list[str]:
 
     They are splits where all visible folders have names of splits, or the training split and
     another one stand beside folders without images, and where images lie in folders inside them,
-    or a table tells their labels. Raises UserError where splits stand beside folders of images,
+    or a table tells their labels. Those of an earlier output are what its record says. Raises
+    UserError where splits stand beside folders of images,
     and where nothing tells the labels of a split's images. Raises OSError.
     """
     if any((source / name).is_file() for name in (*_TABLES, _OF_DATASETS)):
         return []
+    of_run = splits_of_run(source)
+    if of_run:
+        return [TRAIN, *of_run]
     with os.scandir(os.fsencode(source)) as entries:
         folders = sorted(os.fsdecode(one.name) for one in entries if _is_visible_folder(one))
     splits = sorted((name for name in folders if _rank(name) < len(SPLITS)), key=_rank)
@@ -69,6 +75,18 @@ def split_folders(source: Path) -> list[str]:
             return []
         raise UserError(_without_labels(source, splits))
     return splits
+
+
+def splits_of_run(folder: Path) -> list[str]:
+    """The splits beside the training split of an earlier output, by its record; none where a folder
+    is no such output."""
+    try:
+        record = read_json(folder / RUN, _LARGEST_RECORD)
+    except (OSError, UserError, ValueError):
+        return []
+    splits = record.get("splits") if isinstance(record, dict) else None
+    names = splits if isinstance(splits, dict) else {}
+    return [name for name in names if is_split_folder(name) and (folder / name).is_dir()]
 
 
 def is_training(split: str) -> bool:

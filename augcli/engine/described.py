@@ -13,13 +13,14 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from augcli.data.labels import from_printable
-from augcli.data.listing import Listing, sample_ids, with_classes
+from augcli.data.listing import Listing, with_classes
 from augcli.data.source import exists, list_known_paths, list_paths, list_source
 from augcli.data.source_options import SourceOptions
 from augcli.declared import what_is_amiss
 from augcli.engine.job import Job, Runtime, versions
 from augcli.engine.maps import with_classifier
 from augcli.engine.plan import Run
+from augcli.engine.splits import ids_of
 from augcli.enums import STDIN, LabelsFrom
 from augcli.errors import UserError, one_line
 from augcli.manifest.reader import read_classes
@@ -151,7 +152,7 @@ def _listed_sources(record: RunRecord, rows: Callable[[], Iterable[Row]]) -> Lis
 
 
 class Places(NamedTuple):
-    """Where the images of a listing stand in it, by their ids in order; 16 bytes an image."""
+    """Where the images of a run stand in it, by their ids in order; 16 bytes an image."""
 
     ids: npt.NDArray[np.uint64]
     order: npt.NDArray[np.int64]
@@ -165,9 +166,9 @@ class Places(NamedTuple):
         return int(self.order[at]) if at < len(self.ids) and self.ids[at] == key else None
 
 
-def places_in(listing: Listing) -> Places:
-    """The places of all images of a listing."""
-    ids = sample_ids(listing)
+def places_in(run: Run) -> Places:
+    """The places of all images of a run."""
+    ids = ids_of(run.listing, run.others)
     order = np.argsort(ids)
     return Places(ids[order], order)
 

@@ -52,7 +52,7 @@ class Decoded:
 
 
 class Images:
-    """Decoded images by their index in the listing, the least recently used dropped first.
+    """Decoded images by their index in the run, the least recently used dropped first.
 
     `block` are the images that will be asked for; `watch` sees each decoding, and names images
     that are not to be touched.
@@ -83,7 +83,7 @@ class Images:
             self.readable(index)
 
     def get(self, index: int) -> Decoded:
-        """The decoded image at `index` of the listing; raises UnreadableImage with the reason."""
+        """The decoded image at `index`; raises UnreadableImage with the reason."""
         cached = self._held.get(index)
         if cached is not None:
             self._held.move_to_end(index)
@@ -120,11 +120,13 @@ class Images:
         run = self._run
         if index in self._watch.set_aside:
             raise UnreadableImage(self._watch.set_aside[index])
-        sample = run.listing.sample(index)
+        sample = run.sample(index)
+        other = run.split_of(index)
         self._watch.decoding(index)
         self.decodes += 1
         try:
-            data = read_image(run.listing, index, run.job.max_pixels)
+            listing, place = (run.listing, index) if other is None else other.place_of(index)
+            data = read_image(listing, place, run.job.max_pixels)
             image = decode(data, max_pixels=run.job.max_pixels, background=run.job.background)
         except MemoryError as error:
             reason = "decoding it takes more memory than a worker may use"
@@ -133,13 +135,14 @@ class Images:
             self._watch.decoded()
         height, width = image.shape[:2]
         canvas_box = None
-        if run.job.size is not None:
+        if run.job.size is not None and other is None:
             columns, rows = run.job.size
             fitted = Fitted(image, (rows, columns), run.job.fit, run.job.background)
             image = fitted.pixels()
             if run.job.fit is Fit.contain:
                 canvas_box = fitted.placement.canvas_box
-        file_data = data[:_SIGNATURE] if run.job.include_originals is Originals.none else data
+        is_output = other is not None or run.job.include_originals is not Originals.none
+        file_data = data if is_output else data[:_SIGNATURE]
         class_name = run.listing.classes[sample.label.dominant]
         content = b""
         if run.runtime.classifier is not None:

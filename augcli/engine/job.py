@@ -22,7 +22,7 @@ from pydantic import (
 
 import augcli
 from augcli.engine.differences import begun_with
-from augcli.enums import Chroma, Fit, Format, Originals, Pair
+from augcli.enums import Chroma, Fit, Format, Originals, OtherSplits, Pair
 from augcli.image.codec import Encoding
 from augcli.pipeline.pipeline import Pipeline, pipeline_of
 from augcli.store.layout import DEFAULT_SINK, Place
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from augcli.data.listing import Listing
 
 _LARGE = 1 << 40
+# Fields that older records lack, with their defaults.
+_LATER = {"sink": DEFAULT_SINK, "other_splits": OtherSplits.none.value}
 
 
 def _pipeline(value: Any) -> Pipeline:
@@ -59,8 +61,8 @@ class Job(BaseModel):
     which lacks one, has its default.
 
     `recipe` are the steps; `size` is (width, height) of all outputs, or None for the targets' own;
-    `background` is RGB; `classifier` is `ClassifierSpec.identity()`, where one is used; `sink` is a
-    name in `SINKS`.
+    `other_splits` is none where the source has no others; `background` is RGB; `classifier` is
+    `ClassifierSpec.identity()`, where one is used; `sink` is a name in `SINKS`.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="ignore")
@@ -76,6 +78,7 @@ class Job(BaseModel):
     quality: Annotated[int, Field(strict=True, ge=1, le=100)] = 95
     chroma: Chroma = Chroma.full
     include_originals: Originals = Originals.none
+    other_splits: OtherSplits = OtherSplits.none
     background: tuple[_Level, _Level, _Level] = (255, 255, 255)
     dense_labels: _Number = 100
     max_pixels: _Count = 100_000_000
@@ -101,11 +104,12 @@ class Job(BaseModel):
         return hashlib.blake2b(parts.encode(), digest_size=8).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
-        """The job as JSON values, as `from_json` reads them; without the sink where that is the
-        default, as before there was another."""
+        """The job as JSON values, as `from_json` reads them; without the sink and the other splits
+        where they are the default, as before there was another."""
         values = self.model_dump(mode="json")
-        if self.sink == DEFAULT_SINK:
-            del values["sink"]
+        for name, usual in _LATER.items():
+            if values[name] == usual:
+                del values[name]
         return values
 
     @classmethod
@@ -150,8 +154,8 @@ def identity(job: Job, listing: Listing) -> Identity:
         **values,
         "versions": versions(job),
     }
-    usual = Job(recipe=job.recipe).to_json() | {"sink": DEFAULT_SINK}
-    return Identity(now, usual, lambda before: begun_with(before, now | {"sink": job.sink}))
+    usual = Job(recipe=job.recipe).to_json() | _LATER
+    return Identity(now, usual, lambda before: begun_with(before, _LATER | now))
 
 
 def versions(job: Job | None = None) -> dict[str, str]:

@@ -17,9 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from augcli.arrays.permutation import Permutation
-from augcli.data.listing import Listing
+from augcli.data.listing import Listing, Sample
 from augcli.engine.job import Job, Runtime
-from augcli.enums import Originals, Pair
+from augcli.engine.splits import OtherSplit, other_splits, sample_of, split_of
+from augcli.enums import Originals, OtherSplits, Pair
+from augcli.published import TRAIN
 from augcli.store.parts import Shard as Shard
 from augcli.store.sinks.sink import Committed, Sink
 from augcli.store.sinks.table import SINKS
@@ -34,7 +36,11 @@ _OUTPUTS = 4096
 
 @dataclass(frozen=True)
 class Run:
-    """A job over a source, with where and how it runs: all that a shard needs. Picklable."""
+    """A job over a source, with where and how it runs: all that a shard needs. Picklable.
+
+    Its images are those of `listing`, by their indices there, and behind them those of its `others`
+    one after another.
+    """
 
     listing: Listing
     job: Job
@@ -51,13 +57,37 @@ class Run:
         return SINKS[self.job.sink]
 
     @cached_property
+    def others(self) -> tuple[OtherSplit, ...]:
+        """The other splits of the source whose images go along as they are."""
+        if self.job.other_splits is OtherSplits.none:
+            return ()
+        return other_splits(self.listing)
+
+    def split_of(self, index: int) -> OtherSplit | None:
+        """The other split of the image at `index`; None for one that is augmented."""
+        return split_of(self.others, index)
+
+    def split_name(self, index: int) -> str:
+        """The name in OUT of the split of the image at `index`."""
+        split = self.split_of(index)
+        return TRAIN if split is None else split.name
+
+    def sample(self, index: int) -> Sample:
+        """The image at `index`."""
+        split = self.split_of(index)
+        if split is None:
+            return self.listing.sample(index)
+        return sample_of(self.listing, split, index)
+
+    @cached_property
     def plan(self) -> Plan:
         """The plan of this run."""
         return Plan(self)
 
 
 class Plan:
-    """The deterministic order of a run."""
+    """The deterministic order of a run: the blocks of the images that are augmented, and behind
+    them those of the other splits, which hold the images of one split each, in its order."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -91,6 +121,29 @@ class Plan:
                     start, outputs_of_shard = place, 0
                 outputs_of_shard += outputs
             yield Shard(number, start, last - first)
+        for _, images in self._other_blocks:
+            number += 1
+            yield Shard(number, 0, len(images))
+
+    @cached_property
+    def _other_blocks(self) -> list[tuple[OtherSplit, range]]:
+        """The blocks of the other splits, with the indices of their images."""
+        blocks = list[tuple[OtherSplit, range]]()
+        for split in self._run.others:
+            stop = split.first + len(split.listing)
+            firsts = range(split.first, stop, _BLOCK)
+            blocks += [(split, range(first, min(first + _BLOCK, stop))) for first in firsts]
+        return blocks
+
+    def _other_block(self, number: int) -> tuple[OtherSplit, range] | None:
+        """The split and the images of block `number` where it is one of the other splits'."""
+        behind = number - self.orders * self.blocks
+        return self._other_blocks[behind] if behind >= 0 else None
+
+    def split(self, number: int) -> str:
+        """The name in OUT of the split to which the images of block `number` belong."""
+        other = self._other_block(number)
+        return TRAIN if other is None else other[0].name
 
     def _most_outputs(self, number: int, targets: int) -> Iterator[int]:
         """For each target of a block, how many outputs are made of it with this block at most."""
@@ -100,7 +153,10 @@ class Plan:
         return (self._together(index) * views for index in self.block(number))
 
     def block(self, number: int) -> list[int]:
-        """The indices into the listing of the images of block `number`."""
+        """The indices of the images of block `number`."""
+        other = self._other_block(number)
+        if other is not None:
+            return list(other[1])
         order, block = divmod(number, self.blocks)
         start, stop = self._bounds(block)
         if self._run.job.pair is Pair.same_class:
@@ -112,11 +168,15 @@ class Plan:
         return Permutation(self._n, f"order\0{self._run.job.seed}{more}".encode())
 
     def with_originals(self, number: int) -> bool:
-        """Whether the originals of a block's images are written with it, if at all."""
-        return number < self.blocks
+        """Whether the originals of a block's images are written with it."""
+        if number < self.blocks:
+            return self._run.job.include_originals is not Originals.none
+        return self._other_block(number) is not None
 
     def numbers(self, number: int, index: int) -> range:
         """The copies of the image at `index` that are made with block `number`."""
+        if self._other_block(number) is not None:
+            return range(0)
         copies, together = self.copies(index), self._together(index)
         first = number // self.blocks * together
         return range(min(first, copies), min(first + together, copies))
@@ -132,6 +192,8 @@ class Plan:
 
     def copies(self, index: int) -> int:
         """How many times the image at `index` is a target."""
+        if index >= self._n:
+            return 0
         if self._run.job.per_class is None:
             return self._run.job.copies
         class_id = self.class_of(index)

@@ -12,7 +12,15 @@ from augcli.data.listing import Sample
 from augcli.engine.images import Decoded
 from augcli.engine.outputs import ORIGINAL, Output, saliency_method
 from augcli.engine.plan import Run
+from augcli.image.formats import BEGINNING, format_of, image_suffixes
 from augcli.manifest.row import SCHEMA_VERSION, to_text
+
+# Of images without one, by their formats.
+_SUFFIXES = {
+    "JPEG": ".jpg", "PNG": ".png", "GIF": ".gif", "WEBP": ".webp", "TIFF": ".tif", "BMP": ".bmp",
+    "AVIF": ".avif", "HEIF": ".heic", "JPEG2000": ".jp2", "JXL": ".jxl", "PPM": ".ppm",
+    "ICO": ".ico", "SGI": ".sgi",
+}  # fmt: skip
 
 
 def row_of(run: Run, output: Output, data: memoryview) -> dict[str, Any]:
@@ -72,6 +80,15 @@ def original_suffix(sample: Sample) -> str:
     """The ending of a source image's name, or one that says nothing where it might be more."""
     ending = Path(sample.relative).suffix.lower()
     return ending if ending.isascii() and ending[1:].isalnum() else ".bin"
+
+
+def image_suffix(sample: Sample, data: bytes) -> str:
+    """The ending of a source image's name where it is that of an image, else one that fits its
+    bytes: loaders of image folders read nothing else."""
+    ending = original_suffix(sample)
+    if ending.encode() in image_suffixes():
+        return ending
+    return _SUFFIXES.get(format_of(bytes(data[:BEGINNING])) or "", ending)
 
 
 def _row(run: Run, label: SoftLabel, **values: Any) -> dict[str, Any]:

@@ -17,10 +17,10 @@ from typing import NamedTuple
 from augcli.engine.images import Decoded, Images
 from augcli.engine.outputs import Output, Outputs
 from augcli.engine.plan import Run, Shard
-from augcli.engine.rows import original_row, original_suffix, row_of
+from augcli.engine.rows import image_suffix, original_row, original_suffix, row_of
 from augcli.engine.run_work import RunWork
 from augcli.engine.watch import UNWATCHED, Watch
-from augcli.enums import Originals
+from augcli.enums import Originals, OtherSplits
 from augcli.errors import UnreadableImage
 from augcli.image.codec import encode, output_format, suffix
 from augcli.manifest.record import Skipped
@@ -156,7 +156,7 @@ def _together(making: _Making) -> Iterator[list[_Copy]]:
     much again for images of 32 pixels. The outputs of a group take a bounded number of bytes.
     """
     run, images, block, shard = making.run, making.images, making.block, making.shard
-    originals: list[int | None] = [None] if _has_originals(run, shard.block) else []
+    originals: list[int | None] = [None] if run.plan.with_originals(shard.block) else []
     wanted: dict[int, range] = {}  # copies by place
     for place in range(shard.start, shard.stop):
         numbers = run.plan.numbers(shard.block, block[place])
@@ -182,11 +182,6 @@ def _together(making: _Making) -> Iterator[list[_Copy]]:
                 break
     if group:
         yield group
-
-
-def _has_originals(run: Run, block: int) -> bool:
-    """Whether the source images of a block are written with it."""
-    return run.job.include_originals is not Originals.none and run.plan.with_originals(block)
 
 
 def _make(images: Images, outputs: Outputs, copy: _Copy) -> None:
@@ -226,10 +221,15 @@ def _files(run: Run, copy: _Copy) -> Iterator[OutputFile]:
     """What was made of a copy, as a sink gets it."""
     if copy.original is not None:
         sample, data = copy.original.sample, copy.original.data
-        is_linked = run.job.include_originals is Originals.link
+        other = run.split_of(copy.index)
+        if other is None:
+            is_linked, ending = run.job.include_originals is Originals.link, original_suffix(sample)
+        else:
+            is_linked = run.job.other_splits is OtherSplits.link and other.listing.are_files
+            ending = image_suffix(sample, data)
         link = os.path.realpath(sample.path) if is_linked else None
         row = original_row(run, copy.original)
-        yield OutputFile(row, sample.label, data, original_suffix(sample), True, link)
+        yield OutputFile(row, sample.label, data, ending, True, link, run.split_name(copy.index))
     for output, (content, ending) in zip(copy.outputs, copy.files, strict=True):
         yield OutputFile(row_of(run, output, content), output.label, content, ending)
 
@@ -238,10 +238,10 @@ def _skipped(making: _Making) -> Iterator[Skipped]:
     """Each input that cost itself, with the number of outputs that it cost: the last ones of those
     planned with its block."""
     run, block = making.run, making.shard.block
-    views, has_original = len(run.job.pipeline.views), _has_originals(run, block)
+    views, has_original = len(run.job.pipeline.views), run.plan.with_originals(block)
     for index, (reason, order) in making.failed.items():
-        sample = run.listing.sample(index)
+        sample = run.sample(index)
         numbers = run.plan.numbers(block, index)
         missing = max(0, numbers.stop - max(numbers.start, order))
         lost = missing * views + (has_original and order < 0)
-        yield Skipped(sample.sample_id, sample.relative, reason, lost)
+        yield Skipped(sample.sample_id, sample.relative, reason, lost, run.plan.split(block))

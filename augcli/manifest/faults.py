@@ -32,7 +32,8 @@ _OUTPUT_ID = re.compile(r"[0-9a-f]{16}")
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong: where (a file below OUT/train, or a file of OUT), and what."""
+    """One thing that is wrong: where (a file below OUT/train, below OUT where it is of another
+    split, or a file of OUT), and what."""
 
     where: str
     what: str

@@ -11,7 +11,7 @@ from augcli.errors import UserError
 from augcli.files import MIB, parse_json, read_beyond, size_text
 from augcli.manifest.reader import open_own
 from augcli.manifest.row import to_line
-from augcli.published import ERRORS, RUN
+from augcli.published import ERRORS, RUN, TRAIN, is_split_folder
 
 _LONGEST_SUMMARY = 64 * MIB
 _LONGEST_LINE = MIB
@@ -37,13 +37,15 @@ class Counts(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """An input of which not all outputs were made: why, and how many are not there, the last ones
-    of it (None: an older version did not write that down)."""
+    """An input of which not all outputs were made: why, how many are not there, the last ones of it
+    (None: an older version did not write that down), and the split to which they belong, by its
+    name in OUT."""
 
     source_id: str
     source_path: str
     reason: str
     outputs: int | None
+    split: str = TRAIN
 
 
 def read_summary(out: Path) -> dict[str, Any]:
@@ -74,6 +76,27 @@ def read_counts(summary: dict[str, Any]) -> Counts:
     return Counts(outputs, skipped, classes, planned)
 
 
+def read_splits(summary: dict[str, Any]) -> dict[str, Counts]:
+    """The counts of other splits, by their names in OUT, in what OUT/run.json says; raises
+    BadRecord where they are none."""
+    splits = summary.get("splits", {})
+    if not isinstance(splits, dict) or not all(isinstance(s, dict) for s in splits.values()):
+        raise BadRecord(RUN, "its splits are none")
+    if bool(splits) != ("other_splits" in summary):
+        raise BadRecord(RUN, "its splits are not those of its other_splits")
+    counts = {}
+    for name, split in splits.items():
+        if not is_split_folder(name):
+            raise BadRecord(RUN, f"{name[:40]!r} is not the name of a split")
+        where = f"splits.{name[:40]}"
+        outputs, skipped, planned = (
+            _count(RUN, f"{where}.{key}", split.get(key))
+            for key in ("outputs", "skipped", "planned")
+        )
+        counts[name] = Counts(outputs, skipped, 0, planned)
+    return counts
+
+
 def read_skipped(out: Path) -> Iterator[Skipped]:
     """The lines of OUT/errors.jsonl, one at a time; raises BadRecord at the first that is none."""
     number = 0
@@ -88,14 +111,13 @@ def read_skipped(out: Path) -> Iterator[Skipped]:
 
 def skipped_line(skipped: Skipped) -> str:
     """The line of OUT/errors.jsonl, with its newline, about an input that was skipped."""
-    return to_line(
-        {
-            "source_path": skipped.source_path,
-            "source_id": skipped.source_id,
-            "reason": skipped.reason,
-            "outputs": skipped.outputs,
-        }
-    )
+    values = {
+        "source_path": skipped.source_path,
+        "source_id": skipped.source_id,
+        "reason": skipped.reason,
+        "outputs": skipped.outputs,
+    }
+    return to_line(values if skipped.split == TRAIN else values | {"split": skipped.split})
 
 
 def why_unread(error: Exception) -> str:
@@ -125,7 +147,10 @@ def _skipped(line: bytes, number: int) -> Skipped:
     outputs = values.get("outputs")
     if "outputs" in values:
         outputs = _count(ERRORS, f"{where}, outputs", outputs)
-    return Skipped(str(texts[0]), str(texts[1]), str(texts[2]), outputs)
+    split = values.get("split", TRAIN)
+    if not isinstance(split, str):
+        raise BadRecord(ERRORS, f"{where}, split is {str(split)[:40]}, which names nothing")
+    return Skipped(str(texts[0]), str(texts[1]), str(texts[2]), outputs, split)
 
 
 def _count(name: str, where: str, value: Any) -> int:

@@ -30,6 +30,7 @@ from augcli.manifest.record import (
     Counts,
     read_counts,
     read_skipped,
+    read_splits,
     read_summary,
     why_unread,
 )
@@ -52,12 +53,14 @@ class Verified(NamedTuple):
 
 
 class _Records(NamedTuple):
-    """What the records of a run say: None where they do not."""
+    """What the records of a run say: None where they do not. `splits` are the counts of other
+    splits; `skipped` and `not_made` are, of each split, inputs and the outputs that they cost."""
 
     counts: Counts | None
+    splits: dict[str, Counts]
     max_pixels: int
-    skipped: int | None
-    not_made: int | None
+    skipped: Counter[str] | None
+    not_made: Counter[str] | None
 
 
 def verify(out: Path) -> Verified:
@@ -71,41 +74,57 @@ def verify(out: Path) -> Verified:
     faults = Faults()
     records = _read_records(out, faults)
     classes = _read_classes(out, records.counts, faults)
-    columns = Columns()
-    train = out / TRAIN
-    if train.is_symlink():
-        faults.add(TRAIN, "it is a link, which is not followed")
-    elif not train.is_dir():
-        faults.add(TRAIN, "the folder is missing")
-    else:
-        _check_rows(train, classes, records.max_pixels, columns, faults)
-        _check_between_rows(train, columns, faults)
-        _check_strays(train, columns.files(), faults)
-    _check_counts(records, len(columns), faults)
+    rows = 0
+    for split in (TRAIN, *records.splits):
+        columns = Columns()
+        folder, of_split = out / split, _FaultsOf(faults, split)
+        if folder.is_symlink():
+            faults.add(split, "it is a link, which is not followed")
+        elif not folder.is_dir():
+            faults.add(split, "the folder is missing")
+        else:
+            _check_rows(folder, classes, records.max_pixels, columns, of_split)
+            _check_between_rows(folder, columns, of_split)
+            _check_strays(folder, columns.files(), of_split)
+        _check_counts(records, split, len(columns), faults)
+        rows += len(columns)
     if not faults.count:
-        _check_digests(out, faults)
+        _check_digests(out, records, faults)
     wrong = np.unique(np.frombuffer(faults.outputs, np.uint64))
-    return Verified(len(columns), faults.first, faults.count, wrong, faults.kinds)
+    return Verified(rows, faults.first, faults.count, wrong, faults.kinds)
+
+
+class _FaultsOf:
+    """Faults of a split, whose places are told below OUT where it is not the training split."""
+
+    def __init__(self, faults: Faults, split: str) -> None:
+        self._faults = faults
+        self._folder = "" if split == TRAIN else f"{split}/"
+        self.add_unseen, self.note_output = faults.add_unseen, faults.note_output
+
+    def add(self, where: str, what: str) -> None:
+        self._faults.add(f"{self._folder}{where}", what)
 
 
 def _read_records(out: Path, faults: Faults) -> _Records:
-    counts, max_pixels = None, MOST_PIXELS
+    counts, splits, max_pixels = None, dict[str, Counts](), MOST_PIXELS
     try:
         summary = read_summary(out)
         max_pixels = _most_pixels(summary)
         counts = read_counts(summary)
+        splits = read_splits(summary)
     except BadRecord as error:
         faults.add(error.name, error.what)
-    skipped, not_made, is_older = 0, 0, False
+    skipped, not_made, is_older = Counter[str](), Counter[str](), False
     try:
         for line in read_skipped(out):
-            skipped += 1
-            not_made += line.outputs or 0
+            skipped[line.split] += 1
+            not_made[line.split] += line.outputs or 0
             is_older = is_older or line.outputs is None
     except BadRecord as error:
         faults.add(error.name, error.what)
-        return _Records(counts, max_pixels, None, None)
-    return _Records(counts, max_pixels, skipped, None if is_older else not_made)
+        return _Records(counts, splits, max_pixels, None, None)
+    return _Records(counts, splits, max_pixels, skipped, None if is_older else not_made)
 
 
 def _most_pixels(summary: dict[str, Any]) -> int:
@@ -135,7 +154,7 @@ def _read_classes(out: Path, counts: Counts | None, faults: Faults) -> list[str]
 
 
 def _check_rows(
-    train: Path, classes: list[str], max_pixels: int, columns: Columns, faults: Faults
+    train: Path, classes: list[str], max_pixels: int, columns: Columns, faults: _FaultsOf
 ) -> None:
     try:
         for row in read_rows(train):
@@ -149,7 +168,7 @@ def _check_rows(
         faults.add(MANIFEST, why_unread(error))
 
 
-def _check_between_rows(train: Path, columns: Columns, faults: Faults) -> None:
+def _check_between_rows(train: Path, columns: Columns, faults: _FaultsOf) -> None:
     """Names and ids that stand twice, and groups that are not whole: rows are read once more where
     there are such."""
     files, ids, broken = columns.repeated_files(), columns.repeated_ids(), columns.broken_groups()
@@ -188,7 +207,7 @@ def _is_again(repeated: Hashes, met: npt.NDArray[np.bool_], name: str) -> bool:
     return before
 
 
-def _check_strays(train: Path, known: Hashes, faults: Faults) -> None:
+def _check_strays(train: Path, known: Hashes, faults: _FaultsOf) -> None:
     """Files that no row names: the first by name are shown, whatever the system lists first."""
     strays = _Counting(_strays(os.fsencode(train), known))
     for where, what in heapq.nsmallest(MOST_FAULTS, strays):
@@ -237,17 +256,25 @@ def _printed(name: bytes) -> str:
     return name.decode("utf-8", "backslashreplace")
 
 
-def _check_digests(out: Path, faults: Faults) -> None:
+def _check_digests(out: Path, records: _Records, faults: Faults) -> None:
     """Whether records that agree with one another are those that the run wrote: by the digests in
     its run.json, where it has them (not before version 0.2), and by what it wrote down when it
     began, where that is there."""
     summary = read_summary(out)
-    manifest, files = summary.get("manifest"), summary.get("files")
-    if isinstance(manifest, dict) and sha256_of(out / TRAIN / MANIFEST) != manifest.get("sha256"):
-        faults.add(MANIFEST, f"its rows are not all as the run wrote them, by the digest in {RUN}")
-        for row in read_rows(out / TRAIN):
-            if not isinstance(row, BadLine):
-                faults.note_output(row.sample_id)
+    files = summary.get("files")
+    of_splits = {TRAIN: summary} | {name: summary["splits"][name] for name in records.splits}
+    for split, of_split in of_splits.items():
+        manifest = of_split.get("manifest")
+        if not isinstance(manifest, dict) and split == TRAIN:  # a version before 0.2 wrote none
+            continue
+        digest = manifest.get("sha256") if isinstance(manifest, dict) else None
+        if sha256_of(out / split / MANIFEST) != digest:
+            _FaultsOf(faults, split).add(
+                MANIFEST, f"its rows are not all as the run wrote them, by the digest in {RUN}"
+            )
+            for row in read_rows(out / split):
+                if not isinstance(row, BadLine):
+                    faults.note_output(row.sample_id)
     for name in (CLASSES, ERRORS):
         if isinstance(files, dict) and sha256_of(out / name) != files.get(name):
             faults.add(name, f"it is not as the run wrote it, by the digest in {RUN}")
@@ -265,17 +292,22 @@ def _begun(out: Path) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def _check_counts(records: _Records, rows: int, faults: Faults) -> None:
-    counts, skipped, not_made = records.counts, records.skipped, records.not_made
+def _check_counts(records: _Records, split: str, rows: int, faults: Faults) -> None:
+    counts = records.counts if split == TRAIN else records.splits[split]
     if counts is None:
         return
-    if skipped is not None and counts.skipped != skipped:
-        faults.add(RUN, f"it counts {counts.skipped} inputs skipped, and {ERRORS} has {skipped}")
+    it, of = ("it", "") if split == TRAIN else (f"of {split} it", f" of {split}")
+    if records.skipped is not None:  # of all splits where it is counted for OUT
+        skipped = records.skipped.total() if split == TRAIN else records.skipped[split]
+        if counts.skipped != skipped:
+            counted = f"{it} counts {counts.skipped} inputs skipped"
+            faults.add(RUN, f"{counted}, and {ERRORS} has {skipped}{of}")
+    not_made = None if records.not_made is None else records.not_made[split]
     if counts.outputs != rows:
-        faults.add(RUN, f"it counts {counts.outputs} outputs, and there are {rows}")
+        faults.add(RUN, f"{it} counts {counts.outputs} outputs, and there are {rows}")
     elif counts.planned is not None and not_made is not None and rows + not_made != counts.planned:
         faults.add(
             RUN,
-            f"it planned {counts.planned} outputs; there are {rows}, and {ERRORS} says that"
+            f"{it} planned {counts.planned} outputs; there are {rows}, and {ERRORS} says that"
             f" {not_made} were not made",
         )

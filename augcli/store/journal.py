@@ -25,6 +25,7 @@ from augcli.store.records import (
     manifest_is,
     read_identity,
     read_run_record,
+    splits_of,
 )
 from augcli.store.removal import forget_removal, remove_run
 from augcli.store.sources import keep_sources, sources_changed
@@ -113,8 +114,9 @@ def check_apart(out: Path, listing: Listing) -> None:
     if not out.exists():
         return
     inner = os.fsencode(out.resolve()) + b"/"
-    for folder in listing.folders:
-        place = os.path.realpath(os.path.join(listing.root, folder))  # noqa: PTH118
+    places = ((one.root, folder) for one in (listing, *listing.others) for folder in one.folders)
+    for root, folder in places:
+        place = os.path.realpath(os.path.join(root, folder))  # noqa: PTH118
         if (place + b"/").startswith(inner):
             raise UserError(
                 f"SOURCE lists images in {printable(folder)}, which is inside OUT {out}; choose"
@@ -215,13 +217,14 @@ def _read_own(file: Path, out: Path) -> dict[str, Any]:
     return own
 
 
-def counted(out: Path) -> tuple[int, int]:
-    """(outputs, inputs skipped) of the finished run in OUT; raises UserError where its record is
-    damaged."""
+def counted(out: Path) -> tuple[int, int, dict[str, int]]:
+    """Of the finished run in OUT: its outputs, inputs skipped, and the images of each other split;
+    raises UserError where its record is damaged."""
     record = read_run_record(out / RUN)
     if record is None:
         raise UserError(f"{out / RUN} is damaged; `augcli verify {out}` tells more.")
-    return record["counts"]["outputs"], record["counts"]["skipped"]
+    others = {split: of_split.get("outputs", 0) for split, of_split in splits_of(record).items()}
+    return record["counts"]["outputs"], record["counts"]["skipped"], others
 
 
 def refuse_others(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from augcli.data.labels import class_folder
 from augcli.published import CLASSES as CLASSES
 from augcli.published import ERRORS as ERRORS
 from augcli.published import IDENTITY as IDENTITY
 from augcli.published import MANIFEST as MANIFEST
 from augcli.published import MAPS_INDEX as MAPS_INDEX
 from augcli.published import MAPS_STATE as MAPS_STATE
+from augcli.published import OURS as OURS
 from augcli.published import RUN as RUN
 from augcli.published import STATE as STATE
 from augcli.published import TRAIN as TRAIN
@@ -20,7 +23,6 @@ from augcli.published import TRAIN as TRAIN
 DEFAULT_SINK = "folder"
 
 LISTS = (CLASSES, ERRORS)
-OURS = (TRAIN, CLASSES, RUN, ERRORS, STATE)
 
 # Below STATE.
 REMOVAL = "removal.json"  # what a run that is being replaced was
@@ -28,6 +30,7 @@ REMOVED = "removal.jsonl"  # and its manifest
 LISTED = "listed"
 SOURCES = "sources"
 PARTS = "parts"
+SPLITS = "splits"  # the images of other splits than TRAIN, a folder for each
 ASIDE = "repair"  # a folder like STATE, of what is made again
 REPLACED = "replaced"  # records that a repair found and that were not the run's
 REMADE = "made"  # in it, the rows of that, in the order in which they are made
@@ -60,3 +63,24 @@ def aside_of(out: Path) -> Place:
 def staged_train(state: Path) -> Path:
     """The folder in which images wait for the end of the run."""
     return state / TRAIN
+
+
+def staged_split(state: Path, split: str) -> Path:
+    """The folder in which the images of a split, by its name in OUT, wait for the end of the
+    run."""
+    return state / TRAIN if split == TRAIN else state / SPLITS / split
+
+
+def split_folders(names: Sequence[str]) -> list[str]:
+    """The names in OUT of splits other than TRAIN: safe as those of folders, and distinct from one
+    another and from all other names in OUT, also where case does not count."""
+    taken, folders = {name.lower() for name in OURS}, list[str]()
+    for name in names:
+        folder = class_folder(name)
+        number = 2
+        while folder.lower() in taken:
+            folder = class_folder(f"{name}-{number}")
+            number += 1
+        taken.add(folder.lower())
+        folders.append(folder)
+    return folders

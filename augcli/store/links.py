@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from augcli.errors import UserError
-from augcli.store.layout import ASIDE, OURS, PARTS, STATE, TRAIN
+from augcli.store.layout import ASIDE, OURS, PARTS, SPLITS, STATE, TRAIN
 
 _MOUNT_POINT = 0xA0000003  # a junction, which is what Windows calls a link between folders
 
 
 def refuse_links(out: Path) -> None:
-    """Refuse an OUT in which a name of a run, or a folder of a class, is a link.
+    """Refuse an OUT in which a name of a run, of one of its splits, or a folder of a class, is a
+    link.
 
     Images are not looked at: they are replaced and removed by name, which follows no link. Raises
     UserError that names the link, OSError where a folder cannot be read.
@@ -46,10 +47,27 @@ def _places(out: Path) -> Iterator[Path]:
     for folder in (
         out / TRAIN, state, state / TRAIN, state / PARTS, aside, aside / TRAIN, aside / PARTS
     ):  # fmt: skip
-        try:
-            with os.scandir(folder) as entries:
-                # Ordinary files are most of it, and cost no call more.
-                names = [e.name for e in entries if not e.is_file(follow_symlinks=False)]
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        yield from (folder / name for name in sorted(names))
+        yield from _no_files(folder)
+    for folder in (state / SPLITS, aside / SPLITS):
+        for split in _no_files(folder):
+            yield split
+            yield from _no_files(split)
+    for name in _splits_in(out):
+        yield out / name
+        yield from _no_files(out / name)
+
+
+def _no_files(folder: Path) -> Iterator[Path]:
+    """What lies in a folder and is no ordinary file: those are most of it, and cost no call."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [e.name for e in entries if not e.is_file(follow_symlinks=False)]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    yield from (folder / name for name in sorted(names))
+
+
+def _splits_in(out: Path) -> list[str]:
+    from augcli.store.records import splits_in  # which looks for links itself
+
+    return splits_in(out)

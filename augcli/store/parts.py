@@ -1,9 +1,9 @@
 """Parts: the rows of one shard each. A part's rename is its shard's commit, and it proves itself.
 
 A part holds manifest rows, then lines about inputs that were skipped, then one line that says whose
-part it is and what it holds: the run, the place in the plan, both counts, the bytes of the images,
-and a digest of all before it. A part that says anything else than what it holds is none: its shard
-is made again.
+part it is and what it holds: the run, the place in the plan, the split where that is not train,
+both counts, the bytes of the images, and a digest of all before it. A part that says anything else
+than what it holds is none: its shard is made again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from augcli.errors import UserError
 from augcli.files import open_regular, parse_json
-from augcli.store.layout import IDENTITY, PARTS
+from augcli.published import is_split_folder
+from augcli.store.layout import IDENTITY, PARTS, TRAIN
 from augcli.store.links import is_link
 
 _ROWS = ".rows"
@@ -51,7 +52,8 @@ class Shard(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part that proves itself: its shard, and what its proof says that it holds."""
+    """A part that proves itself: its shard, and what its proof says that it holds: images of one
+    split, by its name in OUT."""
 
     path: Path
     shard: Shard
@@ -59,6 +61,7 @@ class Part:
     skipped: int
     images: int  # bytes of all image files together
     content: int  # bytes of rows and skipped inputs in the file
+    split: str = TRAIN
 
     def row_lines(self) -> Iterator[bytes]:
         """Its manifest rows, each with its newline, one at a time."""
@@ -110,6 +113,14 @@ class PartWriter:
         self._hash = hashlib.blake2b(digest_size=16)
         self._rows = self._skipped = 0
         self._images = self._content = 0
+        self._split: str | None = None
+
+    def set_split(self, split: str) -> None:
+        """Say of which split what comes next is; raises ValueError where that before is of
+        another."""
+        if self._split not in (None, split):
+            raise ValueError("a part holds images of one split")
+        self._split = split
 
     def add_row(self, line: str, image_bytes: int) -> None:
         """Add the row of an image file of so many bytes; raises ValueError behind the line of a
@@ -128,7 +139,7 @@ class PartWriter:
     def commit(self, flush: Callable[[Path], None]) -> Part:
         """Make the part durable: `flush`, called with its folder, brings the images to the disk
         first."""
-        proof = {
+        proof: dict[str, Any] = {
             "run": self._run,
             "part": self._shard.name,
             "rows": self._rows,
@@ -136,6 +147,9 @@ class PartWriter:
             "images": self._images,
             "digest": self._hash.hexdigest(),
         }
+        split = self._split or TRAIN
+        if split != TRAIN:
+            proof["split"] = split
         self._file.write(_proof_line(proof))
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -143,7 +157,7 @@ class PartWriter:
         flush(self._final.parent)
         self._temporary.replace(self._final)
         return Part(
-            self._final, self._shard, self._rows, self._skipped, self._images, self._content
+            self._final, self._shard, self._rows, self._skipped, self._images, self._content, split
         )
 
     def abandon(self) -> None:
@@ -248,7 +262,10 @@ def _proven(path: Path, run: str) -> Part | None:
     rows, skipped, images = (_count(proof.get(key)) for key in ("rows", "skipped", "images"))
     if proof.get("digest") != digest or rows + skipped != lines:
         return None
-    return Part(path, _shard_of(path), rows, skipped, images, content)
+    split = proof.get("split", TRAIN)
+    if split != TRAIN and not (isinstance(split, str) and is_split_folder(split)):
+        return None
+    return Part(path, _shard_of(path), rows, skipped, images, content, split)
 
 
 def _count(value: Any) -> int:

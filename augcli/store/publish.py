@@ -1,14 +1,15 @@
 """Lets a merged run appear in OUT, as a whole and beside nobody else's files.
 
 OUT/train appears by one rename when everything is there, so a reader never sees half a data set: no
-row without its file, no file without its row. OUT/run.json, which proves that OUT/train is the
-run's, comes last.
+row without its file, no file without its row. Other splits appear before it, each by one rename.
+OUT/run.json, which proves that all of them are the run's, comes last.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,27 @@ from augcli.errors import RunFailed, UserError
 from augcli.files import move_new, open_regular, sha256_of
 from augcli.store import parts
 from augcli.store.durable import flush, write_durably, write_json
-from augcli.store.layout import CLASSES, LISTS, MANIFEST, RUN, STATE, TRAIN, staged_train
+from augcli.store.layout import (
+    CLASSES,
+    LISTS,
+    MANIFEST,
+    RUN,
+    SPLITS,
+    STATE,
+    TRAIN,
+    staged_split,
+    staged_train,
+)
 from augcli.store.links import is_link, refuse_links
-from augcli.store.records import Identity, manifest_is, read_record, read_run_record
+from augcli.store.records import Identity, manifest_is, read_record, read_run_record, splits_of
 from augcli.store.staged import strange
 
 _CHUNK = 1 << 20
 
 
 def publish(out: Path, classes: Iterable[str], summary: dict[str, Any]) -> None:
-    """Let the merged run appear: OUT/train by one rename, and run.json, which proves it, last.
+    """Let the merged run appear: the splits that `summary` names and OUT/train by one rename each,
+    and run.json, which proves them, last.
 
     Raises RunFailed where something that is not the run's stands in its place; nothing of that is
     changed.
@@ -39,15 +51,18 @@ def publish(out: Path, classes: Iterable[str], summary: dict[str, Any]) -> None:
     write_durably(state / CLASSES, "".join(f"{name}\n" for name in classes))
     for name in LISTS:
         _refuse_strange(out / name, state / name)
-    _refuse_strange(out / TRAIN, None)
+    splits = [*splits_of(summary), TRAIN]
+    for split in splits:
+        _refuse_strange(out / split, None)
     _refuse_strange(out / RUN, None)
     write_json(state / RUN, summary | {"files": {n: sha256_of(state / n) for n in LISTS}})
     flush(state)
     for name in LISTS:
         _appear(state / name, out / name)
     flush(state)
-    staged_train(state).rename(out / TRAIN)
-    flush(state)
+    for split in splits:
+        staged_split(state, split).rename(out / split)
+        flush(state)
     _finish(out)
 
 
@@ -58,7 +73,9 @@ def finish_publishing(out: Path) -> bool:
     record = read_record(state / RUN, "counts", "manifest", "versions")
     if record is None or (staged_train(state) / MANIFEST).exists():
         return False
-    if not isinstance(record["manifest"], dict) or not manifest_is(out, record):
+    if not isinstance(record["manifest"], dict):
+        return False
+    if not all(manifest_is(out, record, split) for split in (TRAIN, *splits_of(record))):
         return False
     _finish(out)
     return True
@@ -71,7 +88,8 @@ def is_finished(out: Path, now: Identity) -> bool:
     Raises UserError where something else than what the run published stands in its place, and
     RunFailed where its manifest is damaged.
     """
-    finish_publishing(out)
+    if not finish_publishing(out):
+        _take_back(out)
     record = read_run_record(out / RUN)
     if record is None or not _is_of(record, now):
         if os.path.lexists(out / RUN):
@@ -91,7 +109,28 @@ def is_finished(out: Path, now: Identity) -> bool:
             f"{out / TRAIN / MANIFEST} is not the one that the run in OUT published; `augcli verify"
             f" {out} --repair` makes it again."
         )
+    for split in splits_of(record):
+        if not manifest_is(out, record, split):
+            raise RunFailed(
+                f"{out / split / MANIFEST} is not the one that the run in OUT published; `augcli"
+                f" verify {out} --repair` makes it again."
+            )
     return True
+
+
+def _take_back(out: Path) -> None:
+    """Stage the splits again that appeared in a publication that did not come to OUT/train: those
+    whose manifests its record proves."""
+    state = out / STATE
+    record = read_record(state / RUN, "counts", "manifest", "versions")
+    if record is None or os.path.lexists(out / RUN):
+        return
+    for split in splits_of(record):
+        staged = staged_split(state, split)
+        if not os.path.lexists(staged) and manifest_is(out, record, split):
+            staged.parent.mkdir(exist_ok=True)
+            (out / split).rename(staged)
+            flush(state)
 
 
 def _is_of(record: dict[str, Any], now: Identity) -> bool:
@@ -103,6 +142,8 @@ def _is_of(record: dict[str, Any], now: Identity) -> bool:
 
 def _finish(out: Path) -> None:
     state = out / STATE
+    with suppress(OSError):
+        (state / SPLITS).rmdir()
     _appear(state / RUN, out / RUN)
     flush(state)
     parts.remove_all(state)

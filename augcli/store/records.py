@@ -15,6 +15,7 @@ import numpy as np
 from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, parse_json, read_json, read_lines, sha256_of
 from augcli.manifest.columns import Hashes, find, hash_of
+from augcli.published import is_split_folder
 from augcli.store.layout import (
     DEFAULT_SINK,
     IDENTITY,
@@ -104,16 +105,37 @@ def is_half_removed(out: Path) -> bool:
     return read_identity(removal) is not None or read_run_record(removal) is not None
 
 
-def manifest_is(out: Path, record: dict[str, Any]) -> bool:
-    """Whether OUT/train has the manifest that a run's record speaks of. Records of versions before
-    0.2 do not say which: then one of as many rows is it."""
-    if is_link(out / TRAIN):
+def splits_of(record: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """What a run's record says of the other splits in OUT, by their names there; none where it does
+    not, or what it says are no splits."""
+    splits = None if record is None else record.get("splits")
+    if not isinstance(splits, dict) or not all(map(is_split_folder, splits)):
+        return {}
+    return splits if all(isinstance(one, dict) for one in splits.values()) else {}
+
+
+def splits_in(out: Path) -> list[str]:
+    """The other splits that the run in OUT published, or is about to, by their names there."""
+    return list(splits_of(next(filter(None, map(read_run_record, run_records(out))), None)))
+
+
+def run_records(out: Path) -> tuple[Path, Path, Path]:
+    """Where the record of a run that was published stands, is staged, or lies while it is
+    replaced."""
+    return out / RUN, out / STATE / RUN, out / STATE / REMOVAL
+
+
+def manifest_is(out: Path, record: dict[str, Any], split: str = TRAIN) -> bool:
+    """Whether the split's folder in OUT has the manifest that a run's record speaks of. Records of
+    versions before 0.2 do not say which: then one of as many rows is it."""
+    if is_link(out / split):
         return False
-    file, manifest = out / TRAIN / MANIFEST, record.get("manifest")
+    of_split = record if split == TRAIN else splits_of(record).get(split, {})
+    file, manifest = out / split / MANIFEST, of_split.get("manifest")
     try:
         if not isinstance(manifest, dict):
             rows = sum(1 for _ in read_lines(file, _LONGEST_LINE))
-            return bool(rows == record["counts"]["outputs"])
+            return split == TRAIN and bool(rows == record["counts"]["outputs"])
         return sha256_of(file) == manifest.get("sha256")
     except (OSError, UserError):
         return False
@@ -127,21 +149,9 @@ def check_complete(out: Path) -> None:
     A lookup a file; `verify` reads each.
     """
     record = read_run_record(out / RUN) or {}
-    remedy = f"`augcli verify {out} --repair` makes them again."
-    names, folders = _names_by_manifest(out / TRAIN / MANIFEST, remedy)
-    there = size = 0
-    for folder in sorted(folders):
-        for length in _sizes_of(out / TRAIN / folder, names):
-            there, size = there + (length > 0), size + length
-    if there < len(names):
-        lacking = f"lacks {len(names) - there} of its {len(names)} images"
-        raise RunFailed(f"OUT {out} {lacking}, or they are empty; {remedy}")
-    written = record.get("counts", {}).get(IMAGE_BYTES)
-    if written is not None and written != size:
-        raise RunFailed(
-            f"The images of OUT {out} have {size} bytes where its run wrote {written};"
-            f" `augcli verify {out} --repair` makes again those that are damaged."
-        )
+    _check_images(out, TRAIN, record.get("counts", {}).get(IMAGE_BYTES))
+    for split, of_split in splits_of(record).items():
+        _check_images(out, split, of_split.get(IMAGE_BYTES))
     digests = record.get("files")
     if not isinstance(digests, dict):  # a version before 0.2 wrote none
         return
@@ -154,6 +164,27 @@ def check_complete(out: Path) -> None:
             raise RunFailed(
                 f"{out / name} is not as the run in OUT wrote it; `augcli verify {out}` tells more."
             )
+
+
+def _check_images(out: Path, split: str, written: int | None) -> None:
+    """Raise RunFailed where a split lacks images that its manifest names, or they have other than
+    so many bytes together."""
+    remedy = f"`augcli verify {out} --repair` makes them again."
+    where = f"OUT {out}" if split == TRAIN else f"The split {split} of OUT {out}"
+    names, folders = _names_by_manifest(out / split / MANIFEST, remedy)
+    there = size = 0
+    for folder in sorted(folders):
+        for length in _sizes_of(out / split / folder, names):
+            there, size = there + (length > 0), size + length
+    if there < len(names):
+        lacking = f"lacks {len(names) - there} of its {len(names)} images"
+        raise RunFailed(f"{where} {lacking}, or they are empty; {remedy}")
+    if written is not None and written != size:
+        of = f"OUT {out}" if split == TRAIN else f"the split {split} of OUT {out}"
+        raise RunFailed(
+            f"The images of {of} have {size} bytes where its run wrote {written};"
+            f" `augcli verify {out} --repair` makes again those that are damaged."
+        )
 
 
 def _names_by_manifest(manifest: Path, remedy: str) -> tuple[Hashes, set[str]]:

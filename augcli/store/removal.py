@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from augcli.store.layout import (
     REMOVED,
     RUN,
     SOURCES,
+    SPLITS,
     STATE,
     TRAIN,
 )
@@ -44,6 +46,8 @@ from augcli.store.records import (
     read_identity,
     read_run_record,
     refuse_other_sinks,
+    run_records,
+    splits_in,
 )
 from augcli.store.staged import name_digest
 from augcli.store.strangers import set_strangers_aside
@@ -72,11 +76,11 @@ def remove_run(out: Path) -> None:
         raise UserError(
             f"{stranger} was not written by the run in OUT; move it away to replace the run."
         )
-    for stranger in _strangers_in_train(out):
+    for stranger in chain(_strangers_in_train(out), _strangers_in_splits(out)):
         raise UserError(
             f"{stranger} is nothing that a run writes; move it away to replace the run."
         )
-    for stranger in _strangers(state / TRAIN):
+    for stranger in _strangers_staged(state):
         raise UserError(
             f"{stranger} is nothing that a run writes; move it away to replace the run."
         )
@@ -100,6 +104,14 @@ def remove_run(out: Path) -> None:
     if (out / TRAIN / MANIFEST).exists():
         (out / TRAIN / MANIFEST).replace(state / REMOVED)  # which tells what of it was a run's
         flush(out)
+    for split in splits_in(out):
+        _remove_train(state / SPLITS / split)
+        if manifest_is(out, _record_of(out) or {}, split):
+            (state / SPLITS).mkdir(exist_ok=True)
+            (out / split).rename(state / SPLITS / split)  # so that it is the run's all the time
+            flush(out)
+        _remove_empty(out / split)
+    _remove_splits(state)
     for folder in (out, state):
         _remove_train(folder / TRAIN)
     remove_aside(state / ASIDE)
@@ -124,6 +136,7 @@ def empty_aside(aside: Path) -> None:
 
 def remove_aside(aside: Path) -> None:
     """Remove what a repair writes, and its folder where nothing else is in it."""
+    _remove_splits(aside)
     _remove_train(aside / TRAIN)
     parts.remove_all(aside)
     for file in (aside / REMADE / MANIFEST, aside / MANIFEST):
@@ -133,10 +146,10 @@ def remove_aside(aside: Path) -> None:
 
 
 def _refuse_strangers_aside(aside: Path) -> None:
-    folders = (PARTS, TRAIN, REMADE)
+    folders = (PARTS, TRAIN, SPLITS, REMADE)
     strangers = [Path(e.path) for e in _entries(aside) if e.name not in (*folders, MANIFEST)]
     strangers += [aside / name for name in folders if (aside / name).is_file()]
-    strangers += _strangers(aside / TRAIN)
+    strangers += _strangers_staged(aside)
     strangers += [Path(e.path) for e in _entries(aside / REMADE) if e.name != MANIFEST]
     strangers += parts.strangers(aside)
     if strangers:
@@ -163,9 +176,7 @@ def _foreign_records(out: Path) -> Iterator[Path]:
 
 def _record_of(out: Path) -> dict[str, Any] | None:
     """What tells of the files of the run in OUT, which is none before it begins to publish."""
-    state = out / STATE
-    records = (out / RUN, state / RUN, state / REMOVAL)
-    return next(filter(None, map(read_run_record, records)), None)
+    return next(filter(None, map(read_run_record, run_records(out))), None)
 
 
 def _names_in(manifest: Path) -> npt.NDArray[np.uint64] | None:
@@ -195,6 +206,22 @@ def _strangers_in_train(out: Path) -> Iterator[Path]:
     record = read_run_record(out / RUN)
     if not has_begun and record is not None and not manifest_is(out, record):
         names = None  # it may name what the run did not write
+    yield from _not_named(train, names)
+
+
+def _strangers_in_splits(out: Path) -> Iterator[Path]:
+    """What lies in the folders of other splits and is not in their manifests."""
+    record = _record_of(out) or {}
+    for split in splits_in(out):
+        folder = out / split
+        if os.path.lexists(folder):
+            is_own = manifest_is(out, record, split)
+            yield from _not_named(folder, _names_in(folder / MANIFEST) if is_own else None)
+
+
+def _not_named(train: Path, names: npt.NDArray[np.uint64] | None) -> Iterator[Path]:
+    """What lies in a folder of images and is not among these names; the folder itself where none
+    are known and it holds anything."""
     if names is None:
         if not train.is_dir() or any(_entries(train)):
             yield train
@@ -217,11 +244,31 @@ def _strangers_behind_publication(out: Path) -> Iterator[Path]:
     record = read_run_record(out / RUN)
     if record is None or not manifest_is(out, record):
         return
-    for folder in _entries(out / STATE / TRAIN):
+    state = out / STATE
+    splits = [Path(entry.path) for entry in _entries(state / SPLITS)]
+    for folder in chain.from_iterable(map(_entries, (state / TRAIN, *splits))):
         yield from (Path(image.path) for image in _entries(folder.path))
         if not folder.is_dir(follow_symlinks=False):
             yield Path(folder.path)
     yield from parts.unproven(out / STATE)
+
+
+def _strangers_staged(state: Path) -> Iterator[Path]:
+    """What lies among staged images that no run can have written."""
+    yield from _strangers(state / TRAIN)
+    if os.path.lexists(state / SPLITS) and not (state / SPLITS).is_dir():
+        yield state / SPLITS
+    for split in _entries(state / SPLITS):
+        if not split.is_dir(follow_symlinks=False):
+            yield Path(split.path)
+        yield from _strangers(Path(split.path))
+
+
+def _remove_splits(state: Path) -> None:
+    """Remove the staged images of other splits."""
+    for split in _entries(state / SPLITS):
+        _remove_train(Path(split.path))
+    _remove_empty(state / SPLITS)
 
 
 def _strangers(train: Path) -> Iterator[Path]:

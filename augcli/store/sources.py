@@ -2,8 +2,9 @@
 run says what has changed in SOURCE since.
 
 The file is one line of JSON, which says how many bytes each column of the listing has, and then the
-columns themselves: 24 bytes a file beside its name. Pixels are not compared: an image that was
-exchanged for another one of as many bytes goes unnoticed.
+columns themselves: 24 bytes a file beside its name. Of other splits that line has digests alone.
+Pixels are not compared: an image that was exchanged for another one of as many bytes goes
+unnoticed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import replace
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +25,7 @@ from augcli.data.listing import GONE, Listing, sample_ids
 from augcli.errors import UserError
 from augcli.files import parse_json, read_bytes, remove_unfinished, replace_file
 from augcli.store.layout import LISTED, SOURCES, STATE
-from augcli.text import count_text, shorten
+from augcli.text import count_text, listed, shorten
 
 _LARGEST = 64 << 30
 _NAMED = 3
@@ -46,20 +48,22 @@ _Difference = tuple[Listing, Indices, str]
 
 
 class _Sources(NamedTuple):
-    """A listing, and the bytes of each file of it."""
+    """A listing, the bytes of each file of it, and digests of the other splits beside it, by their
+    names; None in an older record."""
 
     listing: Listing
     sizes: Sizes
+    others: dict[str, str] | None
 
 
 def keep_sources(state: Path, listing: Listing) -> None:
     """Write down what a run begins with. Each file is looked up, for its size."""
     remove_unfinished(state / SOURCES)  # of a run that was killed here
     folders, sizes = b"\0".join(listing.folders), listing.sizes()
-    listed = {name: getattr(listing, name, None) for name in _COLUMNS} | {"sizes": sizes}
+    values = {name: getattr(listing, name, None) for name in _COLUMNS} | {"sizes": sizes}
     columns = {
         name: np.ascontiguousarray(column, _COLUMNS[name]).reshape(-1).view(np.uint8)
-        for name, column in listed.items()
+        for name, column in values.items()
         if column is not None
     }
     pieces: list[bytes | memoryview] = [folders, listing.names]
@@ -73,6 +77,7 @@ def keep_sources(state: Path, listing: Listing) -> None:
         "names": len(listing.names),
         "columns": {name: column.nbytes for name, column in columns.items()},
         "digest": digest.hexdigest(),
+        **({"others": _digests(listing)} if listing.others else {}),
     }
     replace_file(state / SOURCES, json.dumps(head).encode() + b"\n", *pieces)
 
@@ -86,12 +91,33 @@ def sources_changed(state: Path, listing: Listing) -> str | None:
     """
     try:
         before = _read(state / SOURCES)
-        return None if before is None else _compare(before, _Sources(listing, listing.sizes()))
+        if before is None:
+            return None
+        alone = replace(listing, others=())
+        words = _compare(before, _Sources(alone, alone.sizes(), None))
+        now = _digests(listing)
+        was = now if before.others is None else before.others
+        changed = [name for name in {**was, **now} if was.get(name) != now.get(name)]
+        if changed:
+            splits = listed([shorten(str(name)) for name in changed], "and")
+            more = f"others in the split{'s' * (len(changed) > 1)} {splits}"
+            words = f"{words}, and {more}" if words else more
+        return words
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise UserError(
             f"{state / SOURCES}, the list of the files that OUT was begun with, is damaged;"
             " remove it to go on without comparing them."
         ) from error
+
+
+def _digests(listing: Listing) -> dict[str, str]:
+    """Digests of the names, labels and sizes of the other splits of a source."""
+    digests = {}
+    for other in listing.others:
+        digest = hashlib.blake2b(other.fingerprint().encode(), digest_size=16)
+        digest.update(np.ascontiguousarray(other.sizes(), np.int64).data)
+        digests[other.split] = digest.hexdigest()
+    return digests
 
 
 def read_names(file: Path) -> tuple[tuple[str, ...], bytes] | None:
@@ -133,7 +159,9 @@ def _read(file: Path) -> _Sources | None:
         columns["spans"] = columns["spans"].reshape(len(sizes), -1)
     folder_names = tuple(bytes(folders).split(b"\0"))
     return _Sources(
-        Listing(b"", tuple(head["classes"]), folder_names, names=bytes(names), **columns), sizes
+        Listing(b"", tuple(head["classes"]), folder_names, names=bytes(names), **columns),
+        sizes,
+        dict(head["others"]) if "others" in head else None,
     )
 
 

@@ -7,11 +7,12 @@ import os
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from augcli.errors import RunFailed, UserError
 from augcli.files import sha256_of
 from augcli.store import parts
-from augcli.store.layout import MANIFEST, OUTPUT_NAME, staged_train
+from augcli.store.layout import MANIFEST, OUTPUT_NAME, SPLITS, TRAIN, staged_split, staged_train
 from augcli.store.links import is_link
 
 
@@ -25,10 +26,11 @@ def prepare_state(state: Path) -> Path:
 def check_images(state: Path) -> int:
     """Remove the parts whose staged images are not all there with the bytes of their rows, so that
     their shards are made again; how many."""
-    train, removed = os.fspath(staged_train(state)), 0
+    removed = 0
     for part in list(parts.proven_parts(state)):
+        folder = os.fspath(staged_split(state, part.split))
         try:
-            whole = all(_is_whole(f"{train}/{name}", sha256) for name, sha256 in part.images_of())
+            whole = all(_is_whole(f"{folder}/{name}", sha256) for name, sha256 in part.images_of())
         except (OSError, ValueError, UserError):
             whole = False
         if not whole:
@@ -49,10 +51,34 @@ def sweep(state: Path) -> int:
 
     Raises RunFailed where something lies among them that no run wrote.
     """
-    names = (name_digest(name) for part in parts.proven_parts(state) for name in part.file_names())
+    names = (
+        name_digest(f"{part.split}/{name}")
+        for part in parts.proven_parts(state)
+        for name in part.file_names()
+    )
     digests = np.sort(np.fromiter(names, np.uint64))
+    return sum(_sweep(state, split, digests) for split in (TRAIN, *staged_splits(state)))
+
+
+def staged_splits(state: Path) -> list[str]:
+    """The names of the other splits of which images are staged, in order.
+
+    Raises RunFailed where something lies among them that no run wrote.
+    """
+    splits = state / SPLITS
+    if not os.path.lexists(splits):
+        return []
+    folders = [splits] if is_link(splits) or not splits.is_dir() else sorted(splits.iterdir())
+    for folder in folders:
+        if folder == splits or is_link(folder) or not folder.is_dir():
+            raise strange(folder)
+    return [folder.name for folder in folders]
+
+
+def _sweep(state: Path, split: str, digests: npt.NDArray[np.uint64]) -> int:
+    """Remove staged images of a split that no committed row names; how many."""
     removed = 0
-    for folder in list(staged_train(state).iterdir()):
+    for folder in list(staged_split(state, split).iterdir()):
         if is_link(folder) or not folder.is_dir():
             if folder.name == MANIFEST and not is_link(folder):
                 continue
@@ -60,7 +86,7 @@ def sweep(state: Path) -> int:
         for image in folder.iterdir():
             if not OUTPUT_NAME.fullmatch(image.name):
                 raise strange(image)
-            digest = name_digest(f"{folder.name}/{image.name}")
+            digest = name_digest(f"{split}/{folder.name}/{image.name}")
             at = int(np.searchsorted(digests, digest))
             if at == len(digests) or digests[at] != digest:
                 image.unlink()

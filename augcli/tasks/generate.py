@@ -19,6 +19,7 @@ from augcli.engine.shard import ShardReport, ShardWork
 from augcli.enums import STDIN, Existing, Originals, Pair
 from augcli.errors import RESUME, RunFailed, UserError
 from augcli.manifest.mass import label_mass
+from augcli.published import TRAIN
 from augcli.store.journal import begin, counted, stamp
 from augcli.store.lock import holding
 from augcli.store.merge import Published
@@ -31,12 +32,14 @@ _LISTED_CLASSES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished run left: rows in the manifest, inputs skipped, seconds; whether it went on
-    with an interrupted run, and whether that was complete already; of a run that balances classes
-    also the label mass of each, unless it was complete."""
+    """What a finished run left: rows in the manifest, inputs skipped, the images of other splits by
+    their names in OUT, seconds; whether it went on with an interrupted run, and whether that was
+    complete already; of a run that balances classes also the label mass of each, unless it was
+    complete."""
 
     outputs: int
     skipped: int
+    others: dict[str, int]
     seconds: float
     resumed: bool
     was_complete: bool = False
@@ -74,7 +77,8 @@ def generate(
             return Outcome(*counted(place.out), 0.0, resumed, was_complete=True)
         if source["source"] == STDIN:
             keep_listed(place.state, run.listing)
-        on_start(planned(run), sum(part.rows for part in sink.committed(place)))
+        total = planned(run) + sum(len(split.listing) for split in run.others)
+        on_start(total, sum(part.rows for part in sink.committed(place)))
         deaths = _make_shards(run, on_report)
         mass = _label_mass(run)
 
@@ -87,7 +91,8 @@ def generate(
             place, run.listing.classes, summarise, interrupted=resumed or deaths > 0
         )
     seconds = time.monotonic() - started
-    return Outcome(published.rows, published.errors, seconds, resumed, label_mass=mass)
+    others = {name: split.rows for name, split in published.splits.items()}
+    return Outcome(published.rows, published.errors, others, seconds, resumed, label_mass=mass)
 
 
 def _make_shards(run: Run, on_report: Callable[[ShardReport], None]) -> int:
@@ -104,11 +109,12 @@ def _make_shards(run: Run, on_report: Callable[[ShardReport], None]) -> int:
 
 
 def _label_mass(run: Run) -> list[float] | None:
-    """The label mass of each class, of a run that balances them."""
+    """The label mass of each class in the training split, of a run that balances them."""
     if run.job.per_class is None and run.job.pair is not Pair.balanced:
         return None
     committed = run.sink.committed(run.runtime.place)
-    lines = (line for part in committed for line in part.row_lines())
+    of_train = (part for part in committed if run.plan.split(part.shard.block) == TRAIN)
+    lines = (line for part in of_train for line in part.row_lines())
     return label_mass(lines, len(run.listing.classes))
 
 
@@ -141,20 +147,45 @@ def _faults_named(out: Path) -> Iterator[None]:
 
 
 def planned(run: Run) -> int:
-    """How many rows a run has if nothing fails: its outputs, and originals where those go along."""
+    """How many rows the training split of a run has if nothing fails: its outputs, and originals
+    where those go along."""
     originals = 0 if run.job.include_originals is Originals.none else len(run.listing)
     return run.plan.outputs + originals
 
 
 def _check_count(run: Run, published: Published) -> None:
     """Refuse to publish anything else than what was planned, less what skipped inputs cost."""
-    if published.rows + published.lost != planned(run):
-        due = planned(run) - published.lost
-        raise RunFailed(
-            f"OUT {run.runtime.place.out} has {published.rows} rows where {due} were"
-            " planned: parts of it were damaged while the run went on; run the same command with"
-            " --resume."
-        )
+    due = {split.name: len(split.listing) for split in run.others}
+    rows = {name: (split.rows, split.lost) for name, split in published.splits.items()}
+    rows[TRAIN], due[TRAIN] = (published.rows, published.lost), planned(run)
+    for name in sorted({*rows, *due}):
+        there, lost = rows.get(name, (0, 0))
+        wanted = due.get(name, 0) - lost
+        if there != wanted or name not in rows:
+            of = "" if name == TRAIN else f" of the split {name}"
+            raise RunFailed(
+                f"OUT {run.runtime.place.out} has {there} rows{of} where {wanted} were planned:"
+                " parts of it were damaged while the run went on; run the same command with"
+                " --resume."
+            )
+
+
+def _other_splits(run: Run, published: Published) -> dict[str, Any]:
+    """What run.json says of other splits, by their names in OUT, where there are such."""
+    splits = {
+        split.name: {
+            "name": split.listing.split,
+            "images": len(split.listing),
+            "outputs": of_split.rows,
+            "skipped": of_split.errors,
+            "planned": len(split.listing),
+            IMAGE_BYTES: of_split.image_bytes,
+            "manifest": {"sha256": of_split.sha256},
+        }
+        for split in run.others
+        if (of_split := published.splits.get(split.name)) is not None
+    }
+    return {"splits": splits} if splits else {}
 
 
 def _summary(
@@ -177,6 +208,7 @@ def _summary(
         "recipe_digest": run.digest,
         "model": _model(run),
         "counts": counts,
+        **_other_splits(run, published),
         "manifest": {"sha256": published.sha256},
         "timings": {
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),

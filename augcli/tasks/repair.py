@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -37,7 +37,7 @@ from augcli.manifest.row import Row
 from augcli.published import MANIFEST
 from augcli.store.durable import flush
 from augcli.store.journal import stamp
-from augcli.store.layout import REMADE, TRAIN, aside_of, staged_train
+from augcli.store.layout import REMADE, TRAIN, aside_of, staged_split
 from augcli.store.lock import holding
 from augcli.store.removal import empty_aside, remove_aside
 from augcli.store.staged import prepare_state
@@ -57,17 +57,20 @@ class Repaired(NamedTuple):
 
 
 class _Repair(NamedTuple):
-    """What a repair goes by: the run, whose outputs go aside, what the manifest in OUT has, and
-    what was not made (by the index of the image)."""
+    """What a repair goes by: the run, whose outputs go aside, what the manifests in OUT have (by
+    the names of the splits there), and what was not made (by the index of the image)."""
 
     run: Run
-    present: Present
+    manifests: dict[str, Present]
     skipped: dict[int, Skipped]
 
-    @property
-    def train(self) -> Path:
-        """Where the images of OUT are."""
-        return self.run.runtime.place.out / TRAIN
+    def folder(self, block: int) -> Path:
+        """Where the images of a block are in OUT."""
+        return self.run.runtime.place.out / self.run.plan.split(block)
+
+    def present(self, block: int) -> Present:
+        """What the manifest of a block's images has."""
+        return self.manifests[self.run.plan.split(block)]
 
     @property
     def aside(self) -> Path:
@@ -86,7 +89,9 @@ class _Repair(NamedTuple):
     def planned(self, index: int) -> list[list[str]]:
         """The ids of all outputs of an image, of one block after another."""
         plan = self.run.plan
-        blocks = range(0, plan.orders * plan.blocks, plan.blocks)
+        behind = plan.orders * plan.blocks
+        is_other = self.run.split_of(index) is not None  # of these all blocks are alike
+        blocks = range(behind, behind + 1) if is_other else range(0, behind, plan.blocks)
         return [_planned(self.run, index, block) for block in blocks]
 
     def made_of(self, index: int) -> list[str]:
@@ -95,7 +100,8 @@ class _Repair(NamedTuple):
         names = [name for each in several for name in each]
         if skipped is None:
             return names
-        there = [name for name in names if name in self.present]
+        present = self.manifests[self.run.split_name(index)]
+        there = [name for name in names if name in present]
         wanted = len(there) if skipped.outputs is None else len(names) - skipped.outputs
         if wanted <= 0 or len(names) == len(several[0]):  # what is not there are the last ones
             return names[: max(wanted, 0)]
@@ -128,10 +134,11 @@ def repair(
     with holding(out):  # which refuses links; one that stands for an image is replaced itself
         if before is not None and stamp(out) != before:
             raise UserError(f"OUT {out} was changed by another run; give the same command again.")
-        if (out / TRAIN).exists() and not (out / TRAIN).is_dir():
-            raise UserError(f"{out / TRAIN} is not a folder; move it away.")
         record = record_of(out, moved)
         run = read_run_to_repeat(record, replace(runtime, place=aside_of(out)))
+        for split in _splits(run):
+            if (out / split).exists() and not (out / split).is_dir():
+                raise UserError(f"{out / split} is not a folder; move it away.")
         return _repair(run, wrong, read_set_aside(record, run))
 
 
@@ -140,27 +147,39 @@ def _repair(run: Run, wrong: Hashes, skipped: dict[int, Skipped]) -> Repaired:
     empty_aside(aside)
     prepare_state(aside)
     (aside / REMADE).mkdir()
-    (out / TRAIN).mkdir(exist_ok=True)
+    for split in _splits(run):
+        (out / split).mkdir(exist_ok=True)
     try:
-        with Present(out / TRAIN, wrong) as present:
-            repair = _Repair(run, present, skipped)
+        with ExitStack() as stack:
+            manifests = {
+                split: stack.enter_context(Present(out / split, wrong)) for split in _splits(run)
+            }
+            repair = _Repair(run, manifests, skipped)
             repaired = _make_images(repair)
-            _write_manifest(repair)
-        flush(out)  # images are in their places before the manifest is
-        if not is_same(out / TRAIN / MANIFEST, aside / MANIFEST):
-            keep_record(out, out / TRAIN / MANIFEST)
-        (aside / MANIFEST).replace(out / TRAIN / MANIFEST)
+            for split in manifests:
+                _write_manifest(repair, split)
+        flush(out)  # images are in their places before the manifests are
+        for split in manifests:
+            manifest = staged_split(aside, split) / MANIFEST
+            if not is_same(out / split / MANIFEST, manifest):
+                keep_record(out, out / split / MANIFEST)
+            manifest.replace(out / split / MANIFEST)
         write_records(run, skipped)
     finally:
         remove_aside(aside)
     return repaired
 
 
+def _splits(run: Run) -> list[str]:
+    """The names in OUT of all splits of a run."""
+    return [TRAIN, *(split.name for split in run.others)]
+
+
 def _planned(run: Run, index: int, block: int) -> list[str]:
     """The ids of all outputs that an image has with a block, in the order of the manifest."""
-    sample = run.listing.sample(index)
+    sample = run.sample(index)
     names = []
-    if run.job.include_originals is not Originals.none and run.plan.with_originals(block):
+    if run.plan.with_originals(block):
         names.append(original_id(run, sample))
     for copy in run.plan.numbers(block, index):
         names += [
@@ -174,8 +193,9 @@ def _pieces(repair: _Repair) -> Iterator[Shard]:
     """The targets, in a row as far as they are, of which an output is missing or wrong."""
     for shard in repair.run.plan.shards():
         start, block = None, repair.run.plan.block(shard.block)
+        is_good = repair.present(shard.block).is_good
         for place in range(shard.start, shard.stop):
-            if all(map(repair.present.is_good, repair.expected(shard.block, block[place]))):
+            if all(map(is_good, repair.expected(shard.block, block[place]))):
                 if start is not None:
                     yield Shard(shard.block, start, place)
                 start = None
@@ -226,11 +246,11 @@ def _take_over(
     made = {orjson.loads(line)["sample_id"]: line for line in part.row_lines()}
     skipped = map(orjson.loads, part.skipped_lines())
     reasons = {line["source_id"]: line["reason"] for line in skipped}
-    doubt = _doubt(run, report, set_aside)
+    doubt, present = _doubt(run, report, set_aside), repair.present(shard.block)
     for index in run.plan.block(shard.block)[shard.start : shard.stop]:
-        sample = run.listing.sample(index)
+        sample = run.sample(index)
         for output in repair.expected(shard.block, index):
-            if repair.present.is_good(output):
+            if present.is_good(output):
                 continue
             if output not in made:
                 reason = reasons.get(sample.sample_id, "its worker did not make it")
@@ -238,7 +258,8 @@ def _take_over(
                 yield b"", Fault(sample.relative, what)
                 continue
             row = _row(made[output])
-            against = _against(repair, row, doubt) or _put(repair, row)
+            against = _against(repair, shard.block, row, doubt)
+            against = against or _put(repair, shard.block, row)
             fault = None if against is None else Fault(row.file_name, against)
             yield made[output], fault
 
@@ -255,15 +276,16 @@ def _doubt(run: Run, report: ShardReport, set_aside: dict[int, str]) -> str | No
     if report.outputs > 0 and report.decodes == 0:
         return "a worker died"
     for index, reason in report.unreadable.items():
-        is_target = run.job.include_originals is not Originals.none or run.plan.copies(index) > 0
+        is_original = run.job.include_originals is not Originals.none or index >= len(run.listing)
+        is_target = is_original or run.plan.copies(index) > 0
         if is_target and index not in set_aside:
-            return f"{run.listing.sample(index).relative} cannot be decoded any more ({reason})"
+            return f"{run.sample(index).relative} cannot be decoded any more ({reason})"
     return None
 
 
-def _against(repair: _Repair, row: Row, doubt: str | None) -> str | None:
+def _against(repair: _Repair, block: int, row: Row, doubt: str | None) -> str | None:
     """Why an output that was made again may not be what the run made, if so."""
-    line = repair.present.line(row.sample_id)
+    line = repair.present(block).line(row.sample_id)
     if line is None:
         if doubt is None:
             return None
@@ -272,14 +294,14 @@ def _against(repair: _Repair, row: Row, doubt: str | None) -> str | None:
     if before.sha256 == row.sha256:
         return None
     is_of_same = before.source_ids == row.source_ids and before.params == row.params
-    if is_of_same and _is_in_place(repair, row):
+    if is_of_same and _is_in_place(repair, block, row):
         return None
     because = "SOURCE is not as it was" if doubt is None else doubt
     return f"made again it is another image than its row says, as {because}; it stays as it is"
 
 
-def _is_in_place(repair: _Repair, row: Row) -> bool:
-    return not any(file_faults(repair.train, row, _most_pixels(repair.run)))
+def _is_in_place(repair: _Repair, block: int, row: Row) -> bool:
+    return not any(file_faults(repair.folder(block), row, _most_pixels(repair.run)))
 
 
 def _most_pixels(run: Run) -> int:
@@ -287,35 +309,40 @@ def _most_pixels(run: Run) -> int:
     return max(run.job.max_pixels, width * height)
 
 
-def _put(repair: _Repair, row: Row) -> str | None:
+def _put(repair: _Repair, block: int, row: Row) -> str | None:
     """Put an image that was made again in its place, unless the one that stands there is right; why
     it cannot be put there."""
-    if _is_in_place(repair, row):
+    if _is_in_place(repair, block, row):
         return None
-    for what in file_faults(staged_train(repair.aside), row, _most_pixels(repair.run)):
+    staged = staged_split(repair.aside, repair.run.plan.split(block))
+    for what in file_faults(staged, row, _most_pixels(repair.run)):
         raise RunFailed(f"{row.file_name} was just made again, but {what}; check the disk.")
-    place = repair.train / row.file_name
+    place = repair.folder(block) / row.file_name
     try:
         place.parent.mkdir(exist_ok=True)
         if place.is_dir() and not place.is_symlink():
             place.rmdir()
-        (staged_train(repair.aside) / row.file_name).replace(place)
+        (staged / row.file_name).replace(place)
     except OSError as error:
         return f"it cannot be put in its place: {error.strerror}"
     return None
 
 
-def _write_manifest(repair: _Repair) -> None:
-    """Write the manifest aside, of the rows that were good, those made again, and those that could
-    not be."""
+def _write_manifest(repair: _Repair, split: str) -> None:
+    """Write the manifest of a split aside, of the rows that were good, those made again, and those
+    that could not be."""
+    folder, present = staged_split(repair.aside, split), repair.manifests[split]
+    folder.mkdir(parents=True, exist_ok=True)
     with (
         Present(repair.aside / REMADE, _NONE) as made,
-        (repair.aside / MANIFEST).open("wb") as manifest,
+        (folder / MANIFEST).open("wb") as manifest,
     ):
         for shard in repair.run.plan.shards():
+            if repair.run.plan.split(shard.block) != split:
+                continue
             for index in repair.run.plan.block(shard.block)[shard.start : shard.stop]:
                 for output in repair.expected(shard.block, index):
-                    line = made.line(output) or repair.present.line(output)
+                    line = made.line(output) or present.line(output)
                     if line is not None:
                         manifest.write(line)
         manifest.flush()

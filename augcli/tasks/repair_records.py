@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import filecmp
 import os
+from collections import Counter
 from pathlib import Path
 
 from augcli.engine.described import RunRecord, places_in
 from augcli.engine.plan import Run
 from augcli.errors import UserError
 from augcli.files import read_bytes, replace_file
-from augcli.manifest.record import BadRecord, Skipped, read_counts, read_skipped
+from augcli.manifest.record import BadRecord, Skipped, read_counts, read_skipped, read_splits
 from augcli.store.durable import flush
 from augcli.store.layout import (
     CLASSES,
     ERRORS,
     RUN,
     STATE,
+    TRAIN,
 )
 from augcli.store.links import is_link
 from augcli.store.strangers import free_place
@@ -28,7 +30,7 @@ def read_set_aside(record: RunRecord, run: Run) -> dict[int, Skipped]:
     known for sure."""
     out = record.out
     try:
-        counts = read_counts(record.summary)
+        counts, splits = read_counts(record.summary), read_splits(record.summary)
         try:
             lines = list(read_skipped(out))
         except BadRecord:
@@ -40,14 +42,21 @@ def read_set_aside(record: RunRecord, run: Run) -> dict[int, Skipped]:
             f"{out / error.name}: {error.what}; what the run set aside is not known, so nothing is"
             " repaired; make OUT anew."
         ) from error
-    places = places_in(run.listing)
+    places = places_in(run)
     skipped = {places.of(line.source_id): line for line in lines}
-    not_made = sum(line.outputs or 0 for line in lines)
+    not_made = Counter[str]()
+    for line in lines:
+        not_made[line.split] += line.outputs or 0
     is_complete = all(line.outputs is not None for line in lines) and counts.planned is not None
+    of_splits = {
+        split.name: (len(split.listing), len(split.listing) - not_made[split.name])
+        for split in run.others
+    }
     if (
         len(skipped) != counts.skipped
         or None in skipped
-        or (is_complete and counts.outputs + not_made != counts.planned)
+        or (is_complete and counts.outputs + not_made[TRAIN] != counts.planned)
+        or {name: (one.planned, one.outputs) for name, one in splits.items()} != of_splits
         or counts.planned not in (None, planned(run))
     ):
         raise UserError(

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -49,21 +50,23 @@ class _Report(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """The rows that are made again: where each begins in the manifest of `train`, and the image (by
-    index) that it is about, -1 for none."""
+    """The rows that are made again: in which of the `folders` of splits each stands, where it
+    begins in the manifest there, and the image (by index) that it is about, -1 for none."""
 
-    train: Path
+    folders: list[Path]
+    folder_of: array[int]
     offsets: array[int]
     targets: array[int]
 
     def read(self, numbers: range) -> Iterator[Row]:
         """The rows with these numbers."""
-        with open_own(self.train / MANIFEST) as file:
-            for offset in self.offsets[numbers.start : numbers.stop]:
-                file.seek(offset)
-                row = parse_row(file.readline(LONGEST_LINE + 1), 0)
-                if isinstance(row, Row):  # else the manifest has changed
-                    yield row
+        for folder, of_folder in groupby(numbers, self.folder_of.__getitem__):
+            with open_own(self.folders[folder] / MANIFEST) as file:
+                for number in of_folder:
+                    file.seek(self.offsets[number])
+                    row = parse_row(file.readline(LONGEST_LINE + 1), 0)
+                    if isinstance(row, Row):  # else the manifest has changed
+                        yield row
 
 
 def replay(runtime: Runtime, count: int = 0, *, moved: Path | None = None) -> Iterator[Fault]:
@@ -77,8 +80,8 @@ def replay(runtime: Runtime, count: int = 0, *, moved: Path | None = None) -> It
     train, seconds = record.out / TRAIN, runtime.seconds_an_image
     listing = read_sources(record, lambda: _whole_rows(train))
     run = read_run(record, listing, runtime)
-    places = places_in(listing)
-    rows = _choose(train, count, places)
+    places = places_in(run)
+    rows = _choose([train, *(record.out / split.name for split in run.others)], count, places)
     total = len(rows.offsets)
     starts = range(0, total, _TOGETHER)
     items = (range(start, min(start + _TOGETHER, total)) for start in starts)
@@ -109,7 +112,7 @@ def replay(runtime: Runtime, count: int = 0, *, moved: Path | None = None) -> It
 def _unreadable(run: Run, index: int, reason: str, times: int) -> Fault:
     outputs = "an output" if times == 1 else f"{times} outputs"
     return Fault(
-        run.listing.sample(index).relative,
+        run.sample(index).relative,
         f"the source cannot be used any more ({reason}), and {outputs} cannot be made again",
     )
 
@@ -121,23 +124,27 @@ def _whole_rows(train: Path) -> Iterator[Row]:
             yield row
 
 
-def _choose(train: Path, count: int, places: Places) -> _Rows:
-    offsets, targets = array("Q"), array("q")
-    try:
-        for number, offset, line in read_lines(train):
-            row = parse_row(line, number)
-            if not isinstance(row, BadLine):
-                target = places.of(row.source_ids[0]) if row.source_ids else None
-                offsets.append(offset)
-                targets.append(-1 if target is None else target)
-    except OSError as error:
-        raise UserError(f"{train / MANIFEST} cannot be read: {error.strerror}.") from error
+def _choose(folders: list[Path], count: int, places: Places) -> _Rows:
+    folder_of, offsets, targets = array("L"), array("Q"), array("q")
+    for at, folder in enumerate(folders):
+        try:
+            for number, offset, line in read_lines(folder):
+                row = parse_row(line, number)
+                if not isinstance(row, BadLine):
+                    target = places.of(row.source_ids[0]) if row.source_ids else None
+                    folder_of.append(at)
+                    offsets.append(offset)
+                    targets.append(-1 if target is None else target)
+        except OSError as error:
+            raise UserError(f"{folder / MANIFEST} cannot be read: {error.strerror}.") from error
     total = len(offsets)
     wanted = min(count, total) or total
     numbers = [i * total // wanted for i in range(wanted)] if wanted < total else range(total)
-    return _Rows(
-        train, array("Q", (offsets[i] for i in numbers)), array("q", (targets[i] for i in numbers))
+    columns = (
+        array(column.typecode, (column[i] for i in numbers))
+        for column in (folder_of, offsets, targets)
     )
+    return _Rows(folders, *columns)
 
 
 @dataclass(frozen=True)

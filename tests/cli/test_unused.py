@@ -221,7 +221,16 @@ def test_every_rule_has_a_case() -> None:
 # What always has an effect, as far as the command line can know.
 ALWAYS = {
     *("source", "out", "label_smoothing", "background", "max_pixels", "per_class", "seed", "size"),
-    *("format", "include_originals", "dense_labels", "memory", "max_errors", "resume", "overwrite"),
+    *(
+        "format",
+        "include_originals",
+        "other_splits",
+        "dense_labels",
+        "memory",
+        "max_errors",
+        "resume",
+        "overwrite",
+    ),
     *("dry_run", "json", "quiet", "examples", "to", "all_recipes", "show", "map_format", "overlay"),
     *("replay", "repair", "name", "file", "at", "output", "version", "deep"),
     *SourceOptions.model_fields,  # of which `SourceOptions.refuse_others` thinks

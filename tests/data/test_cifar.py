@@ -20,7 +20,6 @@ from augcli.data.source_options import SourceOptions
 from augcli.errors import UserError
 from augcli.image.codec import decode
 from tests.conftest import Augcli
-from tests.helpers.archives import without_splits
 
 TEN = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 FINE, COARSE = ["apple", "bee", "bus", "cup"], ["food", "thing"]
@@ -221,7 +220,7 @@ def test_values_are_those_of_pickle(tmp_path: Path, protocol: int) -> None:
 def test_a_run_over_cifar_replays(augcli: Augcli, tmp_path: Path) -> None:
     write_ten(tmp_path / "ten", python2_pickle)
     result = augcli("generate", tmp_path / "ten", tmp_path / "out", "-r", "cutmix", "-j", 2)
-    assert (result.returncode, without_splits(result.stderr)) == (0, "")
+    assert (result.returncode, result.stderr) == (0, "")
     assert augcli("verify", tmp_path / "out", "--replay").returncode == 0
     assert augcli("preview", tmp_path / "ten", "-r", "cutmix", "--to", tmp_path / "p.png"
                   ).returncode == 0  # fmt: skip

@@ -19,7 +19,6 @@ from augcli.data.source_options import SourceOptions
 from augcli.errors import UserError
 from tests.conftest import Augcli, tree
 from tests.data.test_listing import fill
-from tests.helpers.archives import without_splits
 
 KINDS = ("t.csv", "t.tsv", "t.jsonl", "t.ndjson", "t.parquet", "t.csv.gz", "t.tsv.gz", "t.jsonl.gz")
 
@@ -329,7 +328,7 @@ def test_it_is_generated_from(augcli: Augcli, photos: Path, tmp_path: Path, name
     options = ("--path-column", "picture", "--images", photos, "--suffix", ".jpg")
     out = tmp_path / "out"
     result = augcli("generate", source, out, "-r", "mixup", *options)
-    assert (result.returncode, without_splits(result.stderr)) == (0, "")
+    assert (result.returncode, result.stderr) == (0, "")
     before = tree(out / "train")
     rows = [json.loads(line) for line in (out / "train/metadata.jsonl").open()]
     assert {row["class_name"] for row in rows} == {"ant", "bee", "cow"}
@@ -339,4 +338,4 @@ def test_it_is_generated_from(augcli: Augcli, photos: Path, tmp_path: Path, name
     assert augcli("verify", out, "--repair").returncode == 0
     assert tree(out / "train") == before
     result = augcli("preview", source, "-r", "cutmix", "--to", tmp_path / "p.png", *options)
-    assert (result.returncode, without_splits(result.stderr)) == (0, "")
+    assert (result.returncode, result.stderr) == (0, "")

@@ -29,9 +29,3 @@ def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
     info.type = kind
     info.linkname = target
     return info
-
-
-def without_splits(stderr: str) -> str:
-    """What a command says on stderr, but for the warning that other splits are not put into OUT."""
-    lines = stderr.splitlines(keepends=True)
-    return "".join(line for line in lines if "put into OUT: use what is in SOURCE" not in line)

@@ -20,7 +20,7 @@ from augcli.cli.reading import read_existing
 from augcli.engine.plan import Shard
 from augcli.engine.shard import ShardReport, ShardWork
 from augcli.engine.watch import UNWATCHED
-from augcli.enums import Existing
+from augcli.enums import Existing, OtherSplits
 from augcli.errors import UserError
 from augcli.store import durable, publish, removal
 from augcli.store import journal as resume
@@ -28,9 +28,10 @@ from augcli.store.layout import IDENTITY, RUN, STATE, TRAIN
 from augcli.store.sinks import folder as sink
 from augcli.tasks import generate as generate_module
 from tests.conftest import tree, write_photo
-from tests.helpers.runs import generate, run_over
+from tests.helpers.runs import generate, run_over, with_options
 
 _CRASHES_OF_EACH_KIND = 3
+OTHERS = ("val", "test")
 FLUSHING = (publish, resume, sink, removal)
 
 
@@ -147,11 +148,30 @@ def source(folder: Path) -> Path:
     return photos
 
 
+@pytest.fixture
+def with_splits(source: Path, folder: Path) -> Path:
+    """The images as a training split, with two others beside it."""
+    splits = folder / "splits"
+    shutil.copytree(source, splits / TRAIN)
+    for number in range(5):
+        write_photo(splits / OTHERS[number % 2] / "ab"[number % 2] / f"{number}.jpg", number, 9, 9)
+    (splits / "val" / "a" / "bad.jpg").write_bytes(b"no image")
+    return splits
+
+
 def finished(source: Path, out: Path, **options: Any) -> dict[str, str]:
     source_fields = {"source": str(source)}
-    generate(run_over(source, out, copies=2), source=source_fields, workers=1, **options)
+    run = run_over(source, out, copies=2)
+    if run.listing.others:  # copied: a link is no file that was written
+        run = with_options(run, other_splits=OtherSplits.copy)
+    generate(run, source=source_fields, workers=1, **options)
     assert not list(out.glob("*.tmp"))
-    return tree(out / TRAIN) | lists(out)
+    return images(out) | lists(out)
+
+
+def images(out: Path) -> dict[str, str]:
+    others = {f"{split}/{n}": d for split in OTHERS for n, d in tree(out / split).items()}
+    return tree(out / TRAIN) | others
 
 
 def lists(out: Path) -> dict[str, str]:
@@ -166,8 +186,19 @@ def resumed(source: Path, out: Path) -> dict[str, str]:
 def test_a_loss_of_power_at_any_step(
     source: Path, folder: Path, in_this_process: pytest.MonkeyPatch
 ) -> None:
+    lose_power(source, folder, in_this_process, 2 * 32 + 1 + 2)
+
+
+def test_a_loss_of_power_at_any_step_of_a_run_with_splits(
+    with_splits: Path, folder: Path, in_this_process: pytest.MonkeyPatch
+) -> None:
+    """None of the splits is there in part, and run.json only where all of them are."""
+    lose_power(with_splits, folder, in_this_process, 2 * 32 + 1 + 2 + 5 + 2)
+
+
+def lose_power(source: Path, folder: Path, in_this_process: pytest.MonkeyPatch, files: int) -> None:
     expected = finished(source, folder / "calm")
-    assert len(expected) == 2 * 32 + 1 + 2
+    assert len(expected) == files
     rng = np.random.default_rng(8)
     out = folder / "out"
     crashes: list[Path] = []
@@ -189,7 +220,7 @@ def test_a_loss_of_power_at_any_step(
     for copy in crashes:
         assert (copy / TRAIN).exists() or not (copy / RUN).exists()
         if (copy / TRAIN).exists():  # whole, also where run.json is not there yet
-            assert tree(copy / TRAIN) | lists(copy) == expected
+            assert images(copy) | lists(copy) == expected
         assert resumed(source, copy) == expected
         shutil.rmtree(copy)
 

@@ -1,12 +1,15 @@
 """Outputs as image files in a folder a class, with a manifest of their rows.
 
-OUT/.augcli/train/   images, until all of them are made
-OUT/.augcli/parts/   one file of manifest rows a shard; its rename is the shard's commit
-OUT/train/           images and manifest, by one rename when everything is there
+OUT/.augcli/train/    images, until all of them are made
+OUT/.augcli/splits/   images of other splits, a folder for each
+OUT/.augcli/parts/    one file of manifest rows a shard; its rename is the shard's commit
+OUT/train/            images and manifest, by one rename when everything is there
+OUT/val/              likewise, of another split
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -15,7 +18,7 @@ from augcli.data.labels import class_folder
 from augcli.manifest.record import Skipped, skipped_line
 from augcli.manifest.row import to_line
 from augcli.store.durable import check_no_link, flush, link_file, write_file
-from augcli.store.layout import Place, staged_train
+from augcli.store.layout import TRAIN, Place, staged_split
 from augcli.store.merge import Published, merge_parts
 from augcli.store.parts import Part, PartWriter, Shard, proven_parts, read_part, remove_unproven
 from augcli.store.publish import is_finished, publish
@@ -23,6 +26,14 @@ from augcli.store.records import Identity, check_complete
 from augcli.store.sinks.sink import OutputFile
 from augcli.store.staged import check_images, prepare_state, sweep
 from augcli.store.strangers import set_strangers_aside
+
+# What systems say where a file cannot have another name there.
+_NO_LINKS = frozenset(
+    getattr(errno, name)
+    for name in ("EXDEV", "EPERM", "EACCES", "EMLINK", "ENOSYS", "EOPNOTSUPP", "ENOTSUP", "EINVAL",
+                 "ENOENT")
+    if hasattr(errno, name)
+)  # fmt: skip
 
 
 def begin(place: Place, now: Identity, *, resumed: bool) -> bool:
@@ -40,30 +51,44 @@ def begin(place: Place, now: Identity, *, resumed: bool) -> bool:
 
 def put(place: Place, shard: Shard, contents: Iterable[OutputFile | Skipped]) -> Part:
     """As `Sink.put`: images are staged, and the rename of a shard's rows is its commit."""
-    train = os.fspath(staged_train(place.state))
-    for folder in (os.fspath(place.state), train):
-        check_no_link(folder)
+    check_no_link(os.fspath(place.state))
     folders = set[str]()
     part = PartWriter(place.state, shard)
     try:
         for one in contents:
+            part.set_split(one.split)
+            root = os.fspath(staged_split(place.state, one.split))
+            if root not in folders:
+                for above in (os.path.dirname(root), root):  # noqa: PTH120 - of strings
+                    check_no_link(above)
+                folders.add(root)
             if isinstance(one, Skipped):
                 part.add_skipped(skipped_line(one))
                 continue
             folder = class_folder(one.class_name)
             if folder not in folders:
-                check_no_link(f"{train}/{folder}")
+                check_no_link(f"{root}/{folder}")
                 folders.add(folder)
             file_name = f"{folder}/{one.output_id}{one.suffix}"
-            if one.link is None:
-                write_file(f"{train}/{file_name}", one.data)
-            else:
-                link_file(one.link, f"{train}/{file_name}")
+            if one.link is None or not _link(one.link, f"{root}/{file_name}", one.split):
+                write_file(f"{root}/{file_name}", one.data)
             part.add_row(to_line({"file_name": file_name, **one.row}), len(one.data))
         return part.commit(flush)
     except BaseException:
         part.abandon()
         raise
+
+
+def _link(source: bytes, path: str, split: str) -> bool:
+    """Make a staged image a link to a file; False where that is not possible, and the image of
+    another split, which is copied then."""
+    try:
+        link_file(source, path)
+    except OSError as error:
+        if split == TRAIN or error.errno not in _NO_LINKS:
+            raise
+        return False
+    return True
 
 
 def committed(place: Place, shard: Shard | None = None) -> Iterator[Part]:
@@ -81,7 +106,7 @@ def finish(
     *,
     interrupted: bool,
 ) -> Published:
-    """As `Sink.finish`: the folder of the images appears by one rename."""
+    """As `Sink.finish`: the folder of each split's images appears by one rename."""
     if interrupted:
         sweep(place.state)
     published = merge_parts(place.state)

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from augcli.data.labels import SoftLabel
 from augcli.manifest.record import Skipped
+from augcli.published import TRAIN
 from augcli.store.layout import Place
 from augcli.store.merge import Published
 from augcli.store.parts import Shard
@@ -32,6 +33,11 @@ class OutputFile:
     is the sink's affair; `data` are the bytes of which `row` has the SHA-256; `suffix` says what
     they are, as in ".jpg". Where `link` is given they are those of a source image, at this path,
     that a sink may link to instead of a copy.
+
+    `split` names the part of the data set to which it belongs: "train", or another split of SOURCE
+    whose images go along unchanged. It is a name that a folder or a file may have, without a slash
+    and distinct from all other names in OUT. All outputs of a shard have the same `split`, so the
+    first one of a shard tells that of the shard; a shard without outputs has none, and needs none.
     """
 
     row: Mapping[str, Any]
@@ -40,6 +46,7 @@ class OutputFile:
     suffix: str
     is_original: bool = False
     link: bytes | None = None
+    split: str = TRAIN
 
     @property
     def output_id(self) -> str:
@@ -86,8 +93,8 @@ class Sink(Protocol):
     def put(
         self, place: Place, shard: Shard, contents: Iterable[OutputFile | Skipped]
     ) -> Committed:
-        """Commit a shard: all of its outputs in their order, and behind them the inputs that were
-        skipped.
+        """Commit a shard: all of its outputs in their order, which belong to one split, and behind
+        them the inputs that were skipped.
 
         Nothing of it is there before all of it is, also after a loss of power; a shard that is put
         again has the same contents and does no harm, however late it comes, nor do pieces of it.
