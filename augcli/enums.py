@@ -15,6 +15,8 @@ OF_THE_IMAGE: tuple[OfTheImage, ...] = get_args(OfTheImage)
 OF_A_CLASSIFIER: tuple[OfAClassifier, ...] = get_args(OfAClassifier)
 DETECTORS: tuple[Detector, ...] = (*OF_THE_IMAGE, *OF_A_CLASSIFIER)
 DEFAULT_DETECTOR: Detector = OF_THE_IMAGE[0]
+# What calls OpenCV's own code, of its contrib modules.
+OF_CONTRIB: tuple[OfTheImage, ...] = ("opencv-fine-grained", "spectral-residual")
 
 
 class Fit(StrEnum):

@@ -13,6 +13,8 @@ import augcli
 from augcli.cli import completion
 from augcli.cli.cache import cache
 from augcli.cli.config import Commands, default_map, read_settings
+from augcli.cli.demo import demo
+from augcli.cli.doctor import doctor
 from augcli.cli.generate import generate
 from augcli.cli.help import HELP, Command, Group, complete_command, help_of
 from augcli.cli.inspect import inspect
@@ -136,7 +138,7 @@ def _options(group: Any) -> Commands:
     }
 
 
-for command in (generate, preview, inspect, recipes, verify, saliency, cache):
+for command in (generate, preview, inspect, recipes, verify, saliency, cache, doctor, demo):
     app.command(cls=Command)(command)
 app.add_typer(model_app)
 app.command(HELP, cls=Command)(help_)

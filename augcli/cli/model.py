@@ -77,9 +77,11 @@ def inspect_model(
     augcli model inspect sample_data/classifier.onnx --json
     """
     report = Output(json)
+    from augcli.classifier.installed import require_onnx
     from augcli.image.opencv import require_opencv
 
     require_opencv()
+    require_onnx()
     from augcli.autodiff.child import in_child
 
     values, unknown = in_child(_look_at, model, read_settings(pixels, head=head), head)
@@ -236,9 +238,11 @@ def fit_head(
     """
     report = Output(json, quiet)
     refuse_unused(context)
+    from augcli.classifier.installed import require_onnx
     from augcli.image.opencv import require_opencv
 
     require_opencv()
+    require_onnx()
     from augcli.autodiff.child import in_child
     from augcli.autodiff.load import files_of
     from augcli.data.destination import (
@@ -251,7 +255,7 @@ def fit_head(
     options, background = read_settings(pixels, layer=at), parse_colour(reading.background)
     check_other(output, "--output", {"MODEL": model})
     from augcli.classifier.head import add_head
-    from augcli.engine.executors.pool import available_cpus
+    from augcli.engine.executors.cpus import available_cpus
     from augcli.image.decoder_output import decoders_silent
 
     for file in in_child(files_of, model):  # weights beside the model

@@ -157,6 +157,10 @@ def check_model(
     """Refuse what is wrong with the options of a classifier by themselves, before SOURCE is looked
     at; raises UserError."""
     parse_bytes(asked.saliency_cache_size, "saliency-cache-size")
+    from augcli.image.opencv import require_contrib
+
+    saliency_specs = list(saliency_specs)
+    require_contrib(detector for detector, _ in saliency_specs)
     by_classifier = [detection[0] for detection in saliency_specs if is_of_classifier(detection[0])]
     if not by_classifier:
         return
@@ -164,6 +168,9 @@ def check_model(
         raise UserError(
             f"--saliency {by_classifier[0]} needs a classifier; give --model FILE.onnx."
         )
+    from augcli.classifier.installed import require_onnx
+
+    require_onnx()
     read_settings(pixels, head=asked.head, layer=asked.layer)
     if not asked.model.exists():
         raise UserError(f"Cannot read the model {asked.model}: No such file or directory.")

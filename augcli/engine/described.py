@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from augcli.classifier.installed import require_onnx
 from augcli.data.labels import from_printable
 from augcli.data.listing import Listing, with_classes
 from augcli.data.source import exists, list_known_paths, list_paths, list_source
@@ -23,6 +24,7 @@ from augcli.engine.plan import Run
 from augcli.engine.splits import ids_of
 from augcli.enums import STDIN, LabelsFrom
 from augcli.errors import UserError, one_line
+from augcli.image.opencv import require_contrib
 from augcli.manifest.reader import read_classes
 from augcli.manifest.record import BadRecord, read_summary
 from augcli.manifest.row import Row
@@ -194,7 +196,9 @@ def read_run_to_repeat(record: RunRecord, runtime: Runtime) -> Run:
             f" from{_changed(out, listing)}; restore them, or make OUT anew."
         )
     run = read_run(record, listing, runtime)
+    require_contrib(spec.detector for spec in run.job.pipeline.saliency_specs)
     if classifier:
+        require_onnx()
         run = with_classifier(run, _classifier(summary))
     for name, version in versions(run.job).items():
         if before.get(name) != version:

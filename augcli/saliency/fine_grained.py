@@ -33,7 +33,8 @@ import cv2
 import numpy as np
 
 from augcli.arrays.types import UInt8
-from augcli.image.opencv import require_opencv
+from augcli.enums import OF_CONTRIB
+from augcli.image.opencv import require_contrib
 from augcli.saliency.centre_surround import Int16, Workspace, centre_surround, memory
 
 # The images of a batch are interleaved. That saves calls, but an integral image of many channels
@@ -82,7 +83,7 @@ def opencv_saliency_map(image: UInt8) -> UInt8:
 def opencv_detector(name: str) -> Any:
     """A new detector of ``cv2.saliency``; UserError if the installed OpenCV lacks that module."""
     if not hasattr(cv2, "saliency"):
-        require_opencv()
+        require_contrib(OF_CONTRIB)
     return getattr(cv2.saliency, f"{name}_create")()
 
 

@@ -62,6 +62,8 @@ def test_commands_and_options(complete: Complete) -> None:
             "verify",
             "saliency",
             "cache",
+            "doctor",
+            "demo",
             "help",
             "model",
         )
@@ -158,6 +160,8 @@ def test_odd_words_print_only_completions(words: str, augcli: Augcli, tmp_path: 
         "verify",
         "saliency",
         "cache",
+        "demo",
+        "doctor",
         "help",
         "model",
     }

@@ -11,7 +11,6 @@ from tests.conftest import ROOT, SAMPLE_DATA, Augcli, tree
 
 BROKEN = {
     "raise ImportError('libGL.so.1 is missing')": "OpenCV cannot be loaded (libGL.so.1 is missing)",
-    "__version__ = '4.12.0'": "lacks contrib modules: something shadows opencv-contrib-python",
     "__version__, saliency = '4.8.0', 1": "OpenCV 4.8.0 is too old, 4.11 is needed",
 }
 
@@ -41,6 +40,49 @@ def test_every_command_that_needs_it_says_so(
         assert "`pip install --force-reinstall opencv-contrib-python" in result.stderr
     assert not list(tmp_path.glob("new*"))
     assert augcli("verify", out, env=shadowed).returncode == 0  # looks at no pixels
+
+
+# A module that stands before the OpenCV that is installed, and hides its contrib modules.
+WITHOUT_CONTRIB = """
+import sys
+from pathlib import Path
+
+folder = str(Path(__file__).parent)
+sys.path.remove(folder)
+del sys.modules["cv2"]
+import cv2
+del cv2.saliency, cv2.ximgproc
+sys.path.insert(0, folder)
+"""
+
+
+def test_without_contrib_modules_only_what_needs_them_is_refused(
+    augcli: Augcli, photos: Path, tmp_path: Path
+) -> None:
+    out, (plain, usual) = tmp_path / "out", (tmp_path / "plain", tmp_path / "usual")
+    kept = ("generate", photos, out, "-r", "cutout", "--keep", "--saliency", "spectral-residual")
+    assert augcli(*kept, "-q").returncode == 0
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/cv2.py").write_text(WITHOUT_CONTRIB)
+    without = {"PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(ROOT)])}
+    for made, env in ((plain, without), (usual, None)):
+        assert augcli("generate", photos, made, "-r", "saliencymix", "-q", env=env).returncode == 0
+    assert tree(plain / "train") == tree(usual / "train")
+    next((out / "train").glob("*/*.jpg")).unlink()
+    sentence = "--saliency {} needs OpenCV's contrib modules, which the OpenCV that is loaded lacks"
+    for detector, command in (
+        ("spectral-residual", ("generate", photos, tmp_path / "new", *kept[3:])),
+        ("spectral-residual", ("preview", photos, "--to", tmp_path / "new.png", *kept[3:])),
+        ("opencv-fine-grained",
+         ("saliency", photos, tmp_path / "new", "--saliency", "opencv-fine-grained")),
+        ("spectral-residual", ("verify", out, "--repair")),
+    ):  # fmt: skip
+        result = augcli(*command, env=without)
+        assert (result.returncode, result.stdout) == (2, ""), command
+        assert sentence.format(detector) in result.stderr
+    assert not list(tmp_path.glob("new*"))
+    assert augcli("verify", out, "--repair").returncode == 0
+    assert augcli("verify", out, "--replay", env=without).returncode == 0  # looks for no saliency
 
 
 @pytest.mark.parametrize(

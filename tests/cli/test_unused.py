@@ -242,7 +242,7 @@ def test_every_option_is_thought_of() -> None:
     assert not ruled & ALWAYS
     new = {p.name for _, p in options()} - ruled - ALWAYS
     further = {"command", "action", "shown", "show_config_", "help_all"}
-    further |= {"install_completion", "show_completion"}
+    further |= {"install_completion", "show_completion", "folder"}
     assert not {name for name in new if not str(name).startswith("no_")} - further
 
 

@@ -8,7 +8,6 @@ decoder again when it is tried alone is set aside, and its item is made without 
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import sys
 import time
@@ -46,13 +45,6 @@ class _Worker(Generic[Item]):
     sent: int = 0
     ready: bool = False
     ending: str = ""
-
-
-def available_cpus() -> int:
-    """The CPUs that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
 
 
 class Pool(Generic[Item, Report]):
