@@ -134,6 +134,19 @@ def _refuse_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
+_MOUNT_POINT = 0xA0000003  # a junction, which is what Windows calls a link between folders
+
+
+def is_link(path: Path | str) -> bool:
+    """Whether a symbolic link, or a junction, stands at `path`."""
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    tag = getattr(status, "st_reparse_tag", 0)
+    return stat.S_ISLNK(status.st_mode) or tag == _MOUNT_POINT
+
+
 Standing = tuple[int, int, int, int] | None
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from augcli.cli.groups import grouped
-from augcli.cli.options import Quiet
+from augcli.cli.options import Json, Quiet
 from augcli.cli.output import Output
 from augcli.cli.values import path_reader
 
@@ -26,6 +26,7 @@ def demo(
             help="a folder that is made; augcli-demo in the current one if it is not given",
         ),
     ] = Path("augcli-demo"),
+    json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Put 30 photographs of five classes into FOLDER, look at them, and augment them.
@@ -35,7 +36,8 @@ def demo(
     augcli demo
     augcli demo tried --quiet
     """
-    report = Output(quiet=quiet)
+    quiet = quiet or json
+    report = Output(json, quiet)
     from augcli.tasks.demo import copy_photographs
 
     photos = folder / _PHOTOS
@@ -52,4 +54,7 @@ def demo(
         code = command.main(given, "augcli", standalone_mode=False, obj=tuple(given))
         if code:
             raise typer.Exit(code)
-    report.note(f"\nLook at {folder / _SHEET} and into {folder / _OUT}.")
+    report.result(
+        {"photos": str(photos), "sheet": str(folder / _SHEET), "out": str(folder / _OUT)},
+        f"\nLook at {folder / _SHEET} and into {folder / _OUT}.",
+    )

@@ -159,7 +159,7 @@ def generate(
     report = Output(json, quiet)
     pipeline = read_pipeline(recipe_options)
     refuse_unused(context, [pipeline], pipeline.saliency_specs)
-    from augcli.engine.executors.cpus import available_cpus
+    from augcli.cpus import available_cpus
     from augcli.store.journal import check_apart, check_linkable, check_out
     from augcli.tasks.generate import generate as generate_all
 

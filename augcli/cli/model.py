@@ -255,7 +255,7 @@ def fit_head(
     options, background = read_settings(pixels, layer=at), parse_colour(reading.background)
     check_other(output, "--output", {"MODEL": model})
     from augcli.classifier.head import add_head
-    from augcli.engine.executors.cpus import available_cpus
+    from augcli.cpus import available_cpus
     from augcli.image.decoder_output import decoders_silent
 
     for file in in_child(files_of, model):  # weights beside the model

@@ -72,7 +72,7 @@ def saliency(
     from augcli.image.opencv import require_opencv
 
     require_opencv()
-    from augcli.engine.executors.cpus import available_cpus
+    from augcli.cpus import available_cpus
     from augcli.engine.job import Job, Runtime
     from augcli.engine.plan import Run
     from augcli.pipeline.pipeline import Pipeline

@@ -115,7 +115,7 @@ def verify(
     replayed = repaired = 0
     further = Faults()
     if makes:
-        from augcli.engine.executors.cpus import available_cpus
+        from augcli.cpus import available_cpus
         from augcli.engine.job import Runtime
         from augcli.store.layout import Place
 

@@ -13,8 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from augcli.files import replace_file
-from augcli.store.links import is_link
+from augcli.files import is_link, replace_file
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from augcli.data.left_out import is_image_name
 from augcli.errors import UserError
-from augcli.files import MIB, read_json
+from augcli.files import MIB, is_link, read_json
 from augcli.store.layout import (
     IDENTITY,
     MANIFEST,
@@ -18,7 +18,6 @@ from augcli.store.layout import (
     TRAIN,
     staged_train,
 )
-from augcli.store.links import is_link
 from augcli.store.records import (
     is_half_removed,
     is_run,

@@ -11,11 +11,11 @@ from augcli.data.labels import printable
 from augcli.data.listing import Listing
 from augcli.enums import Existing
 from augcli.errors import UserError
-from augcli.files import read_bytes
+from augcli.files import is_link, read_bytes
 from augcli.store.durable import flush, write_json
 from augcli.store.folders import describe
 from augcli.store.layout import IDENTITY, KEPT, OURS, RUN, SOURCES, STATE, TRAIN
-from augcli.store.links import is_link, refuse_links
+from augcli.store.links import refuse_links
 from augcli.store.parts import proven_parts
 from augcli.store.records import (
     LARGEST_RECORD,

@@ -6,14 +6,13 @@ OUT itself may be a link: whoever gives it names the folder behind it.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from augcli.errors import UserError
+from augcli.files import is_link
 from augcli.store.layout import ASIDE, OURS, PARTS, SPLITS, STATE, TRAIN
-
-_MOUNT_POINT = 0xA0000003  # a junction, which is what Windows calls a link between folders
+from augcli.store.records import splits_in
 
 
 def refuse_links(out: Path) -> None:
@@ -26,16 +25,6 @@ def refuse_links(out: Path) -> None:
     for path in _places(out):
         if is_link(path):
             raise UserError(f"{path} is a link, and nothing is written through links; remove it.")
-
-
-def is_link(path: Path | str) -> bool:
-    """Whether a symbolic link, or a junction, stands at `path`."""
-    try:
-        status = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    tag = getattr(status, "st_reparse_tag", 0)
-    return stat.S_ISLNK(status.st_mode) or tag == _MOUNT_POINT
 
 
 def _places(out: Path) -> Iterator[Path]:
@@ -52,7 +41,7 @@ def _places(out: Path) -> Iterator[Path]:
         for split in _no_files(folder):
             yield split
             yield from _no_files(split)
-    for name in _splits_in(out):
+    for name in splits_in(out):
         yield out / name
         yield from _no_files(out / name)
 
@@ -65,9 +54,3 @@ def _no_files(folder: Path) -> Iterator[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return
     yield from (folder / name for name in sorted(names))
-
-
-def _splits_in(out: Path) -> list[str]:
-    from augcli.store.records import splits_in  # which looks for links itself
-
-    return splits_in(out)

@@ -12,10 +12,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from augcli.errors import UserError
-from augcli.files import read_json, remove_unfinished
+from augcli.files import is_link, read_json, remove_unfinished
 from augcli.store.durable import write_json
 from augcli.store.layout import KEPT, STATE
-from augcli.store.links import is_link, refuse_links
+from augcli.store.links import refuse_links
 
 _LOCK, _HOLDER = KEPT
 _PATIENCE_SECONDS = 5.0

@@ -20,13 +20,12 @@ from typing import Any
 from augcli.data.listing import Listing
 from augcli.enums import Existing, MapFormat
 from augcli.errors import RunFailed, UserError
-from augcli.files import MIB, parse_json, read_json, read_lines, sha256_of
+from augcli.files import MIB, is_link, parse_json, read_json, read_lines, sha256_of
 from augcli.manifest.row import to_line
 from augcli.store.durable import check_no_link, flush, write_durably, write_json
 from augcli.store.folders import MAPS_KIND, describe, holds_maps
 from augcli.store.journal import check_place, refuse_others
 from augcli.store.layout import ERRORS, IDENTITY, KEPT, MAPS_INDEX, MAPS_STATE, SOURCES
-from augcli.store.links import is_link
 from augcli.store.map_names import OVERLAY
 from augcli.store.records import Identity
 from augcli.store.sources import keep_sources

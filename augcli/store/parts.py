@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from augcli.errors import UserError
-from augcli.files import open_regular, parse_json
+from augcli.files import is_link, open_regular, parse_json
 from augcli.published import is_split_folder
 from augcli.store.layout import IDENTITY, PARTS, TRAIN
-from augcli.store.links import is_link
 
 _ROWS = ".rows"
 _ANY_PART = f"{'[0-9]' * 8}-{'[0-9]' * 5}-{'[0-9]' * 5}{_ROWS}"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from augcli.errors import RunFailed, UserError
-from augcli.files import move_new, open_regular, sha256_of
+from augcli.files import is_link, move_new, open_regular, sha256_of
 from augcli.store import parts
 from augcli.store.durable import flush, write_durably, write_json
 from augcli.store.layout import (
@@ -28,7 +28,7 @@ from augcli.store.layout import (
     staged_split,
     staged_train,
 )
-from augcli.store.links import is_link, refuse_links
+from augcli.store.links import refuse_links
 from augcli.store.records import Identity, manifest_is, read_record, read_run_record, splits_of
 from augcli.store.staged import strange
 

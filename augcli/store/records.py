@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from augcli.errors import RunFailed, UserError
-from augcli.files import MIB, parse_json, read_json, read_lines, sha256_of
+from augcli.files import MIB, is_link, parse_json, read_json, read_lines, sha256_of
 from augcli.manifest.columns import Hashes, find, hash_of
 from augcli.published import is_split_folder
 from augcli.store.layout import (
@@ -27,7 +27,6 @@ from augcli.store.layout import (
     STATE,
     TRAIN,
 )
-from augcli.store.links import is_link
 from augcli.text import shorten
 
 # An identity holds recipe files and class maps.

@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from augcli.errors import RunFailed, UserError
-from augcli.files import sha256_of
+from augcli.files import is_link, sha256_of
 from augcli.store import parts
 from augcli.store.layout import MANIFEST, OUTPUT_NAME, SPLITS, TRAIN, staged_split, staged_train
-from augcli.store.links import is_link
 
 
 def prepare_state(state: Path) -> Path:

@@ -17,7 +17,7 @@ from typing import Any
 
 import augcli
 from augcli.classifier.installed import require_onnx
-from augcli.engine.executors.cpus import available_cpus, quota
+from augcli.cpus import available_cpus, quota
 from augcli.errors import UserError
 from augcli.image.opencv import opencv_packages, require_opencv
 

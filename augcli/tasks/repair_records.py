@@ -10,7 +10,7 @@ from pathlib import Path
 from augcli.engine.described import RunRecord, places_in
 from augcli.engine.plan import Run
 from augcli.errors import UserError
-from augcli.files import read_bytes, replace_file
+from augcli.files import is_link, read_bytes, replace_file
 from augcli.manifest.record import BadRecord, Skipped, read_counts, read_skipped, read_splits
 from augcli.store.durable import flush
 from augcli.store.layout import (
@@ -20,7 +20,6 @@ from augcli.store.layout import (
     STATE,
     TRAIN,
 )
-from augcli.store.links import is_link
 from augcli.store.strangers import free_place
 from augcli.tasks.generate import planned
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from PIL import Image
@@ -30,6 +31,13 @@ def test_quiet_says_nothing(augcli: Augcli, tmp_path: Path) -> None:
     result = augcli("demo", tmp_path / "new", "-q")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert (tmp_path / "new/mixed/run.json").is_file()
+
+
+def test_as_json(augcli: Augcli, tmp_path: Path) -> None:
+    result = augcli("demo", tmp_path / "new", "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    found = {name: Path(path).exists() for name, path in json.loads(result.stdout).items()}
+    assert found == {"photos": True, "sheet": True, "out": True}
 
 
 def test_where_it_cannot_write(augcli: Augcli, tmp_path: Path) -> None:

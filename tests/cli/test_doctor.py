@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import augcli as package
-from augcli.engine.executors.cpus import available_cpus, quota
+from augcli.cpus import available_cpus, quota
 from tests.conftest import ROOT, Augcli
 
 
@@ -95,7 +95,7 @@ def test_the_quota_of_a_container(
 
 
 def test_a_quota_bounds_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = "augcli.engine.executors.cpus"
+    module = "augcli.cpus"
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(16), raising=False)
     for limit, workers in ((None, 16), (0.5, 1), (1.5, 2), (40.0, 16)):
         monkeypatch.setattr(f"{module}.quota", lambda limit=limit: limit)
