@@ -160,7 +160,7 @@ def generate(
     pipeline = read_pipeline(recipe_options)
     refuse_unused(context, [pipeline], pipeline.saliency_specs)
     from augcli.cpus import available_cpus
-    from augcli.store.journal import check_apart, check_linkable, check_out
+    from augcli.store.journal import check_apart, check_linkable, check_out, check_splits
     from augcli.tasks.generate import generate as generate_all
 
     # What is wrong with options comes first, then with SOURCE, then with OUT.
@@ -230,6 +230,7 @@ def generate(
             " --per-class."
         )
     if dry_run:
+        check_splits(out, (split.name for split in run.others))
         _show_plan(report, run, out, overwrite=overwrite)
         return
     with progress_bar(progress, quiet=quiet) as bar:

@@ -15,7 +15,7 @@ from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
 from augcli.errors import escape
-from augcli.published import RUN, TRAIN
+from augcli.published import MANIFEST, RUN
 from augcli.text import count_text
 
 if TYPE_CHECKING:
@@ -31,10 +31,12 @@ def _advice(out: Path, faults: Sequence[Fault], *, repair: bool) -> Iterator[str
     strange = [fault for fault in faults if fault.what == NO_ROW]
     if len(strange) < len(faults) and not repair:
         yield f"`augcli verify {out} --repair` makes again what is missing or broken."
+    if any(Path(fault.where).name == MANIFEST for fault in faults):
+        return  # it names the files that no row names now
     if strange:
         yield (
             "Files that no row names were not written by the run: move them out of"
-            f" {out / TRAIN}; --repair leaves them where they are."
+            f" {out}; --repair leaves them where they are."
         )
 
 

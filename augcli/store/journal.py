@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from augcli.store.records import (
     manifest_is,
     read_identity,
     read_run_record,
+    splits_in,
     splits_of,
 )
 from augcli.store.removal import forget_removal, remove_run
@@ -107,6 +109,20 @@ def _replacing_nothing(out: Path, existing: Existing) -> Existing:
     if existing is not Existing.refuse or not is_empty or is_link(out / TRAIN):
         return existing
     return Existing.overwrite if record and manifest_is(out, record) else existing
+
+
+def check_splits(out: Path, names: Iterable[str]) -> None:
+    """Refuse an OUT in which something that is not the run's stands in the place of one of the new
+    run's other splits, of these names; raises UserError."""
+    own = splits_in(out)
+    for name in names:
+        place = out / name
+        is_empty = place.is_dir() and not is_link(place) and not any(place.iterdir())
+        if name not in own and os.path.lexists(place) and not is_empty:
+            raise UserError(
+                f"{place} is not of the run in OUT, and stands where a split of SOURCE would go;"
+                " move it away, or give --other-splits none."
+            )
 
 
 def check_apart(out: Path, listing: Listing) -> None:

@@ -98,6 +98,7 @@ def remove_run(out: Path) -> None:
     flush(out)
     if (out / RUN).exists():
         (out / RUN).replace(state / RUN)  # which tells what of the others is the run's
+        (out / RUN).unlink(missing_ok=True)  # a rename between two names of one file does nothing
     flush(out)
     for name in LISTS:
         (out / name).unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from augcli.enums import STDIN, Existing, Originals, Pair
 from augcli.errors import RESUME, RunFailed, UserError
 from augcli.manifest.mass import label_mass
 from augcli.published import TRAIN
-from augcli.store.journal import begin, counted, stamp
+from augcli.store.journal import begin, check_splits, counted, stamp
 from augcli.store.lock import holding
 from augcli.store.merge import Published
 from augcli.store.records import IMAGE_BYTES
@@ -71,6 +71,8 @@ def generate(
                 f"OUT {place.out} was changed by another run meanwhile; look at it, then give the"
                 " same command again."
             )
+        if existing is not Existing.resume:
+            check_splits(place.out, (split.name for split in run.others))
         now = identity(run.job, run.listing)
         resumed = begin(place.out, now, run.listing, existing)
         if sink.begin(place, now, resumed=resumed):

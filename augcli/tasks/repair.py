@@ -39,6 +39,7 @@ from augcli.store.durable import flush
 from augcli.store.journal import stamp
 from augcli.store.layout import REMADE, TRAIN, aside_of, staged_split
 from augcli.store.lock import holding
+from augcli.store.records import manifest_is
 from augcli.store.removal import empty_aside, remove_aside
 from augcli.store.staged import prepare_state
 from augcli.tasks.repair_records import is_same, keep_record, read_set_aside, write_records
@@ -58,11 +59,13 @@ class Repaired(NamedTuple):
 
 class _Repair(NamedTuple):
     """What a repair goes by: the run, whose outputs go aside, what the manifests in OUT have (by
-    the names of the splits there), and what was not made (by the index of the image)."""
+    the names of the splits there), what was not made (by the index of the image), and the splits
+    whose manifests are those that the run published."""
 
     run: Run
     manifests: dict[str, Present]
     skipped: dict[int, Skipped]
+    published: frozenset[str]
 
     def folder(self, block: int) -> Path:
         """Where the images of a block are in OUT."""
@@ -139,10 +142,13 @@ def repair(
         for split in _splits(run):
             if (out / split).exists() and not (out / split).is_dir():
                 raise UserError(f"{out / split} is not a folder; move it away.")
-        return _repair(run, wrong, read_set_aside(record, run))
+        published = [split for split in _splits(run) if manifest_is(out, record.summary, split)]
+        return _repair(run, wrong, read_set_aside(record, run), frozenset(published))
 
 
-def _repair(run: Run, wrong: Hashes, skipped: dict[int, Skipped]) -> Repaired:
+def _repair(
+    run: Run, wrong: Hashes, skipped: dict[int, Skipped], published: frozenset[str]
+) -> Repaired:
     out, aside = run.runtime.place.out, run.runtime.state
     empty_aside(aside)
     prepare_state(aside)
@@ -154,7 +160,7 @@ def _repair(run: Run, wrong: Hashes, skipped: dict[int, Skipped]) -> Repaired:
             manifests = {
                 split: stack.enter_context(Present(out / split, wrong)) for split in _splits(run)
             }
-            repair = _Repair(run, manifests, skipped)
+            repair = _Repair(run, manifests, skipped, published)
             repaired = _make_images(repair)
             for split in manifests:
                 _write_manifest(repair, split)
@@ -260,7 +266,9 @@ def _take_over(
             row = _row(made[output])
             against = _against(repair, shard.block, row, doubt)
             against = against or _put(repair, shard.block, row)
-            fault = None if against is None else Fault(row.file_name, against)
+            split = run.plan.split(shard.block)
+            where = row.file_name if split == TRAIN else f"{split}/{row.file_name}"
+            fault = None if against is None else Fault(where, against)
             yield made[output], fault
 
 
@@ -294,10 +302,21 @@ def _against(repair: _Repair, block: int, row: Row, doubt: str | None) -> str | 
     if before.sha256 == row.sha256:
         return None
     is_of_same = before.source_ids == row.source_ids and before.params == row.params
-    if is_of_same and _is_in_place(repair, block, row):
+    is_published = repair.run.plan.split(block) in repair.published  # then its rows are right
+    if is_of_same and not is_published and _is_in_place(repair, block, row):
         return None
     because = "SOURCE is not as it was" if doubt is None else doubt
+    if doubt is None and _is_linked(repair.folder(block) / row.file_name):
+        because = "SOURCE, to which the file in OUT is a link, is not as it was"
     return f"made again it is another image than its row says, as {because}; it stays as it is"
+
+
+def _is_linked(place: Path) -> bool:
+    """Whether a file has another name beside this one."""
+    try:
+        return place.lstat().st_nlink > 1
+    except OSError:
+        return False
 
 
 def _is_in_place(repair: _Repair, block: int, row: Row) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from augcli.data.destination import check_not_in_run
-from augcli.enums import OtherSplits
+from augcli.enums import Originals, OtherSplits
 from augcli.errors import RunFailed, UserError
 from augcli.manifest.verify import verify
 from augcli.pipeline.pipeline import Pipeline, Step
@@ -365,3 +365,60 @@ def test_a_removal_that_stops(
         "lock",
         "sources",
     ]
+
+
+def test_a_folder_of_somebody_is_refused_before_anything_is_removed(
+    source: Path, tmp_path: Path
+) -> None:
+    out = make(source, tmp_path / "out", other_splits=OtherSplits.none)
+    shutil.copytree(source / "val", out / "val")
+    before = tree(out)
+    with pytest.raises(UserError, match="out/val is not of the run in OUT, and stands where a spl"):
+        make(source, out, copies=3, overwrite=True)
+    assert tree(out) == before
+    (out / "val").rename(tmp_path / "own")
+    (out / "val").mkdir()  # an empty one is nobody's
+    assert len(rows(make(source, out, copies=3, overwrite=True) / "val")) == 8
+
+
+def test_a_run_whose_record_has_two_names_is_replaced(source: Path, tmp_path: Path) -> None:
+    """As a publication leaves it that is killed between the link and the unlink of its record."""
+    out = make(source, tmp_path / "out")
+    os.link(out / "run.json", out / STATE / "run.json")
+    make(source, out, copies=3, overwrite=True)
+    assert len(rows(out / "train")) == 60
+    assert verify(out).total == 0
+
+
+def test_a_file_that_is_exchanged_before_it_is_linked_to(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, other = sink.link_file, (source / "val/cat/0.jpg").read_bytes()
+
+    def exchange(file: bytes, path: str) -> None:
+        os.unlink(file)  # noqa: PTH108 - bytes
+        Path(os.fsdecode(file)).write_bytes(other + b"more")
+        link(file, path)
+
+    monkeypatch.setattr(sink, "link_file", exchange)
+    assert verify(make(source, tmp_path / "out", workers=1)).total == 0
+
+
+@pytest.mark.parametrize("split", ["val", "train"])
+def test_a_link_that_was_changed_with_its_source_stays_a_fault(
+    source: Path, tmp_path: Path, split: str
+) -> None:
+    out = make(source, tmp_path / "out", include_originals=Originals.link)
+    name = next(row["file_name"] for row in rows(out / split) if row["view"] == "orig")
+    before, manifest = (out / split / name).read_bytes(), (out / split / "metadata.jsonl")
+    right = manifest.read_bytes()
+    with (out / split / name).open("ab") as file:
+        file.write(b"junk")
+    repaired = repair(runtime_of(out), verify(out).wrong)
+    assert (repaired.replaced, repaired.total) == (0, 1)
+    (fault,) = repaired.faults
+    assert fault.where == (name if split == "train" else f"{split}/{name}")
+    assert "as SOURCE, to which the file in OUT is a link, is not as it was" in fault.what
+    assert manifest.read_bytes() == right
+    (out / split / name).write_bytes(before)
+    assert verify(out).total == 0

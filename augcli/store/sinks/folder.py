@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from augcli.data.labels import class_folder
@@ -70,7 +71,7 @@ def put(place: Place, shard: Shard, contents: Iterable[OutputFile | Skipped]) ->
                 check_no_link(f"{root}/{folder}")
                 folders.add(folder)
             file_name = f"{folder}/{one.output_id}{one.suffix}"
-            if one.link is None or not _link(one.link, f"{root}/{file_name}", one.split):
+            if not _is_linked(one, f"{root}/{file_name}"):
                 write_file(f"{root}/{file_name}", one.data)
             part.add_row(to_line({"file_name": file_name, **one.row}), len(one.data))
         return part.commit(flush)
@@ -79,16 +80,19 @@ def put(place: Place, shard: Shard, contents: Iterable[OutputFile | Skipped]) ->
         raise
 
 
-def _link(source: bytes, path: str, split: str) -> bool:
-    """Make a staged image a link to a file; False where that is not possible, and the image of
-    another split, which is copied then."""
+def _is_linked(one: OutputFile, path: str) -> bool:
+    """Make a staged image a link to the file that it is to be one to; False where it is to be none,
+    where the file has other bytes by now than were read, and where that of another split cannot be
+    linked to."""
+    if one.link is None:
+        return False
     try:
-        link_file(source, path)
+        link_file(one.link, path)
     except OSError as error:
-        if split == TRAIN or error.errno not in _NO_LINKS:
+        if one.split == TRAIN or error.errno not in _NO_LINKS:
             raise
         return False
-    return True
+    return Path(path).read_bytes() == one.data
 
 
 def committed(place: Place, shard: Shard | None = None) -> Iterator[Part]:
