@@ -16,6 +16,7 @@ from augcli.errors import RunFailed, UserError
 from augcli.manifest.verify import verify
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.mixup import Mixup
+from augcli.store import durable
 from augcli.store.layout import STATE, split_folders
 from augcli.store.merge import merge_parts
 from augcli.store.removal import remove_run
@@ -393,7 +394,7 @@ def test_a_run_whose_record_has_two_names_is_replaced(source: Path, tmp_path: Pa
 def test_a_file_that_is_exchanged_before_it_is_linked_to(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link, other = sink.link_file, (source / "val/cat/0.jpg").read_bytes()
+    link, other = durable.link_file, (source / "val/cat/0.jpg").read_bytes()
 
     def exchange(file: bytes, path: str) -> None:
         os.unlink(file)  # noqa: PTH108 - bytes
