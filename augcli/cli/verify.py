@@ -15,7 +15,7 @@ from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
 from augcli.errors import escape
-from augcli.published import MANIFEST, RUN
+from augcli.published import MANIFEST, RUN, TRAIN
 from augcli.text import count_text
 
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ def _advice(out: Path, faults: Sequence[Fault], *, repair: bool) -> Iterator[str
     if any(Path(fault.where).name == MANIFEST for fault in faults):
         return  # it names the files that no row names now
     if strange:
+        of_others = any((out / Path(fault.where).parts[0]).is_dir() for fault in strange)
         yield (
             "Files that no row names were not written by the run: move them out of"
-            f" {out}; --repair leaves them where they are."
+            f" {out if of_others else out / TRAIN}; --repair leaves them where they are."
         )
 
 

@@ -111,3 +111,16 @@ def test_images_inside_parquet_are_copied(augcli: Augcli, tmp_path: Path) -> Non
         images[4:]
     )
     assert augcli("verify", "O", "--replay", cwd=tmp_path).returncode == 0
+
+
+def test_a_file_of_others_in_another_split(augcli: Augcli, source: Path) -> None:
+    folder = source.parent
+    assert augcli("generate", "S", "O", "-r", "flip", cwd=folder).returncode == 0
+    (folder / "O/val/a/mine.jpg").write_bytes(b"mine")
+    lines = augcli("verify", "O", cwd=folder).stdout.splitlines()
+    assert lines[0].startswith("val/a/mine.jpg: no row names this file")
+    assert "move them out of O; --repair leaves them where they are." in lines[-1]
+    (folder / "O/val/metadata.jsonl").unlink()  # which would name the other files
+    result = augcli("verify", "O", cwd=folder)
+    assert (result.returncode, "move them" in result.stdout) == (1, False)
+    assert "`augcli verify O --repair` makes again" in result.stdout.splitlines()[-1]
