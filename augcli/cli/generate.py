@@ -36,6 +36,7 @@ from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
 from augcli.cli.reading import (
     check_sources,
+    check_target,
     read_existing,
     read_pipeline,
     read_source,
@@ -45,7 +46,7 @@ from augcli.cli.sizes import parse_colour, parse_output_size
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
-from augcli.enums import STDIN, Chroma, Fit, Format, Originals, Pair
+from augcli.enums import STDIN, Chroma, Fit, Format, Labels, Originals, Pair
 from augcli.errors import UserError
 from augcli.published import ERRORS, MANIFEST, TRAIN
 from augcli.text import count_text, listed
@@ -160,7 +161,8 @@ def generate(
     check_model(pipeline.saliency_specs, model, pixels)
     folder = None if source == STDIN else Path(source)
     listing = read_source(source, reading, report.warn)
-    check_sources(listing, pipeline, source, pair)
+    check_sources(listing, pipeline, source, pair, per_class)
+    check_target(listing, pipeline.saliency_specs, model)
     if listing.others:
         splits = listed((other.split for other in listing.others), "and")
         are = "is" if len(listing.others) == 1 else "are"
@@ -168,9 +170,11 @@ def generate(
             f"only the split {listing.split} of SOURCE is augmented; {splits} {are} not put into"
             " OUT: use what is in SOURCE."
         )
-    _warn_of_alike(report, listing.classes)
-    if warning := order_warning(listing):
-        report.warn(warning)
+    has_folders = listing.labels is Labels.single
+    if has_folders:
+        _warn_of_alike(report, listing.classes)
+        if warning := order_warning(listing):
+            report.warn(warning)
     if include_originals is Originals.link and not listing.are_files:
         raise UserError(
             f"--include-originals link cannot link to what lies in the archive {source}; copy it."
@@ -203,6 +207,7 @@ def generate(
         dense_labels=dense_labels,
         max_pixels=reading.max_pixels,
         classifier=None if classifier is None else classifier.identity(),
+        labels=listing.labels,
     )
     workers = workers or available_cpus()
     runtime = Runtime(Place(out), memory << 20, classifier, workers, max_seconds)
@@ -232,7 +237,8 @@ def generate(
             on_report=lambda shard: bar.update(shard.outputs),
         )
     _show_outcome(report, run, out, outcome, max_errors)
-    warn_of_missing(report.warn, out / TRAIN, listing.classes)
+    if has_folders:
+        warn_of_missing(report.warn, out / TRAIN, listing.classes)
     end_with_skipped(report, listing, outcome.skipped, max_errors, out / ERRORS)
 
 
@@ -271,9 +277,14 @@ def _show_plan(report: Output, run: Run, out: Path, *, overwrite: bool) -> None:
     report.result(
         values,
         f"{before}Would make {count_text(run.plan.outputs, 'image')} in {out / TRAIN} with"
-        f" {run.job.pipeline.name}, from {count_text(len(listing), 'image')} of"
-        f" {count_text(len(listing.classes), 'class')}.",
+        f" {run.job.pipeline.name}, from {count_text(len(listing), 'image')}{_of_classes(run)}.",
     )
+
+
+def _of_classes(run: Run) -> str:
+    if run.job.labels is Labels.none:
+        return " without labels"
+    return f" of {count_text(len(run.listing.classes), 'class')}"
 
 
 def _show_outcome(report: Output, run: Run, out: Path, outcome: Outcome, max_errors: int) -> None:
@@ -296,14 +307,14 @@ def _show_outcome(report: Output, run: Run, out: Path, outcome: Outcome, max_err
         (least, rare), (most, common) = _least_and_most(outcome.label_mass, run.listing.classes)
         values["label_mass"] = {"min": least, "max": most}
         mass = f" Label mass of a class: {least:.2f} ({rare}) to {most:.2f} ({common})."
-    classes = count_text(len(run.listing.classes), "class")
-    text = f"{count_text(outcome.outputs, 'image')} of {classes} in {out / TRAIN}"
+    text = f"{count_text(outcome.outputs, 'image')}{_of_classes(run)} in {out / TRAIN}"
     of_skipped = f"; {skipped}" if skipped else ""
     if outcome.was_complete:
         text = f"Already complete: {text}{of_skipped}."
     else:
         labels = out / TRAIN / MANIFEST
-        text += f", labels in {labels} ({outcome.seconds:.1f} s{of_skipped}).{mass}"
+        what = "rows" if run.job.labels is Labels.none else "labels"
+        text += f", {what} in {labels} ({outcome.seconds:.1f} s{of_skipped}).{mass}"
     report.result(values, text, done=f"OUT {out} is complete")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.text import listed
 
@@ -31,6 +32,8 @@ class SourceOptions(BaseModel):
     classes_include: tuple[str, ...] = ()
     classes_exclude: tuple[str, ...] = ()
     limit: int | None = None
+    labels: Labels = Labels.single
+    label_separator: str | None = None
 
     def record(self) -> dict[str, Any]:
         """The options that are not at their defaults, as JSON values."""
@@ -49,4 +52,6 @@ class SourceOptions(BaseModel):
                 )
 
 
-COMMON = frozenset({"classes", "classes_include", "classes_exclude", "limit"})
+COMMON = frozenset(
+    {"classes", "classes_include", "classes_exclude", "limit", "labels", "label_separator"}
+)

@@ -17,7 +17,7 @@ from augcli.data.source import read_image
 from augcli.engine.maps import find_maps, images_per_call
 from augcli.engine.plan import Run
 from augcli.engine.watch import UNWATCHED, Watch
-from augcli.enums import Fit, Originals
+from augcli.enums import Fit, Labels, Originals
 from augcli.errors import UnreadableImage
 from augcli.image.box import Box
 from augcli.image.codec import decode
@@ -140,7 +140,8 @@ class Images:
             if run.job.fit is Fit.contain:
                 canvas_box = fitted.placement.canvas_box
         file_data = data[:_SIGNATURE] if run.job.include_originals is Originals.none else data
-        class_name = run.listing.classes[sample.label.dominant]
+        is_single = run.listing.labels is Labels.single
+        class_name = run.listing.classes[sample.label.dominant] if is_single else ""
         content = b""
         if run.runtime.classifier is not None:
             how = repr((run.job.size, run.job.fit.value, run.job.background)).encode()

@@ -22,7 +22,7 @@ from pydantic import (
 
 import augcli
 from augcli.engine.differences import begun_with
-from augcli.enums import Chroma, Fit, Format, Originals, Pair
+from augcli.enums import Chroma, Fit, Format, Labels, Originals, Pair
 from augcli.image.codec import Encoding
 from augcli.pipeline.pipeline import Pipeline, pipeline_of
 from augcli.store.layout import DEFAULT_SINK, Place
@@ -46,6 +46,9 @@ def _known_sink(name: str) -> str:
     return name
 
 
+# Options that older records lack, with what they were.
+_LATER = {"sink": DEFAULT_SINK, "labels": Labels.single.value}
+
 _Number = Annotated[int, Field(strict=True, ge=0, le=_LARGE)]
 _Count = Annotated[int, Field(strict=True, ge=1, le=_LARGE)]
 _Side = Annotated[int, Field(strict=True, ge=1, le=1 << 20)]
@@ -60,7 +63,7 @@ class Job(BaseModel):
 
     `recipe` are the steps; `size` is (width, height) of all outputs, or None for the targets' own;
     `background` is RGB; `classifier` is `ClassifierSpec.identity()`, where one is used; `sink` is a
-    name in `SINKS`.
+    name in `SINKS`; `labels` are those of the source.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="ignore")
@@ -81,6 +84,7 @@ class Job(BaseModel):
     max_pixels: _Count = 100_000_000
     classifier: dict[str, Any] | None = None
     sink: Annotated[str, AfterValidator(_known_sink)] = DEFAULT_SINK
+    labels: Labels = Labels.single
 
     @property
     def pipeline(self) -> Pipeline:
@@ -101,11 +105,12 @@ class Job(BaseModel):
         return hashlib.blake2b(parts.encode(), digest_size=8).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
-        """The job as JSON values, as `from_json` reads them; without the sink where that is the
-        default, as before there was another."""
+        """The job as JSON values, as `from_json` reads them; without the sink and the labels where
+        these are the default, as before there were others."""
         values = self.model_dump(mode="json")
-        if self.sink == DEFAULT_SINK:
-            del values["sink"]
+        for name, usual in _LATER.items():
+            if values[name] == usual:
+                del values[name]
         return values
 
     @classmethod
@@ -150,8 +155,9 @@ def identity(job: Job, listing: Listing) -> Identity:
         **values,
         "versions": versions(job),
     }
-    usual = Job(recipe=job.recipe).to_json() | {"sink": DEFAULT_SINK}
-    return Identity(now, usual, lambda before: begun_with(before, now | {"sink": job.sink}))
+    usual = Job(recipe=job.recipe).to_json() | _LATER
+    later = {"sink": job.sink, "labels": job.labels.value}
+    return Identity(now, usual, lambda before: begun_with(before, now | later))
 
 
 def versions(job: Job | None = None) -> dict[str, str]:

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from augcli.data.labels import class_folder
 from augcli.manifest.record import Skipped, skipped_line
 from augcli.manifest.row import to_line
 from augcli.store.durable import check_no_link, flush, link_file, write_file
@@ -50,7 +49,7 @@ def put(place: Place, shard: Shard, contents: Iterable[OutputFile | Skipped]) ->
             if isinstance(one, Skipped):
                 part.add_skipped(skipped_line(one))
                 continue
-            folder = class_folder(one.class_name)
+            folder = one.folder
             if folder not in folders:
                 check_no_link(f"{train}/{folder}")
                 folders.add(folder)
