@@ -13,7 +13,7 @@ from augcli.text import count_text
 EXACT, NEAR = 1e-6, 0.01 + 1e-9
 # Of many classes each weight may be off by half of the last digit that all are rounded to.
 _DIGITS, _MOST = (6, 5, 4, 3), 0.05 + 1e-9
-BEYOND = "not positive with the sum 1 (within 0.01, or within what rounding makes of them)"
+BEYOND = "not positive with the sum 1 (within 0.01, or what rounding explains)"
 
 
 @dataclass(slots=True)

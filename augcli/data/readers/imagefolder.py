@@ -208,7 +208,7 @@ def _nothing(source: Path, entries: _Entries, unread: bytes) -> str:
     if entries.images:
         remedy = f"move them to a folder a class, pipe in a list of paths, or {OR_UNLABELLED}"
         for sentence in foreign:
-            remedy = f"{sentence}; fix it, {remedy}"
+            remedy = f"{sentence}; fix it, or {remedy}"
         loose = count_text(len(entries.images), "image file")
         return f"SOURCE {source} holds {loose} but no class folders; {remedy}."
     what = "holds no images" if any(source.iterdir()) else "is empty"
