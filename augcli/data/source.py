@@ -103,6 +103,8 @@ def list_source(source: Path, options: SourceOptions | None = None) -> Listing:
 
 def kind_of(listing: Listing) -> str:
     """What sentences call the kind of a source."""
+    if listing.labels is Labels.none and listing.reader == "imagefolder":
+        return "a folder of images"
     return READERS[listing.reader].KIND
 
 
