@@ -120,17 +120,6 @@ _OF_A_CLASSIFIER = (
     "channel_order",
 )
 
-_OF_LABELS = (
-    "classes",
-    "classes_include",
-    "classes_exclude",
-    "label_column",
-    "weights_column",
-    "allow_empty_classes",
-    "labels_from",
-    "dense_labels",
-)
-
 # The first rule that an option breaks makes the sentence.
 RULES = (
     Rule(
@@ -195,19 +184,14 @@ RULES = (
         "unless maps are removed; write `augcli cache clean` before it.",
     ),
     Rule(
+        ("labels_from", "dense_labels"),
+        lambda c: not c.has("unlabelled"),
+        "with --unlabelled, which reads no labels; leave one of them out.",
+    ),
+    Rule(
         ("labels_from",),
         lambda c: c.options.get("source") == STDIN,
         "unless SOURCE is -, a list of paths on standard input; leave it out.",
-    ),
-    Rule(
-        ("label_separator",),
-        lambda c: c.has("multi_label"),
-        "without --multi-label; add that, or leave it out.",
-    ),
-    Rule(
-        _OF_LABELS,
-        lambda c: not c.has("unlabelled"),
-        "with --unlabelled, which reads no labels; leave one of them out.",
     ),
     Rule(
         ("copies",),

@@ -313,3 +313,18 @@ def test_classes_cannot_be_left_out(tmp_path: Path) -> None:
     assert "leave out --classes-include and --classes-exclude" in refusal(
         tmp_path, multi(classes_include=("a",))
     )
+
+
+def test_options_that_labels_make_useless_are_refused(tmp_path: Path) -> None:
+    fill(tmp_path, "a/1.jpg")
+    assert refusal(tmp_path, SourceOptions(label_separator="|")) == (
+        "--label-separator has no effect without --multi-label; add that, or leave it out."
+    )
+    for name, value in (
+        ("classes", ("a",)), ("classes_include", ("a",)), ("classes_exclude", ("a",)),
+        ("label_column", "x"), ("weights_column", "x"), ("allow_empty_classes", True),
+    ):  # fmt: skip
+        assert refusal(tmp_path, SourceOptions(labels=Labels.none, **{name: value})) == (
+            f"--{name.replace('_', '-')} has no effect with --unlabelled, which reads no labels;"
+            " leave one of them out."
+        )
