@@ -135,8 +135,6 @@ class ReadingOptions:
 
         values: dict[str, Any] = {name: getattr(self, name) for name in SourceOptions.model_fields}
         values["classes"] = None if self.classes is None else _read_classes(self.classes)
-        if self.label_separator == "":
-            raise UserError("--label-separator is empty; give what stands between two classes.")
         values["images"] = None if self.images is None else str(self.images.absolute())
         for name in ("classes_include", "classes_exclude"):
             values[name] = tuple(values[name] or ())

@@ -3,7 +3,7 @@ listings of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -101,11 +101,11 @@ class TableSplit:
         )
         self.labels.append(ids[encoded.indices.to_numpy(zero_copy_only=False)])
 
-    def sets(self, ids: ClassIds) -> list[list[int]]:
+    def sets(self, ids: ClassIds) -> Iterator[list[int]]:
         """The classes of each image, each once, given those of all labels."""
         ends = np.cumsum(np.concatenate([np.zeros(1, np.int64), *self.counts])).tolist()
         flat = ids.tolist()
-        return [list(dict.fromkeys(flat[a:b])) for a, b in pairwise(ends)]
+        return (list(dict.fromkeys(flat[a:b])) for a, b in pairwise(ends))
 
     def numbers(self) -> ClassIds:
         """One number an image."""

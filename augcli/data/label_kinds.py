@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -62,8 +63,8 @@ def _divided(listing: Listing, separator: str, source: str) -> Listing:
     """The listing with each class as the set of those in its name."""
     if listing.soft_ids is not None and len(listing.soft_ids) != len(listing):
         raise UserError(
-            f"SOURCE {source} has weights for its classes, in whose names no --label-separator"
-            " stands; leave it out."
+            f"SOURCE {source} has weights for its classes, and is not read with --multi-label;"
+            " leave that out."
         )
     of_class = [divided(name, separator) for name in listing.classes]
     classes = label_index(name for names in of_class for name in names)
@@ -71,24 +72,35 @@ def _divided(listing: Listing, separator: str, source: str) -> Listing:
     ids = [[places[name] for name in names] for names in of_class]
 
     def divide(part: Listing) -> Listing:
-        rows = [ids[at] if at >= 0 else [] for at in part.class_of.tolist()]
+        rows = (ids[at] if at >= 0 else [] for at in part.class_of.tolist())
         return with_sets(replace(part, classes=classes), rows)
 
     return replace(divide(listing), others=tuple(map(divide, listing.others)))
 
 
-def with_sets(listing: Listing, rows: Sequence[Sequence[int]]) -> Listing:
+def with_sets(listing: Listing, rows: Iterable[Sequence[int]]) -> Listing:
     """The listing with a set of class ids for each image, as its label."""
-    counts = np.fromiter(map(len, rows), np.int64, len(rows))
-    ids = np.fromiter((one for row in rows for one in row), np.int32, int(counts.sum()))
+    ids, ends, class_of = array("i"), array("q"), array("i")
+    for row in rows:
+        ids.extend(row)
+        ends.append(len(ids))
+        class_of.append(row[0] if row else NO_CLASS)
     return replace(
         listing,
-        class_of=np.fromiter((row[0] if row else NO_CLASS for row in rows), np.int32, len(rows)),
-        soft_ids=ids,
+        class_of=np.array(class_of, np.int32),
+        soft_ids=np.array(ids, np.int32),
         soft_weights=np.ones(len(ids)),
-        soft_ends=np.cumsum(counts),
+        soft_ends=np.array(ends, np.int64),
         labels=Labels.multi,
     )
+
+
+def refuse_separator(options: SourceOptions, source: str, what: str) -> None:
+    """Raise UserError where SOURCE has `what`, in which nothing is divided."""
+    if options.label_separator is not None:
+        raise UserError(
+            f"--label-separator has no effect on SOURCE {source}, which has {what}; leave it out."
+        )
 
 
 def divided(text: str, separator: str) -> list[str]:

@@ -116,7 +116,7 @@ def _with_targets(
     keys, ends = column.soft_ids, column.soft_ends
     starts = [0, *ends]
     of_text = [[int(ids[key]) for key in keys[a:b]] for a, b in pairwise(starts)]
-    return with_sets(replace(listing, classes=classes), [of_text[n] for n in numbers.tolist()])
+    return with_sets(replace(listing, classes=classes), (of_text[n] for n in numbers.tolist()))
 
 
 def number_by_value(

@@ -328,3 +328,18 @@ def test_options_that_labels_make_useless_are_refused(tmp_path: Path) -> None:
             f"--{name.replace('_', '-')} has no effect with --unlabelled, which reads no labels;"
             " leave one of them out."
         )
+
+
+def test_a_separator_where_nothing_is_divided_is_refused(tmp_path: Path) -> None:
+    options = multi(label_separator="|")
+    (tmp_path / "_classes.csv").write_text(ROBOFLOW)
+    assert refusal(tmp_path / "_classes.csv", options) == (
+        "--label-separator has no effect on SOURCE SOURCE, which has a column for each class; leave"
+        " it out."
+    )
+    write(tmp_path / "t.jsonl", [{"path": "1.jpg", "w": [0.5, 1]}])
+    weights = multi(label_separator="|", weights_column="w")
+    assert "SOURCE, which has weights; leave it out." in refusal(tmp_path / "t.jsonl", weights)
+    np.save(tmp_path / "images.npy", np.zeros((3, 8, 8), np.uint8))
+    (tmp_path / "_classes.csv").unlink()
+    assert "which has a target for each class; leave it out." in refusal(tmp_path, options)

@@ -14,7 +14,7 @@ from augcli.data.array_labels import ArrayLabels, read_labels
 from augcli.data.class_numbers import Labels as ClassIds
 from augcli.data.class_numbers import name_classes
 from augcli.data.inner_splits import choose_split, join_splits
-from augcli.data.label_kinds import OR_UNLABELLED
+from augcli.data.label_kinds import OR_UNLABELLED, refuse_separator
 from augcli.data.labels import split_lines
 from augcli.data.listing import NO_CLASS, Listing
 from augcli.data.npy_files import StoredArray, open_npy, open_npz
@@ -65,6 +65,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
         raise UserError(
             f"SOURCE {source} is one array; give the folder with images.npy and labels.npy."
         )
+    refuse_separator(options, str(source), "a target for each class")
     try:
         arrays = _arrays(source)
         splits = _splits(arrays, source, options.labels)

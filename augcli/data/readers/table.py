@@ -17,7 +17,7 @@ from augcli.data.flags import CLASSES_FILE, class_of_column, find_flags, one_cla
 from augcli.data.header import column_text, refuse_other_bytes
 from augcli.data.image_file import read_image as read_image
 from augcli.data.label_column import NO_LABEL, LabelColumn
-from augcli.data.label_kinds import OR_MULTI
+from augcli.data.label_kinds import OR_MULTI, refuse_separator
 from augcli.data.labels import shown
 from augcli.data.listing import Listing, ListingBuilder
 from augcli.data.repeated import refuse_repeated
@@ -93,12 +93,14 @@ def _collect(
     if options.labels is Labels.none:
         add: Any = lambda *_: labels.numbers.append(NO_LABEL)  # noqa: E731
     elif flags and is_multi:
+        refuse_separator(options, source, "a column for each class")
         add = lambda row, number: labels.add_flags(targets(row, number, table), number)  # noqa: E731
         values = list(flags)
     elif flags:
         add = lambda row, number: labels.add(one_class(row, number, table), number)  # noqa: E731
         values = list(flags)
     elif layout.weights is not None:
+        refuse_separator(options, source, "weights")
         add = lambda row, number: labels.add_weights(row[0], number)  # noqa: E731
     else:
         add = lambda row, number: labels.add(row[0], number)  # noqa: E731
