@@ -195,7 +195,7 @@ def test_verify_finds_a_changed_target(source: Path, tmp_path: Path) -> None:
             "label_weights": [0.5, 1.0],
             "soft_label": [0.5, 1.0, 0.0],
         } | values
-        change(out, **values)
+        change(out, **changed)
         assert expected in faults(out)
         shutil.rmtree(out)
     shutil.copytree(whole, out)
