@@ -89,6 +89,15 @@ class Existing(StrEnum):
     overwrite = "overwrite"
 
 
+class Labels(StrEnum):
+    """What labels are: `single`, one class or a soft label whose weights have the sum 1; `multi`, a
+    target from 0 to 1 for each class by itself; `none`, where images have no labels."""
+
+    single = "single"
+    multi = "multi"
+    none = "none"
+
+
 class LabelsFrom(StrEnum):
     """Where a listed path's class name comes from: its folder, its folder's folder, or the text
     before the first underscore of its file name."""

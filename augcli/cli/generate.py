@@ -37,6 +37,7 @@ from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
 from augcli.cli.reading import (
     check_sources,
+    check_target,
     read_existing,
     read_pipeline,
     read_source,
@@ -46,7 +47,7 @@ from augcli.cli.sizes import parse_colour, parse_output_size
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
-from augcli.enums import STDIN, Chroma, Fit, Format, Originals, OtherSplits, Pair
+from augcli.enums import STDIN, Chroma, Fit, Format, Labels, Originals, OtherSplits, Pair
 from augcli.errors import UserError
 from augcli.published import ERRORS, MANIFEST, TRAIN
 from augcli.text import count_text, listed, shorten
@@ -170,14 +171,17 @@ def generate(
     check_model(pipeline.saliency_specs, model, pixels)
     folder = None if source == STDIN else Path(source)
     listing = read_source(source, reading, report.warn)
-    check_sources(listing, pipeline, source, pair)
+    check_sources(listing, pipeline, source, pair, per_class)
+    check_target(listing, pipeline.saliency_specs, model)
     if other_splits is OtherSplits.none or not listing.others:
         other_splits = OtherSplits.none
     else:
         _warn_of_other_training(report, listing)
-    _warn_of_alike(report, listing.classes)
-    if warning := order_warning(listing):
-        report.warn(warning)
+    has_folders = listing.labels is Labels.single
+    if has_folders:
+        _warn_of_alike(report, listing.classes)
+        if warning := order_warning(listing):
+            report.warn(warning)
     if include_originals is Originals.link and not listing.are_files:
         raise UserError(
             f"--include-originals link cannot link to what lies in the archive {source}; copy it."
@@ -211,6 +215,7 @@ def generate(
         dense_labels=dense_labels,
         max_pixels=reading.max_pixels,
         classifier=None if classifier is None else classifier.identity(),
+        labels=listing.labels,
     )
     workers = workers or available_cpus()
     runtime = Runtime(Place(out), memory << 20, classifier, workers, max_seconds)
@@ -243,7 +248,7 @@ def generate(
             on_report=lambda shard: bar.update(shard.outputs),
         )
     _show_outcome(report, run, out, outcome, max_errors)
-    for split in (TRAIN, *outcome.others):
+    for split in (TRAIN, *outcome.others) if has_folders else ():
         warn_of_missing(report.warn, out / split, listing.classes)
     end_with_skipped(report, listing, outcome.skipped, max_errors, out / ERRORS)
 
@@ -298,8 +303,8 @@ def _show_plan(report: Output, run: Run, out: Path, *, overwrite: bool) -> None:
     report.result(
         values,
         f"{before}Would make {count_text(run.plan.outputs, 'image')} in {out / TRAIN} with"
-        f" {run.job.pipeline.name}, from {count_text(len(listing), 'image')} of"
-        f" {count_text(len(listing.classes), 'class')}{_splits_text(splits)}.",
+        f" {run.job.pipeline.name}, from {count_text(len(listing), 'image')}{_of_classes(run)}"
+        f"{_splits_text(splits)}.",
     )
 
 
@@ -308,6 +313,12 @@ def _splits_text(splits: Mapping[str, int]) -> str:
     if not splits:
         return ""
     return f"; beside it {listed((f'{count} of {name}' for name, count in splits.items()), 'and')}"
+
+
+def _of_classes(run: Run) -> str:
+    if run.job.labels is Labels.none:
+        return " without labels"
+    return f" of {count_text(len(run.listing.classes), 'class')}"
 
 
 def _show_outcome(report: Output, run: Run, out: Path, outcome: Outcome, max_errors: int) -> None:
@@ -331,15 +342,15 @@ def _show_outcome(report: Output, run: Run, out: Path, outcome: Outcome, max_err
         (least, rare), (most, common) = _least_and_most(outcome.label_mass, run.listing.classes)
         values["label_mass"] = {"min": least, "max": most}
         mass = f" Label mass of a class: {least:.2f} ({rare}) to {most:.2f} ({common})."
-    classes = count_text(len(run.listing.classes), "class")
-    text = f"{count_text(outcome.outputs, 'image')} of {classes} in {out / TRAIN}"
+    text = f"{count_text(outcome.outputs, 'image')}{_of_classes(run)} in {out / TRAIN}"
     of_skipped = f"; {skipped}" if skipped else ""
     beside = _splits_text(outcome.others)
     if outcome.was_complete:
         text = f"Already complete: {text}{of_skipped}{beside}."
     else:
         labels = out / TRAIN / MANIFEST
-        text += f", labels in {labels} ({outcome.seconds:.1f} s{of_skipped}){beside}.{mass}"
+        what = "rows" if run.job.labels is Labels.none else "labels"
+        text += f", {what} in {labels} ({outcome.seconds:.1f} s{of_skipped}){beside}.{mass}"
     report.result(values, text, done=f"OUT {out} is complete")
 
 

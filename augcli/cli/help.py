@@ -32,7 +32,7 @@ PANELS = {
     " model_size mean std scale channel_order",
     "Source": "moved split classes labels_from limit classes_include classes_exclude images"
     " path_column label_column weights_column suffix"
-    " allow_empty_classes background max_pixels max_seconds",
+    " multi_label label_separator unlabelled allow_empty_classes background max_pixels max_seconds",
     "Output": "output name copies per_class size fit format quality include_originals chroma"
     " other_splits dense_labels examples to all_recipes show map_format overlay",
     "Run": "seed workers resume overwrite dry_run max_errors memory progress quiet json"
@@ -41,7 +41,8 @@ PANELS = {
 RARE = frozenset(
     (
         *("limit", "classes_include", "classes_exclude", "images", "path_column", "label_column"),
-        *("weights_column", "suffix", "other_splits"),
+        *("weights_column", "suffix", "multi_label", "label_separator", "unlabelled"),
+        "other_splits",
         *(
             "allow_empty_classes",
             "labels_from",

@@ -17,6 +17,7 @@ from augcli.cli.progress import Progress, progress_bar
 from augcli.cli.reading import read_source
 from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
+from augcli.enums import Labels
 from augcli.text import count_text, first_reasons, shorten
 
 if TYPE_CHECKING:
@@ -75,9 +76,12 @@ def inspect(
 
 def _lines(source: str, facts: Inspection) -> Iterator[str]:
     images = sum(one.images for one in facts.splits)
+    of_classes = f" of {count_text(len(facts.classes), 'class')}"
+    if facts.labels is Labels.none:
+        of_classes = " without labels"
     yield (
-        f"{source}: {facts.kind}; {count_text(images, 'image')} of"
-        f" {count_text(len(facts.classes), 'class')}, {bytes_text(facts.bytes)}."
+        f"{source}: {facts.kind}; {count_text(images, 'image')}{of_classes},"
+        f" {bytes_text(facts.bytes)}."
     )
     if len(facts.splits) > 1 or facts.splits[0].name:
         first, *others = facts.splits
@@ -85,8 +89,16 @@ def _lines(source: str, facts: Inspection) -> Iterator[str]:
         for other in others:
             yield f"Split {other.name}: {count_text(other.images, 'image')}, which are not."
     yield ""
-    yield from _class_table(facts)
-    yield ""
+    if facts.labels is not Labels.none:
+        yield from _class_table(facts)
+        yield ""
+    if facts.labels is Labels.multi:
+        without = sum(one.without or 0 for one in facts.splits)
+        several = sum(one.several or 0 for one in facts.splits)
+        yield (
+            f"Multi-label: {count_text(several, 'image')} with several classes,"
+            f" {count_text(without, 'image')} with none."
+        )
     yield from _header_lines(facts, images)
 
 

@@ -23,7 +23,7 @@ from augcli.cli.skipped import failure
 from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
-from augcli.enums import STDIN
+from augcli.enums import STDIN, Labels
 from augcli.errors import RunFailed, UnreadableImage, UserError
 from augcli.files import replace_only, standing
 from augcli.text import count_text
@@ -261,6 +261,9 @@ def fit_head(
     for file in in_child(files_of, model):  # weights beside the model
         check_other(output, "--output", {f"{file}, which MODEL reads,": file})
     listing = read_source(source, reading, report.warn)
+    if listing.labels is not Labels.single:
+        given = "--multi-label" if listing.labels is Labels.multi else "--unlabelled"
+        raise UserError(f"A head is fitted to one class an image; leave out {given}.")
     if output.exists() and not overwrite:
         raise UserError(f"{output} exists; give --overwrite or another --output.")
     check_destination(output, "--output", _is_model)

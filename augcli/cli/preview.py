@@ -21,11 +21,17 @@ from augcli.cli.options import (
     Source,
 )
 from augcli.cli.output import Output
-from augcli.cli.reading import check_sources, every_pipeline, read_pipeline, read_source
+from augcli.cli.reading import (
+    check_sources,
+    check_target,
+    every_pipeline,
+    read_pipeline,
+    read_source,
+)
 from augcli.cli.sizes import parse_colour, parse_output_size
 from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
-from augcli.enums import STDIN, Fit, Format, Pair
+from augcli.enums import STDIN, Fit, Format, Labels, Pair
 from augcli.errors import RunFailed, UserError
 from augcli.files import Standing, standing
 from augcli.streams import StdoutLost
@@ -100,8 +106,11 @@ def preview(
     check_outside(to, "--to", listing, None if source == STDIN else Path(source))
     check_not_in_run(to, "--to")
     before = standing(to)
+    if all_recipes and listing.labels is Labels.none:
+        pipelines = [pipeline for pipeline in pipelines if pipeline.sources == 1]
     for pipeline in pipelines:
         check_sources(listing, pipeline, source, pair)
+    check_target(listing, saliency_specs, model)
     folder = None if source == STDIN else Path(source)
     classifier = read_classifier(
         saliency_specs, listing.classes, model, pixels, report.warn, folder
@@ -127,6 +136,7 @@ def preview(
                 background=background,
                 max_pixels=reading.max_pixels,
                 classifier=None if classifier is None else classifier.identity(),
+                labels=listing.labels,
             ),
             Runtime(Place(Path()), classifier=classifier),
         )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from augcli.cli.model_options import ModelOptions, TargetChoice, is_of_classifier
 from augcli.cli.options import RecipeOptions
 from augcli.cli.source_options import ReadingOptions
 from augcli.enums import (
     STDIN,
     Existing,
+    Labels,
     Pair,
 )
 from augcli.errors import UserError
@@ -143,8 +145,13 @@ def _parse_probability(text: str) -> float:
     return probability
 
 
-def check_sources(listing: Listing, pipeline: Pipeline, source: str, pair: Pair) -> None:
-    """Refuse a source that has too few images for the recipe; raises UserError."""
+def check_sources(
+    listing: Listing, pipeline: Pipeline, source: str, pair: Pair, per_class: int | None = None
+) -> None:
+    """Refuse a source that has too few images for the recipe, or labels of another kind; raises
+    UserError."""
+    if listing.labels is not Labels.single:
+        _check_labels(listing.labels, pipeline, source, pair, per_class)
     if len(listing) < pipeline.sources:
         raise UserError(
             f"Recipe {pipeline.name} mixes {pipeline.sources} images, but SOURCE {source} has"
@@ -162,3 +169,47 @@ def check_sources(listing: Listing, pipeline: Pipeline, source: str, pair: Pair)
             f"--pair different-class needs two classes, but SOURCE {source} has only"
             f" {listing.classes[0]}; add a class or use --pair any."
         )
+
+
+def _check_labels(
+    labels: Labels, pipeline: Pipeline, source: str, pair: Pair, per_class: int | None
+) -> None:
+    """Refuse what needs one class an image where images have several or none; raises UserError."""
+    if labels is Labels.none:
+        why = f"and SOURCE {source} has none (--unlabelled)"
+        if pipeline.sources > 1:
+            raise UserError(
+                f"Recipe {pipeline.name} mixes the labels of {pipeline.sources} images, {why};"
+                " choose a recipe for single images, as randaugment."
+            )
+    else:
+        why = "and with --multi-label an image may have several, or none"
+    needs = []
+    if per_class is not None:
+        needs.append(
+            (f"--per-class {per_class} counts outputs by the class of an image", "--copies")
+        )
+    if pair is not Pair.any:
+        needs.append((f"--pair {pair.value} compares the classes of two images", "--pair any"))
+    if pipeline.by_class:
+        needs.append(("The recipe file changes options by the class of an image", ""))
+    if pipeline.label_smoothing:
+        needs.append(("Label smoothing spreads the weight of one class over all", ""))
+    for what, instead in needs:
+        remedy = f"give {instead}" if instead else "leave that out"
+        raise UserError(f"{what}, {why}; {remedy}.")
+
+
+def check_target(
+    listing: Listing, saliency_specs: Iterable[tuple[str, int | None]], model: ModelOptions
+) -> None:
+    """Refuse a classifier that is asked for the label of an image that has none; raises
+    UserError."""
+    if listing.labels is not Labels.none or model.target is TargetChoice.predicted:
+        return
+    for detector, _ in saliency_specs:
+        if is_of_classifier(detector):
+            raise UserError(
+                f"--saliency {detector} asks the classifier for the label of an image, and SOURCE"
+                " has none (--unlabelled); give --target predicted."
+            )

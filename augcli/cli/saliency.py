@@ -28,7 +28,7 @@ from augcli.cli.options import (
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
-from augcli.cli.reading import read_existing, read_source
+from augcli.cli.reading import check_target, read_existing, read_source
 from augcli.cli.sizes import parse_colour
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.source_options import ReadingOptions
@@ -90,6 +90,7 @@ def saliency(
     background = parse_colour(reading.background)
     check_model([spec], model, pixels)
     listing = read_source(source, reading, report.warn)
+    check_target(listing, [spec], model)
     folder = None if source == STDIN else Path(source)
     existing = read_existing(resume=resume, overwrite=overwrite)
     check_maps_out(out, folder, existing)
@@ -100,6 +101,7 @@ def saliency(
         background=background,
         max_pixels=reading.max_pixels,
         classifier=None if classifier is None else classifier.identity(),
+        labels=listing.labels,
     )
     place = Place(out, MAPS_STATE)
     runtime = Runtime(place, classifier=classifier, workers=workers or available_cpus())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from augcli.cli.output import Output
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.text import count_text, first_reasons, shorten
 
@@ -54,12 +55,15 @@ def _lost_classes(listing: Listing, skipped: int, errors: Path) -> str:
     """What to warn of where no image of a class, or of all, could be used; else nothing."""
     from augcli.data.labels import printable
 
-    sizes = Counter(listing.class_of.tolist())
+    class_of = listing.class_of.tolist()
+    if listing.labels is not Labels.single:  # no image is that of a class alone
+        class_of = [0] * len(listing)
+    sizes = Counter(class_of)
     if skipped < min(sizes.values()):
         return ""
     reasons = _reasons(errors)
     of_class: dict[int, list[tuple[str, str]]] = {}
-    for index, class_id in enumerate(listing.class_of.tolist()):
+    for index, class_id in enumerate(class_of):
         path = printable(listing.relative_path(index))
         if path in reasons:
             of_class.setdefault(class_id, []).append((path, reasons[path]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from augcli.cli.declare import choice, file_option, flag, number, option
 from augcli.cli.values import path_reader
-from augcli.enums import LabelsFrom
+from augcli.enums import Labels, LabelsFrom
 from augcli.errors import UserError
 from augcli.text import count_text, shorten
 
@@ -77,6 +77,18 @@ ClassesExclude = Annotated[
     list[str] | None,
     option("classes-exclude", "no classes that fit GLOB; may be given again", metavar="GLOB"),
 ]
+MultiLabel = Annotated[
+    bool,
+    flag("multi-label", "an image may have several classes or none: a target of 0 to 1 for each"),
+]
+LabelSeparator = Annotated[
+    str | None,
+    option("label-separator", "what stands between the classes of an image, as in 'cat|dog'",
+           metavar="TEXT"),
+]  # fmt: skip
+Unlabelled = Annotated[
+    bool, flag("unlabelled", "images without labels, or whose labels do not count")
+]
 Limit = Annotated[
     int | None,
     number("limit", "use N images, spread evenly over SOURCE", least=1, most=_MOST_IMAGES),
@@ -101,6 +113,21 @@ class ReadingOptions:
     suffix: Suffix = None
     split: Split = None
     allow_empty_classes: AllowEmptyClasses = False
+    multi_label: MultiLabel = False
+    label_separator: LabelSeparator = None
+    unlabelled: Unlabelled = False
+
+    @property
+    def labels(self) -> Labels:
+        """What the labels are; raises UserError where two options say it."""
+        if self.multi_label and self.unlabelled:
+            raise UserError(
+                "--multi-label says that images have labels, and --unlabelled that they have none;"
+                " give one of them."
+            )
+        if self.unlabelled:
+            return Labels.none
+        return Labels.multi if self.multi_label else Labels.single
 
     def of_source(self) -> SourceOptions:
         """What they say about SOURCE; raises UserError where the file of classes is none."""

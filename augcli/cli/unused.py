@@ -184,6 +184,11 @@ RULES = (
         "unless maps are removed; write `augcli cache clean` before it.",
     ),
     Rule(
+        ("labels_from", "dense_labels"),
+        lambda c: not c.has("unlabelled"),
+        "with --unlabelled, which reads no labels; leave one of them out.",
+    ),
+    Rule(
         ("labels_from",),
         lambda c: c.options.get("source") == STDIN,
         "unless SOURCE is -, a list of paths on standard input; leave it out.",

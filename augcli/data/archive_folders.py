@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from augcli.data.empty_classes import refuse_empty_classes
+from augcli.data.label_kinds import OR_UNLABELLED
 from augcli.data.labels import class_index, printable
 from augcli.data.left_out import LeftOut
 from augcli.data.levels import level_warning
 from augcli.data.listing import Listing
 from augcli.data.source_options import SourceOptions
 from augcli.data.splits import check_classes
+from augcli.enums import Labels
 from augcli.errors import UserError
 
 
@@ -31,12 +33,14 @@ def with_class_folders(
 
     `inner` are the folders of the listing as they are inside of the archive; `others` are folders
     without images, or with other files. Raises UserError where one of the classes has no image, and
-    the options do not allow it.
+    the options do not allow it. Without labels, folders say nothing.
     """
+    if options.labels is Labels.none:
+        return replace(listing, warnings=(*listing.warnings, *left_out.warnings()))
     if b"" in inner:
         raise UserError(
             f"SOURCE {source} holds images outside of its folders; put each into the folder of its"
-            " class."
+            f" class, or {OR_UNLABELLED}."
         )
     paths = [folder.split(b"/") for folder in inner]
     below = all(len(path) > 1 and path[0] == paths[0][0] for path in paths)

@@ -7,27 +7,33 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from augcli.data.class_numbers import Labels
+from augcli.data.class_numbers import Labels as ClassIds
+from augcli.data.label_kinds import OR_MULTI, RANGE
+from augcli.data.listing import NO_CLASS
 from augcli.data.npy_files import StoredArray
+from augcli.data.weights import BEYOND, EXACT, NEAR, Normaliser, is_near
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.text import count_text
 
-_TOLERANCE = 1e-3
 _VALUES_AT_ONCE = 1 << 20
 
 
 class ArrayLabels(NamedTuple):
     """One class an image, the dominant one where they are soft, and then all (ids, weights, ends);
-    `classes` is how many there are, where that is known."""
+    `classes` is how many there are, where that is known. `normaliser` knows which weights were
+    divided by their sum."""
 
-    classes_of: Labels
+    classes_of: ClassIds
     soft: tuple[array[int], array[float], array[int]] | None = None
     classes: int | None = None
+    normaliser: Normaliser | None = None
 
 
-def read_labels(stored: StoredArray, count: int) -> ArrayLabels:
+def read_labels(stored: StoredArray, count: int, labels: Labels = Labels.single) -> ArrayLabels:
     """The labels of `count` images: integers of shape (n,) or (n, 1), one-hot integers or soft
-    floats of shape (n, K), whose rows have the sum 1.
+    floats of shape (n, K), whose rows have the sum 1; multi-label ones are targets from 0 to 1 of
+    shape (n, K).
 
     Raises UserError, with the row, for what is none of these, and OSError.
     """
@@ -41,7 +47,13 @@ def read_labels(stored: StoredArray, count: int) -> ArrayLabels:
         raise UserError(
             f"{where} holds {stored.dtype}; labels are integers, or weights (n, classes)."
         )
-    if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1 and kind != "f"):
+    is_multi = labels is Labels.multi
+    if is_multi and (len(shape) != 2 or shape[1] == 0):
+        raise UserError(
+            f"{where} has the shape {shape}; multi-label targets have (n, classes): leave out"
+            " --multi-label, or save a target for each class."
+        )
+    if len(shape) == 1 or (not is_multi and len(shape) == 2 and shape[1] == 1 and kind != "f"):
         if kind in "bf":
             raise UserError(f"{where} holds {stored.dtype}; labels of shape (n,) are integers.")
         values = stored.read_rows(0, count).reshape(-1)
@@ -50,10 +62,11 @@ def read_labels(stored: StoredArray, count: int) -> ArrayLabels:
         return ArrayLabels(values.astype(np.int64))
     if len(shape) != 2 or shape[1] == 0:
         raise UserError(f"{where} has the shape {shape}; labels have (n,), or (n, classes).")
-    return _read_soft(stored, count, shape[1])
+    return _read_soft(stored, count, shape[1], is_multi=is_multi)
 
 
-def _read_soft(stored: StoredArray, count: int, classes: int) -> ArrayLabels:
+def _read_soft(stored: StoredArray, count: int, classes: int, *, is_multi: bool) -> ArrayLabels:
+    normaliser = Normaliser()
     ids, weights, ends = array("i"), array("d"), array("q")
     classes_of = np.empty(count, np.int64)
     step = max(_VALUES_AT_ONCE // classes, 1)
@@ -62,30 +75,48 @@ def _read_soft(stored: StoredArray, count: int, classes: int) -> ArrayLabels:
         stop = min(start + step, count)
         part = stored.read_rows(start, stop) if whole is None else whole[start:stop]
         rows = part.astype(np.float64)
-        _check_rows(rows, start, stored)
-        rows /= rows.sum(axis=1, keepdims=True)
-        classes_of[start:stop] = rows.argmax(axis=1)
+        if is_multi:
+            _check_targets(rows, start, stored)
+        else:
+            _check_rows(rows, start, stored, normaliser)
+            rows /= rows.sum(axis=1, keepdims=True)
+        classes_of[start:stop] = np.where(rows.any(axis=1), rows.argmax(axis=1), NO_CLASS)
         of, columns = np.nonzero(rows)
         ids.frombytes(columns.astype(np.int32).tobytes())
         weights.frombytes(rows[of, columns].tobytes())
         lengths = np.bincount(of, minlength=stop - start)
         ends.frombytes((np.cumsum(lengths) + (ends[-1] if ends else 0)).astype(np.int64).tobytes())
-    if len(ids) == count:  # each on one class
-        return ArrayLabels(classes_of, None, classes)
-    return ArrayLabels(classes_of, (ids, weights, ends), classes)
+    if len(ids) == count and not is_multi:  # each on one class
+        return ArrayLabels(classes_of, None, classes, normaliser)
+    return ArrayLabels(classes_of, (ids, weights, ends), classes, normaliser)
 
 
-def _check_rows(rows: np.ndarray[Any, Any], start: int, stored: StoredArray) -> None:
+def _check_targets(rows: np.ndarray[Any, Any], start: int, stored: StoredArray) -> None:
+    with np.errstate(invalid="ignore"):
+        bad = np.flatnonzero(~((rows >= 0) & (rows <= 1)).all(axis=1))
+    if len(bad):
+        raise UserError(f"{stored.where}: row {start + int(bad[0])} has targets that are {RANGE}.")
+
+
+def _check_rows(
+    rows: np.ndarray[Any, Any], start: int, stored: StoredArray, normaliser: Normaliser
+) -> None:
     with np.errstate(invalid="ignore", over="ignore"):
         sums = rows.sum(axis=1)
         whole = np.isfinite(rows).all(axis=1) & (rows >= 0).all(axis=1)
-        bad = np.flatnonzero(~(whole & (np.abs(sums - 1) <= _TOLERANCE)))
+        off = np.abs(sums - 1)
+        inexact = np.flatnonzero(~(whole & (off <= EXACT)))
+        far = np.flatnonzero(~(whole & (off <= NEAR)))
+    near = [whole[row] and is_near(float(off[row]), rows[row].tolist()) for row in far]
+    bad = far[~np.array(near, np.bool_)]
+    if not len(bad) and len(inexact):
+        normaliser.note(len(inexact), float(off[inexact].max()))
     if len(bad):
         row = int(bad[0])
         several = stored.dtype.kind in "biu" and bool(whole[row])
         what = (
             f"has {count_text(int(sums[row]), 'class')} and not one"
             if several
-            else "has weights that are not positive with the sum 1"
+            else f"has weights that are {BEYOND}"
         )
-        raise UserError(f"{stored.where}: row {start + row} {what}; fix it.")
+        raise UserError(f"{stored.where}: row {start + row} {what}; fix it, or {OR_MULTI}.")

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augcli.data.class_numbers import check_names
+from augcli.data.label_kinds import OR_MULTI, OR_UNLABELLED
 from augcli.data.labels import printable
+from augcli.data.parquet_columns import one_of_list
 from augcli.data.source_options import SourceOptions
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.files import parse_json
 from augcli.text import did_you_mean, listed, shorten
@@ -45,8 +48,9 @@ def unreadable(error: Exception, path: Path, kind: str) -> UserError:
 
 class Columns(NamedTuple):
     """The columns that are read. `inner` is where the bytes of the images lie in theirs: in a
-    field `bytes`, or in the column itself (empty). `names` are those of the classes, where the
-    table has them; `has_numbers` says whether labels are numbers."""
+    field `bytes`, or in the column itself (empty). `label` is empty where images have none. `names`
+    are those of the classes, where the table has them; `has_numbers` says whether labels are
+    numbers."""
 
     image: str
     inner: str
@@ -61,8 +65,12 @@ def find_columns(schema: pyarrow.Schema, options: SourceOptions, where: str) -> 
     raises UserError."""
     features = _features(schema, where)
     image = _image_column(schema, features, options, where)
+    inner = "bytes" if _is_struct(schema.field(image).type) else ""
+    if options.labels is Labels.none:
+        others = tuple(name for name in schema.names if name != image)
+        return Columns(image, inner, "", True, None, others)
     label = _label_column(schema, features, options, where, image)
-    kind, feature = schema.field(label).type, features.get(label)
+    kind, feature = _of_list(schema.field(label).type), one_of_list(features.get(label))
     names = feature.get("names") if isinstance(feature, dict) else None
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
         names = tuple(printable(name.encode("utf-8", "surrogateescape")) for name in names)
@@ -70,7 +78,6 @@ def find_columns(schema: pyarrow.Schema, options: SourceOptions, where: str) -> 
     else:
         names = None
     others = tuple(name for name in schema.names if name not in (image, label))
-    inner = "bytes" if _is_struct(schema.field(image).type) else ""
     return Columns(image, inner, label, _is_integer(kind), names, others)
 
 
@@ -129,16 +136,19 @@ def _label_column(
     image: str,
 ) -> str:
     kinds = {name: schema.field(name).type for name in schema.names}
-    usable = [
-        name
-        for name, kind in kinds.items()
-        if name != image and (_is_integer(kind) or _is_text(kind))
-    ]
+    is_multi = options.labels is Labels.multi
+    usable, lists = list[str](), list[str]()
+    for name, kind in kinds.items():
+        if name != image and (_is_integer(_of_list(kind)) or _is_text(_of_list(kind))):
+            is_list = _of_list(kind) is not kind
+            (lists if is_list and not is_multi else usable).append(name)
     if options.label_column is not None:
         if options.label_column in usable:
             return options.label_column
+        if options.label_column in lists:
+            raise _refuse_lists(options.label_column, where)
         _refuse(options.label_column, kinds, "--label-column", "numbers or texts", where)
-    marked = [name for name in usable if _is_type(features.get(name), "ClassLabel")]
+    marked = [name for name in usable if _is_type(one_of_list(features.get(name)), "ClassLabel")]
     for name in _LABELS:
         if name in usable and (not marked or name in marked):
             return name
@@ -149,9 +159,23 @@ def _label_column(
         raise UserError(
             f"{where} has several columns of labels, {several}; choose one with --label-column."
         )
+    if (
+        is_multi
+        and len(named := [name for name in usable if _of_list(kinds[name]) is not kinds[name]]) == 1
+    ):
+        return named[0]
+    if lists:
+        raise _refuse_lists(lists[0], where)
     raise UserError(
         f"{where} has {_some(kinds)}, and none of labels beside the images; name one"
-        " with --label-column."
+        f" with --label-column, or {OR_UNLABELLED}."
+    )
+
+
+def _refuse_lists(name: str, where: str) -> UserError:
+    return UserError(
+        f"{where}: the column {shorten(name)} holds lists; {OR_MULTI}, else name a column with one"
+        " class for each by --label-column."
     )
 
 
@@ -194,6 +218,12 @@ def _is_binary(kind: pyarrow.DataType) -> bool:
 def _is_struct(kind: pyarrow.DataType) -> bool:
     place = kind.get_field_index("bytes") if str(kind).startswith("struct<") else -1
     return place >= 0 and _is_binary(kind.field(place).type)
+
+
+def _of_list(kind: Any) -> Any:
+    """The type of what lists of this type hold; a type that is none as it is."""
+    is_list = str(kind).startswith(("list<", "large_list<", "fixed_size_list<"))
+    return kind.value_type if is_list else kind
 
 
 def _is_integer(kind: pyarrow.DataType) -> bool:

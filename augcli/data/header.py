@@ -59,8 +59,11 @@ def given_column(table: Table, name: str, option: str) -> int:
     )
 
 
-def no_column(table: Table, what: str, names: tuple[str, ...], option: str) -> UserError:
-    """The error of a table without a column of `what`, which says what stands there instead."""
+def no_column(
+    table: Table, what: str, names: tuple[str, ...], option: str, instead: str = ""
+) -> UserError:
+    """The error of a table without a column of `what`, which says what stands there, and what else
+    may be given."""
     header = table.columns
     if not any(name.strip() for name in header):
         amiss = f"it is empty; name the columns there, one of them {listed(names)}"
@@ -83,7 +86,7 @@ def no_column(table: Table, what: str, names: tuple[str, ...], option: str) -> U
         columns = f"column{'s' if len(header) > 1 else ''} {_names(header)}"
         amiss = (
             f"it has the {columns}, and none of {what}; name one of them {listed(names)}, or choose"
-            f" one with {option}"
+            f" one with {option}{f', or {instead}' if instead else ''}"
         )
     return UserError(f"{table.top}: {amiss}.")
 

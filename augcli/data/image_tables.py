@@ -3,8 +3,10 @@ listings of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from augcli.data.arrow_columns import Columns
-from augcli.data.class_numbers import Labels, name_classes
+from augcli.data.class_numbers import Labels as ClassIds
+from augcli.data.class_numbers import name_classes
 from augcli.data.columns import UnreadColumns
 from augcli.data.inner_splits import join_splits
+from augcli.data.label_kinds import items_of, with_sets
 from augcli.data.labels import label_index, printable
-from augcli.data.listing import Listing, ListingBuilder
+from augcli.data.listing import NO_CLASS, Listing, ListingBuilder
 from augcli.data.source_options import SourceOptions
 from augcli.data.splits import choose_split
+from augcli.enums import Labels
 from augcli.errors import UserError
 
 # What datasets whose labels are withheld have in their place.
 _NO_LABEL = -1
+_LISTS = ("list<", "large_list<", "fixed_size_list<")
 _SUFFIXES = {
     b"\xff\xd8\xff": b".jpg", b"\x89PNG": b".png", b"RIFF": b".webp", b"GIF8": b".gif",
     b"BM": b".bmp", b"II*\0": b".tif", b"MM\0*": b".tif",
@@ -32,13 +38,45 @@ _SUFFIXES = {
 @dataclass
 class TableSplit:
     """The images of one split, as its files are read. Labels are numbers, or places in `texts`,
-    which all splits share; `spans` has the places of a file's images, as in Listing."""
+    which all splits share; `counts` says how many each image has, where these may be several.
+    `spans` has the places of a file's images, as in Listing."""
 
     texts: dict[str, int]
     files: list[bytes] = field(default_factory=list)
     suffixes: list[bytes] = field(default_factory=list)
     spans: list[npt.NDArray[np.uint64]] = field(default_factory=list)
-    labels: list[Labels] = field(default_factory=list)
+    labels: list[ClassIds] = field(default_factory=list)
+    counts: list[npt.NDArray[np.int64]] = field(default_factory=list)
+
+    def add_column(
+        self, column: Any, has_numbers: bool, where: str, first: int, options: SourceOptions
+    ) -> None:
+        """Append an Arrow array of labels, whose first value is that of row `first`; of several
+        labels an image, lists of them, or texts with separators. Raises UserError."""
+        if options.labels is Labels.single:
+            self.add_labels(column, has_numbers, where, first)
+            return
+        import pyarrow
+
+        if hasattr(column, "flatten") and str(column.type).startswith(_LISTS):
+            counts = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+            values = column.flatten()
+        elif has_numbers:
+            values = column.drop_null()
+            counts = column.is_valid().to_numpy(zero_copy_only=False).astype(np.int64)
+        else:
+            try:
+                texts = column.cast(pyarrow.large_string()).to_pylist()
+            except (pyarrow.ArrowException, ValueError) as error:
+                raise UserError(f"{where} has labels that cannot be read; save it anew.") from error
+            rows = [
+                items_of(text, options.label_separator, partial("{}, row {}".format, where, at))
+                for at, text in enumerate(texts, first)
+            ]
+            counts = np.fromiter(map(len, rows), np.int64, len(rows))
+            values = pyarrow.array([str(name) for row in rows for name in row], pyarrow.string())
+        self.counts.append(np.array(counts, np.int64))
+        self.add_labels(values, has_numbers, where, first)
 
     def add_labels(self, column: Any, has_numbers: bool, where: str, first: int) -> None:
         """Append an Arrow array, whose first value is that of row `first`; raises UserError."""
@@ -64,7 +102,13 @@ class TableSplit:
         )
         self.labels.append(ids[encoded.indices.to_numpy(zero_copy_only=False)])
 
-    def numbers(self) -> Labels:
+    def sets(self, ids: ClassIds) -> Iterator[list[int]]:
+        """The classes of each image, each once, given those of all labels."""
+        ends = np.cumsum(np.concatenate([np.zeros(1, np.int64), *self.counts])).tolist()
+        flat = ids.tolist()
+        return (list(dict.fromkeys(flat[a:b])) for a, b in pairwise(ends))
+
+    def numbers(self) -> ClassIds:
         """One number an image."""
         return np.concatenate(self.labels) if self.labels else np.empty(0, np.int64)
 
@@ -86,12 +130,23 @@ def list_tables(
     for name in columns.others:
         unread.add(name)
     warnings = list(unread.warnings(source))
-    numbers = _labelled(splits, columns, chosen, source, warnings)
-    classes, ids = _number(numbers, splits[chosen].texts, columns, options, source)
-    listings = {
-        name: _listing(root, splits[name], ids[name], classes, warnings if name == chosen else [])
-        for name in ids
-    }
+    if not sum(map(len, splits[chosen].spans)):
+        raise UserError(f"SOURCE {source} has no rows; give a table of images.")
+    if options.labels is Labels.single:
+        numbers = _labelled(splits, columns, chosen, source, warnings)
+    else:
+        numbers = {name: split.numbers() for name, split in splits.items() if split.files}
+    classes: tuple[str, ...] = ()
+    if options.labels is not Labels.none:
+        classes, numbers = _number(numbers, splits[chosen].texts, columns, options, source)
+    listings = {}
+    for name, ids in numbers.items():
+        rows = sum(map(len, splits[name].spans))
+        labels = ids if options.labels is Labels.single else np.full(rows, NO_CLASS, np.int64)
+        said = warnings if name == chosen else []
+        listings[name] = _listing(root, splits[name], labels, classes, said)
+        if options.labels is Labels.multi:
+            listings[name] = with_sets(listings[name], splits[name].sets(ids))
     return join_splits(listings, chosen)
 
 
@@ -101,14 +156,12 @@ def _labelled(
     chosen: str,
     source: str,
     warnings: list[str],
-) -> dict[str, Labels]:
+) -> dict[str, ClassIds]:
     """The numbers of the splits that have labels: -1, which stands for none, is no class. A
     sentence about each that has none is added to `warnings`."""
-    known: dict[str, Labels] = {}
+    known: dict[str, ClassIds] = {}
     for name, split in splits.items():
         numbers = split.numbers()
-        if not len(numbers) and name == chosen:
-            raise UserError(f"SOURCE {source} has no rows; give a table of images.")
         hidden = columns.has_numbers and bool((numbers == _NO_LABEL).all())
         if name == chosen or (len(numbers) and not hidden):
             known[name] = numbers
@@ -120,12 +173,12 @@ def _labelled(
 
 
 def _number(
-    numbers: Mapping[str, Labels],
+    numbers: dict[str, ClassIds],
     texts: Mapping[str, int],
     columns: Columns,
     options: SourceOptions,
     source: str,
-) -> tuple[tuple[str, ...], Mapping[str, Labels]]:
+) -> tuple[tuple[str, ...], dict[str, ClassIds]]:
     """The classes, and the class ids of all images of each split."""
     if columns.has_numbers:
         return name_classes(numbers.values(), columns.names, options, source), numbers
@@ -136,7 +189,11 @@ def _number(
 
 
 def _listing(
-    root: Path, split: TableSplit, labels: Labels, classes: tuple[str, ...], warnings: Sequence[str]
+    root: Path,
+    split: TableSplit,
+    labels: ClassIds,
+    classes: tuple[str, ...],
+    warnings: Sequence[str],
 ) -> Listing:
     builder, at = ListingBuilder(), 0
     for name, suffix, spans in zip(split.files, split.suffixes, split.spans, strict=True):

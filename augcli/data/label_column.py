@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from augcli.data.label_kinds import OR_MULTI, RANGE, are_targets, items_of
 from augcli.data.labels import label_index, printable
 from augcli.data.weights import BEYOND, Normaliser
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.files import parse_json
 from augcli.text import count_text, did_you_mean, shorten
@@ -27,11 +29,19 @@ class LabelColumn:
     """Collects the labels of rows, one number a row, and names the classes at the end.
 
     Blanks around a name are no part of it. `names` are those of ids, where they are known; `where`
-    makes the beginning of a sentence of a row's number.
+    makes the beginning of a sentence of a row's number. Multi-label rows have several labels or
+    none, and texts of several are divided at `separator`.
     """
 
-    def __init__(self, where: Callable[[int], str], names: Sequence[str] | None) -> None:
+    def __init__(
+        self,
+        where: Callable[[int], str],
+        names: Sequence[str] | None,
+        labels: Labels = Labels.single,
+        separator: str | None = None,
+    ) -> None:
         self._where, self._names = where, names
+        self._is_multi, self._separator = labels is Labels.multi, separator
         self._numbers: dict[int | str, int] = {}
         # Texts as they stand, of which several may name one class.
         self._texts: dict[str, int] = {}
@@ -51,7 +61,10 @@ class LabelColumn:
 
     def add(self, value: Any, number: int) -> None:
         """Note the label in row `number`: text, or an integer. None, an empty text and -1 are no
-        label."""
+        label. Of multi-label rows it may be a list of such."""
+        if self._is_multi:
+            self._add_several(value, number)
+            return
         if type(value) is str:
             found = self._texts.get(value)
             if found is None:
@@ -63,8 +76,8 @@ class LabelColumn:
         elif isinstance(value, list):
             raise UserError(
                 f"{self._where(number)}: the label {shorten(_json(value), 60)} is a list; a"
-                " weight for each class, with the sum 1, is read with --weights-column, images of"
-                " any number of classes are not read."
+                " weight for each class, with the sum 1, is read with --weights-column, the classes"
+                " of an image that has several with --multi-label."
             )
         else:
             raise UserError(
@@ -72,6 +85,27 @@ class LabelColumn:
                 " an integer; fix it, or choose another --label-column."
             )
         self.numbers.append(found)
+
+    def _add_several(self, value: Any, number: int) -> None:
+        items = items_of(value, self._separator, lambda: self._where(number))
+        names = (_name(item) if isinstance(item, str) else item for item in items)
+        keys = [self._number(item, number) for item in names]
+        self.add_targets(keys, [1.0] * len(keys))
+
+    def add_flags(self, weights: Sequence[float], number: int) -> None:
+        """Note the target of each class in row `number` of a multi-label table, by the ids of the
+        classes, of which all are known."""
+        keys = [self._number(at, number) for at in range(len(weights))]
+        pairs = [(key, weight) for key, weight in zip(keys, weights, strict=True) if weight > 0.0]
+        self.add_targets([key for key, _ in pairs], [weight for _, weight in pairs])
+
+    def add_targets(self, keys: Sequence[int], weights: Sequence[float]) -> None:
+        """Note a row's labels by their numbers, with their weights."""
+        dominant = keys[weights.index(max(weights))] if keys else NO_LABEL
+        self.numbers.append(dominant)
+        self.soft_ids.extend(keys)
+        self.soft_weights.extend(weights)
+        self.soft_ends.append(len(self.soft_ids))
 
     def add_weights(self, value: Any, number: int) -> None:
         """Note the weights in row `number`: a list with one for each class, or a dict of names and
@@ -105,15 +139,18 @@ class LabelColumn:
             keys = [self._numbers[at] for at in ids]
         else:
             keys = [self._number(_name(str(key)), number) for key, weight in pairs if weight != 0]
-        kept = self.normaliser.normalised([float(one) for one in weights if one != 0])
+        positive = [float(one) for one in weights if one != 0]
+        if self._is_multi:
+            if not are_targets(positive):
+                raise UserError(f"{where}: its label weights are {RANGE}; fix them.")
+            kept: Sequence[float] | None = positive
+        else:
+            kept = self.normaliser.normalised(positive, len(weights))
         if kept is None:
-            raise UserError(f"{where}: its label weights are {BEYOND}; fix them.")
+            raise UserError(f"{where}: its label weights are {BEYOND}; fix them, or {OR_MULTI}.")
         if len(set(keys)) < len(keys) or NO_LABEL in keys:
             raise UserError(f"{where}: its weights name a class twice, or none; fix them.")
-        self.numbers.append(keys[kept.index(max(kept))])
-        self.soft_ids.extend(keys)
-        self.soft_weights.extend(kept)
-        self.soft_ends.append(len(self.soft_ids))
+        self.add_targets(keys, kept)
 
     def _check_length(self, length: int, number: int) -> None:
         if self._length is None:

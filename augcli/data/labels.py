@@ -13,6 +13,8 @@ from urllib.parse import quote
 from augcli.published import CLASSES, ERRORS, MANIFEST, MAPS_INDEX
 from augcli.text import shorten
 
+# The folder of outputs that lie in no folder of a class.
+IMAGES = "images"
 # Bytes; file systems take 255 of them in a name.
 _LONGEST_FOLDER = 240
 # Files that stand beside class folders, and what loaders take for such.
@@ -25,7 +27,11 @@ _DEVICES = frozenset(("con", "prn", "aux", "nul", "conin$", "conout$")) | {
 
 
 class SoftLabel(NamedTuple):
-    """Class ids with their weights: parallel, each id once, weights > 0 and summing to 1."""
+    """Class ids with their weights: parallel, each id once, weights > 0 and summing to 1.
+
+    Of multi-label data each weight is by itself at most 1, and there may be none, as there is none
+    without labels.
+    """
 
     ids: tuple[int, ...]
     weights: tuple[float, ...]
@@ -39,6 +45,9 @@ class SoftLabel(NamedTuple):
 def one_hot(class_id: int) -> SoftLabel:
     """All weight on one class."""
     return SoftLabel((class_id,), (1.0,))
+
+
+NO_CLASSES = SoftLabel((), ())
 
 
 def mix(labels: Sequence[SoftLabel], shares: Sequence[float]) -> SoftLabel:

@@ -11,8 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from augcli.data.labels import SoftLabel, one_hot, printable
+from augcli.data.labels import NO_CLASSES, SoftLabel, one_hot, printable
+from augcli.enums import Labels
 
+# The class of an image that has none.
+NO_CLASS = -1
 # What stands for the bytes of a file that is not there, and of one that cannot be looked up.
 GONE, UNKNOWN = -1, -2
 
@@ -35,8 +38,10 @@ class Listing:
 
     `names` is one blob of file names; file i is `names[ends[i - 1]:ends[i]]` inside folder
     `folders[folder_of[i]]`. About 10 bytes a file beside its name. Labels are one class a file, or
-    soft labels in compressed sparse rows (`soft_ids`, `soft_weights`, `soft_ends`). `warnings` are
-    sentences about what of the source is not read.
+    soft labels in compressed sparse rows (`soft_ids`, `soft_weights`, `soft_ends`). `labels` says
+    what they are: multi-label ones stand in such rows, where an image may have none, and `class_of`
+    has the class of greatest weight or NO_CLASS; without labels there are no classes. `warnings`
+    are sentences about what of the source is not read.
 
     `split` is the name of the source's split that these are, if it has splits; `others` are its
     other splits, whose images are never augmented: listings of the same classes.
@@ -64,6 +69,7 @@ class Listing:
     reader: str = "imagefolder"
     split: str = ""
     others: tuple[Listing, ...] = ()
+    labels: Labels = Labels.single
 
     @property
     def are_files(self) -> bool:
@@ -107,6 +113,8 @@ class Listing:
 
     def label(self, index: int) -> SoftLabel:
         """The soft label of the image at `index`."""
+        if self.labels is Labels.none:
+            return NO_CLASSES
         if self.soft_ends is None or self.soft_ids is None or self.soft_weights is None:
             return one_hot(int(self.class_of[index]))
         start = int(self.soft_ends[index - 1]) if index else 0
@@ -117,6 +125,8 @@ class Listing:
         """A digest of every name, label and place in an archive, by which a resumed run knows its
         source again."""
         digest = hashlib.blake2b(digest_size=16)
+        if self.labels is not Labels.single:
+            digest.update(self.labels.value.encode())
         for part in (*map(str.encode, self.classes), *self.folders, self.names, *self.archives):
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)
@@ -144,10 +154,15 @@ def with_classes(listing: Listing, classes: Sequence[str]) -> Listing:
     if tuple(classes) == listing.classes or sorted(classes) != sorted(listing.classes):
         return listing
     places = {name: class_id for class_id, name in enumerate(classes)}
-    ids = np.array([places[name] for name in listing.classes], np.int32)
+    return with_ids(listing, tuple(classes), [places[name] for name in listing.classes])
+
+
+def with_ids(listing: Listing, classes: tuple[str, ...], new_ids: Sequence[int]) -> Listing:
+    """The listing with `classes`, in which each id so far is another one: its place in `new_ids`
+    holds that."""
+    ids = np.array([*new_ids, NO_CLASS], np.int32)  # NO_CLASS, the last place, stays itself
     soft = None if listing.soft_ids is None else ids[listing.soft_ids]
-    class_of = ids[listing.class_of]
-    return replace(listing, classes=tuple(classes), class_of=class_of, soft_ids=soft)
+    return replace(listing, classes=classes, class_of=ids[listing.class_of], soft_ids=soft)
 
 
 def in_order(listing: Listing, order: Callable[[Iterable[str]], Sequence[str]]) -> Listing:

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from augcli.data.label_column import BLANKS, MOST_CLASSES, is_id
+from augcli.data.label_kinds import items_of, refuse_list
 from augcli.data.labels import class_index, label_index, split_lines
 from augcli.data.metadata_rows import Metadata, read_rows
+from augcli.data.source_options import SourceOptions
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.published import CLASSES
 from augcli.text import shorten
@@ -19,11 +22,11 @@ from augcli.text_files import LARGEST_LIST, read_text
 _WITHOUT_LISTS = (None, None, None)
 
 
-def find_classes(metadata: Metadata, options_classes: Sequence[str] | None) -> tuple[str, ...]:
+def find_classes(metadata: Metadata, options: SourceOptions) -> tuple[str, ...]:
     """The names of the classes, in the order of their ids.
 
     They stand in `classes.txt` beside the file or above it; else rows name them with `class_name`
-    or text as `label`; else they are those of the schema (a ClassLabel) or `options_classes`; else
+    or text as `label`; else they are those of the schema (a ClassLabel) or of the options; else
     ids are their own names, also those that no row has. Raises UserError, with the line, where two
     ids have one name, an id two names, or a class no name.
     """
@@ -31,7 +34,7 @@ def find_classes(metadata: Metadata, options_classes: Sequence[str] | None) -> t
     listed = _listed(file)
     if listed is not None:
         return listed
-    said = _in_rows(metadata)
+    said = _in_rows(metadata, options)
     if said.named:
         ids = set(said.named)
         if None in said.named.values() or ids != set(range(len(ids))):
@@ -58,7 +61,7 @@ def find_classes(metadata: Metadata, options_classes: Sequence[str] | None) -> t
     label = metadata.columns.get("label")
     column = "" if label is None else metadata.table.columns[label]
     schema = metadata.table.class_names.get(column)
-    known = schema or options_classes
+    known = schema or options.classes
     if known is not None:
         return _unique([(name, 1) for name in known], metadata.table.where)
     if said.most > MOST_CLASSES:
@@ -85,21 +88,30 @@ class _Said(NamedTuple):
     most: int
 
 
-def _in_rows(metadata: Metadata) -> _Said:
+def _in_rows(metadata: Metadata, options: SourceOptions) -> _Said:
     named: dict[int, str | None] = {}
     lines: dict[int, int] = {}
     names: dict[str, int] = {}
     texts: dict[str, int] = {}
     is_named, has_ids, most, empty = False, False, 0, True
     seen: set[tuple[int | str | None, str | None]] = set()
-    file = metadata.table.source
+    file, where = metadata.table.source, metadata.table.where
     for number, row, _ in read_rows(metadata):
         empty = False
         label, name = row.label, row.class_name
-        if row[3:] == _WITHOUT_LISTS:
+        if row[3:] == _WITHOUT_LISTS and not isinstance(label, list):
             if (label, name) in seen:
                 continue
             seen.add((label, name))
+        if options.labels is Labels.multi and row.label_ids is None:
+            for item in items_of(label, options.label_separator, lambda: where(number)):  # noqa: B023
+                if isinstance(item, str):
+                    texts.setdefault(item, number)
+                else:
+                    has_ids, most = True, max(most, item + 1)
+            label = None
+        if isinstance(label, list):
+            raise refuse_list(where(number))
         if isinstance(label, str) and (text := label.strip(BLANKS)):
             texts.setdefault(text, number)
         if isinstance(row.soft_label, dict):

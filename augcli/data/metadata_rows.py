@@ -19,6 +19,7 @@ from augcli.data.labels import from_printable, shown
 from augcli.data.source_options import SourceOptions
 from augcli.data.tables import Table, open_table, rows
 from augcli.declared import what_is_amiss
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.published import MANIFEST as MANIFEST
 from augcli.text import listed, shorten
@@ -26,6 +27,8 @@ from augcli.text import listed, shorten
 # Of each, what a folder's images are is read as `datasets` reads it.
 NAMES = (MANIFEST, "metadata.csv", "metadata.parquet")
 _PATH, _PATHS = "file_name", "_file_name"
+# What a column of lists may be named too.
+_SEVERAL = "labels"
 _FIRST = 5
 
 # What else a run writes into a row.
@@ -41,7 +44,7 @@ class _Fields(BaseModel):
     model_config = ConfigDict(strict=True, defer_build=True)
 
     file_name: str
-    label: int | str | None = None
+    label: int | str | list[int | str] | None = None
     class_name: str | None = None
     label_ids: list[int] | None = None
     label_weights: list[float] | None = None
@@ -52,7 +55,7 @@ class Row(NamedTuple):
     """What is read of a row, as `_Fields` takes it; some have no more than one name or id."""
 
     file_name: str
-    label: int | str | None
+    label: int | str | list[int | str] | None
     class_name: str | None
     label_ids: list[int] | None = None
     label_weights: list[float] | None = None
@@ -146,13 +149,18 @@ def open_metadata(file: Path, options: SourceOptions) -> Metadata:
         labels = {"label": given_column(table, options.label_column, "--label-column")}
     elif options.weights_column is not None:
         labels = {"soft_label": given_column(table, options.weights_column, "--weights-column")}
+    elif options.labels is Labels.none:
+        labels = {}
     else:
         labels = {name: at for at, name in enumerate(names) if name in _LABELS}
+        if options.labels is Labels.multi and not labels and _SEVERAL in names:
+            labels = {"label": names.index(_SEVERAL)}
     columns = {_PATH: path, **labels}
     used = set(columns.values())
     dividing = [name for at, name in enumerate(names) if divides(name) and at not in used]
     given = options.path_column, options.label_column, options.weights_column
     is_plain = table.kind == "jsonl" and names[path] == _PATH and given == (None, None, None)
+    is_plain &= options.labels is not Labels.none and names[labels.get("label", path)] != _SEVERAL
     return Metadata(table, columns, dividing, is_plain)
 
 

@@ -104,12 +104,22 @@ def _refuse_large(source: Path, file: Any, names: Sequence[str]) -> None:
                 )
 
 
+def one_of_list(feature: Any) -> Any:
+    """What `datasets` says of each value in a list, where a feature is one; else the feature."""
+    if isinstance(feature, list) and len(feature) == 1:
+        return feature[0]
+    if isinstance(feature, dict) and feature.get("_type") in ("Sequence", "List", "LargeList"):
+        return feature.get("feature")
+    return feature
+
+
 def _class_names(metadata: dict[bytes, bytes]) -> dict[str, tuple[str, ...]]:
     """What the schema says for `datasets`; what is not as it writes it says nothing."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
         found = {}
         for column, feature in features.items():
+            feature = one_of_list(feature)
             if feature.get("_type") == "ClassLabel":
                 names = feature["names"]
                 if all(isinstance(name, str) for name in names):

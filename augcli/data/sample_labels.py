@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from augcli.data.label_column import LabelColumn
+from augcli.data.label_kinds import OR_MULTI, OR_UNLABELLED, items_of, with_sets
 from augcli.data.labels import label_index, shown
 from augcli.data.listing import Listing
-from augcli.data.samples import LABEL_KEYS, LARGEST_LABEL, Gathered, Labels
+from augcli.data.samples import LABEL_KEYS, LARGEST_LABEL, Gathered, is_integer, list_of
+from augcli.data.samples import Labels as Texts
 from augcli.data.select import take
 from augcli.data.source_options import SourceOptions
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.text import count_text, did_you_mean, listed, shorten
 
@@ -35,7 +40,9 @@ def with_labels(
     `cls`, `class` or `class_name`; where neither is beside any image, that in .txt, unless these
     are captions. Raises UserError where an image has none.
     """
-    labels, warning = _labels(gathered, source)
+    is_labelled = options.labels is not Labels.none
+    classes: Sequence[str]
+    labels, warning = _labels(gathered, source) if is_labelled else (gathered.labels, "")
     is_sample = np.frombuffer(gathered.is_sample, np.bool_)
     numbers = np.frombuffer(labels.numbers, np.int32)
     if not is_sample.all():  # `key.seg.png` is a mask, as WebDataset's readers see it
@@ -43,6 +50,9 @@ def with_labels(
         if not len(samples):
             raise UserError(f"SOURCE {source} has no image named like key.jpg; rename them.")
         listing, numbers, of_image = take(listing, samples), numbers[samples], of_image[samples]
+    if options.labels is Labels.none:
+        of_files = gathered.left_out.warnings()
+        return replace(listing, warnings=(*listing.warnings, *of_files)), of_image
     if numbers.min() < 0:
         first = shown(listing.relative_path(int(np.argmax(numbers < 0))))
         if options.label_column is not None and labels is not gathered.texts:
@@ -54,8 +64,11 @@ def with_labels(
             f" {LARGEST_LABEL} bytes)."
         )
     names = list(labels.texts)
-    if labels.are_names:
-        classes: Sequence[str] = label_index(names)
+    if options.labels is Labels.multi:
+        listing = _with_targets(listing, names, numbers, options, source)
+        classes, class_of, warnings = listing.classes, listing.class_of, [warning]
+    elif labels.are_names:
+        classes = label_index(names)
         ids = {name: class_id for class_id, name in enumerate(classes)}
         class_of = np.array([ids[name] for name in names], np.int32)[numbers]
         warnings = [warning]
@@ -75,6 +88,35 @@ def with_labels(
         ),
         of_image,
     )
+
+
+def _with_targets(
+    listing: Listing,
+    texts: Sequence[str],
+    numbers: npt.NDArray[np.int32],
+    options: SourceOptions,
+    source: Path,
+) -> Listing:
+    """The listing with the labels of each image, which `numbers` tell by their places in `texts`:
+    lists, or what stands between separators. Integers are class ids where all are."""
+
+    column = LabelColumn(lambda _: f"SOURCE {source}", options.classes, options.labels)
+    items_of_texts: list[list[int | str]] = []
+    for text in texts:
+        items = list_of(text)
+        if items is None and is_integer(text):
+            items = [text]
+        if items is None:
+            items = items_of(text, options.label_separator, lambda: f"SOURCE {source}")
+        items_of_texts.append(items)
+    are_ids = all(is_integer(str(item)) for items in items_of_texts for item in items)
+    for number, items in enumerate(items_of_texts):
+        column.add([int(item) if are_ids else str(item) for item in items], number)
+    classes, ids = column.classes()
+    keys, ends = column.soft_ids, column.soft_ends
+    starts = [0, *ends]
+    of_text = [[int(ids[key]) for key in keys[a:b]] for a, b in pairwise(starts)]
+    return with_sets(replace(listing, classes=classes), (of_text[n] for n in numbers.tolist()))
 
 
 def number_by_value(
@@ -115,7 +157,7 @@ def number_by_value(
     )
 
 
-def _labels(gathered: Gathered, source: Path) -> tuple[Labels, str]:
+def _labels(gathered: Gathered, source: Path) -> tuple[Texts, str]:
     """The labels that count, and a warning about them; raises UserError where there are none."""
     column, labels, texts = gathered.column, gathered.labels, gathered.texts
     if column == "txt" and texts.texts:
@@ -132,23 +174,25 @@ def _labels(gathered: Gathered, source: Path) -> tuple[Labels, str]:
     if any(key in LABEL_KEYS for key in gathered.keys):
         raise UserError(
             f"SOURCE {source}: no .json has a label that is an integer or a text of at most"
-            f" {LARGEST_LABEL} bytes; fix them, or put a .cls beside each image."
+            f" {LARGEST_LABEL} bytes; fix them, or {OR_MULTI}."
         )
     if keys:
         raise UserError(
             f"SOURCE {source}: the .json beside the images have no label but {keys}, and a caption"
-            " is no label; name the key that holds the label with --label-column."
+            " is no label; name the key that holds the label with --label-column, or"
+            f" {OR_UNLABELLED}."
         )
     if not (texts.texts or texts.are_long):
         raise UserError(
             f"SOURCE {source} holds images without folders and without labels; put a folder a"
-            " class or a .cls beside each into the archive."
+            f" class or a .cls beside each into the archive, or {OR_UNLABELLED}."
         )
     if _are_captions(texts):
         first = shorten(next(iter(texts.texts), "of several lines"), 60)
         raise UserError(
             f"SOURCE {source}: the .txt beside the images look like captions ({first}), which are"
-            " no labels; put a .cls beside each, or give --label-column txt if they are labels."
+            " no labels; put a .cls beside each, give --label-column txt if they are labels, or"
+            f" {OR_UNLABELLED}."
         )
     return texts, (
         f"{source}: the {count_text(len(texts.texts), 'text')} in the .txt beside the images are"
@@ -156,7 +200,7 @@ def _labels(gathered: Gathered, source: Path) -> tuple[Labels, str]:
     )
 
 
-def _are_captions(texts: Labels) -> bool:
+def _are_captions(texts: Texts) -> bool:
     """Whether texts say something about single images: they are of several words, and more than one
     for two images."""
     if texts.are_long:

@@ -16,6 +16,9 @@ from augcli.image.formats import image_suffixes
 
 LARGEST_LABEL = 255
 LABEL_KEYS = ("label", "cls", "class", "class_name")
+LIST_KEYS = (*LABEL_KEYS, "labels", "classes")
+# What begins the text that stands for a list, which no label holds.
+_LIST = "\0"
 # Different texts beside images that are remembered.
 _MOST_TEXTS = 100_000
 _CLASS, _JSON, _TEXT = b"cls", b"json", b"txt"
@@ -45,11 +48,13 @@ class Gathered:
     or behind its images.
 
     `column` is the key of JSON that has the labels, or `cls` or `txt` for members with that ending.
+    `is_multi` says that an image may have several, or none.
     `inner` are the folders of `builder` as they are in the archive, `others` those of all other
     members. `is_sample` says of each image whether it is `key.jpg`, and no mask as `key.seg.png`.
     """
 
     column: str | None = None
+    is_multi: bool = False
     builder: ListingBuilder = field(default_factory=ListingBuilder)
     spans: array[int] = field(default_factory=lambda: array("Q"))
     labels: Labels = field(default_factory=Labels)
@@ -141,11 +146,13 @@ class Gathered:
             values = _object(data)
             if values is not None:
                 self._note_keys(values)
-                text, is_name = _label_of(values, self.column)
+                text, is_name = _label_of(values, self.column, self.is_multi)
                 if text is not None and self._label < 0:
                     self._label = self.labels.number(text, is_name)
             return
         label = _label(data.strip())
+        if label is None and self.is_multi and not data.strip():
+            label = list_text([])
         if label is None:
             self.texts.are_long |= ending == _TEXT and bool(data.strip())
             return
@@ -159,7 +166,8 @@ class Gathered:
         for key, value in values.items():
             if len(self.keys) < _MOST_TEXTS:
                 self.keys[key] = None
-            if key != self.column if self.column else key not in LABEL_KEYS:
+            own = LIST_KEYS if self.is_multi else LABEL_KEYS
+            if key != self.column if self.column else key not in own:
                 self.unread.add(key, value)
 
     def close_group(self) -> None:
@@ -191,10 +199,30 @@ def _object(data: bytes) -> dict[str, object] | None:
     return values if isinstance(values, dict) else None
 
 
-def _label_of(values: dict[str, object], column: str | None) -> tuple[str | None, bool]:
+def list_text(items: list[int | str]) -> str:
+    """The text that stands for several labels among those of images."""
+    return _LIST + json.dumps(items)
+
+
+def list_of(text: str) -> list[int | str] | None:
+    """The labels that a text stands for; None where it is one itself."""
+    return list(json.loads(text[1:])) if text.startswith(_LIST) else None
+
+
+def _label_of(
+    values: dict[str, object], column: str | None, is_multi: bool
+) -> tuple[str | None, bool]:
     """The label in the object of a .json member, if there is one, and whether it is a name."""
-    key = column or next((key for key in LABEL_KEYS if key in values), "")
+    key = column or next(
+        (key for key in (LIST_KEYS if is_multi else LABEL_KEYS) if key in values), ""
+    )
     value = values.get(key)
+    if is_multi and isinstance(value, list):
+        if not all(type(one) is int or (isinstance(one, str) and one.strip()) for one in value):
+            return None, False
+        items = [printable(one.strip().encode("utf-8", "replace")) if isinstance(one, str) else one
+                 for one in value]  # fmt: skip
+        return list_text(items), True
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None, False
     try:

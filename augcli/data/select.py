@@ -10,8 +10,9 @@ from fnmatch import fnmatchcase
 import numpy as np
 import numpy.typing as npt
 
-from augcli.data.listing import Listing
+from augcli.data.listing import Listing, with_ids
 from augcli.data.source_options import SourceOptions
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.text import count_text, did_you_mean, listed, shorten
 
@@ -26,7 +27,7 @@ def select(listing: Listing, options: SourceOptions, source: str) -> Listing:
     """
     if options.classes_include or options.classes_exclude:
         listing = _with_chosen_classes(listing, options, source)
-    if options.classes is not None:
+    if options.classes is not None and listing.labels is not Labels.none:
         listing = number_classes(listing, options.classes, source)
     others = tuple(select(other, _of_classes(options), source) for other in listing.others)
     listing = replace(listing, others=others)
@@ -55,10 +56,7 @@ def number_classes(listing: Listing, classes: Sequence[str], source: str) -> Lis
             f" ({some}{more}){hint}; add them to that file, or leave them out with"
             " --classes-exclude."
         )
-    ids = np.array([places[name] for name in listing.classes], np.int32)
-    soft = None if listing.soft_ids is None else ids[listing.soft_ids]
-    class_of = ids[listing.class_of]
-    return replace(listing, classes=tuple(classes), class_of=class_of, soft_ids=soft)
+    return with_ids(listing, tuple(classes), [places[name] for name in listing.classes])
 
 
 def take(listing: Listing, indices: npt.NDArray[np.int64]) -> Listing:
@@ -100,7 +98,8 @@ def is_chosen(name: str, options: SourceOptions) -> bool:
 
 
 def _with_chosen_classes(listing: Listing, options: SourceOptions, source: str) -> Listing:
-    if listing.soft_ids is not None and len(listing.soft_ids) > len(listing):
+    several = listing.soft_ids is not None and len(listing.soft_ids) > len(listing)
+    if several or listing.labels is not Labels.single:
         raise UserError(
             f"SOURCE {source} has labels of several classes an image, so that no classes can be"
             " left out; leave out --classes-include and --classes-exclude."

@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from augcli.data.label_kinds import as_asked
 from augcli.data.listing import Listing
 from augcli.data.other_kinds import refuse_other_kinds
 from augcli.data.readers import (
@@ -25,11 +26,11 @@ from augcli.data.readers import (
     tar,
     zip_archive,
 )
-from augcli.data.select import select
+from augcli.data.select import number_classes, select
 from augcli.data.shards import is_pattern
 from augcli.data.source_options import SourceOptions
 from augcli.data.splits import list_splits, split_folders
-from augcli.enums import STDIN, LabelsFrom
+from augcli.enums import STDIN, Labels, LabelsFrom
 from augcli.errors import UnreadableImage, UserError
 from augcli.files import MIB
 from augcli.text import listed
@@ -89,7 +90,8 @@ def list_source(source: Path, options: SourceOptions | None = None) -> Listing:
     try:
         if not exists(source):
             raise _missing(source)
-        splits = split_folders(source) if source.is_dir() else []
+        labelled = options.labels is not Labels.none
+        splits = split_folders(source, labelled=labelled) if source.is_dir() else []
     except OSError as error:
         raise UserError(f"SOURCE {source} cannot be read: {error.strerror}.") from error
     if splits:
@@ -101,6 +103,8 @@ def list_source(source: Path, options: SourceOptions | None = None) -> Listing:
 
 def kind_of(listing: Listing) -> str:
     """What sentences call the kind of a source."""
+    if listing.labels is Labels.none and listing.reader == "imagefolder":
+        return "a folder of images"
     return READERS[listing.reader].KIND
 
 
@@ -124,6 +128,7 @@ def _list_by_reader(source: Path, options: SourceOptions) -> Listing:
     reader = READERS[name]
     options.refuse_others(reader.OPTIONS, str(source), reader.KIND)
     listing = reader.list_images(source, options)
+    listing = as_asked(listing, options, str(source), reader.KIND)
     return replace(
         listing, reader=name, others=tuple(replace(other, reader=name) for other in listing.others)
     )
@@ -139,17 +144,27 @@ def list_paths(
     raises UserError."""
     options = options or SourceOptions()
     options.refuse_others(pathlist.OPTIONS, STDIN, "a list of paths")
-    return select(pathlist.list_images(stream, labels_from, root), options, STDIN)
+    given = None if options.labels is Labels.none else labels_from
+    listing = pathlist.list_images(stream, given, root)
+    return select(as_asked(listing, options, STDIN, "a list of paths"), options, STDIN)
 
 
 def list_known_paths(
-    paths: Iterable[bytes], labels_from: LabelsFrom, classes: tuple[str, ...], root: str
+    paths: Iterable[bytes],
+    labels_from: LabelsFrom,
+    classes: tuple[str, ...],
+    root: str,
+    options: SourceOptions,
 ) -> Listing:
     """List image paths of `classes`, all of which may be others than the paths name.
 
     Raises UserError for a path that names no class, and ValueError for one of another class.
     """
-    return pathlist.list_known(paths, labels_from, classes, root)
+    if options.labels is Labels.single:
+        return pathlist.list_known(paths, labels_from, classes, root)
+    given = None if options.labels is Labels.none else labels_from
+    listing = as_asked(pathlist.list_all(paths, given, root), options, STDIN, "a list of paths")
+    return number_classes(listing, classes, STDIN)
 
 
 def read_image(listing: Listing, index: int, max_pixels: int) -> bytes:

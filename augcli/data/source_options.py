@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.text import listed
 
@@ -31,6 +32,8 @@ class SourceOptions(BaseModel):
     classes_include: tuple[str, ...] = ()
     classes_exclude: tuple[str, ...] = ()
     limit: int | None = None
+    labels: Labels = Labels.single
+    label_separator: str | None = None
 
     def record(self) -> dict[str, Any]:
         """The options that are not at their defaults, as JSON values."""
@@ -38,10 +41,19 @@ class SourceOptions(BaseModel):
 
     def refuse_others(self, taken: frozenset[str], source: str, kind: str) -> None:
         """Raise UserError for an option that is neither common nor one of `taken`, those of the
-        reader of `kind` that reads SOURCE."""
+        reader of `kind` that reads SOURCE, and for one that the labels make useless."""
+        if self.label_separator is not None and self.labels is not Labels.multi:
+            raise UserError(
+                "--label-separator has no effect without --multi-label; add that, or leave it out."
+            )
         for name in self.record():
+            option = "--" + name.replace("_", "-")
+            if self.labels is Labels.none and name in _OF_LABELS:
+                raise UserError(
+                    f"{option} has no effect with --unlabelled, which reads no labels; leave one of"
+                    " them out."
+                )
             if name not in COMMON | taken:
-                option = "--" + name.replace("_", "-")
                 own = [f"--{one.replace('_', '-')}" for one in sorted(taken)]
                 instead = f"it takes {listed(own, 'and')}" if own else "leave it out"
                 raise UserError(
@@ -49,4 +61,10 @@ class SourceOptions(BaseModel):
                 )
 
 
-COMMON = frozenset({"classes", "classes_include", "classes_exclude", "limit"})
+_OF_LABELS = frozenset(
+    ("classes", "classes_include", "classes_exclude", "label_column", "weights_column",
+     "allow_empty_classes")
+)  # fmt: skip
+COMMON = frozenset(
+    {"classes", "classes_include", "classes_exclude", "limit", "labels", "label_separator"}
+)

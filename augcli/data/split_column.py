@@ -16,6 +16,7 @@ from augcli.data.listing import Listing
 from augcli.data.select import take
 from augcli.data.source_options import SourceOptions
 from augcli.data.splits import choose_split, is_training
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.text import count_text, shorten
 
@@ -121,13 +122,14 @@ def divide(
     chosen: int,
 ) -> Listing:
     """The rows of the chosen split, with the other splits beside them. Rows of others without a
-    label (class -1) are left out, which the listing's warnings count."""
+    label, where each should have one, are left out, which the listing's warnings count."""
     others, left_out = [], 0
     for number, name in enumerate(splits):
         if number == chosen:
             continue
         here = of_rows == number
-        usable = np.flatnonzero(here & (listing.class_of >= 0))
+        has_label = (listing.class_of >= 0) | (listing.labels is not Labels.single)
+        usable = np.flatnonzero(here & has_label)
         left_out += int(np.count_nonzero(here)) - len(usable)
         if len(usable):
             others.append(replace(take(listing, usable), split=name, warnings=()))

@@ -38,16 +38,17 @@ _MOST_NAMED = 8  # splits
 ListOne = Callable[[Path, SourceOptions], Listing]
 
 
-def split_folders(source: Path) -> list[str]:
+def split_folders(source: Path, *, labelled: bool = True) -> list[str]:
     """The folders of SOURCE that are its splits, the training split first; none where its folders
     are classes.
 
     They are splits where all visible folders have names of splits, or the training split and
     another one stand beside folders without images, and where images lie in folders inside them,
-    or a table tells their labels. Those of an earlier output are what its record says. Raises
-    UserError where splits stand beside folders of images,
-    and where nothing tells the labels of a split's images. Raises OSError.
+    or a table tells their labels; not `labelled`, where images lie in them at all. Those of an
+    earlier output are what its record says. Raises UserError where splits stand beside folders of
+    images, and where nothing tells the labels of a split's images. Raises OSError.
     """
+    is_split = _has_labels if labelled else _has_any
     if any((source / name).is_file() for name in (*_TABLES, _OF_DATASETS)):
         return []
     of_run = splits_of_run(source)
@@ -60,7 +61,7 @@ def split_folders(source: Path) -> list[str]:
         return []
     others = [name for name in folders if name not in splits]
     training = source / splits[0]
-    if others and (len(splits) == 1 or not is_training(splits[0]) or not _has_labels(training)):
+    if others and (len(splits) == 1 or not is_training(splits[0]) or not is_split(training)):
         return []
     strange = [name for name in others if _look(source / name)[0] or _look(source / name)[1]]
     strange = [name for name in strange if _holds_images(source / name)]
@@ -69,7 +70,7 @@ def split_folders(source: Path) -> list[str]:
             f"SOURCE {source} holds splits ({', '.join(splits)}) beside the folder"
             f" {shorten(strange[0])} with images; give {training}, or move one of them away."
         )
-    with_labels = [name for name in splits if _has_labels(source / name)]
+    with_labels = [name for name in splits if is_split(source / name)]
     if not with_labels:
         if not any(_holds_images(source / name) for name in splits):
             return []
@@ -247,7 +248,10 @@ def _without_labels(source: Path, splits: list[str]) -> str:
         if table is not None
         else "put them into a folder for each class, or give a table with their labels"
     )
-    return f"{what} {named} whose images lie in no folders of classes; {remedy}."
+    return (
+        f"{what} {named} whose images lie in no folders of classes; {remedy}, or give --unlabelled"
+        " to use them without labels."
+    )
 
 
 def _has_labels(folder: Path) -> bool:
@@ -257,6 +261,11 @@ def _has_labels(folder: Path) -> bool:
                                                      for f in files):  # fmt: skip
         return True
     return bool(folders) and not has_images and not folders >= _YOLO
+
+
+def _has_any(folder: Path) -> bool:
+    """Whether a split has images, with labels or without."""
+    return _has_labels(folder) or _holds_images(folder)
 
 
 def _holds_images(folder: Path) -> bool:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from augcli.data.columns import divides
+from augcli.data.flags import targets_in
 from augcli.data.header import column_text, find_column, given_column, no_column
+from augcli.data.label_kinds import OR_UNLABELLED
 from augcli.data.labels import shown
 from augcli.data.left_out import has_suffix
 from augcli.data.source_options import SourceOptions
 from augcli.data.tables import Table, rows
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.image.formats import image_suffixes
 from augcli.text import folded, is_url, listed, shorten
@@ -26,6 +30,8 @@ _PATHS = (
     ("id",),
 )  # fmt: skip
 _LABELS = (("label", "class", "class_name"), ("category", "target", "label_name", "category_name"))
+# Of multi-label tables, lists may be named for what they hold.
+_LISTS = ((*_LABELS[0], "labels", "classes"), (*_LABELS[1], "categories", "tags", "targets"))
 # What is no single label, though it may be the only other column.
 _NO_LABELS = frozenset(
     ("labels", "classes", "categories", "tags", "attributes", "targets", "caption", "captions",
@@ -37,9 +43,9 @@ _MOST_ENTRIES = 2_000
 
 
 class Layout(NamedTuple):
-    """The places of the columns of paths and of labels or weights (of which one is None); whether
-    that of labels is only the one that is left; the folder of the images, and what is added to
-    their names."""
+    """The places of the columns of paths and of labels, weights or targets of single classes (of
+    which others are None, or none); whether that of labels is only the one that is left; the folder
+    of the images, and what is added to their names."""
 
     path: int
     label: int | None
@@ -47,6 +53,7 @@ class Layout(NamedTuple):
     by_elimination: bool
     root: Path
     suffix: bytes
+    targets: Sequence[int] = ()
 
 
 def find_layout(table: Table, options: SourceOptions) -> Layout:
@@ -62,9 +69,22 @@ def find_layout(table: Table, options: SourceOptions) -> Layout:
     )
     if path is None:
         raise no_column(table, "paths", _PATHS[0], "--path-column")
-    label, weights, by_elimination = _find_labels(table, path, options)
     root, suffix = find_files(table, path, options)
+    if options.labels is Labels.none:
+        return Layout(path, None, None, False, root, suffix)
+    if options.labels is Labels.multi and not _says_labels(table, options):
+        targets = targets_in(table, path, options.classes)
+        if targets:
+            return Layout(path, None, None, False, root, suffix, targets)
+    label, weights, by_elimination = _find_labels(table, path, options)
     return Layout(path, label, weights, by_elimination, root, suffix)
+
+
+def _says_labels(table: Table, options: SourceOptions) -> bool:
+    """Whether an option or a name tells the column of labels."""
+    if options.label_column is not None or options.weights_column is not None:
+        return True
+    return find_column(table, "labels", _LISTS, "--label-column") is not None
 
 
 def _find_labels(
@@ -84,7 +104,8 @@ def _find_labels(
                 f"{table.top}: the column {name} is that of paths; choose another --label-column."
             )
         return label, None, False
-    found = find_column(table, "labels", _LABELS, "--label-column")
+    is_multi = options.labels is Labels.multi
+    found = find_column(table, "labels", _LISTS if is_multi else _LABELS, "--label-column")
     if found is not None:
         return found, None, False
     others = [at for at, name in enumerate(table.columns) if at != path and not divides(name)]
@@ -93,9 +114,15 @@ def _find_labels(
     if table.divider and len(others) > 1 and _are_flags(table, others):
         raise UserError(
             f"{table.top}: it has no column of labels, but one of 0 and 1 for each class, as it"
-            " seems; name the file _classes.csv to read it so, or choose a --label-column."
+            " seems; give --multi-label to read it so, or choose a --label-column."
         )
-    raise no_column(table, "labels", _LABELS[0], "--label-column")
+    if is_multi and len(others) > 1:
+        raise UserError(
+            f"{table.top}: it has no column of labels, and not all others hold a target from 0 to 1"
+            " for each class; choose a --label-column, or name the columns of classes in a file for"
+            " --classes."
+        )
+    raise no_column(table, "labels", _LABELS[0], "--label-column", OR_UNLABELLED)
 
 
 def _are_flags(table: Table, places: list[int]) -> bool:

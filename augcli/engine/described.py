@@ -150,7 +150,8 @@ def _listed_sources(record: RunRecord, rows: Callable[[], Iterable[Row]]) -> Lis
             ) from error
     classes = read_classes(out / CLASSES)
     paths = map(from_printable, dict.fromkeys(p for r in rows() for p in r.source_paths))
-    return list_known_paths(paths, labels_from, tuple(classes), root)
+    options = _source_options(summary)
+    return list_known_paths(paths, labels_from, tuple(classes), root, options)
 
 
 class Places(NamedTuple):

@@ -34,6 +34,7 @@ _INPUT_OPTIONS = {
     "order": "--channel-order",
 }
 _OPTIONS = {"method": "--saliency"}
+_LABELS = {"single": "one class an image", "multi": "--multi-label", "none": "--unlabelled"}
 
 
 def begun_with(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -57,6 +58,8 @@ def _in_words(key: str, old: Any, new: Any) -> list[str]:
             words = _of_recipe(old, new)
         elif key == "classifier":
             words = _of_classifier(old, new)
+        elif key == "labels":
+            words = [f"{_LABELS[old]} (now {_LABELS[new]})"]
         elif key == "versions":
             words = list(_each(old, new, {}))
         else:

@@ -17,7 +17,7 @@ from augcli.data.source import read_image
 from augcli.engine.maps import find_maps, images_per_call
 from augcli.engine.plan import Run
 from augcli.engine.watch import UNWATCHED, Watch
-from augcli.enums import Fit, Originals
+from augcli.enums import Fit, Labels, Originals
 from augcli.errors import UnreadableImage
 from augcli.image.box import Box
 from augcli.image.codec import decode
@@ -143,7 +143,8 @@ class Images:
                 canvas_box = fitted.placement.canvas_box
         is_output = other is not None or run.job.include_originals is not Originals.none
         file_data = data if is_output else data[:_SIGNATURE]
-        class_name = run.listing.classes[sample.label.dominant]
+        is_single = run.listing.labels is Labels.single
+        class_name = run.listing.classes[sample.label.dominant] if is_single else ""
         content = b""
         if run.runtime.classifier is not None:
             how = repr((run.job.size, run.job.fit.value, run.job.background)).encode()

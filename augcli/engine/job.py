@@ -22,7 +22,7 @@ from pydantic import (
 
 import augcli
 from augcli.engine.differences import begun_with
-from augcli.enums import Chroma, Fit, Format, Originals, OtherSplits, Pair
+from augcli.enums import Chroma, Fit, Format, Labels, Originals, OtherSplits, Pair
 from augcli.image.codec import Encoding
 from augcli.pipeline.pipeline import Pipeline, pipeline_of
 from augcli.store.layout import DEFAULT_SINK, Place
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from augcli.data.listing import Listing
 
 _LARGE = 1 << 40
-# Fields that older records lack, with their defaults.
-_LATER = {"sink": DEFAULT_SINK, "other_splits": OtherSplits.none.value}
 
 
 def _pipeline(value: Any) -> Pipeline:
@@ -47,6 +45,13 @@ def _known_sink(name: str) -> str:
         raise ValueError(f"is none of {', '.join(SINKS)}")
     return name
 
+
+# Fields that older records lack, with their defaults.
+_LATER = {
+    "sink": DEFAULT_SINK,
+    "other_splits": OtherSplits.none.value,
+    "labels": Labels.single.value,
+}
 
 _Number = Annotated[int, Field(strict=True, ge=0, le=_LARGE)]
 _Count = Annotated[int, Field(strict=True, ge=1, le=_LARGE)]
@@ -61,8 +66,9 @@ class Job(BaseModel):
     which lacks one, has its default.
 
     `recipe` are the steps; `size` is (width, height) of all outputs, or None for the targets' own;
-    `other_splits` is none where the source has no others; `background` is RGB; `classifier` is
-    `ClassifierSpec.identity()`, where one is used; `sink` is a name in `SINKS`.
+    `labels` are those of the source; `other_splits` is none where it has no others; `background` is
+    RGB; `classifier` is `ClassifierSpec.identity()`, where one is used; `sink` is a name in
+    `SINKS`.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="ignore")
@@ -84,6 +90,7 @@ class Job(BaseModel):
     max_pixels: _Count = 100_000_000
     classifier: dict[str, Any] | None = None
     sink: Annotated[str, AfterValidator(_known_sink)] = DEFAULT_SINK
+    labels: Labels = Labels.single
 
     @property
     def pipeline(self) -> Pipeline:
@@ -104,8 +111,8 @@ class Job(BaseModel):
         return hashlib.blake2b(parts.encode(), digest_size=8).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
-        """The job as JSON values, as `from_json` reads them; without the sink and the other splits
-        where they are the default, as before there was another."""
+        """The job as JSON values, as `from_json` reads them; without what older records lack where
+        it is the default."""
         values = self.model_dump(mode="json")
         for name, usual in _LATER.items():
             if values[name] == usual:

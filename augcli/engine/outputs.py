@@ -13,6 +13,7 @@ from augcli.engine.images import Decoded, Images
 from augcli.engine.maps import find_maps, without_cache
 from augcli.engine.partners import Partners
 from augcli.engine.plan import Run
+from augcli.enums import Labels
 from augcli.errors import UnreadableImage
 from augcli.pipeline.execute import Execution, Observe
 from augcli.pipeline.per_batch import Batch
@@ -124,6 +125,8 @@ def saliency_method(pipeline: Pipeline, picture: Picture) -> str:
 def output_label(run: Run, picture: Picture, labels: list[SoftLabel], view: str) -> SoftLabel:
     """The soft label of an output made from sources with these labels."""
     label = mix(labels, list(picture.shares.values()))
+    if run.job.labels is Labels.multi:  # the sum of shares may be 1 + 2**-52
+        return SoftLabel(label.ids, tuple([min(weight, 1.0) for weight in label.weights]))
     if view == ORIGINAL:
         return label
     return smooth(label, run.job.pipeline.label_smoothing, len(run.listing.classes))

@@ -12,6 +12,7 @@ from augcli.data.listing import Sample
 from augcli.engine.images import Decoded
 from augcli.engine.outputs import ORIGINAL, Output, saliency_method
 from augcli.engine.plan import Run
+from augcli.enums import Labels
 from augcli.image.formats import BEGINNING, format_of, image_suffixes
 from augcli.manifest.row import SCHEMA_VERSION, to_text
 
@@ -92,13 +93,12 @@ def image_suffix(sample: Sample, data: bytes) -> str:
 
 
 def _row(run: Run, label: SoftLabel, **values: Any) -> dict[str, Any]:
-    classes = run.listing.classes
-    row: dict[str, Any] = {
-        "label": label.dominant,
-        "class_name": classes[label.dominant],
-        "label_ids": label.ids,
-        "label_weights": label.weights,
-    }
-    if len(classes) <= run.job.dense_labels:
-        row["soft_label"] = dense(label, len(classes))
+    classes, labels = run.listing.classes, run.job.labels
+    row: dict[str, Any] = {}
+    if labels is Labels.single:
+        row |= {"label": label.dominant, "class_name": classes[label.dominant]}
+    if labels is not Labels.none:
+        row |= {"label_ids": label.ids, "label_weights": label.weights}
+        if len(classes) <= run.job.dense_labels:
+            row["soft_label"] = dense(label, len(classes))
     return row | values | {"seed": f"{run.job.seed:x}", "schema_version": SCHEMA_VERSION}

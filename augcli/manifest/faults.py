@@ -7,11 +7,12 @@ import math
 import os
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from augcli.data.labels import class_folder
+from augcli.data.labels import IMAGES, class_folder
+from augcli.enums import Labels
 from augcli.errors import UnreadableImage, UserError
 from augcli.files import MIB, open_regular, read_beyond
 from augcli.image.header import upright_size
@@ -25,6 +26,7 @@ MOST_FAULTS = 1000
 MOST_PIXELS = 100_000_000
 
 _LONGEST_TEXT = 600
+_OPTION = {Labels.multi: "--multi-label", Labels.none: "--unlabelled"}
 _TOLERANCE = 1e-9
 # The most that a file takes: four channels of 16 bits as they are, metadata and further pages.
 _BYTES_A_PIXEL, _ROOM = 8, 64 * MIB
@@ -73,33 +75,23 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."
 
 
-def label_faults(row: Row, classes: list[str]) -> Iterator[str]:
-    """What is wrong with a row by itself, of a data set with these classes."""
-    ids, weights = row.label_ids, row.label_weights
+_OF_ONE = ("label", "class_name")
+_OF_SEVERAL = ("label_ids", "label_weights", "soft_label")
+
+
+def row_faults(row: Row, classes: list[str], labels: Labels = Labels.single) -> Iterator[str]:
+    """What is wrong with a row by itself, of a data set with these classes and labels."""
     if row.schema_version != SCHEMA_VERSION:
         yield f"schema version {row.schema_version} is not {SCHEMA_VERSION}"
-    if len(ids) != len(weights) or not ids:
-        yield f"{len(ids)} label ids have {len(weights)} weights"
+    strange = [] if labels is Labels.single else [*_OF_ONE]
+    strange += _OF_SEVERAL if labels is Labels.none else ()
+    for name in strange:
+        if name in row.model_fields_set:
+            yield f"it has a {name}, which no row of a run with {_OPTION[labels]} has"
+    if labels is not Labels.none and not (yield from _label_faults(row, classes, labels)):
         return
-    if len(set(ids)) != len(ids):
-        yield "a label id stands twice"
-    outside = [i for i in ids if not 0 <= i < len(classes)]
-    if outside:
-        yield f"label id {outside[0]} is not in {CLASSES}, which has {len(classes)} classes"
-        return
-    if not all(math.isfinite(w) and w > 0 for w in weights) or _differ(sum(weights), 1.0):
-        yield f"label weights sum to {sum(weights):.12g}, or one is not positive"
-    dominant = ids[weights.index(max(weights))]
-    if row.label != dominant:
-        yield f"label {row.label} is not the class of greatest weight, {dominant}"
-    if not 0 <= row.label < len(classes) or row.class_name != classes[row.label]:
-        yield f"class name {row.class_name[:100]!r} is not that of label {row.label}"
-    elif row.file_name.partition("/")[0] != class_folder(row.class_name):
-        yield f"the file does not lie in the folder of its class {row.class_name[:100]!r}"
-    if row.soft_label is not None:
-        dense = dict.fromkeys(range(len(classes)), 0.0) | dict(zip(ids, weights, strict=True))
-        if row.soft_label != list(dense.values()):
-            yield "soft_label and label_weights differ"
+    if labels is not Labels.single and row.file_name.partition("/")[0] != IMAGES:
+        yield f"the file does not lie in the folder {IMAGES}"
     if not 0.0 <= row.lam <= 1.0:
         yield f"lam {row.lam} is not between 0 and 1"
     if len(row.source_ids) != len(row.source_paths) or not row.source_ids:
@@ -113,6 +105,49 @@ def label_faults(row: Row, classes: list[str]) -> Iterator[str]:
             box = [top, left, bottom, right]
             yield f"box {box} lies outside {row.width} x {row.height} pixels"
             return
+
+
+def _label_faults(row: Row, classes: list[str], labels: Labels) -> Generator[str, None, bool]:
+    """What is wrong with a row's label; False where nothing else needs to be looked at."""
+    ids, weights = row.label_ids, row.label_weights
+    if ids is None or weights is None:
+        yield f"it has no {'label_ids' if ids is None else 'label_weights'}"
+        return False
+    if len(ids) != len(weights) or (not ids and labels is Labels.single):
+        yield f"{len(ids)} label ids have {len(weights)} weights"
+        return False
+    if len(set(ids)) != len(ids):
+        yield "a label id stands twice"
+    outside = [i for i in ids if not 0 <= i < len(classes)]
+    if outside:
+        yield f"label id {outside[0]} is not in {CLASSES}, which has {len(classes)} classes"
+        return False
+    if labels is Labels.multi:
+        wrong = [w for w in weights if not 0.0 < w <= 1.0]
+        if wrong:
+            yield f"label weight {wrong[0]:.12g} is not above 0 and at most 1"
+    elif not all(math.isfinite(w) and w > 0 for w in weights) or _differ(sum(weights), 1.0):
+        yield f"label weights sum to {sum(weights):.12g}, or one is not positive"
+    if labels is Labels.single:
+        yield from _class_faults(row, classes, ids[weights.index(max(weights))])
+    if row.soft_label is not None:
+        dense = dict.fromkeys(range(len(classes)), 0.0) | dict(zip(ids, weights, strict=True))
+        if row.soft_label != list(dense.values()):
+            yield "soft_label and label_weights differ"
+    return True
+
+
+def _class_faults(row: Row, classes: list[str], dominant: int) -> Iterator[str]:
+    """What is wrong with the class of greatest weight as a row names it."""
+    if row.label is None or row.class_name is None:
+        yield f"it has no {'label' if row.label is None else 'class_name'}"
+        return
+    if row.label != dominant:
+        yield f"label {row.label} is not the class of greatest weight, {dominant}"
+    if not 0 <= row.label < len(classes) or row.class_name != classes[row.label]:
+        yield f"class name {row.class_name[:100]!r} is not that of label {row.label}"
+    elif row.file_name.partition("/")[0] != class_folder(row.class_name):
+        yield f"the file does not lie in the folder of its class {row.class_name[:100]!r}"
 
 
 def file_faults(train: Path, row: Row, max_pixels: int = MOST_PIXELS) -> Iterator[str]:

@@ -25,6 +25,7 @@ _KINDS = [
         (r"label .* is not the class of ", "the label is not the class of greatest weight"),
         (r"class name .* is not that of ", "the class name is not that of the label"),
         (r"the file does not lie in ", "the file does not lie in the folder of its class"),
+        (r"label weight .* is not above ", "a label weight is not above 0 and at most 1"),
         (r"lam ", "lam is not between 0 and 1"),
         (r"\d+ source ids have ", "source ids and paths differ in number"),
         (r"box .* is not \[", "a box is not [top, left, bottom, right]"),

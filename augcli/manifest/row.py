@@ -11,22 +11,29 @@ SCHEMA_VERSION = 1
 
 # One error is enough: of a long list that is no such list, each item would be another.
 Ints = Annotated[list[int], FailFast()]
-Floats = Annotated[list[float], FailFast()]
 Texts = Annotated[list[str], FailFast()]
 Boxes = Annotated[list[Ints], FailFast()]
 
 
 class Row(BaseModel):
     """One output image. Lists hold no nulls, no column is a dictionary, integers stay below 2**63:
-    each of these breaks some reader of JSON lines or Parquet."""
+    each of these breaks some reader of JSON lines or Parquet. So does a column without any value,
+    therefore all rows of a run lack the columns of labels that it has not."""
 
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     file_name: str = Field(description="path of the image below the manifest's folder, POSIX")
-    label: int = Field(description="id of the class of greatest weight")
-    class_name: str = Field(description="name of that class")
-    label_ids: Ints = Field(description="ids of all classes with weight")
-    label_weights: Floats = Field(description="their weights, parallel to label_ids; sum 1")
+    label: int | None = Field(
+        None, description="id of the class of greatest weight; not with --multi-label"
+    )
+    class_name: str | None = Field(None, description="name of that class; not with --multi-label")
+    label_ids: Annotated[list[int] | None, FailFast()] = Field(
+        None, description="ids of all classes with weight"
+    )
+    label_weights: Annotated[list[float] | None, FailFast()] = Field(
+        None,
+        description="their weights, parallel to label_ids; sum 1, with --multi-label each up to 1",
+    )
     soft_label: Annotated[list[float] | None, FailFast()] = Field(
         None, description="one weight a class, in class order; up to --dense-labels classes"
     )

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.files import read_json, sha256_of
 from augcli.manifest.columns import Columns, Hashes, find, group_of, hash_of
@@ -21,7 +22,7 @@ from augcli.manifest.faults import (
     Fault,
     Faults,
     file_faults,
-    label_faults,
+    row_faults,
 )
 from augcli.manifest.kinds import Kinds
 from augcli.manifest.reader import BadLine, read_classes, read_rows
@@ -59,14 +60,15 @@ class _Records(NamedTuple):
     counts: Counts | None
     splits: dict[str, Counts]
     max_pixels: int
+    labels: Labels
     skipped: Counter[str] | None
     not_made: Counter[str] | None
 
 
 def verify(out: Path) -> Verified:
     """Check that every row has its file and every file its row, that sizes and hashes agree, that
-    labels are mixtures over the class list, that groups are whole, and that there are as many rows
-    as the run planned.
+    labels are such as the run has, over the class list, that groups are whole, and that there are
+    as many rows as the run planned.
 
     Rows are read one at a time; some 40 bytes of each are kept, and 8 of each that is wrong. No
     link below OUT is followed.
@@ -83,7 +85,7 @@ def verify(out: Path) -> Verified:
         elif not folder.is_dir():
             faults.add(split, "the folder is missing")
         else:
-            _check_rows(folder, classes, records.max_pixels, columns, of_split)
+            _check_rows(folder, classes, records, columns, of_split)
             _check_between_rows(folder, columns, of_split)
             _check_strays(folder, columns.files(), of_split)
         _check_counts(records, split, len(columns), faults)
@@ -107,9 +109,11 @@ class _FaultsOf:
 
 
 def _read_records(out: Path, faults: Faults) -> _Records:
-    counts, splits, max_pixels = None, dict[str, Counts](), MOST_PIXELS
+    counts, splits = None, dict[str, Counts]()
+    max_pixels, labels = MOST_PIXELS, Labels.single
     try:
         summary = read_summary(out)
+        labels = _labels(summary)
         max_pixels = _most_pixels(summary)
         counts = read_counts(summary)
         splits = read_splits(summary)
@@ -123,8 +127,16 @@ def _read_records(out: Path, faults: Faults) -> _Records:
             is_older = is_older or line.outputs is None
     except BadRecord as error:
         faults.add(error.name, error.what)
-        return _Records(counts, splits, max_pixels, None, None)
-    return _Records(counts, splits, max_pixels, skipped, None if is_older else not_made)
+        return _Records(counts, splits, max_pixels, labels, None, None)
+    return _Records(counts, splits, max_pixels, labels, skipped, None if is_older else not_made)
+
+
+def _labels(summary: dict[str, Any]) -> Labels:
+    """What the labels of the run are; older ones do not say it."""
+    try:
+        return Labels(summary.get("labels", Labels.single))
+    except ValueError as error:
+        raise BadRecord(RUN, f"its labels are none of {', '.join(Labels)}") from error
 
 
 def _most_pixels(summary: dict[str, Any]) -> int:
@@ -154,7 +166,7 @@ def _read_classes(out: Path, counts: Counts | None, faults: Faults) -> list[str]
 
 
 def _check_rows(
-    train: Path, classes: list[str], max_pixels: int, columns: Columns, faults: _FaultsOf
+    train: Path, classes: list[str], records: _Records, columns: Columns, faults: _FaultsOf
 ) -> None:
     try:
         for row in read_rows(train):
@@ -162,7 +174,8 @@ def _check_rows(
                 faults.add(MANIFEST, str(row))
                 continue
             columns.add(row)
-            for what in (*label_faults(row, classes), *file_faults(train, row, max_pixels)):
+            of_row = row_faults(row, classes, records.labels)
+            for what in (*of_row, *file_faults(train, row, records.max_pixels)):
                 faults.add(row.file_name, what)
     except (OSError, UserError) as error:
         faults.add(MANIFEST, why_unread(error))

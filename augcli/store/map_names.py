@@ -13,8 +13,9 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from augcli.data.labels import class_folder, printable
+from augcli.data.labels import IMAGES, class_folder, printable
 from augcli.data.listing import Listing, sample_id
+from augcli.enums import Labels
 
 OVERLAY = ".overlay.jpg"
 _ENDINGS = (".png", ".npy", OVERLAY)
@@ -35,7 +36,8 @@ def map_names(listing: Listing, reserved: Iterable[str]) -> dict[int, str]:
     taken = {_folded(name) for name in reserved}
     count = len(listing)
     hashes = np.empty(count, np.int64)
-    folders = {_folded(_class_place(name, taken)) for name in listing.classes}
+    names = listing.classes if listing.labels is Labels.single else (IMAGES,)
+    folders = {_folded(_class_place(name, taken)) for name in names}
     moving = set[int]()
     for index in range(count):
         name = _folded(_plain_name(listing, index))
@@ -65,6 +67,8 @@ def _moved_name(listing: Listing, index: int, taken: set[str]) -> str:
 
 
 def _class_name(listing: Listing, index: int) -> str:
+    if listing.labels is not Labels.single:
+        return IMAGES
     return listing.classes[listing.label(index).dominant]
 
 

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from augcli.data.labels import shown
 from augcli.data.listing import GONE, Listing, sample_ids
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.files import parse_json, read_bytes, remove_unfinished, replace_file
 from augcli.store.layout import LISTED, SOURCES, STATE
@@ -79,6 +80,8 @@ def keep_sources(state: Path, listing: Listing) -> None:
         "digest": digest.hexdigest(),
         **({"others": _digests(listing)} if listing.others else {}),
     }
+    if listing.labels is not Labels.single:
+        head["labels"] = listing.labels.value
     replace_file(state / SOURCES, json.dumps(head).encode() + b"\n", *pieces)
 
 
@@ -157,6 +160,7 @@ def _read(file: Path) -> _Sources | None:
     sizes = columns.pop("sizes")
     if "spans" in columns:
         columns["spans"] = columns["spans"].reshape(len(sizes), -1)
+    columns["labels"] = Labels(head.get("labels", Labels.single))
     folder_names = tuple(bytes(folders).split(b"\0"))
     return _Sources(
         Listing(b"", tuple(head["classes"]), folder_names, names=bytes(names), **columns),
@@ -205,6 +209,8 @@ def _have_other_labels(
     old: Listing, new: Listing, in_old: Indices, in_new: Indices
 ) -> npt.NDArray[np.bool_]:
     """Of files that both list, in pairs, whether their labels differ. Classes count by name."""
+    if old.labels is not new.labels or old.labels is Labels.none:
+        return np.full(len(in_new), old.labels is not new.labels)
     ids = {name: class_id for class_id, name in enumerate(new.classes)}
     now = np.array([ids.get(name, -1) for name in old.classes], np.int64)
     if old.soft_ends is None and new.soft_ends is None:

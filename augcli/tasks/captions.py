@@ -10,8 +10,9 @@ from pydantic import BaseModel
 
 from augcli.arrays.types import Shape
 from augcli.data.labels import SoftLabel
+from augcli.data.listing import Listing
 from augcli.engine.plan import Run
-from augcli.enums import Fit, Pair
+from augcli.enums import Fit, Labels, Pair
 from augcli.image.fit import place
 from augcli.operations.magnitudes import ENHANCEMENTS, TRANSLATIONS
 from augcli.operations.table import OPERATIONS
@@ -21,6 +22,7 @@ from augcli.recipes.chain import Operation
 from augcli.text import count_text
 
 _CLASSES = 5  # of a label, by name
+NO_CLASS = "no class"
 _CHANNELS = ("red", "green", "blue")
 
 
@@ -43,6 +45,8 @@ def describe_source(run: Run, source: str, shown: int) -> str:
     has."""
     images = count_text(len(run.listing), "image")
     classes = count_text(len(run.listing.classes), "class")
+    if run.job.labels is Labels.none:
+        classes = "unlabelled"
     return f"{source}: {shown} of {images}, {classes}"
 
 
@@ -55,6 +59,8 @@ def describe_options(run: Run) -> str:
         parts.append(f"fit {run.job.fit.value}")
     if run.job.pair is not Pair.any:
         parts.append(f"pair {run.job.pair.value}")
+    if run.job.labels is Labels.multi:
+        parts.append("multi-label")
     if run.job.pipeline.label_smoothing:
         parts.append(f"label smoothing {run.job.pipeline.label_smoothing:g}")
     if run.job.background != (255, 255, 255):
@@ -126,6 +132,32 @@ def share_text(share: float) -> str:
     if 0.99995 <= share < 1:
         return ">0.9999"
     return f"{share:.4f}"
+
+
+def with_classes_of(who: str, listing: Listing, label: SoftLabel) -> str:
+    """What a picture of a source is, and what it shows: the class of greatest weight, or all where
+    it may have several."""
+    if listing.labels is Labels.none:
+        return who
+    if listing.labels is Labels.single:
+        return f"{who}: {listing.classes[label.dominant]}"
+    names = [name for name, _ in ranked(listing.classes, label)[0]]
+    others = len(label.ids) - len(names)
+    more = [count_text(others, "more class")] if others else []
+    return f"{who}: {', '.join([*names, *more]) or NO_CLASS}"
+
+
+def label_lines(listing: Listing, label: SoftLabel) -> list[str]:
+    """The label of an output as a line, none where there are no labels."""
+    if listing.labels is Labels.none:
+        return []
+    if listing.labels is Labels.single:
+        return [label_line(listing.classes, label)]
+    named, others, _ = ranked(listing.classes, label)
+    more = [count_text(others, "more class")] if others else []
+    return [
+        ", ".join([*(f"{name} {percent(weight)}" for name, weight in named), *more]) or NO_CLASS
+    ]
 
 
 def label_line(classes: Sequence[str], label: SoftLabel) -> str:

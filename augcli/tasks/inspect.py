@@ -12,6 +12,7 @@ import numpy as np
 
 from augcli.data.listing import Listing
 from augcli.data.source import kind_of, read_image
+from augcli.enums import Labels
 from augcli.errors import UnreadableImage
 from augcli.image.header import describe
 
@@ -23,11 +24,14 @@ _SHOWN_SIZES = 5
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """A split (its name is empty where the source has none): images, and how many of each class."""
+    """A split (its name is empty where the source has none): images, and how many of each class;
+    of multi-label images also how many have no class and several, else None."""
 
     name: str
     images: int
     counts: tuple[int, ...]
+    without: int | None = None
+    several: int | None = None
 
 
 @dataclass
@@ -76,6 +80,7 @@ class Inspection:
     bytes: int
     headers: Headers
     duplicates: Duplicates | None
+    labels: Labels = Labels.single
 
 
 def inspect(
@@ -120,6 +125,7 @@ def inspect(
         int(sizes[sizes > 0].sum()),
         headers,
         None if digests is None else _duplicates(parts, digests),
+        listing.labels,
     )
 
 
@@ -131,6 +137,7 @@ def to_json(facts: Inspection) -> dict[str, Any]:
         "classes": list(facts.classes),
         "splits": [
             {"name": one.name, "images": one.images, "counts": list(one.counts)}
+            | ({} if one.without is None else {"no_class": one.without, "several": one.several})
             for one in facts.splits
         ],
         "bytes": facts.bytes,
@@ -140,6 +147,8 @@ def to_json(facts: Inspection) -> dict[str, Any]:
         "modes": dict(headers.modes.most_common()),
         "unreadable": [{"path": path, "reason": reason} for path, reason in headers.unreadable],
     }
+    if facts.labels is not Labels.single:
+        values["labels"] = facts.labels.value
     if facts.duplicates is not None:
         same = facts.duplicates
         values["duplicates"] = {
@@ -168,6 +177,11 @@ def _images(parts: list[Listing], chosen: range | list[int]) -> Iterator[tuple[i
 
 
 def _facts(part: Listing) -> SplitFacts:
+    if part.labels is Labels.multi and part.soft_ids is not None and part.soft_ends is not None:
+        counts = np.bincount(part.soft_ids, minlength=len(part.classes))
+        sizes = np.diff(part.soft_ends, prepend=0)
+        without, several = int((sizes == 0).sum()), int((sizes > 1).sum())
+        return SplitFacts(part.split, len(part), tuple(counts.tolist()), without, several)
     labelled = part.class_of[part.class_of >= 0]
     counts = np.bincount(labelled, minlength=len(part.classes))
     return SplitFacts(part.split, len(part), tuple(counts.tolist()))
@@ -190,13 +204,19 @@ def _duplicates(parts: list[Listing], digests: Any) -> Duplicates:
     for group in groups:
         at = [int(np.searchsorted(starts, number, "right")) - 1 for number in group]
         where = [(parts[k], number - int(starts[k])) for number, k in zip(group, at, strict=True)]
-        across_classes += len({int(part.class_of[index]) for part, index in where}) > 1
+        across_classes += len({_label(part, index) for part, index in where}) > 1
         across_splits += len(set(at)) > 1
         if len(first) < _NAMED:
             first.append([_name(part, index) for part, index in where[:_NAMED]])
     return Duplicates(
         len(groups), sum(map(len, groups)) - len(groups), across_classes, across_splits, first
     )
+
+
+def _label(part: Listing, index: int) -> frozenset[int]:
+    if part.labels is Labels.multi:
+        return frozenset(part.label(index).ids)
+    return frozenset([int(part.class_of[index])])
 
 
 def _name(part: Listing, index: int) -> str:

@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 
 from augcli.arrays.types import Pixels, SaliencyMap
-from augcli.data.listing import Sample
+from augcli.data.labels import SoftLabel
+from augcli.data.listing import Listing, Sample
 from augcli.engine.differences import begun_with
 from augcli.engine.executors.pool import Pool
 from augcli.engine.images import Decoded, Images
@@ -26,7 +27,7 @@ from augcli.engine.maps import served
 from augcli.engine.plan import Run
 from augcli.engine.run_work import RunWork
 from augcli.engine.watch import Watch
-from augcli.enums import Existing, MapFormat
+from augcli.enums import Existing, Labels, MapFormat
 from augcli.errors import RESUME, RunFailed, UnreadableImage
 from augcli.image.codec import Encoding, encode
 from augcli.recipes.recipe import SaliencySpec
@@ -225,7 +226,7 @@ def _write(maps: Maps, name: str, decoded: Decoded, saliency_map: SaliencyMap) -
         "file_name": file_name,
         "source_path": decoded.sample.relative,
         "source_id": decoded.sample.sample_id,
-        "class_name": decoded.class_name,
+        **_label_of(maps.run.listing, decoded.sample.label),
         "saliency_method": str(maps.saliency_spec),
         "highest": highest if np.isfinite(highest) else None,
         "flat": flat,
@@ -233,6 +234,14 @@ def _write(maps: Maps, name: str, decoded: Decoded, saliency_map: SaliencyMap) -
         "height": height,
         **digests,
     }
+
+
+def _label_of(listing: Listing, label: SoftLabel) -> Row:
+    if listing.labels is Labels.none:
+        return {}
+    if listing.labels is Labels.multi:
+        return {"label_ids": list(label.ids), "label_weights": list(label.weights)}
+    return {"class_name": listing.classes[label.dominant]}
 
 
 def _encoded(saliency_map: SaliencyMap, flat: bool, map_format: MapFormat) -> bytes:

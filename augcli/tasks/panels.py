@@ -10,8 +10,10 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from augcli.arrays.types import Shape
+from augcli.data.labels import SoftLabel
 from augcli.engine.outputs import Output, Outputs
 from augcli.engine.plan import Run
+from augcli.enums import Labels
 from augcli.image.box import Box
 from augcli.image.fit import Fitted
 from augcli.image.sheet import Line, Panel
@@ -21,14 +23,16 @@ from augcli.recipes.recipe import SaliencySpec
 from augcli.recipes.ricap import quadrants
 from augcli.saliency.overlay import overlay
 from augcli.tasks.captions import (
+    NO_CLASS,
     explain_draw,
     explain_fit,
     explain_keep,
     explain_skipped,
-    label_line,
+    label_lines,
     percent,
     ranked,
     share_text,
+    with_classes_of,
 )
 from augcli.text import count_text
 
@@ -65,7 +69,7 @@ def draw_line(run: Run, made: Outputs, outputs: Sequence[Output]) -> Line:
     pictures = [*_source_panels(run, widest, uses), *steps]
     room = MOST_PANELS - len(results)
     named, others, rest = ranked(run.listing.classes, widest.label)
-    text = [f"{count_text(others, 'more class')}: {percent(rest)}"] if others else []
+    text = _text_of_label(run, widest, others, rest)
     if differ:
         text.append(f"the bars are the label of {widest.view}")
     if len(pictures) > room:
@@ -78,21 +82,38 @@ def draw_line(run: Run, made: Outputs, outputs: Sequence[Output]) -> Line:
     return Line([*pictures[:room], *results], _by_source(run, widest, named), text)
 
 
+def _text_of_label(run: Run, output: Output, others: int, rest: float) -> list[str]:
+    """What the bars of a label leave out, in words: classes that are not named, or that there are
+    none. The sum of what several classes weigh says nothing where each stands for itself."""
+    if run.job.labels is Labels.multi:
+        if not output.label.ids:
+            return [NO_CLASS]
+        return [count_text(others, "more class")] if others else []
+    return [f"{count_text(others, 'more class')}: {percent(rest)}"] if others else []
+
+
 def _by_source(
     run: Run, output: Output, named: Sequence[tuple[str, float]]
 ) -> list[tuple[str, float]]:
     """Classes with their weights in the order of the sources that they come from, as the pictures
     stand: the target's is always the first."""
-    classes = [run.listing.classes[sample.label.dominant] for sample in output.samples]
+    classes = [
+        run.listing.classes[class_id]
+        for sample in output.samples
+        for class_id in _first_classes(run, sample.label)
+    ]
     return sorted(
         named, key=lambda pair: classes.index(pair[0]) if pair[0] in classes else len(classes)
     )
 
 
+def _first_classes(run: Run, label: SoftLabel) -> tuple[int, ...]:
+    return (label.dominant,) if run.job.labels is Labels.single else label.ids
+
+
 def _source_panels(run: Run, output: Output, uses: Mapping[_Key, _Use]) -> Iterator[Panel]:
     for number, decoded in enumerate(output.used):
-        class_name = run.listing.classes[decoded.sample.label.dominant]
-        title = f"{_who(output, number)}: {class_name}"
+        title = with_classes_of(_who(output, number), run.listing, decoded.sample.label)
         panel = Panel(title, decoded.image, (decoded.sample.relative,), main=number == 0)
         yield _as_used(run, panel, uses.get((number, 0)))
 
@@ -137,7 +158,7 @@ def _who(output: Output, number: int) -> str:
 def _result_panel(run: Run, output: Output, several: bool, labelled: bool) -> Panel:
     """An output, one of several views or not, with its label or without."""
     image = output.picture.image
-    label = [label_line(run.listing.classes, output.label)] if labelled else []
+    label = label_lines(run.listing, output.label) if labelled else []
     notes = (f"{image.shape[1]} x {image.shape[0]}", *label, *explain_output(run, output))
     title = output.view if several else "result"
     return Panel(

@@ -18,7 +18,8 @@ from augcli.tasks.captions import (
     describe_options,
     describe_run,
     describe_source,
-    label_line,
+    label_lines,
+    with_classes_of,
 )
 from augcli.tasks.panels import MOST_PANELS, PANELS_A_STEP, draw_line, explain_output
 from augcli.text import count_text, first_reasons
@@ -113,7 +114,7 @@ def preview_recipes(runs: Sequence[Run], examples: int, source: str = "SOURCE") 
         if not images.readable(block[place]):
             continue
         target = images.get(block[place])
-        title = f"target: {target.class_name}"
+        title = with_classes_of("target", runs[0].listing, target.sample.label)
         panels = [Panel(title, target.image, (target.sample.relative,), main=True)]
         for run in runs:
             try:
@@ -122,7 +123,7 @@ def preview_recipes(runs: Sequence[Run], examples: int, source: str = "SOURCE") 
                 blank = np.full_like(target.image, 255)
                 panels.append(Panel(run.job.pipeline.name, blank, (str(error),)))
                 continue
-            notes = (label_line(run.listing.classes, output.label), *explain_output(run, output))
+            notes = (*label_lines(run.listing, output.label), *explain_output(run, output))
             image = output.picture.image
             panels.append(Panel(run.job.pipeline.name, image, notes, main=True))
         lines.append(Line(panels))

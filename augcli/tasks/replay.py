@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from augcli.arrays.types import Pixels
+from augcli.data.labels import SoftLabel
 from augcli.engine.described import Places, places_in, read_run, read_sources, record_of
 from augcli.engine.executors.pool import Pool
 from augcli.engine.images import Decoded, Images
@@ -212,7 +213,7 @@ def _compare(run: Run, images: Images, row: Row, used: list[Decoded]) -> Iterato
         label = used[0].sample.label
         if hashlib.sha256(used[0].data).hexdigest() != row.sha256:
             yield "its source is no longer the file that was copied"
-        if row.label_ids != list(label.ids) or row.label_weights != list(label.weights):
+        if _label_of(row) != label:
             yield "its label is not its source's"
         return
     pictures = iter([images.picture(decoded, number) for number, decoded in enumerate(used)])
@@ -226,10 +227,14 @@ def _compare(run: Run, images: Images, row: Row, used: list[Decoded]) -> Iterato
     data, _ = encoded(run, output)
     if hashlib.sha256(data).hexdigest() != row.sha256:
         yield "made again from its row it is another image"
-    if row.label_ids != list(label.ids) or row.label_weights != list(label.weights):
+    if _label_of(row) != label:
         yield "made again from its row it has another label"
     if row.lam != picture.shares[0] or row.boxes != [list(box) for box in picture.boxes]:
         yield "made again from its row it has another lam or other boxes"
+
+
+def _label_of(row: Row) -> SoftLabel:
+    return SoftLabel(tuple(row.label_ids or ()), tuple(row.label_weights or ()))
 
 
 def _look_at_nothing(_: Pixels, __: Mapping[int, float], spec: SaliencySpec) -> NoReturn:

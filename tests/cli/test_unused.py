@@ -25,6 +25,7 @@ NO_CLASSIFIER = (
 ONE_IMAGE = "with recipe flip, which makes an output of one image; leave it out."
 OWN_SIZE = "with recipe flip, which leaves an image its own size; add --size, or leave it out."
 NO_LIST = "unless SOURCE is -, a list of paths on standard input; leave it out."
+NO_LABELS = "with --unlabelled, which reads no labels; leave one of them out."
 NOT_AGAIN = "unless outputs are made again; add --replay or --repair, or leave it out."
 NOT_REMOVED = "unless maps are removed; write `augcli cache clean` before it."
 PUTS_NOTHING_BACK = (
@@ -94,6 +95,8 @@ CASES: list[tuple[str, str, tuple[str, ...], tuple[str, ...], str]] = [
         "beside --target predicted, which asks for no class by name; give one of them.",
     ),
     ("generate", "labels-from", ("-r", "flip"), ("parent",), NO_LIST),
+    ("generate", "labels-from", ("-r", "flip", "--unlabelled"), ("parent",), NO_LABELS),
+    ("generate", "dense-labels", ("-r", "flip", "--unlabelled"), ("5",), NO_LABELS),
     (
         "generate",
         "copies",
@@ -221,19 +224,11 @@ def test_every_rule_has_a_case() -> None:
 # What always has an effect, as far as the command line can know.
 ALWAYS = {
     *("source", "out", "label_smoothing", "background", "max_pixels", "per_class", "seed", "size"),
-    *(
-        "format",
-        "include_originals",
-        "other_splits",
-        "dense_labels",
-        "memory",
-        "max_errors",
-        "resume",
-        "overwrite",
-    ),
+    *("format", "include_originals", "other_splits", "memory", "max_errors", "resume", "overwrite"),
     *("dry_run", "json", "quiet", "examples", "to", "all_recipes", "show", "map_format", "overlay"),
     *("replay", "repair", "name", "file", "at", "output", "version", "deep"),
     *SourceOptions.model_fields,  # of which `SourceOptions.refuse_others` thinks
+    *("multi_label", "unlabelled"),
 }
 
 

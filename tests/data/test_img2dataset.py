@@ -35,7 +35,7 @@ def test_captions_are_no_labels(tmp_path: Path) -> None:
     assert str(refused.value) == (
         f"SOURCE {tmp_path}: the .json beside the images have no label but caption, url, key,"
         " status and number, and a caption is no label; name the key that holds the label with"
-        " --label-column."
+        " --label-column, or give --unlabelled to use images without labels."
     )
 
 

@@ -187,8 +187,9 @@ def test_one_file_of_two_that_decide_is_to_be_chosen(tmp_path: Path) -> None:
         ({"class_name": "bb"}, r"line 2: class bb is not one of 2 classes"),
         ({"soft_label": {"a": 0.5, "c": 0.5}}, "line 2: class c is not one of 2 classes"),
         ({"label_ids": [0, 1], "label_weights": [1.0]}, "line 2: its label weights are not posit"),
-        ({"soft_label": [0.5, 0.52]}, r"with the sum 1 \(within 0\.01\); fix them"),
-        ({"label": [0]}, "line 2: label is not a whole number, or text, or none"),
+        ({"soft_label": [0.5, 0.52]}, r"the sum 1 \(within 0\.01, or what rounding"
+         r" explains\); fix them, or give --multi-label"),
+        ({"label": [0]}, "line 2: its label is a list; write one class, or give --multi-label if"),
         ({"label": 0, "split": "val"}, "line 2: it has a split, and the first row none"),
         ({"file_name": "0.png", "label": "b"}, "line 2: it names 0.png twice, before in line 1, as"
          " a and as b; remove one"),

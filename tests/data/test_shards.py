@@ -151,7 +151,8 @@ def test_texts_beside_images_are_labels_or_captions(tmp_path: Path) -> None:
     source = shard(tmp_path / "b.tar", {"0": "a wren", "1": "a tit on a tree"}, "txt")
     assert refusal(source) == (
         "SOURCE SOURCE: the .txt beside the images look like captions (a wren), which are no"
-        " labels; put a .cls beside each, or give --label-column txt if they are labels."
+        " labels; put a .cls beside each, give --label-column txt if they are labels, or give"
+        " --unlabelled to use images without labels."
     )
     assert len(list_source(source, SourceOptions(label_column="txt")).classes) == 2
     source = shard(tmp_path / "c.tar", {"0": "x" * 300, "1": "x" * 300}, "txt")
@@ -171,7 +172,8 @@ def test_captions_of_img2dataset_are_no_labels(tmp_path: Path, prefix: str) -> N
     source = write_tar(tmp_path / "00000.tar", members)
     assert refusal(source) == (
         "SOURCE SOURCE: the .json beside the images have no label but caption, url, key and status,"
-        " and a caption is no label; name the key that holds the label with --label-column."
+        " and a caption is no label; name the key that holds the label with --label-column,"
+        " or give --unlabelled to use images without labels."
     )
     listing = list_source(source, SourceOptions(label_column="status"))
     assert listing.classes == ("success",)

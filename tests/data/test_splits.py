@@ -91,7 +91,8 @@ def test_a_split_without_labels_is_left_out(tmp_path: Path) -> None:
     assert list(read(root)) == ["train", "val"]
     assert list_source(root).warnings == (
         f"only train is augmented, as test cannot be read: SOURCE {root}/test holds 1 image file"
-        " but no class folders; move them to a folder a class, or pipe in a list of paths.",
+        " but no class folders; move them to a folder a class, pipe in a list of paths, or give"
+        " --unlabelled to use images without labels.",
     )
 
 
@@ -125,12 +126,14 @@ def test_a_class_may_be_called_train(tmp_path: Path, names: tuple[str, ...]) -> 
         (
             ("train/1.jpg", "val/2.jpg"),
             "holds splits (train, val) whose images lie in no folders of classes; put them into a"
-            " folder for each class, or give a table with their labels.",
+            " folder for each class, or give a table with their labels, or give --unlabelled to use"
+            " them without labels.",
         ),
         (
             ("train/1.jpg", "test/2.jpg", "train.csv"),
             "holds splits (train, test) whose images lie in no folders of classes; give the table,"
-            " as in `ROOT/train.csv --images ROOT/train`.",
+            " as in `ROOT/train.csv --images ROOT/train`, or give --unlabelled to use them without"
+            " labels.",
         ),
         (
             tuple(f"{s}/{n}" for s in ("train", "valid") for n in ("images/1.jpg", "labels/1.txt")),

@@ -280,8 +280,8 @@ def test_a_column_of_labels_is_not_guessed(tmp_path: Path) -> None:
          " choose one with --label-column"),
         ("image,caption\n1.jpg,a dog\n", "none of labels"),
         ("image,score\n" + "".join(rows), "the only other one, score, has another value in most"),
-        ("id,cat,dog\n1.jpg,0,1\n2.jpg,1,0\n", "one of 0 and 1 for each class, as it seems; name"
-         " the file _classes.csv to read it so, or choose a --label-column"),
+        ("id,cat,dog\n1.jpg,0,1\n2.jpg,1,0\n", "one of 0 and 1 for each class, as it seems; give"
+         " --multi-label to read it so, or choose a --label-column"),
     ):  # fmt: skip
         source.write_text(text)
         with pytest.raises(UserError, match=message):

@@ -82,9 +82,9 @@ def test_flags_of_classes_as_roboflow_writes_them(tmp_path: Path) -> None:
         assert listing.class_of.tolist() == [1, 0]
         assert listing.path(0) == os.fsencode(source.parent / "1.jpg")
     for text, message in (
-        ("filename,a,b\n1.jpg,0,1\n2.jpg,1,1\n", r"line 3: the image has 2 classes; only tables"
-         r" with one class for each image are read"),
-        ("filename,a,b\n1.jpg,0,0\n", "line 2: the image has no class; only tables with one class"),
+        ("filename,a,b\n1.jpg,0,1\n2.jpg,1,1\n", r"line 3: the image has 2 classes; fix it, or"
+         r" give --multi-label if an image may have several classes or none\."),
+        ("filename,a,b\n1.jpg,0,0\n", "line 2: the image has no class; fix it, or give --mult"),
         ("filename,a,b\n1.jpg,0,2\n", "line 2: 2 is neither 0 nor 1; fix it"),
         ("filename,a, a\n1.jpg,0,1\n", "line 1: two columns are named a; each names its class"),
         ("filename\n1.jpg\n", "line 1: it has no column of a class"),

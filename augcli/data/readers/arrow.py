@@ -154,9 +154,10 @@ def _add_file(
             for batch in batches:
                 if row + batch.num_rows > whole.size:  # as an image takes a byte at least
                     raise UserError(f"{path} claims more rows than it has bytes.")
-                label = batch.column(columns.label)
-                label.validate(full=True)
-                split.add_labels(label, columns.has_numbers, str(path), row)
+                if columns.label:
+                    label = batch.column(columns.label)
+                    label.validate(full=True)
+                    split.add_column(label, columns.has_numbers, str(path), row, options)
                 spans.append(_spans(batch.column(columns.image), columns, whole, str(path)))
                 row += batch.num_rows
     except (pyarrow.ArrowException, ValueError, OSError) as error:

@@ -12,13 +12,15 @@ import numpy as np
 
 from augcli.data.empty_classes import refuse_empty_classes
 from augcli.data.image_file import read_image as read_image
+from augcli.data.label_kinds import OR_UNLABELLED
 from augcli.data.labels import class_order, printable, shown
 from augcli.data.left_out import LeftOut, suffix_of
 from augcli.data.levels import level_warning
-from augcli.data.listing import Listing, ListingBuilder
+from augcli.data.listing import NO_CLASS, Listing, ListingBuilder
 from augcli.data.metadata_rows import foreign_files, why_foreign
 from augcli.data.source_options import SourceOptions
 from augcli.data.splits import check_classes
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.image.formats import (
     BEGINNING,
@@ -78,8 +80,11 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     bytes. A folder that is removed meanwhile holds nothing. What is left out is counted in the
     listing's warnings.
     Raises UserError where there is no class folder or no image, where a class folder has no image
-    and the options do not allow it, and where the folders are splits.
+    and the options do not allow it, and where the folders are splits. Without labels, images at any
+    depth are listed.
     """
+    if options.labels is Labels.none:
+        return _list_unlabelled(source)
     root = os.fsencode(source)
     left_out = LeftOut()
     try:
@@ -111,6 +116,26 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     return replace(listing, warnings=(*warnings, *left_out.warnings()))
 
 
+def _list_unlabelled(source: Path) -> Listing:
+    builder, left_out = ListingBuilder(), LeftOut()
+    try:
+        holds = _add_class(builder, left_out, os.fsencode(source), b"", NO_CLASS)
+    except OSError as error:
+        where = shown(os.fsencode(error.filename or source))
+        raise UserError(f"{where} in SOURCE cannot be read: {error.strerror}.") from error
+    if holds is None or not holds.images:
+        raise UserError(f"SOURCE {source} holds no images; give a folder of images.")
+    folders = [folder for folder in builder.folders if folder]
+    warnings = []
+    if folders:
+        are = "folder of it is" if len(folders) == 1 else "folders of it are"
+        warnings.append(
+            f"{source}: images in {len(folders)} {are} used without labels, as --unlabelled says."
+        )
+    listing = builder.finish(source, ())
+    return replace(listing, warnings=(*warnings, *left_out.warnings()))
+
+
 def _add_class(
     builder: ListingBuilder, left_out: LeftOut, root: bytes, top: bytes, class_id: int
 ) -> _Holds | None:
@@ -128,16 +153,17 @@ def _add_class(
             if folder == top:
                 return None
             continue
-        _leave_out(left_out, root, folder + b"/", entries)
+        prefix = folder + b"/" if folder else b""
+        _leave_out(left_out, root, prefix, entries)
         if not unread:
             some = entries.other_formats + entries.no_files + entries.others
-            unread = next((folder + b"/" + name for name in some), b"")
+            unread = next((prefix + name for name in some), b"")
         if entries.images:
             images += len(entries.images)
             number = builder.folder(folder)
             for name in entries.images:
                 builder.add(number, name, class_id)
-        pending += [folder + b"/" + name for name in reversed(entries.folders)]
+        pending += [prefix + name for name in reversed(entries.folders)]
     return _Holds(images, unread)
 
 
@@ -180,7 +206,7 @@ def _nothing(source: Path, entries: _Entries, unread: bytes) -> str:
         return f"SOURCE {source} has class folders but no image in them{but}; {remedy}."
     foreign = [f"{file} is not read: {why_foreign(file)}" for file in foreign_files(source)]
     if entries.images:
-        remedy = "move them to a folder a class, or pipe in a list of paths"
+        remedy = f"move them to a folder a class, pipe in a list of paths, or {OR_UNLABELLED}"
         for sentence in foreign:
             remedy = f"{sentence}; fix it, or {remedy}"
         loose = count_text(len(entries.images), "image file")

@@ -19,6 +19,7 @@ from augcli.data.samples import Gathered, is_shard_number
 from augcli.data.shards import is_folder
 from augcli.data.source_options import SourceOptions
 from augcli.data.tar_headers import LARGEST_RECORD, Member
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.files import open_regular
 
@@ -67,7 +68,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
 
     Raises UserError where these have no label, as captions are none.
     """
-    gathered = Gathered(options.label_column)
+    gathered = Gathered(options.label_column, options.labels is Labels.multi)
     gathered.begin((0,), b"")
     root = os.fsencode(source)
     try:

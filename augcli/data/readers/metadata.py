@@ -11,6 +11,14 @@ from pathlib import Path
 from augcli.data.columns import UnreadColumns
 from augcli.data.image_file import read_image as read_image
 from augcli.data.label_column import BLANKS, NO_LABEL, is_id, refuse_unknown
+from augcli.data.label_kinds import (
+    OR_MULTI,
+    OR_UNLABELLED,
+    RANGE,
+    are_targets,
+    items_of,
+    refuse_list,
+)
 from augcli.data.labels import SoftLabel
 from augcli.data.listing import Listing, ListingBuilder
 from augcli.data.metadata_classes import find_classes
@@ -31,6 +39,7 @@ from augcli.data.split_column import SplitColumn, choose_column, divide, no_spli
 from augcli.data.splits import other_splits
 from augcli.data.tables import open_table
 from augcli.data.weights import BEYOND, Normaliser
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.published import TRAIN
 from augcli.text import count_text, listed, shorten
@@ -91,7 +100,8 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
         file = files[0]
     metadata = open_metadata(file, options)
     table = metadata.table
-    classes = find_classes(metadata, options.classes)
+    is_labelled = options.labels is not Labels.none
+    classes = find_classes(metadata, options) if is_labelled else ()
     ids = {class_name: class_id for class_id, class_name in enumerate(classes)}
     splits = [SplitColumn(name, table.where) for name in metadata.dividing]
     if options.split is not None and not splits:
@@ -111,30 +121,36 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
         for split, value in zip(splits, dividing, strict=True):
             split.add(value, number)
         folder, _, name = path.rpartition(b"/")
-        label = simple.get((row.label, row.class_name)) if row[3:] == _WITHOUT_LISTS else None
-        if label is None:
+        is_simple = row[3:] == _WITHOUT_LISTS and not isinstance(row.label, list)
+        label = simple.get((row.label, row.class_name)) if is_simple else None  # type: ignore[arg-type]
+        if label is None and is_labelled:
             where, is_text = table.where(number), bool(table.divider)
-            label = _label(row, ids, classes, where, normaliser, is_text)
-            if label is not None and row[3:] == _WITHOUT_LISTS:
-                simple[row.label, row.class_name] = label
+            if options.labels is Labels.multi:
+                label = _targets(row, ids, classes, where, options, is_text)
+            else:
+                label = _label(row, ids, classes, where, normaliser, is_text)
+            if label is not None and is_simple:
+                simple[row.label, row.class_name] = label  # type: ignore[index]
         if label is None:
             missing.append(len(numbers))
             builder.add(builder.folder(folder), name, NO_LABEL)
         else:
-            builder.add(builder.folder(folder), name, label.dominant)
+            dominant = label.dominant if label.ids else NO_LABEL
+            builder.add(builder.folder(folder), name, dominant)
             soft_ids.extend(label.ids)
             soft_weights.extend(label.weights)
         numbers.append(number)
         soft_ends.append(len(soft_ids))
     soft = soft_ids, soft_weights, soft_ends
     listing = builder.finish(file.parent, classes, soft)
+    listing = replace(listing, labels=options.labels)
     refuse_repeated(listing, numbers, str(file), "row" if table.kind == "parquet" else "line")
     chosen = choose_column(splits, options, str(file), unread)
-    for index in missing:
+    for index in missing if is_labelled else ():
         if chosen is None or chosen[0].of_rows()[index] == chosen[1]:
             raise UserError(
                 f"{table.where(numbers[index])}: it has no label of a known class; add label_ids or"
-                " class_name."
+                f" class_name, or {OR_UNLABELLED}."
             )
     warnings = [*unread.warnings(str(file)), *normaliser.warnings(str(file))]
     listing = replace(listing, warnings=(*warnings, *_unread_splits(source, file)))
@@ -162,6 +178,8 @@ def _label(
     other columns contradict. Numbers are ids also as text where all is text (`is_text`)."""
     named = None if row.class_name is None else _id_of(row.class_name, ids)
     one = row.label
+    if isinstance(one, list):
+        raise refuse_list(where)
     if isinstance(one, str):
         given = _id_of(one, ids)
         if given is None and is_text and is_id(one.strip(BLANKS)):
@@ -192,9 +210,10 @@ def _label(
         raise refuse_unknown(row.class_name, classes, where)
     else:
         return None
-    weights = normaliser.normalised(weights) if len(set(keys)) == len(keys) else None
+    of_all = len(row.soft_label or ()) if row.label_ids is None else 0
+    weights = normaliser.normalised(weights, of_all) if len(set(keys)) == len(keys) else None
     if weights is None:
-        raise UserError(f"{where}: its label weights are {BEYOND}; fix them.")
+        raise UserError(f"{where}: its label weights are {BEYOND}; fix them, or {OR_MULTI}.")
     label = SoftLabel(tuple(keys), tuple(weights))
     outside = [i for i in label.ids if not 0 <= i < len(classes)]
     if outside:
@@ -213,6 +232,49 @@ def _label(
             f" {shorten(row.class_name)}; fix one."
         )
     return label
+
+
+def _targets(
+    row: Row,
+    ids: dict[str, int],
+    classes: Sequence[str],
+    where: str,
+    options: SourceOptions,
+    is_text: bool,
+) -> SoftLabel:
+    """The targets of a row whose image may have several classes or none; raises UserError for what
+    is none. Numbers are ids also as text where all is text (`is_text`)."""
+    if row.label_ids is not None and row.label_weights is not None:
+        keys, weights = row.label_ids, row.label_weights
+    elif isinstance(row.soft_label, dict):
+        keys = [_known(name, ids, classes, where) for name in row.soft_label]
+        weights = list(row.soft_label.values())
+    elif row.soft_label is not None:
+        keys, weights = list(range(len(row.soft_label))), row.soft_label
+    else:
+        items = items_of(row.label, options.label_separator, lambda: where)
+        if not items and row.class_name is not None:
+            items = [row.class_name]
+        keys = [_class_id(item, ids, classes, where, is_text) for item in items]
+        weights = [1.0] * len(keys)
+    if len(keys) != len(weights) or len(set(keys)) < len(keys) or not are_targets(weights):
+        raise UserError(f"{where}: its label weights are {RANGE}, one for each class; fix them.")
+    for key in keys:
+        if not 0 <= key < len(classes):
+            raise UserError(
+                f"{where}: class {shorten(str(key))} is not one of"
+                f" {count_text(len(classes), 'class')}; fix it."
+            )
+    pairs = [(key, float(weight)) for key, weight in zip(keys, weights, strict=True) if weight]
+    return SoftLabel(tuple(key for key, _ in pairs), tuple(weight for _, weight in pairs))
+
+
+def _class_id(
+    item: int | str, ids: dict[str, int], classes: Sequence[str], where: str, is_text: bool
+) -> int:
+    if isinstance(item, str) and is_text and _id_of(item, ids) is None and is_id(item):
+        return int(item)
+    return item if isinstance(item, int) else _known(item, ids, classes, where)
 
 
 def _id_of(name: str, ids: dict[str, int]) -> int | None:

@@ -5,18 +5,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from augcli.data.array_labels import ArrayLabels, read_labels
+from augcli.data.class_numbers import Labels as ClassIds
 from augcli.data.class_numbers import name_classes
 from augcli.data.inner_splits import join_splits
+from augcli.data.label_kinds import OR_UNLABELLED, refuse_separator
 from augcli.data.labels import split_lines
-from augcli.data.listing import Listing
+from augcli.data.listing import NO_CLASS, Listing
 from augcli.data.npy_files import StoredArray, open_npy, open_npz
 from augcli.data.pieces import DEFLATE
 from augcli.data.pixel_rows import Rows, check_rows, list_rows, read_row
 from augcli.data.source_options import SourceOptions
 from augcli.data.splits import choose_split
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.published import CLASSES
 from augcli.text import count_text, listed, shorten
@@ -60,25 +66,32 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
         raise UserError(
             f"SOURCE {source} is one array; give the folder with images.npy and labels.npy."
         )
+    refuse_separator(options, str(source), "a target for each class")
     try:
         arrays = _arrays(source)
-        splits = _splits(arrays, source)
+        splits = _splits(arrays, source, options.labels)
         root = source if source.is_dir() else source.parent
         rows = {split: _rows(images, source) for split, (images, _) in splits.items()}
         labels = {
-            split: read_labels(beside, rows[split].count) for split, (_, beside) in splits.items()
+            split: _labels(beside, rows[split].count, options.labels)
+            for split, (_, beside) in splits.items()
         }
     except OSError as error:
         raise UserError(f"SOURCE {source} cannot be read: {error.strerror}.") from error
     chosen = choose_split(splits, options.split, str(source))
-    classes = _classes(source, labels, options)
-    return join_splits(
-        {
-            split: list_rows(root, [rows[split]], one.classes_of, classes, one.soft)
-            for split, one in labels.items()
-        },
-        chosen,
-    )
+    classes = () if options.labels is Labels.none else _classes(source, labels, options)
+    listings = {}
+    for split, one in labels.items():
+        listing = list_rows(root, [rows[split]], one.classes_of, classes, one.soft)
+        warnings = () if one.normaliser is None else one.normaliser.warnings(str(source))
+        listings[split] = replace(listing, labels=options.labels, warnings=tuple(warnings))
+    return join_splits(listings, chosen)
+
+
+def _labels(stored: StoredArray | None, count: int, labels: Labels) -> ArrayLabels:
+    if stored is None:
+        return ArrayLabels(np.full(count, NO_CLASS, np.int64))
+    return read_labels(stored, count, labels)
 
 
 def read_image(listing: Listing, index: int, limit: int) -> bytes:
@@ -94,11 +107,12 @@ def _arrays(source: Path) -> Mapping[str, StoredArray]:
 
 
 def _splits(
-    arrays: Mapping[str, StoredArray], source: Path
-) -> dict[str, tuple[StoredArray, StoredArray]]:
+    arrays: Mapping[str, StoredArray], source: Path, labels: Labels
+) -> dict[str, tuple[StoredArray, StoredArray | None]]:
     """The images and labels of each split."""
     by_role = {role: arrays[name] for name in sorted(arrays) if (role := _role(name)) is not None}
-    splits = sorted({split for split, _ in by_role})
+    is_labelled = labels is not Labels.none
+    splits = sorted({split for split, what in by_role if is_labelled or what == "images"})
     if not splits:
         some = ", ".join(shorten(name, 40) for name in sorted(arrays)[:_NAMED]) or "nothing"
         raise UserError(
@@ -106,15 +120,19 @@ def _splits(
             " y_train."
         )
     for split, what in ((split, what) for split in splits for what in ("images", "labels")):
-        if (split, what) not in by_role:
+        if (split, what) not in by_role and (is_labelled or what == "images"):
             of = f" of {split}" if split else ""
-            raise UserError(f"SOURCE {source} has no {what}{of}; add them.")
+            instead = f", or {OR_UNLABELLED}" if what == "labels" else ""
+            raise UserError(f"SOURCE {source} has no {what}{of}; add them{instead}.")
     if len(splits) > 1 and "" in splits:
         others = listed([split for split in splits if split], "and")
         raise UserError(
             f"SOURCE {source} holds images of {others} and others of no split; keep one kind."
         )
-    return {split: (by_role[split, "images"], by_role[split, "labels"]) for split in splits}
+    return {
+        split: (by_role[split, "images"], by_role[split, "labels"] if is_labelled else None)
+        for split in splits
+    }
 
 
 def _rows(images: StoredArray, source: Path) -> Rows:
@@ -150,7 +168,12 @@ def _classes(
             raise UserError(f"{file} cannot be read: {error.strerror}.") from error
         except ValueError as error:
             raise UserError(f"{file} cannot be read: {error}.") from error
-    numbers = [one.classes_of for one in labels.values()]
+    numbers: list[ClassIds] = [
+        one.classes_of[one.classes_of != NO_CLASS]
+        if options.labels is Labels.multi
+        else one.classes_of
+        for one in labels.values()
+    ]
     widths = {one.classes for one in labels.values() if one.classes is not None}
     if not widths:
         return name_classes(numbers, names, options, str(source))

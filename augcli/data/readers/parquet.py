@@ -132,7 +132,8 @@ def _add_file(
             if not 0 <= rows <= size:  # as an image takes a byte at least
                 raise UserError(f"{where} claims {rows} rows, more than it has bytes.")
             spans = _spans(file, columns, len(split.files), where)
-            _add_labels(split, file, columns, where)
+            if columns.label:
+                _add_labels(split, file, columns, where, options)
     except (pyarrow.ArrowException, ValueError, OSError) as error:
         raise unreadable(error, path, "Parquet") from error
     split.files.append(name)
@@ -184,10 +185,12 @@ def _spans(file: Any, columns: Columns, number: int, where: str) -> np.ndarray[A
     return spans
 
 
-def _add_labels(split: TableSplit, file: Any, columns: Columns, where: str) -> None:
+def _add_labels(
+    split: TableSplit, file: Any, columns: Columns, where: str, options: SourceOptions
+) -> None:
     row = 0
     for batch in file.iter_batches(_ROWS_AT_ONCE, columns=[columns.label], use_threads=False):
-        split.add_labels(batch.column(0), columns.has_numbers, where, row)
+        split.add_column(batch.column(0), columns.has_numbers, where, row, options)
         row += batch.num_rows
         if row > file.metadata.num_rows:
             break

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from augcli.data.labels import class_index, printable, shown
-from augcli.data.listing import Listing, ListingBuilder, in_order
+from augcli.data.listing import NO_CLASS, Listing, ListingBuilder, in_order
 from augcli.enums import LabelsFrom
 from augcli.errors import UserError
 from augcli.files import MIB, size_text
@@ -28,9 +28,12 @@ _REPETITIONS = 1_000_000
 
 
 def list_images(
-    stream: BinaryIO, labels_from: LabelsFrom, root: str | bytes | os.PathLike[str] | None = None
+    stream: BinaryIO,
+    labels_from: LabelsFrom | None,
+    root: str | bytes | os.PathLike[str] | None = None,
 ) -> Listing:
-    """List the paths in `stream` in the order given, each once.
+    """List the paths in `stream` in the order given, each once; with `labels_from` None they name
+    no classes.
 
     A NUL in its first MiB makes NUL the separator (`find -print0`), else it is the newline. Paths
     are relative to `root` (None: the working directory). Nothing is opened. Raises UserError for an
@@ -53,13 +56,32 @@ def list_images(
             continue
         repeated = 0
         digests.add(digest)
-        name = _class_name(path, labels_from)
-        folder, _, file_name = path.rpartition(b"/")
-        builder.add(builder.folder(folder), file_name, builder.class_id(name))
+        _add(builder, path, labels_from)
     if not digests:
         raise UserError(f"{_WHERE} is empty; pipe in image paths.")
     warnings = [_around(blanks)] if blanks else []
     return in_order(builder.finish(place, builder.classes, warnings=warnings), class_index)
+
+
+def list_all(
+    paths: Iterable[bytes],
+    labels_from: LabelsFrom | None,
+    root: str,
+) -> Listing:
+    """List paths that an earlier list had, below `root`; raises UserError for one that names no
+    class, unless `labels_from` is None."""
+    builder = ListingBuilder()
+    for path in paths:
+        _add(builder, path, labels_from)
+    return in_order(builder.finish(root, builder.classes), class_index)
+
+
+def _add(builder: ListingBuilder, path: bytes, labels_from: LabelsFrom | None) -> None:
+    class_id = NO_CLASS
+    if labels_from is not None:
+        class_id = builder.class_id(_class_name(path, labels_from))
+    folder, _, file_name = path.rpartition(b"/")
+    builder.add(builder.folder(folder), file_name, class_id)
 
 
 def _around(paths: list[bytes]) -> str:

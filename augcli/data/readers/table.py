@@ -13,10 +13,11 @@ import numpy as np
 
 from augcli.data import parquet_columns
 from augcli.data.columns import UnreadColumns, divides
-from augcli.data.flags import CLASSES_FILE, class_of_column, find_flags, one_class
+from augcli.data.flags import CLASSES_FILE, class_of_column, find_flags, one_class, targets
 from augcli.data.header import column_text, refuse_other_bytes
 from augcli.data.image_file import read_image as read_image
 from augcli.data.label_column import NO_LABEL, LabelColumn
+from augcli.data.label_kinds import OR_MULTI, refuse_separator
 from augcli.data.labels import shown
 from augcli.data.listing import Listing, ListingBuilder
 from augcli.data.repeated import refuse_repeated
@@ -24,6 +25,7 @@ from augcli.data.source_options import SourceOptions
 from augcli.data.split_column import SplitColumn, choose_column, divide, no_splits
 from augcli.data.table_layout import Layout, find_files, find_layout, path_bytes
 from augcli.data.tables import Table, kind_of, open_table, rows
+from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.text import is_url, shorten
 
@@ -57,12 +59,13 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
         source /= CLASSES_FILE
     table = open_table(source)
     flags: Sequence[int] = ()
-    if source.name == CLASSES_FILE:
-        path, flags = find_flags(table)
+    if source.name == CLASSES_FILE and options.labels is not Labels.none:
+        path, flags = find_flags(table, options)
         root, suffix = find_files(table, path, options)
         layout = Layout(path, None, None, False, root, suffix)
     else:
         layout = find_layout(table, options)
+        flags = layout.targets
     unread = UnreadColumns()
     return _collect(table, layout, flags, options, unread)
 
@@ -83,12 +86,21 @@ def _collect(
     for at, name in enumerate(table.columns):
         if at not in used and at not in columns:
             unread.add(column_text(name))
-    labels = LabelColumn(table.where, _known_names(table, layout, flags, options))
+    is_multi = options.labels is Labels.multi
+    known = _known_names(table, layout, flags, options)
+    labels = LabelColumn(table.where, known, options.labels, options.label_separator)
     values = [at for at in (layout.label, layout.weights) if at is not None]
-    if flags:
-        add: Any = lambda row, number: labels.add(one_class(row, number, table), number)  # noqa: E731
+    if options.labels is Labels.none:
+        add: Any = lambda *_: labels.numbers.append(NO_LABEL)  # noqa: E731
+    elif flags and is_multi:
+        refuse_separator(options, source, "a column for each class")
+        add = lambda row, number: labels.add_flags(targets(row, number, table), number)  # noqa: E731
+        values = list(flags)
+    elif flags:
+        add = lambda row, number: labels.add(one_class(row, number, table), number)  # noqa: E731
         values = list(flags)
     elif layout.weights is not None:
+        refuse_separator(options, source, "weights")
         add = lambda row, number: labels.add_weights(row[0], number)  # noqa: E731
     else:
         add = lambda row, number: labels.add(row[0], number)  # noqa: E731
@@ -107,7 +119,7 @@ def _collect(
         numbers.append(number)
     if not numbers:
         raise UserError(f"SOURCE {source} has no rows; give a table of images.")
-    if layout.by_elimination and labels.count > max(10, len(labels) // 2):
+    if layout.by_elimination and not is_multi and labels.count > max(10, len(labels) // 2):
         name = column_text(table.columns[values[0]])
         raise UserError(
             f"{table.top}: no column is named label, and the only other one, {name}, has another"
@@ -153,6 +165,7 @@ def _finish(
     unread: UnreadColumns,
 ) -> Listing:
     source = str(table.source)
+    is_single = options.labels is Labels.single
     classes, ids = labels.classes()
     of_rows = np.frombuffer(labels.numbers, np.int32)
     soft = None
@@ -160,10 +173,10 @@ def _finish(
         soft = ids[np.frombuffer(labels.soft_ids, np.int32)], labels.soft_weights, labels.soft_ends
     listing = builder.finish(layout.root, classes, soft)  # type: ignore[arg-type]
     class_of = np.append(ids, np.int32(NO_LABEL))[of_rows]
-    listing = replace(listing, class_of=class_of.astype(np.int32))
+    listing = replace(listing, class_of=class_of.astype(np.int32), labels=options.labels)
     refuse_repeated(listing, numbers, source, "row" if table.kind == "parquet" else "line")
     chosen = choose_column(splits, options, source, unread)
-    unlabelled = class_of < 0
+    unlabelled = (class_of < 0) & is_single
     if chosen is not None:
         column, number = chosen
         unlabelled &= column.of_rows() == number
@@ -171,7 +184,7 @@ def _finish(
         index = int(np.argmax(unlabelled))
         raise UserError(
             f"{table.where(numbers[index])}: {shown(listing.relative_path(index))} has no label;"
-            " add one."
+            f" add one, or {OR_MULTI}."
         )
     warnings = [*unread.warnings(source), *labels.normaliser.warnings(source)]
     if options.classes is None and layout.label is not None and table.divider:

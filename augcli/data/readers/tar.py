@@ -21,6 +21,7 @@ from augcli.data.samples import Gathered
 from augcli.data.shards import choose_shards, divided, is_folder, is_pattern, shards_of, split_of
 from augcli.data.source_options import SourceOptions
 from augcli.data.tar_headers import NO_FILE, REASONS, members
+from augcli.enums import Labels
 from augcli.errors import UnreadableImage, UserError
 from augcli.files import open_regular
 
@@ -81,7 +82,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     Raises UserError for an archive that is compressed, breaks off, climbs out of itself, holds a
     name twice, or has no image or an image without a label, and for what is no regular file.
     """
-    gathered = Gathered(options.label_column)
+    gathered = Gathered(options.label_column, options.labels is Labels.multi)
     try:
         is_one = source.exists() and not source.is_dir()
         shards = [source] if is_one else shards_of(source, _SUFFIXES)

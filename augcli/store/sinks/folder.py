@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from augcli.data.labels import class_folder
 from augcli.manifest.record import Skipped, skipped_line
 from augcli.manifest.row import to_line
 from augcli.store.durable import check_no_link, flush, link_file, write_file
@@ -66,7 +65,7 @@ def put(place: Place, shard: Shard, contents: Iterable[OutputFile | Skipped]) ->
             if isinstance(one, Skipped):
                 part.add_skipped(skipped_line(one))
                 continue
-            folder = class_folder(one.class_name)
+            folder = one.folder
             if folder not in folders:
                 check_no_link(f"{root}/{folder}")
                 folders.add(folder)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from augcli.data.labels import SoftLabel
+from augcli.data.labels import IMAGES, SoftLabel, class_folder
 from augcli.manifest.record import Skipped
 from augcli.published import TRAIN
 from augcli.store.layout import Place
@@ -54,9 +54,11 @@ class OutputFile:
         return str(self.row["sample_id"])
 
     @property
-    def class_name(self) -> str:
-        """The name of the class of greatest weight."""
-        return str(self.row["class_name"])
+    def folder(self) -> str:
+        """The folder that it belongs to: one for the class of greatest weight, or one for all where
+        images have several classes or none."""
+        class_name = self.row.get("class_name")
+        return IMAGES if class_name is None else class_folder(class_name)
 
 
 class Committed(Protocol):
