@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,7 +44,7 @@ from augcli.cli.reading import (
 )
 from augcli.cli.sizes import parse_colour, parse_output_size
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
-from augcli.cli.source_options import ReadingOptions
+from augcli.cli.source_options import GroupedReading
 from augcli.cli.unused import refuse_unused
 from augcli.enums import STDIN, Chroma, Fit, Format, Originals, Pair
 from augcli.errors import UserError
@@ -67,7 +68,7 @@ def generate(
     recipe_options: RecipeOptions,
     model: ModelOptions,
     pixels: InputOptions,
-    reading: ReadingOptions,
+    reading: GroupedReading,
     copies: Annotated[
         int,
         number(
@@ -159,6 +160,8 @@ def generate(
         pair = Pair.any if per_class is None else Pair.balanced
     check_model(pipeline.saliency_specs, model, pixels)
     folder = None if source == STDIN else Path(source)
+    if pipeline.sources == 1:
+        reading = replace(reading, group_by=None)  # of a configuration file
     listing = read_source(source, reading, report.warn)
     check_sources(listing, pipeline, source, pair)
     if listing.others:

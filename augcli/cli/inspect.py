@@ -15,12 +15,12 @@ from augcli.cli.options import Json, Quiet, Source
 from augcli.cli.output import Output
 from augcli.cli.progress import Progress, progress_bar
 from augcli.cli.reading import read_source
-from augcli.cli.source_options import ReadingOptions
+from augcli.cli.source_options import GroupedReading
 from augcli.cli.unused import refuse_unused
 from augcli.text import count_text, first_reasons, shorten
 
 if TYPE_CHECKING:
-    from augcli.tasks.inspect import Inspection
+    from augcli.tasks.inspect import GroupFacts, Inspection
 
 _MOST_CLASSES = 20
 _MOST_SIZES = 4
@@ -31,7 +31,7 @@ _LONGEST_NAME = 28
 def inspect(
     context: typer.Context,
     source: Source,
-    reading: ReadingOptions,
+    reading: GroupedReading,
     deep: Annotated[
         bool, flag("deep", "open every image, and look for images of equal content")
     ] = False,
@@ -84,10 +84,25 @@ def _lines(source: str, facts: Inspection) -> Iterator[str]:
         yield f"Split {first.name}: {count_text(first.images, 'image')}, which are augmented."
         for other in others:
             yield f"Split {other.name}: {count_text(other.images, 'image')}, which are not."
+    if facts.groups is not None:
+        yield _group_line(facts.groups)
     yield ""
     yield from _class_table(facts)
     yield ""
     yield from _header_lines(facts, images)
+
+
+def _group_line(groups: GroupFacts) -> str:
+    sizes = groups.sizes
+    if len(sizes) == 1:
+        return "By --group-by all images belong to one group, so that none of them can be mixed."
+    amounts = count_text(sizes[0], "image")
+    if sizes[-1] != sizes[0]:
+        amounts = f"{sizes[-1]} to {amounts} (median {sizes[len(sizes) // 2]})"
+    return (
+        f"By --group-by there are {len(sizes)} groups of {amounts}; {shorten(groups.example)} is in"
+        f" {'the largest' if sizes[-1] != sizes[0] else 'the first'}."
+    )
 
 
 def _class_table(facts: Inspection) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augcli.data.class_numbers import check_names
+from augcli.data.groups import group_column
 from augcli.data.labels import printable
 from augcli.data.source_options import SourceOptions
 from augcli.errors import UserError
@@ -46,7 +47,8 @@ def unreadable(error: Exception, path: Path, kind: str) -> UserError:
 class Columns(NamedTuple):
     """The columns that are read. `inner` is where the bytes of the images lie in theirs: in a
     field `bytes`, or in the column itself (empty). `names` are those of the classes, where the
-    table has them; `has_numbers` says whether labels are numbers."""
+    table has them; `has_numbers` says whether labels are numbers. `group` is the one that
+    --group-by names, if it names one."""
 
     image: str
     inner: str
@@ -54,6 +56,7 @@ class Columns(NamedTuple):
     has_numbers: bool
     names: tuple[str, ...] | None
     others: tuple[str, ...]
+    group: str | None = None
 
 
 def find_columns(schema: pyarrow.Schema, options: SourceOptions, where: str) -> Columns:
@@ -69,9 +72,10 @@ def find_columns(schema: pyarrow.Schema, options: SourceOptions, where: str) -> 
         check_names(names, where)
     else:
         names = None
-    others = tuple(name for name in schema.names if name not in (image, label))
+    group = _group_column(schema, options, where)
+    others = tuple(name for name in schema.names if name not in (image, label, group))
     inner = "bytes" if _is_struct(schema.field(image).type) else ""
-    return Columns(image, inner, label, _is_integer(kind), names, others)
+    return Columns(image, inner, label, _is_integer(kind), names, others, group)
 
 
 def check_same(columns: Columns, before: Columns | None, where: str) -> None:
@@ -153,6 +157,19 @@ def _label_column(
         f"{where} has {_some(kinds)}, and none of labels beside the images; name one"
         " with --label-column."
     )
+
+
+def _group_column(schema: pyarrow.Schema, options: SourceOptions, where: str) -> str | None:
+    place = group_column(schema.names, options, where)
+    if place is None:
+        return None
+    field = schema.field(place)
+    if field.type.num_fields or _is_binary(field.type):
+        raise UserError(
+            f"--group-by {shorten(field.name)}: that column of {where} holds"
+            f" {shorten(str(field.type))}, and not texts or numbers; choose another."
+        )
+    return str(field.name)
 
 
 def _refuse(name: str, kinds: dict[str, Any], option: str, what: str, where: str) -> None:

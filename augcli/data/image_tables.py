@@ -4,7 +4,7 @@ listings of them."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from augcli.data.arrow_columns import Columns
 from augcli.data.class_numbers import Labels, name_classes
 from augcli.data.columns import UnreadColumns
+from augcli.data.groups import Groups
 from augcli.data.inner_splits import choose_split, join_splits
 from augcli.data.labels import label_index, printable
 from augcli.data.listing import Listing, ListingBuilder
@@ -31,13 +32,15 @@ _SUFFIXES = {
 @dataclass
 class TableSplit:
     """The images of one split, as its files are read. Labels are numbers, or places in `texts`,
-    which all splits share; `spans` has the places of a file's images, as in Listing."""
+    which all splits share; `spans` has the places of a file's images, as in Listing; `groups` are
+    those of a column that --group-by names."""
 
     texts: dict[str, int]
     files: list[bytes] = field(default_factory=list)
     suffixes: list[bytes] = field(default_factory=list)
     spans: list[npt.NDArray[np.uint64]] = field(default_factory=list)
     labels: list[Labels] = field(default_factory=list)
+    groups: Groups = field(default_factory=Groups)
 
     def add_labels(self, column: Any, has_numbers: bool, where: str, first: int) -> None:
         """Append an Arrow array, whose first value is that of row `first`; raises UserError."""
@@ -62,6 +65,15 @@ class TableSplit:
             [self.texts.setdefault(printable(name), len(self.texts)) for name in names], np.int64
         )
         self.labels.append(ids[encoded.indices.to_numpy(zero_copy_only=False)])
+
+    def add_groups(self, column: Any, where: str) -> None:
+        """Append an Arrow array of texts or numbers; raises UserError."""
+        import pyarrow
+
+        if not pyarrow.types.is_dictionary(column.type):
+            column = column.dictionary_encode()
+        places = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        self.groups.add_encoded(column.dictionary.to_pylist(), places, lambda: where)
 
     def numbers(self) -> Labels:
         """One number an image."""
@@ -88,7 +100,9 @@ def list_tables(
     numbers = _labelled(splits, columns, chosen, source, warnings)
     classes, ids = _number(numbers, splits[chosen].texts, columns, options, source)
     listings = {
-        name: _listing(root, splits[name], ids[name], classes, warnings if name == chosen else [])
+        name: _listing(
+            root, splits[name], ids[name], classes, columns, warnings if name == chosen else []
+        )
         for name in ids
     }
     return join_splits(listings, chosen)
@@ -135,7 +149,12 @@ def _number(
 
 
 def _listing(
-    root: Path, split: TableSplit, labels: Labels, classes: tuple[str, ...], warnings: Sequence[str]
+    root: Path,
+    split: TableSplit,
+    labels: Labels,
+    classes: tuple[str, ...],
+    columns: Columns,
+    warnings: Sequence[str],
 ) -> Listing:
     builder, at = ListingBuilder(), 0
     for name, suffix, spans in zip(split.files, split.suffixes, split.spans, strict=True):
@@ -144,7 +163,8 @@ def _listing(
             builder.add(folder, b"%d%s" % (row, suffix), label)
         at += len(spans)
     places = np.concatenate(split.spans)
-    return builder.finish(root, classes, spans=places, archives=split.files, warnings=warnings)
+    listing = builder.finish(root, classes, spans=places, archives=split.files, warnings=warnings)
+    return listing if columns.group is None else replace(listing, group_of=split.groups.numbers())
 
 
 def suffix_of(start: bytes) -> bytes:

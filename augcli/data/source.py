@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from augcli.data.groups import with_groups
 from augcli.data.listing import Listing
 from augcli.data.other_kinds import refuse_other_kinds
 from augcli.data.readers import (
@@ -96,7 +97,7 @@ def list_source(source: Path, options: SourceOptions | None = None) -> Listing:
         listing = list_splits(source, splits, options, _list_by_reader)
     else:
         listing = _list_by_reader(source, options)
-    return select(listing, options, str(source))
+    return with_groups(select(listing, options, str(source)), options, str(source))
 
 
 def kind_of(listing: Listing) -> str:
@@ -139,7 +140,8 @@ def list_paths(
     raises UserError."""
     options = options or SourceOptions()
     options.refuse_others(pathlist.OPTIONS, STDIN, "a list of paths")
-    return select(pathlist.list_images(stream, labels_from, root), options, STDIN)
+    listing = select(pathlist.list_images(stream, labels_from, root), options, STDIN)
+    return with_groups(listing, options, STDIN)
 
 
 def list_known_paths(

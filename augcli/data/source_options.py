@@ -31,6 +31,7 @@ class SourceOptions(BaseModel):
     classes_include: tuple[str, ...] = ()
     classes_exclude: tuple[str, ...] = ()
     limit: int | None = None
+    group_by: str | None = None
 
     def record(self) -> dict[str, Any]:
         """The options that are not at their defaults, as JSON values."""
@@ -49,4 +50,4 @@ class SourceOptions(BaseModel):
                 )
 
 
-COMMON = frozenset({"classes", "classes_include", "classes_exclude", "limit"})
+COMMON = frozenset({"classes", "classes_include", "classes_exclude", "limit", "group_by"})

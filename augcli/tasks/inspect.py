@@ -67,6 +67,20 @@ class Duplicates:
 
 
 @dataclass(frozen=True)
+class GroupFacts:
+    """The groups of the images that are augmented (`--group-by`): how many images each has, the
+    largest first, and an image of that one."""
+
+    sizes: tuple[int, ...]
+    example: str
+
+    @property
+    def counts(self) -> list[tuple[int, int]]:
+        """(images, groups of so many), the largest first."""
+        return list(Counter(self.sizes).items())
+
+
+@dataclass(frozen=True)
 class Inspection:
     """What `inspect` tells of a source. `bytes` are those of all image files."""
 
@@ -76,6 +90,7 @@ class Inspection:
     bytes: int
     headers: Headers
     duplicates: Duplicates | None
+    groups: GroupFacts | None = None
 
 
 def inspect(
@@ -120,6 +135,7 @@ def inspect(
         int(sizes[sizes > 0].sum()),
         headers,
         None if digests is None else _duplicates(parts, digests),
+        _groups(listing),
     )
 
 
@@ -140,6 +156,11 @@ def to_json(facts: Inspection) -> dict[str, Any]:
         "modes": dict(headers.modes.most_common()),
         "unreadable": [{"path": path, "reason": reason} for path, reason in headers.unreadable],
     }
+    if facts.groups is not None:
+        values["groups"] = {
+            "count": len(facts.groups.sizes),
+            "sizes": [list(one) for one in facts.groups.counts],
+        }
     if facts.duplicates is not None:
         same = facts.duplicates
         values["duplicates"] = {
@@ -171,6 +192,14 @@ def _facts(part: Listing) -> SplitFacts:
     labelled = part.class_of[part.class_of >= 0]
     counts = np.bincount(labelled, minlength=len(part.classes))
     return SplitFacts(part.split, len(part), tuple(counts.tolist()))
+
+
+def _groups(listing: Listing) -> GroupFacts | None:
+    if listing.group_of is None:
+        return None
+    sizes = np.bincount(listing.group_of)
+    example = int(np.argmax(listing.group_of == np.argmax(sizes)))
+    return GroupFacts(tuple(np.sort(sizes)[::-1].tolist()), _name(listing, example))
 
 
 def _duplicates(parts: list[Listing], digests: Any) -> Duplicates:

@@ -185,9 +185,11 @@ def _spans(file: Any, columns: Columns, number: int, where: str) -> np.ndarray[A
 
 
 def _add_labels(split: TableSplit, file: Any, columns: Columns, where: str) -> None:
-    row = 0
-    for batch in file.iter_batches(_ROWS_AT_ONCE, columns=[columns.label], use_threads=False):
-        split.add_labels(batch.column(0), columns.has_numbers, where, row)
+    row, names = 0, list(dict.fromkeys(filter(None, (columns.label, columns.group))))
+    for batch in file.iter_batches(_ROWS_AT_ONCE, columns=names, use_threads=False):
+        split.add_labels(batch.column(columns.label), columns.has_numbers, where, row)
+        if columns.group is not None:
+            split.add_groups(batch.column(columns.group), where)
         row += batch.num_rows
         if row > file.metadata.num_rows:
             break
