@@ -60,6 +60,8 @@ class Partners:
         self._cycles: list[tuple[list[int], list[int]]] = []
         self._paired: list[set[int]] = []
         self._met: dict[int, list[int | None]] = {}
+        self._chosen_for: tuple[int, int, Readable] | None = None
+        self._chosen: list[int | None] = []  # the partners of that target, by their slots
 
     def partner(
         self, block: list[int], place: int, copy: int, slot: int, readable: Readable
@@ -69,17 +71,17 @@ class Partners:
         if slot > self._slots:
             raise ValueError(f"the recipe mixes {self._slots + 1} images, and has no number {slot}")
         if block is not self._block:
-            self._block, self._cycles, self._met = block, [], {}
+            self._block, self._cycles, self._met, self._chosen_for = block, [], {}, None
             self._paired = [set() for _ in block]
         if self._group_of is None:
             return self._choose(_Request(block, place, copy, slot), readable)
-        groups, candidate = {int(self._group_of[block[place]])}, None
-        for one in range(1, slot + 1):
-            request = _Request(block, place, copy, one, frozenset(groups))
-            candidate = self._choose(request, readable)
-            if candidate is not None:
-                groups.add(int(self._group_of[candidate]))
-        return candidate
+        if self._chosen_for != (place, copy, readable):
+            self._chosen_for, self._chosen = (place, copy, readable), []
+        while len(self._chosen) < slot:  # what earlier slots have decides about later ones
+            groups = self._groups([block[place], *self._chosen])
+            request = _Request(block, place, copy, len(self._chosen) + 1, groups)
+            self._chosen.append(self._choose(request, readable))
+        return self._chosen[slot - 1]
 
     def _choose(self, request: _Request, readable: Readable) -> int | None:
         """The partner for a request; None where none is readable."""
