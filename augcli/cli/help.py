@@ -41,7 +41,7 @@ PANELS = {
 RARE = frozenset(
     (
         *("limit", "classes_include", "classes_exclude", "images", "path_column", "label_column"),
-        *("weights_column", "suffix"),
+        *("weights_column", "suffix", "group_by"),
         *(
             "allow_empty_classes",
             "labels_from",

@@ -85,9 +85,9 @@ GroupBy = Annotated[
     str | None,
     option(
         "group-by",
-        "what belongs together (a patient, a video) and is never mixed: a column of a table, or a"
-        " regular expression over names, as 'patient_([0-9]+)'",
-        metavar="COLUMN|REGEX",
+        "never mix what is of one patient, one video: a column of a table, or a regular expression"
+        " over names, as 'patient_(\\d+)'",
+        metavar="COLUMN",
     ),
 ]
 
