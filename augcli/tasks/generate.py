@@ -19,8 +19,8 @@ from augcli.engine.shard import ShardReport, ShardWork
 from augcli.enums import STDIN, Existing, Originals, Pair
 from augcli.errors import RESUME, RunFailed, UserError
 from augcli.manifest.mass import label_mass
-from augcli.store.journal import begin, counted, stamp
-from augcli.store.lock import holding
+from augcli.store.journal import begin, check_begin, counted, stamp
+from augcli.store.lock import holding, refuse_held
 from augcli.store.merge import Published
 from augcli.store.records import IMAGE_BYTES
 from augcli.store.sources import keep_listed
@@ -88,6 +88,13 @@ def generate(
         )
     seconds = time.monotonic() - started
     return Outcome(published.rows, published.errors, seconds, resumed, label_mass=mass)
+
+
+def check(run: Run, existing: Existing = Existing.refuse) -> None:
+    """Raise UserError where `generate` would refuse OUT; nothing is made or changed."""
+    out = run.runtime.place.out
+    refuse_held(out)
+    check_begin(out, identity(run.job, run.listing), run.listing, existing)
 
 
 def _make_shards(run: Run, on_report: Callable[[ShardReport], None]) -> int:
