@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,7 +45,8 @@ from augcli.cli.reading import (
 )
 from augcli.cli.sizes import parse_colour, parse_output_size
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
-from augcli.cli.source_options import ReadingOptions
+from augcli.cli.source_lines import source_lines
+from augcli.cli.source_options import GroupedReading
 from augcli.cli.unused import refuse_unused
 from augcli.enums import STDIN, Chroma, Fit, Format, Labels, Originals, OtherSplits, Pair
 from augcli.errors import UserError
@@ -70,7 +71,7 @@ def generate(
     recipe_options: RecipeOptions,
     model: ModelOptions,
     pixels: InputOptions,
-    reading: ReadingOptions,
+    reading: GroupedReading,
     copies: Annotated[
         int,
         number(
@@ -145,7 +146,9 @@ def generate(
     max_errors: MaxErrors = 0,
     resume: Annotated[bool, flag("resume", "go on with the interrupted run in OUT")] = False,
     overwrite: Annotated[bool, flag("overwrite", "replace the run in OUT")] = False,
-    dry_run: Annotated[bool, flag("dry-run", "say what would be made, write nothing")] = False,
+    dry_run: Annotated[
+        bool, flag("dry-run", "show SOURCE, say what would be made, write nothing")
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
     progress: Annotated[
@@ -157,11 +160,17 @@ def generate(
     augcli generate sample_data mixed --recipe cutmix --copies 2
     augcli generate sample_data kept -r randaugment --set m=5 --keep
     """
-    report = Output(json, quiet)
+    report, sentences = Output(json, quiet), list[str]()
+
+    def warn(sentence: str) -> None:
+        sentences.append(sentence)
+        report.warn(sentence)
+
     pipeline = read_pipeline(recipe_options)
     refuse_unused(context, [pipeline], pipeline.saliency_specs)
     from augcli.cpus import available_cpus
-    from augcli.store.journal import check_apart, check_linkable, check_out, check_splits
+    from augcli.store.journal import check_apart, check_linkable, check_out
+    from augcli.tasks.generate import check as check_run
     from augcli.tasks.generate import generate as generate_all
 
     # What is wrong with options comes first, then with SOURCE, then with OUT.
@@ -170,18 +179,20 @@ def generate(
         pair = Pair.any if per_class is None else Pair.balanced
     check_model(pipeline.saliency_specs, model, pixels)
     folder = None if source == STDIN else Path(source)
-    listing = read_source(source, reading, report.warn)
+    if pipeline.sources == 1:
+        reading = replace(reading, group_by=None)  # of a configuration file
+    listing = read_source(source, reading, warn)
     check_sources(listing, pipeline, source, pair, per_class)
     check_target(listing, pipeline.saliency_specs, model)
     if other_splits is OtherSplits.none or not listing.others:
         other_splits = OtherSplits.none
     else:
-        _warn_of_other_training(report, listing)
+        _warn_of_other_training(warn, listing)
     has_folders = listing.labels is Labels.single
     if has_folders:
-        _warn_of_alike(report, listing.classes)
+        _warn_of_alike(warn, listing.classes)
         if warning := order_warning(listing):
-            report.warn(warning)
+            warn(warning)
     if include_originals is Originals.link and not listing.are_files:
         raise UserError(
             f"--include-originals link cannot link to what lies in the archive {source}; copy it."
@@ -192,7 +203,7 @@ def generate(
     if include_originals is Originals.link:
         check_linkable(out, listing)
     classifier = read_classifier(
-        pipeline.saliency_specs, listing.classes, model, pixels, report.warn, folder, out
+        pipeline.saliency_specs, listing.classes, model, pixels, warn, folder, out
     )
     from augcli.engine.job import Job, Runtime
     from augcli.engine.plan import Run
@@ -228,15 +239,15 @@ def generate(
             " nothing is left to augment; raise it, or leave out --include-originals."
         )
     if include_originals is not Originals.none and size is not None:
-        report.warn("the originals in OUT keep their own sizes, whatever --size says.")
+        warn("the originals in OUT keep their own sizes, whatever --size says.")
     if run.plan.outputs > MOST_OUTPUTS:
         raise UserError(
             f"That is {run.plan.outputs} outputs, more than {MOST_OUTPUTS}; lower --copies or"
             " --per-class."
         )
     if dry_run:
-        check_splits(out, (split.name for split in run.others))
-        _show_plan(report, run, out, overwrite=overwrite)
+        check_run(run, existing)
+        _show_plan(report, run, source, sentences, replaces=overwrite)
         return
     with progress_bar(progress, quiet=quiet) as bar:
         outcome = generate_all(
@@ -253,20 +264,20 @@ def generate(
     end_with_skipped(report, listing, outcome.skipped, max_errors, out / ERRORS)
 
 
-def _warn_of_other_training(report: Output, listing: Listing) -> None:
+def _warn_of_other_training(warn: Callable[[str], None], listing: Listing) -> None:
     """Name training splits beside the one that is augmented: they do not go along."""
     from augcli.data.splits import is_training
 
     names = [other.split for other in listing.others if is_training(other.split)]
     if names:
         are = "is another training split" if len(names) == 1 else "are other training splits"
-        report.warn(
+        warn(
             f"{listed(map(shorten, names), 'and')} of SOURCE {are} beside {listing.split}, and not"
             " put into OUT; choose with --split."
         )
 
 
-def _warn_of_alike(report: Output, classes: Sequence[str]) -> None:
+def _warn_of_alike(warn: Callable[[str], None], classes: Sequence[str]) -> None:
     """Name classes whose folders in OUT would be one on file systems that ignore case."""
     from augcli.data.labels import classes_alike
 
@@ -274,22 +285,32 @@ def _warn_of_alike(report: Output, classes: Sequence[str]) -> None:
     if alike:
         names = " and ".join(shorten(name, 80) for name in alike[0][:3])
         more = f" (and {len(alike) - 1} more such groups)" if len(alike) > 1 else ""
-        report.warn(
+        warn(
             f"the classes {names}{more} differ only in case or Unicode normal form; some file"
             " systems would hold their folders for one."
         )
 
 
-def _show_plan(report: Output, run: Run, out: Path, *, overwrite: bool) -> None:
+def _show_plan(
+    report: Output, run: Run, source: str, warnings: list[str], *, replaces: bool
+) -> None:
+    """What a dry run says: what SOURCE holds, as `augcli inspect` shows it, and what would be
+    made of it."""
     from augcli.store.folders import replaced_run
+    from augcli.tasks.inspect import inspect, to_json
 
-    listing, replaced = run.listing, replaced_run(out) if overwrite else None
+    listing, out = run.listing, run.runtime.place.out
+    facts = inspect(listing, deep=False, max_pixels=run.job.max_pixels)
+    replaced = replaced_run(out) if replaces else None
+    originals = 0 if run.job.include_originals is Originals.none else len(listing)
     values: dict[str, Any] = {
         "out": str(out),
         "recipe": run.job.pipeline.name,
         "images": len(listing),
         "classes": len(listing.classes),
         "outputs": run.plan.outputs,
+        "originals": originals,
+        "inspection": {"source": source, **to_json(facts), "warnings": warnings},
     }
     splits = {split.name: len(split.listing) for split in run.others}
     if splits:
@@ -300,12 +321,14 @@ def _show_plan(report: Output, run: Run, out: Path, *, overwrite: bool) -> None:
         values["replaces"] = {"recipe": recipe, "outputs": images}
         of = "an unfinished run" if images is None else f"the run of {count_text(images, 'image')}"
         before = f"Would remove {of} with {recipe} from {out}. "
-    report.result(
-        values,
+    originals_text = f", and put {count_text(originals, 'original')} beside" if originals else ""
+    plan = (
         f"{before}Would make {count_text(run.plan.outputs, 'image')} in {out / TRAIN} with"
         f" {run.job.pipeline.name}, from {count_text(len(listing), 'image')}{_of_classes(run)}"
-        f"{_splits_text(splits)}.",
+        f"{originals_text}{_splits_text(splits)}."
     )
+    name = "paths from stdin" if source == STDIN else source
+    report.result(values, "\n".join((*source_lines(name, facts), "", plan)))
 
 
 def _splits_text(splits: Mapping[str, int]) -> str:

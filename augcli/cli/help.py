@@ -30,8 +30,8 @@ PANELS = {
     "Clean": "older_than to_size",
     "Model": "at model device target layer head saliency_cache saliency_cache_size class_list"
     " model_size mean std scale channel_order",
-    "Source": "moved split classes labels_from limit classes_include classes_exclude images"
-    " path_column label_column weights_column suffix"
+    "Source": "moved split group_by classes labels_from limit classes_include classes_exclude"
+    " images path_column label_column weights_column suffix"
     " multi_label label_separator unlabelled allow_empty_classes background max_pixels max_seconds",
     "Output": "output name copies per_class size fit format quality include_originals chroma"
     " other_splits dense_labels examples to all_recipes show map_format overlay",
@@ -42,7 +42,7 @@ RARE = frozenset(
     (
         *("limit", "classes_include", "classes_exclude", "images", "path_column", "label_column"),
         *("weights_column", "suffix", "multi_label", "label_separator", "unlabelled"),
-        "other_splits",
+        *("other_splits", "group_by"),
         *(
             "allow_empty_classes",
             "labels_from",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +30,7 @@ from augcli.cli.reading import (
     read_source,
 )
 from augcli.cli.sizes import parse_colour, parse_output_size
-from augcli.cli.source_options import ReadingOptions
+from augcli.cli.source_options import GroupedReading
 from augcli.cli.unused import refuse_unused
 from augcli.enums import STDIN, Fit, Format, Labels, Pair
 from augcli.errors import RunFailed, UserError
@@ -55,7 +56,7 @@ def preview(
     recipe_options: RecipeOptions,
     model: ModelOptions,
     pixels: InputOptions,
-    reading: ReadingOptions,
+    reading: GroupedReading,
     examples: Annotated[
         int, number("examples", "rows of the sheet, at least 1", "-n", least=1, most=200)
     ] = 6,
@@ -102,6 +103,8 @@ def preview(
     refuse_unused(context, pipelines, saliency_specs)
     output_size, background = parse_output_size(size, Format.same), parse_colour(reading.background)
     check_model(saliency_specs, model, pixels)
+    if all(pipeline.sources == 1 for pipeline in pipelines):
+        reading = replace(reading, group_by=None)  # of a configuration file
     listing = read_source(source, reading, report.warn)
     check_outside(to, "--to", listing, None if source == STDIN else Path(source))
     check_not_in_run(to, "--to")

@@ -17,7 +17,7 @@ from augcli.enums import (
     Pair,
 )
 from augcli.errors import UserError
-from augcli.text import did_you_mean
+from augcli.text import count_text, did_you_mean, shorten
 
 if TYPE_CHECKING:
     from augcli.data.listing import Listing
@@ -164,6 +164,8 @@ def check_sources(
                 f"The recipe file changes options for class '{class_name}', which SOURCE {source}"
                 f" does not have{hint}."
             )
+    if pipeline.sources > 1 and listing.group_of is not None:
+        check_groups(listing, pipeline, source, pair)
     if pair is Pair.different_class and pipeline.sources > 1 and len(listing.classes) < 2:
         raise UserError(
             f"--pair different-class needs two classes, but SOURCE {source} has only"
@@ -213,3 +215,29 @@ def check_target(
                 f"--saliency {detector} asks the classifier for the label of an image, and SOURCE"
                 " has none (--unlabelled); give --target predicted."
             )
+
+
+def check_groups(listing: Listing, pipeline: Pipeline, source: str, pair: Pair) -> None:
+    """Refuse a source with too few groups (`--group-by`) for a recipe that mixes images of as many,
+    which differ; raises UserError."""
+    from augcli.data.groups import fewest_partners
+
+    needed = pipeline.sources - 1
+    counts = fewest_partners(listing, None)
+    fewest = min(counts.values()) + 1
+    if fewest <= needed:
+        raise UserError(
+            f"Recipe {pipeline.name} mixes images of {pipeline.sources} groups, but by --group-by"
+            f" SOURCE {source} has {count_text(fewest, 'group')}; choose another --group-by, or a"
+            " recipe for fewer images."
+        )
+    if pair in (Pair.same_class, Pair.different_class):
+        for class_id, fewest in fewest_partners(listing, pair is Pair.same_class).items():
+            if fewest < needed:
+                where = "in it" if pair is Pair.same_class else "in other classes"
+                raise UserError(
+                    f"--pair {pair.value} leaves an image of class"
+                    f" {shorten(listing.classes[class_id])} of SOURCE {source} no"
+                    f" {count_text(needed, 'other group')} {where} to be mixed with (--group-by);"
+                    " use --pair any, or choose other classes."
+                )

@@ -93,6 +93,15 @@ Limit = Annotated[
     int | None,
     number("limit", "use N images, spread evenly over SOURCE", least=1, most=_MOST_IMAGES),
 ]
+GroupBy = Annotated[
+    str | None,
+    option(
+        "group-by",
+        "never mix what is of one patient, one video: a column of a table, or a regular expression"
+        " over names, as 'patient_(\\d+)'",
+        metavar="COLUMN",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -133,12 +142,21 @@ class ReadingOptions:
         """What they say about SOURCE; raises UserError where the file of classes is none."""
         from augcli.data.source_options import SourceOptions
 
-        values: dict[str, Any] = {name: getattr(self, name) for name in SourceOptions.model_fields}
+        values: dict[str, Any] = {
+            name: getattr(self, name) for name in SourceOptions.model_fields if hasattr(self, name)
+        }
         values["classes"] = None if self.classes is None else _read_classes(self.classes)
         values["images"] = None if self.images is None else str(self.images.absolute())
         for name in ("classes_include", "classes_exclude"):
             values[name] = tuple(values[name] or ())
         return SourceOptions(**values)
+
+
+@dataclass(frozen=True)
+class GroupedReading(ReadingOptions):
+    """Which images of SOURCE are read, how, and which of them belong together."""
+
+    group_by: GroupBy = None
 
 
 def _read_classes(file: Path) -> tuple[str, ...]:

@@ -204,6 +204,11 @@ RULES = (
         "with recipe {recipe}, which makes an output of one image; leave it out.",
     ),
     Rule(
+        ("group_by",),
+        lambda c: "recipe" not in c.options or _mixes(c),
+        "with recipe {recipe}, which makes an output of one image; leave it out.",
+    ),
+    Rule(
         ("fit",),
         lambda c: c.has("size") or _mixes(c),
         "with recipe {recipe}, which leaves an image its own size; add --size, or leave it out.",

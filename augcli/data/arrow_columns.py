@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augcli.data.class_numbers import check_names
+from augcli.data.groups import group_column
 from augcli.data.label_kinds import OR_MULTI, OR_UNLABELLED
 from augcli.data.labels import printable
 from augcli.data.parquet_columns import one_of_list
@@ -50,7 +51,7 @@ class Columns(NamedTuple):
     """The columns that are read. `inner` is where the bytes of the images lie in theirs: in a
     field `bytes`, or in the column itself (empty). `label` is empty where images have none. `names`
     are those of the classes, where the table has them; `has_numbers` says whether labels are
-    numbers."""
+    numbers. `group` is the one that --group-by names, if it names one."""
 
     image: str
     inner: str
@@ -58,6 +59,7 @@ class Columns(NamedTuple):
     has_numbers: bool
     names: tuple[str, ...] | None
     others: tuple[str, ...]
+    group: str | None = None
 
 
 def find_columns(schema: pyarrow.Schema, options: SourceOptions, where: str) -> Columns:
@@ -66,9 +68,10 @@ def find_columns(schema: pyarrow.Schema, options: SourceOptions, where: str) -> 
     features = _features(schema, where)
     image = _image_column(schema, features, options, where)
     inner = "bytes" if _is_struct(schema.field(image).type) else ""
+    group = _group_column(schema, options, where)
     if options.labels is Labels.none:
-        others = tuple(name for name in schema.names if name != image)
-        return Columns(image, inner, "", True, None, others)
+        others = tuple(name for name in schema.names if name not in (image, group))
+        return Columns(image, inner, "", True, None, others, group)
     label = _label_column(schema, features, options, where, image)
     kind, feature = _of_list(schema.field(label).type), one_of_list(features.get(label))
     names = feature.get("names") if isinstance(feature, dict) else None
@@ -77,8 +80,8 @@ def find_columns(schema: pyarrow.Schema, options: SourceOptions, where: str) -> 
         check_names(names, where)
     else:
         names = None
-    others = tuple(name for name in schema.names if name not in (image, label))
-    return Columns(image, inner, label, _is_integer(kind), names, others)
+    others = tuple(name for name in schema.names if name not in (image, label, group))
+    return Columns(image, inner, label, _is_integer(kind), names, others, group)
 
 
 def check_same(columns: Columns, before: Columns | None, where: str) -> None:
@@ -177,6 +180,19 @@ def _refuse_lists(name: str, where: str) -> UserError:
         f"{where}: the column {shorten(name)} holds lists; {OR_MULTI}, else name a column with one"
         " class for each by --label-column."
     )
+
+
+def _group_column(schema: pyarrow.Schema, options: SourceOptions, where: str) -> str | None:
+    place = group_column(schema.names, options, where)
+    if place is None:
+        return None
+    field = schema.field(place)
+    if field.type.num_fields or _is_binary(field.type):
+        raise UserError(
+            f"--group-by {shorten(field.name)}: that column of {where} holds"
+            f" {shorten(str(field.type))}, and not texts or numbers; choose another."
+        )
+    return str(field.name)
 
 
 def _refuse(name: str, kinds: dict[str, Any], option: str, what: str, where: str) -> None:

@@ -24,13 +24,17 @@ def divides(name: str) -> bool:
 
 @dataclass(slots=True)
 class UnreadColumns:
-    """The columns of a source that are not read, and the first values of those that divide it."""
+    """The columns of a source that are not read, and the first values of those that divide it;
+    `group` is the one that --group-by names, which is read."""
 
     noun: str = "column"
+    group: str | None = None
     _values: dict[str, dict[str, None]] = field(default_factory=dict)
 
     def add(self, name: str, value: Any = None) -> None:
         """Note a column of a row; the value counts where the column divides the data set."""
+        if self.group is not None and name.strip() == self.group.strip():
+            return
         name = name[:_LONGEST_NAME]
         values = self._values.get(name)
         if values is None:

@@ -4,7 +4,7 @@ listings of them."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +17,7 @@ from augcli.data.arrow_columns import Columns
 from augcli.data.class_numbers import Labels as ClassIds
 from augcli.data.class_numbers import name_classes
 from augcli.data.columns import UnreadColumns
+from augcli.data.groups import Groups
 from augcli.data.inner_splits import join_splits
 from augcli.data.label_kinds import items_of, with_sets
 from augcli.data.labels import label_index, printable
@@ -39,13 +40,15 @@ _SUFFIXES = {
 class TableSplit:
     """The images of one split, as its files are read. Labels are numbers, or places in `texts`,
     which all splits share; `counts` says how many each image has, where these may be several.
-    `spans` has the places of a file's images, as in Listing."""
+    `spans` has the places of a file's images, as in Listing; `groups` are those of a column that
+    --group-by names."""
 
     texts: dict[str, int]
     files: list[bytes] = field(default_factory=list)
     suffixes: list[bytes] = field(default_factory=list)
     spans: list[npt.NDArray[np.uint64]] = field(default_factory=list)
     labels: list[ClassIds] = field(default_factory=list)
+    groups: Groups = field(default_factory=Groups)
     counts: list[npt.NDArray[np.int64]] = field(default_factory=list)
 
     def add_column(
@@ -108,6 +111,15 @@ class TableSplit:
         flat = ids.tolist()
         return (list(dict.fromkeys(flat[a:b])) for a, b in pairwise(ends))
 
+    def add_groups(self, column: Any, where: str) -> None:
+        """Append an Arrow array of texts or numbers; raises UserError."""
+        import pyarrow
+
+        if not pyarrow.types.is_dictionary(column.type):
+            column = column.dictionary_encode()
+        places = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        self.groups.add_encoded(column.dictionary.to_pylist(), places, lambda: where)
+
     def numbers(self) -> ClassIds:
         """One number an image."""
         return np.concatenate(self.labels) if self.labels else np.empty(0, np.int64)
@@ -144,7 +156,7 @@ def list_tables(
         rows = sum(map(len, splits[name].spans))
         labels = ids if options.labels is Labels.single else np.full(rows, NO_CLASS, np.int64)
         said = warnings if name == chosen else []
-        listings[name] = _listing(root, splits[name], labels, classes, said)
+        listings[name] = _listing(root, splits[name], labels, classes, columns, said)
         if options.labels is Labels.multi:
             listings[name] = with_sets(listings[name], splits[name].sets(ids))
     return join_splits(listings, chosen)
@@ -193,6 +205,7 @@ def _listing(
     split: TableSplit,
     labels: ClassIds,
     classes: tuple[str, ...],
+    columns: Columns,
     warnings: Sequence[str],
 ) -> Listing:
     builder, at = ListingBuilder(), 0
@@ -202,7 +215,8 @@ def _listing(
             builder.add(folder, b"%d%s" % (row, suffix), label)
         at += len(spans)
     places = np.concatenate(split.spans)
-    return builder.finish(root, classes, spans=places, archives=split.files, warnings=warnings)
+    listing = builder.finish(root, classes, spans=places, archives=split.files, warnings=warnings)
+    return listing if columns.group is None else replace(listing, group_of=split.groups.numbers())
 
 
 def suffix_of(start: bytes) -> bytes:

@@ -43,6 +43,10 @@ class Listing:
     has the class of greatest weight or NO_CLASS; without labels there are no classes. `warnings`
     are sentences about what of the source is not read.
 
+    `group_of` says of each image to which group it belongs (a patient, a video), numbered from 0
+    on, where --group-by does: images of one group are never each other's partners. While a reader
+    lists, -1 stands for none.
+
     `split` is the name of the source's split that these are, if it has splits; `others` are its
     other splits, whose images are never augmented: listings of the same classes.
 
@@ -70,6 +74,7 @@ class Listing:
     split: str = ""
     others: tuple[Listing, ...] = ()
     labels: Labels = Labels.single
+    group_of: npt.NDArray[np.int32] | None = None
 
     @property
     def are_files(self) -> bool:
@@ -122,8 +127,8 @@ class Listing:
         return SoftLabel(tuple(self.soft_ids[row].tolist()), tuple(self.soft_weights[row].tolist()))
 
     def fingerprint(self) -> str:
-        """A digest of every name, label and place in an archive, by which a resumed run knows its
-        source again."""
+        """A digest of every name, label, group and place in an archive, by which a resumed run
+        knows its source again."""
         digest = hashlib.blake2b(digest_size=16)
         if self.labels is not Labels.single:
             digest.update(self.labels.value.encode())
@@ -134,6 +139,9 @@ class Listing:
         more = (self.soft_ids, self.soft_weights, self.soft_ends, self.spans)
         for column in (*columns, *(c for c in more if c is not None)):
             digest.update(np.ascontiguousarray(column).data)
+        if self.group_of is not None:
+            digest.update(b"groups")
+            digest.update(np.ascontiguousarray(self.group_of).data)
         for other in self.others:
             digest.update(f"{other.split} {other.fingerprint()}".encode())
         return digest.hexdigest()

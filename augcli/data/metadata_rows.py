@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from augcli.data import json_lines, parquet_columns
 from augcli.data.columns import UnreadColumns, divides
+from augcli.data.groups import group_column
 from augcli.data.header import column_text, given_column, refuse_other_bytes
 from augcli.data.labels import from_printable, shown
 from augcli.data.source_options import SourceOptions
@@ -72,12 +73,14 @@ _HALVES = re.compile("[\ud800-\udfff]")
 
 class Metadata(NamedTuple):
     """A metadata file, the places of its columns that are read, by the fields of Row that they are
-    read as, and the names of those that may divide it; whether a JSON object is a Row as it is."""
+    read as, and the names of those that may divide it, behind which stands the one that --group-by
+    names (`has_groups`); whether a JSON object is a Row as it is."""
 
     table: Table
     columns: dict[str, int]
     dividing: list[str]
     is_plain: bool
+    has_groups: bool = False
 
 
 def foreign_files(folder: Path) -> list[Path]:
@@ -158,21 +161,25 @@ def open_metadata(file: Path, options: SourceOptions) -> Metadata:
     columns = {_PATH: path, **labels}
     used = set(columns.values())
     dividing = [name for at, name in enumerate(names) if divides(name) and at not in used]
+    group = group_column(names, options, table.top)
+    if group is not None:
+        dividing.append(names[group])
     given = options.path_column, options.label_column, options.weights_column
     is_plain = table.kind == "jsonl" and names[path] == _PATH and given == (None, None, None)
     is_plain &= options.labels is not Labels.none and names[labels.get("label", path)] != _SEVERAL
-    return Metadata(table, columns, dividing, is_plain)
+    return Metadata(table, columns, dividing, is_plain, group is not None)
 
 
 def read_rows(
     metadata: Metadata, unread: UnreadColumns | None = None
 ) -> Iterator[tuple[int, Row, list[Any]]]:
-    """The number of each row, the row, and its values in the columns that may divide the file.
+    """The number of each row, the row, and its values in the columns that may divide the file, and
+    in that of groups.
 
     What else it has, but for the columns of a run, is noted in `unread`. Raises UserError, with the
     line, for what is no row.
     """
-    table, columns, dividing, is_plain = metadata
+    table, columns, dividing, is_plain, _ = metadata
     unread = unread or UnreadColumns()
     if is_plain:
         yield from _json_rows(metadata, unread)

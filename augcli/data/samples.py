@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from augcli.data.columns import UnreadColumns
 from augcli.data.labels import printable
-from augcli.data.left_out import LeftOut, has_suffix, is_image_name, is_of_other_format
+from augcli.data.left_out import LeftOut, has_suffix, is_of_other_format
 from augcli.data.listing import ListingBuilder
 from augcli.data.tar_headers import LARGEST_RECORD, Member, read_at
 from augcli.image.formats import image_suffixes
@@ -19,8 +19,8 @@ LABEL_KEYS = ("label", "cls", "class", "class_name")
 LIST_KEYS = (*LABEL_KEYS, "labels", "classes")
 # What begins the text that stands for a list, which no label holds.
 _LIST = "\0"
-# Different texts beside images that are remembered.
-_MOST_TEXTS = 100_000
+# Different texts beside images, and endings of names, that are remembered.
+_MOST_TEXTS, _MOST_ENDINGS = 100_000, 1_000
 _CLASS, _JSON, _TEXT = b"cls", b"json", b"txt"
 
 
@@ -68,6 +68,8 @@ class Gathered:
     keys: dict[str, None] = field(default_factory=dict)
     left_out: LeftOut = field(default_factory=LeftOut)
     unread: UnreadColumns = field(default_factory=lambda: UnreadColumns("key"))
+    _endings: dict[bytes, tuple[bool, bool]] = field(default_factory=dict)
+    _classes: dict[bytes, int] = field(default_factory=dict)
     _archive: tuple[int, ...] = ()
     _prefix: bytes = b""
     _folder: bytes | None = None
@@ -109,8 +111,9 @@ class Gathered:
         if key != self._key:
             self.close_group()
             self._key = key
-        if is_image_name(name):
-            self._add_image(folder, name, ending, member.span)
+        is_image, is_sample = self._endings.get(ending) or self._look_at(ending)
+        if is_image:
+            self._add_image(folder, name, member.span, is_sample)
             return
         ending = ending.lower()
         if ending in (_CLASS, _JSON, _TEXT) and member.is_file:
@@ -124,7 +127,17 @@ class Gathered:
             self.left_out.add("no image", [self._prefix + member.name])
         self.others[folder] = None
 
-    def _add_image(self, folder: bytes, name: bytes, ending: bytes, span: tuple[int, int]) -> None:
+    def _look_at(self, ending: bytes) -> tuple[bool, bool]:
+        """Whether what follows the first dot of a name, that is not hidden, is of an image, and of
+        one that is a sample."""
+        what = has_suffix(b"key." + ending), b"." + ending.lower() in image_suffixes()
+        if len(self._endings) < _MOST_ENDINGS:
+            self._endings[ending] = what
+        return what
+
+    def _add_image(
+        self, folder: bytes, name: bytes, span: tuple[int, int], is_sample: bool
+    ) -> None:
         if folder != self._folder:
             whole = self._prefix + folder if folder else self._prefix[:-1]
             self._folder, self._number = folder, self.builder.folder(whole)
@@ -132,7 +145,7 @@ class Gathered:
                 self.inner.append(folder)
         self.builder.add(self._number, name, 0)
         self.spans.extend(self._archive + span)
-        self.is_sample.append(b"." + ending.lower() in image_suffixes())
+        self.is_sample.append(is_sample)
         self.at_top |= not folder
 
     def _wants_texts(self) -> bool:
@@ -150,6 +163,10 @@ class Gathered:
                 if text is not None and self._label < 0:
                     self._label = self.labels.number(text, is_name)
             return
+        known = self._classes.get(data) if ending == _CLASS else None
+        if known is not None:
+            self._label = known
+            return
         label = _label(data.strip())
         if label is None and self.is_multi and not data.strip():
             label = list_text([])
@@ -161,6 +178,8 @@ class Gathered:
         elif self.column in (None, "cls"):
             self.has_classes = True
             self._label = self.labels.number(label, not is_integer(label))
+            if len(self._classes) < _MOST_TEXTS and len(data) <= LARGEST_LABEL:
+                self._classes[data] = self._label
 
     def _note_keys(self, values: dict[str, object]) -> None:
         for key, value in values.items():
@@ -174,8 +193,9 @@ class Gathered:
         """The images since the last call have all that stands beside them."""
         count = len(self.builder) - len(self.labels.numbers)
         if count:
-            self.labels.numbers.extend([self._label] * count)
-            self.texts.numbers.extend([self._text] * count)
+            for _ in range(count):
+                self.labels.numbers.append(self._label)
+                self.texts.numbers.append(self._text)
             self.described += count if self._is_described else 0
         self._label = self._text = -1
         self._is_described = False

@@ -86,6 +86,7 @@ def take(listing: Listing, indices: npt.NDArray[np.int64]) -> Listing:
         soft_weights=soft_weights,
         soft_ends=soft_ends,
         spans=None if listing.spans is None else listing.spans[indices],
+        group_of=None if listing.group_of is None else listing.group_of[indices],
     )
 
 

@@ -1,8 +1,9 @@
-"""The archives that a SOURCE means: one, those of a folder, or those that a pattern names; and the
-splits that their names tell."""
+"""The archives that a SOURCE means: one, those of a folder, those that a pattern or the lines of a
+list name; and the splits that their names tell."""
 
 from __future__ import annotations
 
+import codecs
 import glob
 import os
 import re
@@ -13,15 +14,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from augcli.data.labels import shown
+from augcli.data.labels import shown, split_lines
 from augcli.data.listing import Listing
 from augcli.data.select import take
 from augcli.data.splits import SPLITS, choose_split
 from augcli.errors import UserError
-from augcli.text import count_text, listed
+from augcli.files import open_regular
+from augcli.text import count_text, is_url, listed, shorten
+from augcli.text_files import LARGEST_LIST, read_text
 
 # Archives that a pattern may name.
 _MOST = 1_000_000
+# Names of lists of archives, and the bytes of one that are looked at first.
+_LISTS = frozenset((".txt", ".list", ".lst"))
+_LOOKED_AT = 1 << 16
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"([0-9]{1,12})\.\.([0-9]{1,12})")
 
@@ -31,12 +37,24 @@ def is_pattern(source: Path) -> bool:
     return any(sign in str(source) for sign in "{*?[")
 
 
-def shards_of(source: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """The archives of SOURCE in the order of their names: of a folder those directly in it with one
-    of `suffixes`; of a pattern, with ranges and lists in braces as bash has them (`{000..010}`,
-    `{a,b}`) and wildcards, those that it names.
+def is_shard_list(source: Path) -> bool:
+    """Whether a file is a list of archives: a text, by its name, whose first line that is not empty
+    names one. Raises OSError and UserError."""
+    if source.suffix.lower() not in _LISTS or not source.is_file():
+        return False
+    with open_regular(source) as file:
+        start = file.read(_LOOKED_AT).removeprefix(codecs.BOM_UTF8)
+    first = next((line for line in start.splitlines() if line.strip()), b"").strip().lower()
+    return b".tar" in first or first.endswith(b".tgz")
 
-    Raises UserError where one that braces name is missing, or a wildcard fits none; and OSError.
+
+def shards_of(source: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The archives of SOURCE: of a folder those directly in it with one of `suffixes`, by their
+    names; of a pattern, with ranges and lists in braces as bash has them (`{000..010}`, `{a,b}`)
+    and wildcards, those that it names; of a list those that its lines name, each a path or such a
+    pattern, relative to the list's folder.
+
+    Raises UserError where one that is named is missing, or a wildcard fits none; and OSError.
     """
     if source.is_dir():
         with os.scandir(source) as entries:
@@ -46,61 +64,87 @@ def shards_of(source: Path, suffixes: tuple[str, ...]) -> list[Path]:
                 if entry.name.lower().endswith(suffixes) and not entry.name.startswith(".")
             )
         return [source / name for name in names]
-    shards: dict[str, None] = {}
-    for name in _expanded(str(source), source):
-        if any(sign in name for sign in "*?["):
-            fitting = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - also of an absolute path
-            if not fitting:
+    if is_shard_list(source):
+        return _listed(source, suffixes)
+    return [Path(name) for name in _named(str(source), f"SOURCE {source}", suffixes)]
+
+
+def _listed(source: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    try:
+        lines = split_lines(read_text(source, LARGEST_LIST))
+    except ValueError as error:
+        raise UserError(f"SOURCE {source} cannot be read: {error}.") from error
+    folder = source.resolve().parent
+    shards: dict[str, int] = {}
+    for number, line in enumerate(map(str.strip, lines), 1):
+        where = f"{source}, line {number}"
+        if is_url(line) or line.startswith("pipe:"):
+            raise UserError(f"{where}: {shorten(line, 80)} is no file; give paths on this machine.")
+        for name in _named(line, where, suffixes, str(folder)) if line else ():
+            if shards.setdefault(name, number) != number:
                 raise UserError(
-                    f"SOURCE {source}: no file fits {shown(os.fsencode(name))}; fix it."
+                    f"{where}: {shown(os.fsencode(name))} stands in line {shards[name]} already;"
+                    " name each archive once."
                 )
+    return [Path(name) for name in shards]
+
+
+def _named(pattern: str, where: str, suffixes: tuple[str, ...], folder: str = "") -> list[str]:
+    """The archives that a path or pattern names, relative to `folder`; `where` begins the sentence
+    of what is amiss."""
+    shards: dict[str, None] = {}
+    for one in _expanded(pattern, where):
+        name = os.path.normpath(Path(folder, one)) if folder else one
+        if any(sign in one for sign in "*?[") and not Path(name).is_file():
+            wild = os.path.normpath(Path(glob.escape(folder), one)) if folder else one
+            fitting = sorted(glob.glob(wild, recursive=True))  # noqa: PTH207 - also of an absolute path
+            if not fitting:
+                raise UserError(f"{where}: no file fits {shown(os.fsencode(name))}; fix it.")
             shards |= dict.fromkeys(fitting)
         else:
             shards[name] = None
     missing = [name for name in shards if not Path(name).exists()]
     if missing:
         raise UserError(
-            f"SOURCE {source} names {count_text(len(shards), 'file')}, of which"
+            f"{where} names {count_text(len(shards), 'file')}, of which"
             f" {count_text(len(missing), 'does', 'do')} not exist (the first is"
             f" {shown(os.fsencode(missing[0]))}); fix the range, or copy them there."
         )
     others = [name for name in shards if not name.lower().endswith(suffixes)]
     if others:
         raise UserError(
-            f"SOURCE {source} names {shown(os.fsencode(others[0]))}, which is no"
+            f"{where} names {shown(os.fsencode(others[0]))}, which is no"
             f" {listed(suffixes)}; name archives alone."
         )
-    return [Path(name) for name in shards]
+    return list(shards)
 
 
-def _expanded(pattern: str, source: Path) -> list[str]:
+def _expanded(pattern: str, where: str) -> list[str]:
     """The names that a pattern with braces stands for."""
     names = [""]
     at = 0
     for braces in _BRACES.finditer(pattern):
-        words = _words(braces[1], source)
+        words = _words(braces[1], where)
         before = pattern[at : braces.start()]
         at = braces.end()
         if words is None:
             words = [braces[0]]
         if len(names) * len(words) > _MOST:
-            raise UserError(f"SOURCE {source} names more than {_MOST:,} files; give fewer.")
+            raise UserError(f"{where} names more than {_MOST:,} files; give fewer.")
         names = [name + before + word for name in names for word in words]
     return [name + pattern[at:] for name in names]
 
 
-def _words(inside: str, source: Path) -> Sequence[str] | None:
+def _words(inside: str, where: str) -> Sequence[str] | None:
     """What stands for a pair of braces; None where they are no pattern."""
     ends = _RANGE.fullmatch(inside)
     if ends is None:
         return inside.split(",") if "," in inside else None
     first, last = int(ends[1]), int(ends[2])
     if last < first:
-        raise UserError(
-            f"SOURCE {source}: the range {{{inside}}} goes down; write the lower first."
-        )
+        raise UserError(f"{where}: the range {{{inside}}} goes down; write the lower first.")
     if last - first >= _MOST:
-        raise UserError(f"SOURCE {source} names more than {_MOST:,} files; give fewer.")
+        raise UserError(f"{where} names more than {_MOST:,} files; give fewer.")
     padded = any(end.startswith("0") and len(end) > 1 for end in ends.groups())
     width = max(map(len, ends.groups())) if padded else 1
     return [f"{number:0{width}}" for number in range(first, last + 1)]

@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from augcli.data.groups import with_groups
 from augcli.data.label_kinds import as_asked
 from augcli.data.listing import Listing
 from augcli.data.other_kinds import refuse_other_kinds
@@ -98,7 +99,7 @@ def list_source(source: Path, options: SourceOptions | None = None) -> Listing:
         listing = list_splits(source, splits, options, _list_by_reader)
     else:
         listing = _list_by_reader(source, options)
-    return select(listing, options, str(source))
+    return with_groups(select(listing, options, str(source)), options, str(source))
 
 
 def kind_of(listing: Listing) -> str:
@@ -146,7 +147,8 @@ def list_paths(
     options.refuse_others(pathlist.OPTIONS, STDIN, "a list of paths")
     given = None if options.labels is Labels.none else labels_from
     listing = pathlist.list_images(stream, given, root)
-    return select(as_asked(listing, options, STDIN, "a list of paths"), options, STDIN)
+    listing = select(as_asked(listing, options, STDIN, "a list of paths"), options, STDIN)
+    return with_groups(listing, options, STDIN)
 
 
 def list_known_paths(

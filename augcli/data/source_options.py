@@ -34,6 +34,7 @@ class SourceOptions(BaseModel):
     limit: int | None = None
     labels: Labels = Labels.single
     label_separator: str | None = None
+    group_by: str | None = None
 
     def record(self) -> dict[str, Any]:
         """The options that are not at their defaults, as JSON values."""
@@ -66,5 +67,6 @@ _OF_LABELS = frozenset(
      "allow_empty_classes")
 )  # fmt: skip
 COMMON = frozenset(
-    {"classes", "classes_include", "classes_exclude", "limit", "labels", "label_separator"}
-)
+    ("classes", "classes_include", "classes_exclude", "limit", "group_by", "labels",
+     "label_separator")
+)  # fmt: skip

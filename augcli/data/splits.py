@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from augcli.data.beside import beside_warning, data_files_in
 from augcli.data.labels import class_index, printable, shown
 from augcli.data.left_out import has_suffix
 from augcli.data.listing import Listing
@@ -147,7 +148,11 @@ def list_splits(
     one = options.model_copy(update={"split": None})
     listing = list_one(source / chosen, one)
     others: list[Listing] = []
-    warnings = [*listing.warnings]
+    try:
+        data = beside_warning(data_files_in(source), "the folders of splits")
+    except OSError as error:
+        raise UserError(f"SOURCE {source} cannot be read: {error.strerror}.") from error
+    warnings = [*listing.warnings, *filter(None, [data])]
     beside = [name for name in names if name != chosen]
     if beside and not is_training(chosen):
         warnings.append(

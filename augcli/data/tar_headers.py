@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
+from zlib import adler32
 
 from augcli.data.labels import shown
 from augcli.errors import UserError
@@ -36,7 +38,8 @@ REASONS = (
 )
 # What names have that are not as they should be.
 _ODD = re.compile(rb"^[/.]|/$|//|/\.|\./|\.\.|\0")
-_PLAIN = tarfile.REGTYPE[0]
+# Of a POSIX header: name, size, checksum, kind, magic and prefix.
+_FIELDS = struct.Struct("100s 24x 12s 12x 8s c 100x 5s 83x 155s 12x").unpack
 _LINK, _OTHER, _SPARSE = range(3)
 
 
@@ -124,18 +127,21 @@ def members(file: BinaryIO, source: Path) -> Iterator[Member]:
 def _plain(header: bytes) -> tuple[bytes, int] | None:
     """The name and the size in the header of a plain file, read quickly; None for any other header,
     and for one that is not as POSIX has it."""
-    if header[156] != _PLAIN or header[124] & 0x80 or header[257:262] != b"ustar":
+    name, size_text, checksum_text, kind, magic, prefix = _FIELDS(header)
+    if kind != tarfile.REGTYPE or size_text[0] & 0x80 or magic != b"ustar":
         return None
     try:
-        size = int(header[124:136].partition(b"\0")[0], 8)
-        checksum = int(header[148:156].partition(b"\0")[0], 8)
+        size = int(size_text.partition(b"\0")[0], 8)
+        checksum = int(checksum_text.partition(b"\0")[0], 8)
     except ValueError:
         return None
-    if size < 0 or checksum != 256 + sum(header) - sum(header[148:156]):
+    # The lower half of Adler-32 (RFC 1950) is 1 and the sum of up to 256 bytes; `sum` is slower.
+    total = (adler32(header[:256]) & 0xFFFF) + (adler32(header[256:]) & 0xFFFF)
+    if size < 0 or checksum != 256 + total - 1 - (adler32(checksum_text) & 0xFFFF):
         return None
-    name = header[:100].partition(b"\0")[0]
-    if header[345]:
-        name = header[345:500].partition(b"\0")[0] + b"/" + name
+    name = name.partition(b"\0")[0]
+    if prefix[0]:
+        name = prefix.partition(b"\0")[0] + b"/" + name
     return name, size
 
 

@@ -64,8 +64,10 @@ class Outputs:
             if slot not in used:
                 partner = self._partners.partner(block, place, copy, slot, images.readable)
                 if partner is None:
+                    of_group = "" if run.listing.group_of is None else " of another group"
                     raise UnreadableImage(
-                        f"no readable partner was found for it (--pair {run.job.pair.value})"
+                        f"no readable partner{of_group} was found for it (--pair"
+                        f" {run.job.pair.value})"
                     )
                 used[slot] = images.get(partner)
             return images.picture(used[slot], slot)

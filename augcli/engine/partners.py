@@ -21,12 +21,13 @@ Readable = Callable[[int], bool]
 
 class _Request(NamedTuple):
     """The target, its copy, and which of the recipe's further sources (`slot`, from 1) a partner is
-    chosen for."""
+    chosen for; `groups` are those of the target and of its partners in earlier slots."""
 
     block: list[int]
     place: int
     copy: int
     slot: int
+    groups: frozenset[int] = frozenset()
 
     @property
     def target(self) -> int:
@@ -41,17 +42,23 @@ class Partners:
     would meet its partner again. For `different-class`, see `_first_positions`, for `balanced`,
     `_partner_class`. Where the block has none, images of the whole data set are drawn. A target
     has the same partner again where another one would have to be decoded, or where none is left.
+
+    Where images belong to groups (`--group-by`), all images of an output are of different ones,
+    whatever else has to give way.
     """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._run = plan.run
         self._n = len(plan.run.listing)
+        self._group_of = plan.run.listing.group_of
         self._slots = max(1, plan.run.job.pipeline.sources - 1)
         self._block: list[int] = []
         self._cycles: list[tuple[list[int], list[int]]] = []
         self._paired: list[set[int]] = []
         self._met: dict[int, list[int | None]] = {}
+        self._chosen_for: tuple[int, int, Readable] | None = None
+        self._chosen: list[int | None] = []  # the partners of that target, by their slots
 
     def partner(
         self, block: list[int], place: int, copy: int, slot: int, readable: Readable
@@ -61,12 +68,24 @@ class Partners:
         if slot > self._slots:
             raise ValueError(f"the recipe mixes {self._slots + 1} images, and has no number {slot}")
         if block is not self._block:
-            self._block, self._cycles, self._met = block, [], {}
+            self._block, self._cycles, self._met, self._chosen_for = block, [], {}, None
             self._paired = [set() for _ in block]
-        request = _Request(block, place, copy, slot)
+        if self._group_of is None:
+            return self._choose(_Request(block, place, copy, slot), readable)
+        if self._chosen_for != (place, copy, readable):
+            self._chosen_for, self._chosen = (place, copy, readable), []
+        while len(self._chosen) < slot:  # what earlier slots have decides about later ones
+            groups = self._groups([block[place], *self._chosen])
+            request = _Request(block, place, copy, len(self._chosen) + 1, groups)
+            self._chosen.append(self._choose(request, readable))
+        return self._chosen[slot - 1]
+
+    def _choose(self, request: _Request, readable: Readable) -> int | None:
+        """The partner for a request; None where none is readable."""
+        copy = request.copy
         required_class = self._required_class(request)
         *earlier, candidate = self._sequence(request)
-        if candidate is not None and readable(candidate):
+        if candidate is not None and self._is_apart(request, candidate) and readable(candidate):
             return candidate
         met = {partner for partner in earlier if partner is not None} if copy else set()
         candidate = self._in_block(request, required_class, met, readable)
@@ -102,7 +121,8 @@ class Partners:
         while len(met) <= number:
             turn, slot = divmod(len(met), self._slots)
             first = self._plan.numbers_with(request.target, request.copy).start
-            one = request._replace(copy=first + turn, slot=slot + 1)
+            groups = self._groups([request.target, *met[turn * self._slots :]])
+            one = request._replace(copy=first + turn, slot=slot + 1, groups=groups)
             excluded = {partner for partner in met if partner is not None} if one.copy else set()
             met.append(self._in_block(one, self._required_class(one), excluded, lambda _: True))
         return met[: number + 1]
@@ -123,6 +143,7 @@ class Partners:
                 candidate != target
                 and candidate not in excluded
                 and self._admits(target, candidate, required_class)
+                and self._is_apart(request, candidate)
                 and readable(candidate)
             ):
                 return candidate
@@ -136,9 +157,28 @@ class Partners:
         pool = self._pool(request.target, required_class)
         for _ in range(_TRIES if len(pool) else 0):
             candidate = int(pool[int(rng.integers(len(pool)))])
-            if candidate != request.target and readable(candidate):
+            if (
+                candidate != request.target
+                and self._is_apart(request, candidate)
+                and readable(candidate)
+            ):
                 return candidate
-        return None
+        if self._group_of is None:
+            return None
+        every = np.asarray(pool)  # nearly all are of the target's group
+        every = every[~np.isin(self._group_of[every], list(request.groups))]
+        drawn = (int(every[at]) for at in rng.permutation(len(every))[:_TRIES])
+        return next((candidate for candidate in drawn if readable(candidate)), None)
+
+    def _groups(self, images: list[int | None]) -> frozenset[int]:
+        """The groups of these images, where there are groups."""
+        if self._group_of is None:
+            return frozenset()
+        return frozenset(int(self._group_of[image]) for image in images if image is not None)
+
+    def _is_apart(self, request: _Request, candidate: int) -> bool:
+        """Whether an image is of another group than the target and its partners so far."""
+        return self._group_of is None or int(self._group_of[candidate]) not in request.groups
 
     def _outside(
         self,
@@ -158,7 +198,12 @@ class Partners:
         for step in range(min(count - number, _TRIES)):
             place = int(shuffled(np.array([number + step], np.uint64))[0])
             candidate = int(pool[place])
-            if candidate != request.target and candidate not in met and readable(candidate):
+            if (
+                candidate != request.target
+                and candidate not in met
+                and self._is_apart(request, candidate)
+                and readable(candidate)
+            ):
                 return candidate
         return None
 
@@ -253,19 +298,28 @@ class Partners:
 
         Under `different-class` the next of another class would serve a whole run of targets of one
         class: there, two targets exchange partners where that suits both, and where one class is
-        more than half of the block, all others serve it in turn.
+        more than half of the block, all others serve it in turn. So it is with groups.
         """
         count = len(order)
         first = [0] * count
         for position, place in enumerate(order):
             first[place] = (position + 1) % count
-        if self._run.job.pair is not Pair.different_class:
+        pair, groups = self._run.job.pair, self._group_of
+        if pair is not Pair.different_class and groups is None:
             return first
 
         classes = [self._plan.class_of(index) for index in block]
+        of_groups = range(count) if groups is None else groups[block].tolist()
+
+        def admits(place: int, other: int) -> bool:
+            if of_groups[place] == of_groups[other]:
+                return False
+            if pair in (Pair.any, Pair.balanced):
+                return True
+            return (classes[place] == classes[other]) == (pair is Pair.same_class)
 
         def suits(place: int, other: int) -> bool:
-            return classes[place] != classes[order[first[other]]]
+            return admits(place, order[first[other]])
 
         turn = 0
         for position, place in enumerate(order):
@@ -276,7 +330,7 @@ class Partners:
                     first[place], first[other] = first[other], first[place]
                     break
             else:
-                serving = [i for i in range(count) if classes[order[i]] != classes[place]]
+                serving = [i for i in range(count) if admits(place, order[i])]
                 if serving:
                     first[place] = serving[turn % len(serving)]
                     turn += 1
@@ -289,7 +343,9 @@ class Partners:
         return [int(place) for place in rng.permutation(count)]
 
     def _admits(self, target: int, partner: int, required_class: int | None) -> bool:
-        pair = self._run.job.pair
+        pair, groups = self._run.job.pair, self._group_of
+        if groups is not None and groups[target] == groups[partner]:
+            return False
         if required_class is not None:
             return self._plan.class_of(partner) == required_class
         if pair in (Pair.any, Pair.balanced):

@@ -192,6 +192,18 @@ def stamp(out: Path) -> list[bytes]:
     return digests
 
 
+def check_begin(out: Path, now: Identity, listing: Listing, existing: Existing) -> None:
+    """Refuse an OUT with another run than the one of this identity that is to be resumed, as
+    `begin` does; nothing is changed.
+
+    Raises UserError, which names what differs.
+    """
+    check_out(out, None, existing)
+    file = out / STATE / IDENTITY
+    if _replacing_nothing(out, existing) is Existing.resume and file.exists():
+        refuse_others(f"OUT {out} was", now.usual | _read_own(file, out), now, out / STATE, listing)
+
+
 def begin(out: Path, now: Identity, listing: Listing, existing: Existing) -> bool:
     """Make OUT, which is held, ready for the run of this identity; True where it goes on with an
     earlier one.
@@ -199,7 +211,7 @@ def begin(out: Path, now: Identity, listing: Listing, existing: Existing) -> boo
     What stands in OUT is looked at again: another run may have been there until now. Raises
     UserError where that was another run, and names what differs.
     """
-    check_out(out, None, existing)
+    check_begin(out, now, listing, existing)
     existing = _replacing_nothing(out, existing)
     state, resume = out / STATE, existing is Existing.resume
     file = state / IDENTITY
@@ -207,7 +219,6 @@ def begin(out: Path, now: Identity, listing: Listing, existing: Existing) -> boo
     if existing is Existing.overwrite or (resume and not file.exists() and is_half_removed(out)):
         remove_run(out)
     if resume and file.exists():
-        refuse_others(f"OUT {out} was", now.usual | _read_own(file, out), now, state, listing)
         published = any(map(os.path.lexists, (out / TRAIN, out / RUN)))
         is_new = not published and next(proven_parts(state), None) is None
         if is_new and not (state / SOURCES).exists():

@@ -35,6 +35,21 @@ def holding(out: Path, folder: str = STATE) -> Iterator[None]:
         if is_link(state):
             raise UserError(f"{state} is a link, and nothing is written through links; remove it.")
         state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"OUT {out} cannot be written: {error.strerror}.") from error
+    with _held(out, state):
+        try:
+            remove_unfinished(state / _HOLDER)  # of a killed run
+            write_json(state / _HOLDER, {"process": os.getpid(), "host": platform.node()})
+            yield
+        finally:
+            (state / _HOLDER).unlink(missing_ok=True)
+
+
+@contextmanager
+def _held(out: Path, state: Path) -> Iterator[None]:
+    """Hold the lock in `state`, a folder of OUT that is there; raises UserError."""
+    try:
         _refuse_other_lock(state / _LOCK)
         _refuse_other_holder(state / _HOLDER)
         lock = FileLock(state / _LOCK, timeout=_PATIENCE_SECONDS)
@@ -44,12 +59,16 @@ def holding(out: Path, folder: str = STATE) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"OUT {out} cannot be written: {error.strerror}.") from error
     try:
-        remove_unfinished(state / _HOLDER)  # of a killed run
-        write_json(state / _HOLDER, {"process": os.getpid(), "host": platform.node()})
         yield
     finally:
-        (state / _HOLDER).unlink(missing_ok=True)
         lock.release()
+
+
+def refuse_held(out: Path, folder: str = STATE) -> None:
+    """Raise UserError where `holding` would; nothing is made."""
+    if (out / folder / _LOCK).exists():
+        with _held(out, out / folder):
+            pass
 
 
 def _refuse_other_lock(lock: Path) -> None:

@@ -38,6 +38,7 @@ _COLUMNS: dict[str, type[np.generic]] = {
     "soft_weights": np.float64,
     "soft_ends": np.int64,
     "spans": np.uint64,
+    "group_of": np.int32,
     "sizes": np.int64,
 }
 
@@ -190,6 +191,8 @@ def _compare(before: _Sources, now: _Sources) -> str:
         return words
     if old.classes != new.classes:
         return f"other classes, {_few(old.classes)} then and {_few(new.classes)} now"
+    if not _have_same_groups(old, new):
+        return "the same files in other groups (--group-by)"
     if np.any(np.diff(in_old) < 0):
         return "the same files in another order"
     return "the same files at other places of the archive"
@@ -223,6 +226,12 @@ def _have_other_labels(
 
     pairs = zip(in_old.tolist(), in_new.tolist(), strict=True)
     return np.fromiter((differ(i, j) for i, j in pairs), np.bool_, len(in_new))
+
+
+def _have_same_groups(old: Listing, new: Listing) -> bool:
+    if old.group_of is None or new.group_of is None:
+        return old.group_of is new.group_of
+    return np.array_equal(old.group_of, new.group_of)
 
 
 def _in_words(differences: list[_Difference]) -> str:

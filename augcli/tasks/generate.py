@@ -20,8 +20,8 @@ from augcli.enums import STDIN, Existing, Originals, Pair
 from augcli.errors import RESUME, RunFailed, UserError
 from augcli.manifest.mass import label_mass
 from augcli.published import TRAIN
-from augcli.store.journal import begin, check_splits, counted, stamp
-from augcli.store.lock import holding
+from augcli.store.journal import begin, check_begin, check_splits, counted, stamp
+from augcli.store.lock import holding, refuse_held
 from augcli.store.merge import Published
 from augcli.store.records import IMAGE_BYTES
 from augcli.store.sources import keep_listed
@@ -95,6 +95,15 @@ def generate(
     seconds = time.monotonic() - started
     others = {name: split.rows for name, split in published.splits.items()}
     return Outcome(published.rows, published.errors, others, seconds, resumed, label_mass=mass)
+
+
+def check(run: Run, existing: Existing = Existing.refuse) -> None:
+    """Raise UserError where `generate` would refuse OUT; nothing is made or changed."""
+    out = run.runtime.place.out
+    refuse_held(out)
+    if existing is not Existing.resume:
+        check_splits(out, (split.name for split in run.others))
+    check_begin(out, identity(run.job, run.listing), run.listing, existing)
 
 
 def _make_shards(run: Run, on_report: Callable[[ShardReport], None]) -> int:

@@ -71,6 +71,20 @@ class Duplicates:
 
 
 @dataclass(frozen=True)
+class GroupFacts:
+    """The groups of the images that are augmented (`--group-by`): how many images each has, the
+    largest first, and an image of that one."""
+
+    sizes: tuple[int, ...]
+    example: str
+
+    @property
+    def counts(self) -> list[tuple[int, int]]:
+        """(images, groups of so many), the largest first."""
+        return list(Counter(self.sizes).items())
+
+
+@dataclass(frozen=True)
 class Inspection:
     """What `inspect` tells of a source. `bytes` are those of all image files."""
 
@@ -81,6 +95,7 @@ class Inspection:
     headers: Headers
     duplicates: Duplicates | None
     labels: Labels = Labels.single
+    groups: GroupFacts | None = None
 
 
 def inspect(
@@ -126,6 +141,7 @@ def inspect(
         headers,
         None if digests is None else _duplicates(parts, digests),
         listing.labels,
+        _groups(listing),
     )
 
 
@@ -149,6 +165,11 @@ def to_json(facts: Inspection) -> dict[str, Any]:
     }
     if facts.labels is not Labels.single:
         values["labels"] = facts.labels.value
+    if facts.groups is not None:
+        values["groups"] = {
+            "count": len(facts.groups.sizes),
+            "sizes": [list(one) for one in facts.groups.counts],
+        }
     if facts.duplicates is not None:
         same = facts.duplicates
         values["duplicates"] = {
@@ -185,6 +206,14 @@ def _facts(part: Listing) -> SplitFacts:
     labelled = part.class_of[part.class_of >= 0]
     counts = np.bincount(labelled, minlength=len(part.classes))
     return SplitFacts(part.split, len(part), tuple(counts.tolist()))
+
+
+def _groups(listing: Listing) -> GroupFacts | None:
+    if listing.group_of is None:
+        return None
+    sizes = np.bincount(listing.group_of)
+    example = int(np.argmax(listing.group_of == np.argmax(sizes)))
+    return GroupFacts(tuple(np.sort(sizes)[::-1].tolist()), _name(listing, example))
 
 
 def _duplicates(parts: list[Listing], digests: Any) -> Duplicates:

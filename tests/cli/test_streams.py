@@ -323,7 +323,8 @@ def test_one_of_each_is_said_as_one(augcli: Augcli, tmp_path: Path) -> None:
     source, out = tmp_path / "source", tmp_path / "out"
     write_photo(source / "a/1.png", 1, 40, 30)
     dry = augcli("generate", source, out, "-r", "flip", "--dry-run").stdout
-    assert dry.startswith("Would make 1 image in ")
+    assert dry.startswith(f"{source}: a folder with one folder a class; 1 image of 1 class, ")
+    assert dry.splitlines()[-1].startswith("Would make 1 image in ")
     assert dry.endswith(" with flip, from 1 image of 1 class.\n")
     assert augcli("generate", source, out, "-r", "flip").stdout.startswith("1 image of 1 class in ")
     assert augcli("verify", out).stdout == "1 row and its file agree.\n"

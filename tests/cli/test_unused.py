@@ -105,6 +105,7 @@ CASES: list[tuple[str, str, tuple[str, ...], tuple[str, ...], str]] = [
         "beside --per-class, which counts the outputs itself; give one of them.",
     ),
     ("generate", "pair", ("-r", "flip"), ("any",), ONE_IMAGE),
+    ("generate", "group-by", ("-r", "flip"), ("(ant|bee|cow)",), ONE_IMAGE),
     ("generate", "fit", ("-r", "flip"), ("contain",), OWN_SIZE),
     ("generate", "quality", ("-r", "flip", "--format", "png"), ("80",), LOSSLESS),
     (
@@ -126,6 +127,7 @@ CASES: list[tuple[str, str, tuple[str, ...], tuple[str, ...], str]] = [
     ("preview", "recipe-file", ("--all-recipes",), ("chain.toml",), EVERY),
     ("preview", "fit", ("-r", "flip"), ("contain",), OWN_SIZE),
     ("preview", "pair", ("-r", "flip"), ("any",), ONE_IMAGE),
+    ("preview", "group-by", ("-r", "flip"), ("(ant|bee|cow)",), ONE_IMAGE),
     ("preview", "model", ("-r", "saliencymix"), (MODEL,), NO_CLASSIFIER),
     ("preview", "labels-from", ("-r", "flip"), ("parent",), NO_LIST),
     ("saliency", "model", (), (MODEL,), NO_CLASSIFIER),
@@ -227,7 +229,8 @@ ALWAYS = {
     *("format", "include_originals", "other_splits", "memory", "max_errors", "resume", "overwrite"),
     *("dry_run", "json", "quiet", "examples", "to", "all_recipes", "show", "map_format", "overlay"),
     *("replay", "repair", "name", "file", "at", "output", "version", "deep"),
-    *SourceOptions.model_fields,  # of which `SourceOptions.refuse_others` thinks
+    # `SourceOptions.refuse_others` thinks of these.
+    *(set(SourceOptions.model_fields) - {"group_by"}),
     *("multi_label", "unlabelled"),
 }
 
@@ -248,7 +251,7 @@ def test_what_is_shared_is_passed_over(augcli: Augcli, folder: Path) -> None:
         "model": MODEL, "layer": "relu2", "device": "cpu", "target": "predicted",
         "mean": "imagenet",
         "labels-from": "parent", "pair": "different-class", "fit": "contain", "quality": "80",
-        "chroma": "4:2:0",
+        "chroma": "4:2:0", "group-by": "none",
     }  # fmt: skip
     arguments = ("generate", "S", "O", "-r", "flip", "--format", "png", "--dry-run", "--json")
     env = {f"AUGCLI_{name.replace('-', '_').upper()}": value for name, value in shared.items()}

@@ -158,6 +158,10 @@ def _add_file(
                     label = batch.column(columns.label)
                     label.validate(full=True)
                     split.add_column(label, columns.has_numbers, str(path), row, options)
+                if columns.group is not None:
+                    of_group = batch.column(columns.group)
+                    of_group.validate(full=True)
+                    split.add_groups(of_group, str(path))
                 spans.append(_spans(batch.column(columns.image), columns, whole, str(path)))
                 row += batch.num_rows
     except (pyarrow.ArrowException, ValueError, OSError) as error:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from augcli.data.beside import beside_warning, is_data_file
 from augcli.data.empty_classes import refuse_empty_classes
 from augcli.data.image_file import read_image as read_image
 from augcli.data.label_kinds import OR_UNLABELLED
@@ -112,6 +113,8 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     for file in foreign_files(source):
         reason = why_foreign(file)
         warnings.append(f"{file} is not read, the folders are the classes: {reason}.")
+    data = [name for name in top_level.others if is_data_file(name)]
+    warnings += filter(None, [beside_warning(data, "the class folders")])
     refuse_empty_classes(empty, options, source)
     return replace(listing, warnings=(*warnings, *left_out.warnings()))
 
@@ -191,10 +194,14 @@ def _leave_out(left_out: LeftOut, root: bytes, prefix: bytes, entries: _Entries)
     left_out.add("hidden", [prefix + name for name in entries.hidden_images])
     left_out.add("format", [prefix + name for name in entries.other_formats])
     # Beside class folders, files about the data set are no surprise.
-    beside = [name for name in entries.others if prefix or suffix_of(name) not in _NO_IMAGES]
+    beside = [name for name in entries.others if prefix or not _is_no_surprise(name)]
     left_out.add("no image", [prefix + name for name in beside])
     for name in entries.hidden_folders:
         left_out.add_hidden_folder(root, prefix + name)
+
+
+def _is_no_surprise(name: bytes) -> bool:
+    return suffix_of(name) in _NO_IMAGES or is_data_file(name)
 
 
 def _nothing(source: Path, entries: _Entries, unread: bytes) -> str:

@@ -6,9 +6,11 @@ import os
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from augcli.data.columns import UnreadColumns
+from augcli.data.groups import Groups
 from augcli.data.image_file import read_image as read_image
 from augcli.data.label_column import BLANKS, NO_LABEL, is_id, refuse_unknown
 from augcli.data.label_kinds import (
@@ -103,12 +105,13 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     is_labelled = options.labels is not Labels.none
     classes = find_classes(metadata, options) if is_labelled else ()
     ids = {class_name: class_id for class_id, class_name in enumerate(classes)}
-    splits = [SplitColumn(name, table.where) for name in metadata.dividing]
+    dividing_names = metadata.dividing[:-1] if metadata.has_groups else metadata.dividing
+    splits, groups = [SplitColumn(name, table.where) for name in dividing_names], Groups()
     if options.split is not None and not splits:
         raise no_splits(options.split, str(file))
     builder, numbers = ListingBuilder(), array("I")
     soft_ids, soft_weights, soft_ends = array("i"), array("d"), array("q")
-    unread, normaliser = UnreadColumns(), Normaliser()
+    unread, normaliser = UnreadColumns(group=options.group_by), Normaliser()
     missing = array("I")
     simple: dict[tuple[int | str | None, str | None], SoftLabel] = {}
     for number, row, dividing in read_rows(metadata, unread):
@@ -118,8 +121,10 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
             raise UserError(
                 f"{table.where(number)}: the file name {quoted} leaves its folder; fix it."
             )
-        for split, value in zip(splits, dividing, strict=True):
+        for split, value in zip(splits, dividing, strict=not metadata.has_groups):
             split.add(value, number)
+        if metadata.has_groups:
+            groups.add(dividing[-1], partial(table.where, number))
         folder, _, name = path.rpartition(b"/")
         is_simple = row[3:] == _WITHOUT_LISTS and not isinstance(row.label, list)
         label = simple.get((row.label, row.class_name)) if is_simple else None  # type: ignore[arg-type]
@@ -144,6 +149,8 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     soft = soft_ids, soft_weights, soft_ends
     listing = builder.finish(file.parent, classes, soft)
     listing = replace(listing, labels=options.labels)
+    if metadata.has_groups:
+        listing = replace(listing, group_of=groups.numbers())
     refuse_repeated(listing, numbers, str(file), "row" if table.kind == "parquet" else "line")
     chosen = choose_column(splits, options, str(file), unread)
     for index in missing if is_labelled else ():

@@ -132,7 +132,7 @@ def _add_file(
             if not 0 <= rows <= size:  # as an image takes a byte at least
                 raise UserError(f"{where} claims {rows} rows, more than it has bytes.")
             spans = _spans(file, columns, len(split.files), where)
-            if columns.label:
+            if columns.label or columns.group is not None:
                 _add_labels(split, file, columns, where, options)
     except (pyarrow.ArrowException, ValueError, OSError) as error:
         raise unreadable(error, path, "Parquet") from error
@@ -188,9 +188,13 @@ def _spans(file: Any, columns: Columns, number: int, where: str) -> np.ndarray[A
 def _add_labels(
     split: TableSplit, file: Any, columns: Columns, where: str, options: SourceOptions
 ) -> None:
-    row = 0
-    for batch in file.iter_batches(_ROWS_AT_ONCE, columns=[columns.label], use_threads=False):
-        split.add_column(batch.column(0), columns.has_numbers, where, row, options)
+    row, names = 0, list(dict.fromkeys(filter(None, (columns.label, columns.group))))
+    for batch in file.iter_batches(_ROWS_AT_ONCE, columns=names, use_threads=False):
+        if columns.label:
+            label = batch.column(columns.label)
+            split.add_column(label, columns.has_numbers, where, row, options)
+        if columns.group is not None:
+            split.add_groups(batch.column(columns.group), where)
         row += batch.num_rows
         if row > file.metadata.num_rows:
             break

@@ -6,14 +6,17 @@ import os
 from array import array
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from augcli.data import parquet_columns
 from augcli.data.columns import UnreadColumns, divides
 from augcli.data.flags import CLASSES_FILE, class_of_column, find_flags, one_class, targets
+from augcli.data.groups import Groups, group_column
 from augcli.data.header import column_text, refuse_other_bytes
 from augcli.data.image_file import read_image as read_image
 from augcli.data.label_column import NO_LABEL, LabelColumn
@@ -66,7 +69,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     else:
         layout = find_layout(table, options)
         flags = layout.targets
-    unread = UnreadColumns()
+    unread = UnreadColumns(group=options.group_by)
     return _collect(table, layout, flags, options, unread)
 
 
@@ -83,6 +86,7 @@ def _collect(
     splits = [SplitColumn(table.columns[at].strip(), table.where) for at in columns]
     if options.split is not None and not splits:
         raise no_splits(options.split, source)
+    group, groups = group_column(table.columns, options, table.top), Groups()
     for at, name in enumerate(table.columns):
         if at not in used and at not in columns:
             unread.add(column_text(name))
@@ -107,14 +111,17 @@ def _collect(
     builder, numbers = ListingBuilder(), array("I")
     first_split = 1 + len(values)
     names = [table.columns[at] for at in (layout.path, *values)]
-    for number, row in rows(table, [layout.path, *values, *columns], unread):
+    grouping = [] if group is None else [group]
+    for number, row in rows(table, [layout.path, *values, *columns, *grouping], unread):
         for column, value in zip(names, row, strict=False):
             if isinstance(value, str) and not value.isascii():
                 refuse_other_bytes(value, column, table.where(number))
         folder, file_name = _divide_path(row[0], layout.suffix, table, number)
         add(row[1:first_split], number)
-        for split, value in zip(splits, row[first_split:], strict=True):
+        for split, value in zip(splits, row[first_split:], strict=not grouping):
             split.add(value, number)
+        if grouping:
+            groups.add(row[-1], partial(table.where, number))
         builder.add(builder.folder(folder), file_name, NO_LABEL)
         numbers.append(number)
     if not numbers:
@@ -125,7 +132,8 @@ def _collect(
             f"{table.top}: no column is named label, and the only other one, {name}, has another"
             " value in most rows; if these are classes, choose it with --label-column."
         )
-    return _finish(builder, numbers, labels, splits, table, layout, options, unread)
+    group_of = groups.numbers() if grouping else None
+    return _finish(builder, numbers, labels, group_of, splits, table, layout, options, unread)
 
 
 def _known_names(
@@ -158,6 +166,7 @@ def _finish(
     builder: ListingBuilder,
     numbers: array[int],
     labels: LabelColumn,
+    group_of: npt.NDArray[np.int32] | None,
     splits: list[SplitColumn],
     table: Table,
     layout: Layout,
@@ -173,7 +182,8 @@ def _finish(
         soft = ids[np.frombuffer(labels.soft_ids, np.int32)], labels.soft_weights, labels.soft_ends
     listing = builder.finish(layout.root, classes, soft)  # type: ignore[arg-type]
     class_of = np.append(ids, np.int32(NO_LABEL))[of_rows]
-    listing = replace(listing, class_of=class_of.astype(np.int32), labels=options.labels)
+    class_of = class_of.astype(np.int32)
+    listing = replace(listing, class_of=class_of, group_of=group_of, labels=options.labels)
     refuse_repeated(listing, numbers, source, "row" if table.kind == "parquet" else "line")
     chosen = choose_column(splits, options, source, unread)
     unlabelled = (class_of < 0) & is_single

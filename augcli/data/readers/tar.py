@@ -18,7 +18,15 @@ from augcli.data.labels import shown
 from augcli.data.listing import Listing, first_repeated
 from augcli.data.sample_labels import with_labels
 from augcli.data.samples import Gathered
-from augcli.data.shards import choose_shards, divided, is_folder, is_pattern, shards_of, split_of
+from augcli.data.shards import (
+    choose_shards,
+    divided,
+    is_folder,
+    is_pattern,
+    is_shard_list,
+    shards_of,
+    split_of,
+)
 from augcli.data.source_options import SourceOptions
 from augcli.data.tar_headers import NO_FILE, REASONS, members
 from augcli.enums import Labels
@@ -46,13 +54,13 @@ _MAGIC_AT, _MAGIC = 257, b"ustar"
 
 def recognises(source: Path) -> bool:
     """Whether SOURCE is a tar archive, compressed or not, by its name or its first bytes, a folder
-    of such without other folders, or a pattern that names such."""
+    of such without other folders, a list of such, or a pattern that names them."""
     if source.is_dir():
         return _holds_archives(source)
     name = source.name.lower()
     if not source.exists():
         return is_pattern(source) and ".tar" in name
-    if name.endswith(_SUFFIXES) or ".tar." in name:
+    if name.endswith(_SUFFIXES) or ".tar." in name or is_shard_list(source):
         return True
     with open_regular(source) as file:
         return file.read(_BLOCK)[_MAGIC_AT : _MAGIC_AT + len(_MAGIC)] == _MAGIC
@@ -84,7 +92,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     """
     gathered = Gathered(options.label_column, options.labels is Labels.multi)
     try:
-        is_one = source.exists() and not source.is_dir()
+        is_one = source.exists() and not source.is_dir() and not is_shard_list(source)
         shards = [source] if is_one else shards_of(source, _SUFFIXES)
         root = source if is_one else Path(os.path.commonpath([path.parent for path in shards]))
         names = [os.fsencode(path.relative_to(root)) for path in shards] if not is_one else []
