@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from augcli.data.listing import Listing
-from augcli.data.splits import TRAINING
+from augcli.data.split_names import TRAINING
 from augcli.errors import UserError
 from augcli.text import did_you_mean, listed, shorten
 

@@ -15,7 +15,7 @@ from augcli.data.labels import printable
 from augcli.data.listing import Listing
 from augcli.data.select import take
 from augcli.data.source_options import SourceOptions
-from augcli.data.splits import TRAINING
+from augcli.data.split_names import TRAINING
 from augcli.errors import UserError
 from augcli.text import count_text, did_you_mean, listed, shorten
 

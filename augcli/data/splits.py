@@ -4,23 +4,22 @@ together."""
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from augcli.data.detection import REMEDY, detection_above
 from augcli.data.labels import class_index, printable, shown
 from augcli.data.left_out import has_suffix
 from augcli.data.listing import Listing
 from augcli.data.select import number_classes
 from augcli.data.source_options import SourceOptions
+from augcli.data.split_names import SPLITS, is_training, rank
+from augcli.data.table_beside import table_for
 from augcli.errors import UserError
 from augcli.published import MANIFEST, TRAIN
 from augcli.text import did_you_mean, listed, shorten
 
-TRAINING = ("train", "training", "trainval")
-# The first that a source has is what is most likely meant.
-SPLITS = (*TRAINING, "val", "valid", "validation", "dev", "test", "testing", "eval", "holdout")
 # Of tables in a folder that say what its images are.
 _TABLES = (MANIFEST, "metadata.csv", "metadata.parquet", "_classes.csv")
 # Files that other programs write beside images, with boxes and not classes.
@@ -44,11 +43,11 @@ def split_folders(source: Path) -> list[str]:
     or a table tells their labels. Raises UserError where splits stand beside folders of images,
     and where nothing tells the labels of a split's images. Raises OSError.
     """
-    if any((source / name).is_file() for name in (*_TABLES, _OF_DATASETS)):
+    if has_table(source):
         return []
     with os.scandir(os.fsencode(source)) as entries:
         folders = sorted(os.fsdecode(one.name) for one in entries if _is_visible_folder(one))
-    splits = sorted((name for name in folders if _rank(name) < len(SPLITS)), key=_rank)
+    splits = sorted((name for name in folders if rank(name) < len(SPLITS)), key=rank)
     if not splits:
         return []
     others = [name for name in folders if name not in splits]
@@ -70,9 +69,9 @@ def split_folders(source: Path) -> list[str]:
     return splits
 
 
-def is_training(split: str) -> bool:
-    """Whether a split of this name is the one to train on."""
-    return _word(split) in TRAINING
+def has_table(folder: Path) -> bool:
+    """Whether a folder has a table by whose name alone it is known what its images are."""
+    return any((folder / name).is_file() for name in (*_TABLES, _OF_DATASETS))
 
 
 def choose_split(names: Iterable[str], wanted: str | None, source: Path) -> str:
@@ -119,7 +118,8 @@ def list_splits(
     beside = [name for name in names if name != chosen]
     if beside and not is_training(chosen):
         warnings.append(
-            f"only the split {chosen} is read; {listed(beside, 'and')} beside it are not."
+            f"only the split {chosen} is read; {listed(beside, 'and')} beside it"
+            f" {'is' if len(beside) == 1 else 'are'} not."
         )
         beside = []
     for name in beside:
@@ -209,11 +209,15 @@ def _without_labels(source: Path, splits: list[str]) -> str:
             f"{what} {named} of images with boxes{beside}, not classes; export it for"
             " classification, as a folder for each class."
         )
-    table = next((n for n in (f"{splits[0]}.csv", "labels.csv", "train_labels.csv")
+    if above := detection_above(first):
+        return f"{what} {named} of {above}: {REMEDY}."
+    if table := table_for(first):
+        return f"{what} {named} whose images lie in no folders of classes; give the table: {table}."
+    other = next((n for n in (f"{splits[0]}.csv", "labels.csv", "train_labels.csv")
                   if (source / n).is_file()), None)  # fmt: skip
     remedy = (
-        f"give the table, as in `{source / table} --images {first}`"
-        if table is not None
+        f"give the table, as in `{source / other} --images {first}`"
+        if other is not None
         else "put them into a folder for each class, or give a table with their labels"
     )
     return f"{what} {named} whose images lie in no folders of classes; {remedy}."
@@ -259,14 +263,4 @@ def _is_visible_folder(entry: os.DirEntry[bytes]) -> bool:
 
 
 def _rank_of_bytes(folder: bytes) -> int:
-    return _rank(printable(folder))
-
-
-def _rank(name: str) -> int:
-    word = _word(name)
-    return SPLITS.index(word) if word in SPLITS else len(SPLITS)
-
-
-def _word(name: str) -> str:
-    """The name of a split without what is written around it, as in training_set."""
-    return re.sub(r"[ _-]?(set|data|split|images)$", "", name.strip().lower())
+    return rank(printable(folder))

@@ -19,7 +19,7 @@ from augcli.image.formats import image_suffixes
 from augcli.text import folded, is_url, listed, shorten
 
 # Of paths, those of a later row only where the table has none of an earlier one.
-_PATHS = (
+PATHS = (
     ("path", "file_name", "filename", "image"),
     ("image_path", "file_path", "img_path", "image_name", "image_file", "file", "img", "fname",
      "image_id", "img_id"),
@@ -56,12 +56,12 @@ def find_layout(table: Table, options: SourceOptions) -> Layout:
     Raises UserError that names the options where anything is not certain.
     """
     path = (
-        find_column(table, "paths", _PATHS, "--path-column")
+        find_column(table, "paths", PATHS, "--path-column")
         if options.path_column is None
         else given_column(table, options.path_column, "--path-column")
     )
     if path is None:
-        raise no_column(table, "paths", _PATHS[0], "--path-column")
+        raise no_column(table, "paths", PATHS[0], "--path-column")
     label, weights, by_elimination = _find_labels(table, path, options)
     root, suffix = find_files(table, path, options)
     return Layout(path, label, weights, by_elimination, root, suffix)
@@ -110,12 +110,11 @@ def find_files(table: Table, path: int, options: SourceOptions) -> tuple[Path, b
         raise UserError(f"--images {root} is no folder; give the one in which the images lie.")
     if options.suffix is not None:
         return root, os.fsencode(options.suffix)
-    names = [name for _, (value,) in islice(rows(table, [path]), _FIRST)
-             if (name := path_bytes(value)) and b"\0" not in name]  # fmt: skip
-    if not names or any(_is_there(root, name) or is_url(os.fsdecode(name)) for name in names):
+    names = first_names(table, path)
+    if not names or any(lies_there(root, name) or is_url(os.fsdecode(name)) for name in names):
         return root, b""
     if not all(map(has_suffix, names)):
-        endings = _endings(root, names)
+        endings = suffixes_of(root, names)
         if len(endings) == 1:
             return root, endings[0]
         if endings:
@@ -134,6 +133,12 @@ def find_files(table: Table, path: int, options: SourceOptions) -> tuple[Path, b
     return root, b""
 
 
+def first_names(table: Table, path: int) -> list[bytes]:
+    """The paths in the first rows of a table, as they stand in the column at `path`."""
+    return [name for _, (value,) in islice(rows(table, [path]), _FIRST)
+            if (name := path_bytes(value)) and b"\0" not in name]  # fmt: skip
+
+
 def path_bytes(value: Any) -> bytes | None:
     """The path that a value of a row stands for; None where it is none."""
     if type(value) is int:
@@ -146,19 +151,20 @@ def path_bytes(value: Any) -> bytes | None:
         return None
 
 
-def _is_there(root: Path, name: bytes) -> bool:
+def lies_there(root: Path, name: bytes) -> bool:
+    """Whether a name is that of an entry below a folder."""
     try:
         return os.path.lexists(os.path.join(os.fsencode(root), name))  # noqa: PTH118
     except ValueError:  # a NUL
         return False
 
 
-def _endings(root: Path, names: list[bytes]) -> list[bytes]:
+def suffixes_of(root: Path, names: list[bytes]) -> list[bytes]:
     """The suffixes of images with which any of `names` is a file."""
     endings = []
     for suffix in sorted(image_suffixes()):
         for ending in (suffix, suffix.upper()):
-            if any(_is_there(root, name + ending) for name in names):
+            if any(lies_there(root, name + ending) for name in names):
                 endings.append(ending)
                 break
     return endings
@@ -175,9 +181,9 @@ def _refuse_elsewhere(table: Table, names: list[bytes]) -> None:
         return
     for folder in (*sorted(inner, key=lambda name: (name != stem, name)), ".."):
         place = table.source.parent / folder
-        as_named = any(_is_there(place, name) for name in names)
+        as_named = any(lies_there(place, name) for name in names)
         endings = (
-            [b""] if as_named else [] if all(map(has_suffix, names)) else _endings(place, names)
+            [b""] if as_named else [] if all(map(has_suffix, names)) else suffixes_of(place, names)
         )
         if endings:
             options = f"--images {shlex.quote(str(place))}"
