@@ -90,18 +90,18 @@ def preview(
     )
     from augcli.image.sheet_file import is_sheet
 
-    check_destination(to, "--to", is_sheet, LARGEST_SHEET)
     pipelines = every_pipeline(recipe_options) if all_recipes else [read_pipeline(recipe_options)]
     saliency_specs = [d for pipeline in pipelines for d in pipeline.saliency_specs]
     refuse_unused(context, pipelines, saliency_specs)
     output_size, background = parse_output_size(size, Format.same), parse_colour(reading.background)
     check_model(saliency_specs, model, pixels)
     listing = read_source(source, reading, report.warn)
+    for pipeline in pipelines:
+        check_sources(listing, pipeline, source, pair)
+    check_destination(to, "--to", is_sheet, LARGEST_SHEET)
     check_outside(to, "--to", listing, None if source == STDIN else Path(source))
     check_not_in_run(to, "--to")
     before = standing(to)
-    for pipeline in pipelines:
-        check_sources(listing, pipeline, source, pair)
     folder = None if source == STDIN else Path(source)
     classifier = read_classifier(
         saliency_specs, listing.classes, model, pixels, report.warn, folder

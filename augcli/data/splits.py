@@ -4,7 +4,8 @@ together."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import shlex
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from augcli.data.detection import REMEDY, detection_above
 from augcli.data.labels import class_index, printable, shown
 from augcli.data.left_out import has_suffix
 from augcli.data.listing import Listing
-from augcli.data.select import number_classes
+from augcli.data.select import is_chosen, number_classes
 from augcli.data.source_options import SourceOptions
 from augcli.data.split_names import SPLITS, is_training, rank
 from augcli.data.table_beside import table_for
@@ -189,6 +190,27 @@ def check_classes(source: str, folders: Iterable[bytes], remedy: str) -> str:
             f" it; if these are the classes, {remedy.format(name=shown(top))}."
         )
     return ""
+
+
+def splits_among_classes(classes: Sequence[str], options: SourceOptions) -> str:
+    """A warning where a few of the folders that count as classes have names of splits; an empty
+    text where none has, or all have. Those that the options leave out are none of them."""
+    chosen = [name for name in classes if is_chosen(name, options)]
+    splits = [name for name in chosen if rank(name) < len(SPLITS)]
+    others = [shorten(name, 40) for name in chosen if name not in splits]
+    if not splits or not others:
+        return ""
+    if len(others) > _NAMED:
+        others[_NAMED:] = [f"{len(others) - _NAMED} more"]
+    names = listed([shorten(name, 40) for name in splits], "and")
+    folders, count, are = "folder", "counts as a class", "it is a split, leave it"
+    if len(splits) > 1:
+        folders, count, are = "folders", "count as classes", "they are splits, leave them"
+    patterns = " ".join(f"--classes-exclude {shlex.quote(name)}" for name in splits)
+    return (
+        f"the {folders} {names} of SOURCE {count}, beside {listed(others, 'and')}; if {are} out"
+        f" with {patterns}."
+    )
 
 
 def other_splits(source: Path) -> list[str]:

@@ -12,12 +12,14 @@ from augcli.data.listing import Sample
 from augcli.engine.images import Decoded, Images
 from augcli.engine.maps import find_maps, without_cache
 from augcli.engine.plan import Run
+from augcli.enums import Pair
 from augcli.errors import UnreadableImage
 from augcli.pipeline.execute import Execution, Observe
 from augcli.pipeline.per_batch import Batch
 from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline
 from augcli.recipes.recipe import SaliencySpec
+from augcli.text import shorten
 
 ORIGINAL = "orig"
 
@@ -61,9 +63,7 @@ class Outputs:
             if slot not in used:
                 partner = run.plan.partner(block, place, copy, slot, images.readable)
                 if partner is None:
-                    raise UnreadableImage(
-                        f"no readable partner was found for it (--pair {run.job.pair.value})"
-                    )
+                    raise UnreadableImage(_without_partner(run, block[place]))
                 used[slot] = images.get(partner)
             return images.picture(used[slot], slot)
 
@@ -125,3 +125,13 @@ def output_label(run: Run, picture: Picture, labels: list[SoftLabel], view: str)
     if view == ORIGINAL:
         return label
     return smooth(label, run.job.pipeline.label_smoothing, len(run.listing.classes))
+
+
+def _without_partner(run: Run, target: int) -> str:
+    """Why an image has no partner."""
+    pair, class_id = run.job.pair, run.plan.class_of(target)
+    start, stop = run.plan.class_range[class_id]
+    name = shorten(run.listing.classes[class_id], 60)
+    if pair is Pair.same_class and stop - start == 1:
+        return f"its class {name} has no other image, as --pair same-class needs one"
+    return f"no partner that can be read was found for it (--pair {pair.value})"

@@ -18,6 +18,7 @@ from augcli.image.header import upright_size
 from augcli.manifest.kinds import Kinds
 from augcli.manifest.row import SCHEMA_VERSION, Row
 from augcli.published import CLASSES
+from augcli.text import count_text
 
 # Faults that are held; others are counted.
 MOST_FAULTS = 1000
@@ -78,13 +79,14 @@ def label_faults(row: Row, classes: list[str]) -> Iterator[str]:
     if row.schema_version != SCHEMA_VERSION:
         yield f"schema version {row.schema_version} is not {SCHEMA_VERSION}"
     if len(ids) != len(weights) or not ids:
-        yield f"{len(ids)} label ids have {len(weights)} weights"
+        yield f"it has {count_text(len(ids), 'label id')} and {count_text(len(weights), 'weight')}"
         return
     if len(set(ids)) != len(ids):
         yield "a label id stands twice"
     outside = [i for i in ids if not 0 <= i < len(classes)]
     if outside:
-        yield f"label id {outside[0]} is not in {CLASSES}, which has {len(classes)} classes"
+        of = count_text(len(classes), "class")
+        yield f"label id {outside[0]} is not in {CLASSES}, which has {of}"
         return
     if not all(math.isfinite(w) and w > 0 for w in weights) or _differ(sum(weights), 1.0):
         yield f"label weights sum to {sum(weights):.12g}, or one is not positive"
@@ -102,7 +104,8 @@ def label_faults(row: Row, classes: list[str]) -> Iterator[str]:
     if not 0.0 <= row.lam <= 1.0:
         yield f"lam {row.lam} is not between 0 and 1"
     if len(row.source_ids) != len(row.source_paths) or not row.source_ids:
-        yield f"{len(row.source_ids)} source ids have {len(row.source_paths)} paths"
+        ids_text = count_text(len(row.source_ids), "source id")
+        yield f"it has {ids_text} and {count_text(len(row.source_paths), 'source path')}"
     wrong = [box for box in row.boxes if len(box) != 4]
     if wrong:
         yield f"box {wrong[0][:9]} is not [top, left, bottom, right]"

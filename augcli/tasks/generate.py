@@ -24,6 +24,7 @@ from augcli.store.lock import holding
 from augcli.store.merge import Published
 from augcli.store.records import IMAGE_BYTES
 from augcli.store.sources import keep_listed
+from augcli.text import count_text
 
 # run.json lists the label mass of up to so many classes.
 _LISTED_CLASSES = 1000
@@ -150,8 +151,9 @@ def _check_count(run: Run, published: Published) -> None:
     """Refuse to publish anything else than what was planned, less what skipped inputs cost."""
     if published.rows + published.lost != planned(run):
         due = planned(run) - published.lost
+        were = "was" if due == 1 else "were"
         raise RunFailed(
-            f"OUT {run.runtime.place.out} has {published.rows} rows where {due} were"
+            f"OUT {run.runtime.place.out} has {count_text(published.rows, 'row')} where {due} {were}"
             " planned: parts of it were damaged while the run went on; run the same command with"
             " --resume."
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from augcli.data.source import list_source
+from augcli.data.source_options import SourceOptions
 from augcli.errors import UserError
 from tests.conftest import Augcli, write_photo
 
@@ -287,3 +289,36 @@ def test_every_command_says_so(augcli: Augcli, here: Path, command: str) -> None
         "augcli: SOURCE photos/cat holds 1 image file but no class folders, and so does dog beside"
         " it; if these are classes, give `photos`, which holds them.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        (
+            ["train/1.jpg", "car/1.jpg", "bus/1.jpg"],
+            "the folder train of SOURCE counts as a class, beside bus and car; if it is a split,"
+            " leave it out with --classes-exclude train.",
+        ),
+        (
+            ["train/1.jpg", "test/1.jpg", *(f"{name}/1.jpg" for name in "abcde")],
+            "the folders test and train of SOURCE count as classes, beside a, b, c and 2 more; if"
+            " they are splits, leave them out with --classes-exclude test --classes-exclude train.",
+        ),
+        (
+            ["train set/x/1.jpg", "car/1.jpg"],
+            "the folder train set of SOURCE counts as a class, beside car; if it is a split, leave"
+            " it out with --classes-exclude 'train set'.",
+        ),
+    ],
+)
+def test_a_split_among_classes(here: Path, files: list[str], sentence: str) -> None:
+    fill(here / "s", dict.fromkeys(files, "x"))
+    assert list_source(Path("s")).warnings == (sentence,)
+    with zipfile.ZipFile(here / "s.zip", "w") as archive:
+        for file in files:
+            archive.write(here / "s" / file, file)
+    assert list_source(Path("s.zip")).warnings == (sentence,)
+    splits = tuple(sentence.partition("--classes-exclude ")[2].strip(".'").split(
+        " --classes-exclude "))  # fmt: skip
+    options = SourceOptions(classes_exclude=splits)
+    assert list_source(Path("s"), options).warnings == ()

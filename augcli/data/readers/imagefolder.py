@@ -20,7 +20,7 @@ from augcli.data.listing import Listing, ListingBuilder
 from augcli.data.loose_images import level_too_low
 from augcli.data.metadata_rows import foreign_files, why_foreign
 from augcli.data.source_options import SourceOptions
-from augcli.data.splits import check_classes
+from augcli.data.splits import check_classes, splits_among_classes
 from augcli.data.table_beside import table_for
 from augcli.errors import UserError
 from augcli.image.formats import (
@@ -105,7 +105,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
         raise UserError(_nothing(source, top_level, next(filter(None, empty.values()), b"")))
     doubt = check_classes(str(source), builder.folders, f"give {source}/{{name}}")
     listing = builder.finish(source, classes)
-    doubt = doubt or _level_warning(source, listing)
+    doubt = doubt or splits_among_classes(classes, options) or _level_warning(source, listing)
     warnings = [doubt] if doubt else []
     for file in foreign_files(source):
         reason = why_foreign(file)
