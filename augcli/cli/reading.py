@@ -43,6 +43,9 @@ def read_source(source: str, reading: ReadingOptions, warn: Callable[[str], None
 
         refuse_as_source(Path(source))
         listing = list_source(Path(source), reading.of_source())
+    from augcli.data.missing_images import refuse_all_missing
+
+    refuse_all_missing(listing, source)
     for sentence in listing.warnings:
         warn(sentence)
     return listing

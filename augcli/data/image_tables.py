@@ -14,6 +14,7 @@ import numpy.typing as npt
 from augcli.data.arrow_columns import Columns
 from augcli.data.class_numbers import Labels, name_classes
 from augcli.data.columns import UnreadColumns
+from augcli.data.doubtful_labels import doubt_labels
 from augcli.data.inner_splits import choose_split, join_splits
 from augcli.data.labels import label_index, printable
 from augcli.data.listing import Listing, ListingBuilder
@@ -87,6 +88,8 @@ def list_tables(
     warnings = list(unread.warnings(source))
     numbers = _labelled(splits, columns, chosen, source, warnings)
     classes, ids = _number(numbers, splits[chosen].texts, columns, options, source)
+    if not columns.has_numbers and (doubt := doubt_labels(classes, source)):
+        warnings.append(doubt)
     listings = {
         name: _listing(root, splits[name], ids[name], classes, warnings if name == chosen else [])
         for name in ids

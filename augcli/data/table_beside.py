@@ -122,7 +122,7 @@ def _find_paths(table: Table, folder: Path) -> _Place | None:
             continue
         names = first_names(table, column)
         for root in dict.fromkeys((table.source.parent, folder)):
-            if any(has_suffix(name) and lies_there(root, name) for name in names):
+            if any(has_suffix(name.strip()) and lies_there(root, name) for name in names):
                 return _Place(column, root, "")
             endings = suffixes_of(root, names)
             if endings:

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 from augcli.data.columns import divides
 from augcli.data.header import column_text, find_column, given_column, no_column
+from augcli.data.label_column import BLANKS
 from augcli.data.labels import shown
 from augcli.data.left_out import has_suffix
+from augcli.data.path_spelling import spellings
 from augcli.data.source_options import SourceOptions
 from augcli.data.tables import Table, rows
 from augcli.errors import UserError
@@ -113,7 +115,7 @@ def find_files(table: Table, path: int, options: SourceOptions) -> tuple[Path, b
     names = first_names(table, path)
     if not names or any(lies_there(root, name) or is_url(os.fsdecode(name)) for name in names):
         return root, b""
-    if not all(map(has_suffix, names)):
+    if not all(map(_has_suffix, names)):
         endings = suffixes_of(root, names)
         if len(endings) == 1:
             return root, endings[0]
@@ -124,7 +126,7 @@ def find_files(table: Table, path: int, options: SourceOptions) -> tuple[Path, b
             )
     if options.images is None:
         _refuse_elsewhere(table, names)
-    if not any(map(has_suffix, names)):
+    if not any(map(_has_suffix, names)):
         raise UserError(
             f"{table.source}: its names, as {shown(names[0])}, are no files in {root} and have no"
             " suffix of an image; give the folder with --images, and what follows the names with"
@@ -152,11 +154,18 @@ def path_bytes(value: Any) -> bytes | None:
 
 
 def lies_there(root: Path, name: bytes) -> bool:
-    """Whether a name is that of an entry below a folder."""
+    """Whether a name is that of an entry below a folder, in one of its spellings."""
     try:
-        return os.path.lexists(os.path.join(os.fsencode(root), name))  # noqa: PTH118
+        return any(
+            os.path.lexists(os.path.join(os.fsencode(root), one))  # noqa: PTH118
+            for one in spellings(name)
+        )
     except ValueError:  # a NUL
         return False
+
+
+def _has_suffix(name: bytes) -> bool:
+    return has_suffix(name.strip(BLANKS.encode()))
 
 
 def suffixes_of(root: Path, names: list[bytes]) -> list[bytes]:
@@ -164,7 +173,7 @@ def suffixes_of(root: Path, names: list[bytes]) -> list[bytes]:
     endings = []
     for suffix in sorted(image_suffixes()):
         for ending in (suffix, suffix.upper()):
-            if any(lies_there(root, name + ending) for name in names):
+            if any(lies_there(root, one + ending) for name in names for one in spellings(name)):
                 endings.append(ending)
                 break
     return endings
@@ -183,7 +192,7 @@ def _refuse_elsewhere(table: Table, names: list[bytes]) -> None:
         place = table.source.parent / folder
         as_named = any(lies_there(place, name) for name in names)
         endings = (
-            [b""] if as_named else [] if all(map(has_suffix, names)) else suffixes_of(place, names)
+            [b""] if as_named else [] if all(map(_has_suffix, names)) else suffixes_of(place, names)
         )
         if endings:
             options = f"--images {shlex.quote(str(place))}"

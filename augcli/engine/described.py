@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from augcli.data.labels import from_printable
 from augcli.data.listing import Listing, sample_ids, with_classes
+from augcli.data.missing_images import refuse_all_missing
 from augcli.data.missing_source import why_missing
 from augcli.data.source import exists, list_known_paths, list_paths, list_source
 from augcli.data.source_options import SourceOptions
@@ -104,6 +105,8 @@ def read_sources(record: RunRecord, rows: Callable[[], Iterable[Row]]) -> Listin
         raise UserError(
             f"The sources of OUT {out} cannot be read: {error.filename}: {error.strerror}."
         ) from error
+    if moved is not None:
+        refuse_all_missing(listing, str(moved), takes_images=False)
     if moved is not None and listing.fingerprint() != fingerprint:
         raise UserError(
             f"--source {moved} does not hold the files that OUT {out} was made"

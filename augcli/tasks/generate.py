@@ -153,9 +153,9 @@ def _check_count(run: Run, published: Published) -> None:
         due = planned(run) - published.lost
         were = "was" if due == 1 else "were"
         raise RunFailed(
-            f"OUT {run.runtime.place.out} has {count_text(published.rows, 'row')} where {due} {were}"
-            " planned: parts of it were damaged while the run went on; run the same command with"
-            " --resume."
+            f"OUT {run.runtime.place.out} has {count_text(published.rows, 'row')} where {due}"
+            f" {were} planned: parts of it were damaged while the run went on; run the same"
+            " command with --resume."
         )
 
 
