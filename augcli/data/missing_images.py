@@ -20,7 +20,8 @@ _ENTRIES, _DEEPEST = 20_000, 3
 
 def refuse_all_missing(listing: Listing, source: str, *, takes_images: bool = True) -> None:
     """Raise UserError where none of the images of a listing is there, of some that are looked up,
-    which says where they are if they lie nearby. `takes_images`: whether the command has --images."""
+    which says where they are if they lie nearby. `takes_images`: whether the command has
+    --images."""
     if not listing.are_files or not len(listing):
         return
     count = min(len(listing), _LOOKED_UP)

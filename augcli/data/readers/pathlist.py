@@ -48,8 +48,8 @@ def list_images(
             repeated += 1
             if repeated > _REPETITIONS + 10 * len(digests):
                 raise UserError(
-                    f"{_WHERE} repeats its {count_text(len(digests), 'path')} without end; give each"
-                    " once."
+                    f"{_WHERE} repeats its {count_text(len(digests), 'path')} without end; give"
+                    " each once."
                 )
             continue
         repeated = 0
