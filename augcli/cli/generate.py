@@ -266,7 +266,7 @@ def generate(
 
 def _warn_of_other_training(warn: Callable[[str], None], listing: Listing) -> None:
     """Name training splits beside the one that is augmented: they do not go along."""
-    from augcli.data.splits import is_training
+    from augcli.data.split_names import is_training
 
     names = [other.split for other in listing.others if is_training(other.split)]
     if names:

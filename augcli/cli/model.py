@@ -253,17 +253,18 @@ def fit_head(
     )
 
     options, background = read_settings(pixels, layer=at), parse_colour(reading.background)
-    check_other(output, "--output", {"MODEL": model})
     from augcli.classifier.head import add_head
     from augcli.cpus import available_cpus
     from augcli.image.decoder_output import decoders_silent
 
-    for file in in_child(files_of, model):  # weights beside the model
-        check_other(output, "--output", {f"{file}, which MODEL reads,": file})
+    weights = in_child(files_of, model)  # beside the model
     listing = read_source(source, reading, report.warn)
     if listing.labels is not Labels.single:
         given = "--multi-label" if listing.labels is Labels.multi else "--unlabelled"
         raise UserError(f"A head is fitted to one class an image; leave out {given}.")
+    check_other(output, "--output", {"MODEL": model})
+    for file in weights:
+        check_other(output, "--output", {f"{file}, which MODEL reads,": file})
     if output.exists() and not overwrite:
         raise UserError(f"{output} exists; give --overwrite or another --output.")
     check_destination(output, "--output", _is_model)

@@ -97,7 +97,6 @@ def preview(
     )
     from augcli.image.sheet_file import is_sheet
 
-    check_destination(to, "--to", is_sheet, LARGEST_SHEET)
     pipelines = every_pipeline(recipe_options) if all_recipes else [read_pipeline(recipe_options)]
     saliency_specs = [d for pipeline in pipelines for d in pipeline.saliency_specs]
     refuse_unused(context, pipelines, saliency_specs)
@@ -106,14 +105,15 @@ def preview(
     if all(pipeline.sources == 1 for pipeline in pipelines):
         reading = replace(reading, group_by=None)  # of a configuration file
     listing = read_source(source, reading, report.warn)
-    check_outside(to, "--to", listing, None if source == STDIN else Path(source))
-    check_not_in_run(to, "--to")
-    before = standing(to)
     if all_recipes and listing.labels is Labels.none:
         pipelines = [pipeline for pipeline in pipelines if pipeline.sources == 1]
     for pipeline in pipelines:
         check_sources(listing, pipeline, source, pair)
     check_target(listing, saliency_specs, model)
+    check_destination(to, "--to", is_sheet, LARGEST_SHEET)
+    check_outside(to, "--to", listing, None if source == STDIN else Path(source))
+    check_not_in_run(to, "--to")
+    before = standing(to)
     folder = None if source == STDIN else Path(source)
     classifier = read_classifier(
         saliency_specs, listing.classes, model, pixels, report.warn, folder

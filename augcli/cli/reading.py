@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +18,13 @@ from augcli.enums import (
     Pair,
 )
 from augcli.errors import UserError
-from augcli.text import count_text, did_you_mean, shorten
+from augcli.text import count_text, did_you_mean, listed, shorten
 
 if TYPE_CHECKING:
     from augcli.data.listing import Listing
     from augcli.pipeline.pipeline import Pipeline
+
+_NAMED = 3
 
 
 def read_source(source: str, reading: ReadingOptions, warn: Callable[[str], None]) -> Listing:
@@ -42,6 +45,9 @@ def read_source(source: str, reading: ReadingOptions, warn: Callable[[str], None
 
         refuse_as_source(Path(source))
         listing = list_source(Path(source), reading.of_source())
+    from augcli.data.missing_images import refuse_all_missing
+
+    refuse_all_missing(listing, source)
     for sentence in listing.warnings:
         warn(sentence)
     return listing
@@ -145,6 +151,24 @@ def _parse_probability(text: str) -> float:
     return probability
 
 
+def _check_same_class(listing: Listing, source: str) -> None:
+    """Refuse classes with one image, which has no partner of its class; raises UserError."""
+    counts = Counter(listing.class_of.tolist())
+    alone = [name for class_id, name in enumerate(listing.classes) if counts[class_id] == 1]
+    if not alone:
+        return
+    some = [shorten(name, 40) for name in alone[:_NAMED]]
+    if len(alone) > _NAMED:
+        some.append(f"{len(alone) - _NAMED} more")
+    has = "has" if len(alone) == 1 else "have"
+    them = "it" if len(alone) == 1 else "them"
+    raise UserError(
+        f"--pair same-class needs two images of each class, and {listed(some, 'and')} of SOURCE"
+        f" {source} {has} one; add images, leave {them} out with --classes-exclude, or choose"
+        " another --pair."
+    )
+
+
 def check_sources(
     listing: Listing, pipeline: Pipeline, source: str, pair: Pair, per_class: int | None = None
 ) -> None:
@@ -164,6 +188,8 @@ def check_sources(
                 f"The recipe file changes options for class '{class_name}', which SOURCE {source}"
                 f" does not have{hint}."
             )
+    if pair is Pair.same_class and pipeline.sources > 1:
+        _check_same_class(listing, source)
     if pipeline.sources > 1 and listing.group_of is not None:
         check_groups(listing, pipeline, source, pair)
     if pair is Pair.different_class and pipeline.sources > 1 and len(listing.classes) < 2:

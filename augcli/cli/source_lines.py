@@ -30,9 +30,11 @@ def source_lines(source: str, facts: Inspection) -> Iterator[str]:
     )
     if len(facts.splits) > 1 or facts.splits[0].name:
         first, *others = facts.splits
-        yield f"Split {first.name}: {count_text(first.images, 'image')}, which are augmented."
+        are = "is" if first.images == 1 else "are"
+        yield f"Split {first.name}: {count_text(first.images, 'image')}, which {are} augmented."
         for other in others:
-            yield f"Split {other.name}: {count_text(other.images, 'image')}, which are not."
+            are = "is" if other.images == 1 else "are"
+            yield f"Split {other.name}: {count_text(other.images, 'image')}, which {are} not."
     if facts.groups is not None:
         yield _group_line(facts.groups)
     yield ""
@@ -89,6 +91,7 @@ def _class_table(facts: Inspection) -> Iterator[str]:
 def _header_lines(facts: Inspection, images: int) -> Iterator[str]:
     headers = facts.headers
     of = "all images" if headers.read == images else f"{headers.read} of {images} images"
+    of = "the only image" if images == 1 else of
     sizes = Counter(headers.sizes)
     if sizes:
         widths = [width for width, _ in sizes]
@@ -103,8 +106,9 @@ def _header_lines(facts: Inspection, images: int) -> Iterator[str]:
         kinds = f"{_counts(headers.formats)}; {_counts(headers.modes)}"
         yield f"By the headers of {of}: {text}; {kinds}."
     if headers.unreadable:
-        what = count_text(len(headers.unreadable), "image")
-        yield f"{what} of {of} cannot be read: {first_reasons(headers.unreadable)}."
+        what = f"{count_text(len(headers.unreadable), 'image')} of {of}"
+        what = "The only image" if images == 1 else what
+        yield f"{what} cannot be read: {first_reasons(headers.unreadable)}."
     if headers.read < images:
         yield "With --deep all images are opened, and compared."
     same = facts.duplicates

@@ -15,7 +15,7 @@ from augcli.data.left_out import LeftOut
 from augcli.data.levels import level_warning
 from augcli.data.listing import Listing
 from augcli.data.source_options import SourceOptions
-from augcli.data.splits import check_classes
+from augcli.data.splits import check_classes, splits_among_classes
 from augcli.enums import Labels
 from augcli.errors import UserError
 
@@ -49,6 +49,7 @@ def with_class_folders(
     below_top = [b"/".join(path[place:]) for path in paths]
     remedy, counts = "give an archive of {name} alone", np.bincount(listing.folder_of).tolist()
     doubt = check_classes(str(source), below_top, remedy)
+    doubt = doubt or splits_among_classes(sorted(set(names)), options)
     doubt = doubt or level_warning(below_top, counts, remedy, "")
     empty: dict[str, bytes] = {}
     known = set(names)

@@ -17,6 +17,7 @@ from augcli.data.arrow_columns import Columns
 from augcli.data.class_numbers import Labels as ClassIds
 from augcli.data.class_numbers import name_classes
 from augcli.data.columns import UnreadColumns
+from augcli.data.doubtful_labels import doubt_labels
 from augcli.data.groups import Groups
 from augcli.data.inner_splits import join_splits
 from augcli.data.label_kinds import items_of, with_sets
@@ -151,10 +152,13 @@ def list_tables(
     classes: tuple[str, ...] = ()
     if options.labels is not Labels.none:
         classes, numbers = _number(numbers, splits[chosen].texts, columns, options, source)
+    is_single = options.labels is Labels.single
+    if is_single and not columns.has_numbers and (doubt := doubt_labels(classes, source)):
+        warnings.append(doubt)
     listings = {}
     for name, ids in numbers.items():
         rows = sum(map(len, splits[name].spans))
-        labels = ids if options.labels is Labels.single else np.full(rows, NO_CLASS, np.int64)
+        labels = ids if is_single else np.full(rows, NO_CLASS, np.int64)
         said = warnings if name == chosen else []
         listings[name] = _listing(root, splits[name], labels, classes, columns, said)
         if options.labels is Labels.multi:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from augcli.data.labels import shown
-from augcli.data.splits import SPLITS
+from augcli.data.split_names import SPLITS
 from augcli.text import count_text, listed
 
 # The share of all images that lie deeper than classes have them.

@@ -69,6 +69,15 @@ def find_classes(metadata: Metadata, options: SourceOptions) -> tuple[str, ...]:
     return tuple(map(str, range(said.most)))
 
 
+def names_its_classes(metadata: Metadata) -> bool:
+    """Whether the classes are named by labels of rows alone: neither by a list, nor by the schema,
+    nor by a column that is there to name ids."""
+    folder = metadata.table.source.parent
+    if any(os.path.lexists(place / CLASSES) for place in (folder, folder.parent)):
+        return False
+    return "class_name" not in metadata.columns and not metadata.table.class_names
+
+
 def _not_all(file: Path) -> UserError:
     return UserError(
         f"{file} does not name all its classes; put a {CLASSES} with one class a line beside it."

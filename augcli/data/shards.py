@@ -17,7 +17,8 @@ import numpy.typing as npt
 from augcli.data.labels import shown, split_lines
 from augcli.data.listing import Listing
 from augcli.data.select import take
-from augcli.data.splits import SPLITS, choose_split
+from augcli.data.split_names import SPLITS
+from augcli.data.splits import choose_split
 from augcli.errors import UserError
 from augcli.files import open_regular
 from augcli.text import count_text, is_url, listed, shorten

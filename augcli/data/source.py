@@ -9,9 +9,11 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from augcli.data.detection import refuse_detection
 from augcli.data.groups import with_groups
 from augcli.data.label_kinds import as_asked
 from augcli.data.listing import Listing
+from augcli.data.missing_source import missing_source, unreadable_source
 from augcli.data.other_kinds import refuse_other_kinds
 from augcli.data.readers import (
     arrow,
@@ -29,12 +31,12 @@ from augcli.data.readers import (
 )
 from augcli.data.select import number_classes, select
 from augcli.data.shards import is_pattern
+from augcli.data.single_files import unread_file
 from augcli.data.source_options import SourceOptions
-from augcli.data.splits import list_splits, split_folders
+from augcli.data.splits import has_table, list_splits, split_folders
 from augcli.enums import STDIN, Labels, LabelsFrom
-from augcli.errors import UnreadableImage, UserError
+from augcli.errors import UnreadableImage
 from augcli.files import MIB
-from augcli.text import listed
 
 # The most that an image takes: four channels of 16 bits as they are, metadata and further pages.
 _BYTES_A_PIXEL, _ROOM = 8, 64 * MIB
@@ -90,11 +92,13 @@ def list_source(source: Path, options: SourceOptions | None = None) -> Listing:
     options = options or SourceOptions()
     try:
         if not exists(source):
-            raise _missing(source)
+            raise missing_source(source)
         labelled = options.labels is not Labels.none
+        if labelled and source.is_dir() and not has_table(source):
+            refuse_detection(source)
         splits = split_folders(source, labelled=labelled) if source.is_dir() else []
     except OSError as error:
-        raise UserError(f"SOURCE {source} cannot be read: {error.strerror}.") from error
+        raise unreadable_source(source, error) from error
     if splits:
         listing = list_splits(source, splits, options, _list_by_reader)
     else:
@@ -109,23 +113,18 @@ def kind_of(listing: Listing) -> str:
     return READERS[listing.reader].KIND
 
 
-def _missing(source: Path) -> UserError:
-    return UserError(f"SOURCE {source} does not exist; give a folder with one folder a class.")
-
-
 def _list_by_reader(source: Path, options: SourceOptions) -> Listing:
     """List a source with the reader that recognises it."""
     try:
         name = next((name for name, one in READERS.items() if one.recognises(source)), None)
         if name is None or READERS[name] is imagefolder:  # which takes any folder
             refuse_other_kinds(source)
+        if name is None and not source.exists():  # a pattern that names nothing
+            raise missing_source(source)
+        if name is None:
+            raise unread_file(source)
     except OSError as error:
-        raise UserError(f"SOURCE {source} cannot be read: {error.strerror}.") from error
-    if name is None and not source.exists():  # a pattern that names nothing
-        raise _missing(source)
-    if name is None:
-        kinds = listed(reader.KIND for reader in READERS.values())
-        raise UserError(f"SOURCE {source} is a file; give {kinds}.")
+        raise unreadable_source(source, error) from error
     reader = READERS[name]
     options.refuse_others(reader.OPTIONS, str(source), reader.KIND)
     listing = reader.list_images(source, options)

@@ -15,7 +15,8 @@ from augcli.data.labels import printable
 from augcli.data.listing import Listing
 from augcli.data.select import take
 from augcli.data.source_options import SourceOptions
-from augcli.data.splits import choose_split, is_training
+from augcli.data.split_names import is_training
+from augcli.data.splits import choose_split
 from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.text import count_text, shorten

@@ -4,25 +4,25 @@ together."""
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterable
+import shlex
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from augcli.data.beside import beside_warning, data_files_in
+from augcli.data.detection import REMEDY, detection_above
 from augcli.data.labels import class_index, printable, shown
 from augcli.data.left_out import has_suffix
 from augcli.data.listing import Listing
-from augcli.data.select import number_classes
+from augcli.data.select import is_chosen, number_classes
 from augcli.data.source_options import SourceOptions
+from augcli.data.split_names import SPLITS, is_training, rank
+from augcli.data.table_beside import table_for
 from augcli.errors import UserError
 from augcli.files import MIB, read_json
 from augcli.published import MANIFEST, RUN, TRAIN, is_split_folder
 from augcli.text import did_you_mean, listed, shorten
 
-TRAINING = ("train", "training", "trainval")
-# The first that a source has is what is most likely meant.
-SPLITS = (*TRAINING, "val", "valid", "validation", "dev", "test", "testing", "eval", "holdout")
 # Of tables in a folder that say what its images are.
 _TABLES = (MANIFEST, "metadata.csv", "metadata.parquet", "_classes.csv")
 # Files that other programs write beside images, with boxes and not classes.
@@ -50,14 +50,14 @@ def split_folders(source: Path, *, labelled: bool = True) -> list[str]:
     images, and where nothing tells the labels of a split's images. Raises OSError.
     """
     is_split = _has_labels if labelled else _has_any
-    if any((source / name).is_file() for name in (*_TABLES, _OF_DATASETS)):
+    if has_table(source):
         return []
     of_run = splits_of_run(source)
     if of_run:
         return [TRAIN, *of_run]
     with os.scandir(os.fsencode(source)) as entries:
         folders = sorted(os.fsdecode(one.name) for one in entries if _is_visible_folder(one))
-    splits = sorted((name for name in folders if _rank(name) < len(SPLITS)), key=_rank)
+    splits = sorted((name for name in folders if rank(name) < len(SPLITS)), key=rank)
     if not splits:
         return []
     others = [name for name in folders if name not in splits]
@@ -91,9 +91,9 @@ def splits_of_run(folder: Path) -> list[str]:
     return [name for name in names if is_split_folder(name) and (folder / name).is_dir()]
 
 
-def is_training(split: str) -> bool:
-    """Whether a split of this name is the one to train on."""
-    return _word(split) in TRAINING
+def has_table(folder: Path) -> bool:
+    """Whether a folder has a table by whose name alone it is known what its images are."""
+    return any((folder / name).is_file() for name in (*_TABLES, _OF_DATASETS))
 
 
 def choose_split(
@@ -156,7 +156,8 @@ def list_splits(
     beside = [name for name in names if name != chosen]
     if beside and not is_training(chosen):
         warnings.append(
-            f"only the split {chosen} is read; {listed(beside, 'and')} beside it are not."
+            f"only the split {chosen} is read; {listed(beside, 'and')} beside it"
+            f" {'is' if len(beside) == 1 else 'are'} not."
         )
         beside = []
     for name in beside:
@@ -228,6 +229,27 @@ def check_classes(source: str, folders: Iterable[bytes], remedy: str) -> str:
     return ""
 
 
+def splits_among_classes(classes: Sequence[str], options: SourceOptions) -> str:
+    """A warning where a few of the folders that count as classes have names of splits; an empty
+    text where none has, or all have. Those that the options leave out are none of them."""
+    chosen = [name for name in classes if is_chosen(name, options)]
+    splits = [name for name in chosen if rank(name) < len(SPLITS)]
+    others = [shorten(name, 40) for name in chosen if name not in splits]
+    if not splits or not others:
+        return ""
+    if len(others) > _NAMED:
+        others[_NAMED:] = [f"{len(others) - _NAMED} more"]
+    names = listed([shorten(name, 40) for name in splits], "and")
+    folders, count, are = "folder", "counts as a class", "it is a split, leave it"
+    if len(splits) > 1:
+        folders, count, are = "folders", "count as classes", "they are splits, leave them"
+    patterns = " ".join(f"--classes-exclude {shlex.quote(name)}" for name in splits)
+    return (
+        f"the {folders} {names} of SOURCE {count}, beside {listed(others, 'and')}; if {are} out"
+        f" with {patterns}."
+    )
+
+
 def other_splits(source: Path) -> list[str]:
     """The folders of splits in a source but `train`."""
     return [name for name in SPLITS if name != TRAIN and (source / name).is_dir()]
@@ -246,11 +268,15 @@ def _without_labels(source: Path, splits: list[str]) -> str:
             f"{what} {named} of images with boxes{beside}, not classes; export it for"
             " classification, as a folder for each class."
         )
-    table = next((n for n in (f"{splits[0]}.csv", "labels.csv", "train_labels.csv")
+    if above := detection_above(first):
+        return f"{what} {named} of {above}: {REMEDY}."
+    if table := table_for(first):
+        return f"{what} {named} whose images lie in no folders of classes; give the table: {table}."
+    other = next((n for n in (f"{splits[0]}.csv", "labels.csv", "train_labels.csv")
                   if (source / n).is_file()), None)  # fmt: skip
     remedy = (
-        f"give the table, as in `{source / table} --images {first}`"
-        if table is not None
+        f"give the table, as in `{source / other} --images {first}`"
+        if other is not None
         else "put them into a folder for each class, or give a table with their labels"
     )
     return (
@@ -304,14 +330,4 @@ def _is_visible_folder(entry: os.DirEntry[bytes]) -> bool:
 
 
 def _rank_of_bytes(folder: bytes) -> int:
-    return _rank(printable(folder))
-
-
-def _rank(name: str) -> int:
-    word = _word(name)
-    return SPLITS.index(word) if word in SPLITS else len(SPLITS)
-
-
-def _word(name: str) -> str:
-    """The name of a split without what is written around it, as in training_set."""
-    return re.sub(r"[ _-]?(set|data|split|images)$", "", name.strip().lower())
+    return rank(printable(folder))

@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 from augcli.data.columns import divides
 from augcli.data.flags import targets_in
 from augcli.data.header import column_text, find_column, given_column, no_column
+from augcli.data.label_column import BLANKS
 from augcli.data.label_kinds import OR_UNLABELLED
 from augcli.data.labels import shown
 from augcli.data.left_out import has_suffix
+from augcli.data.path_spelling import spellings
 from augcli.data.source_options import SourceOptions
 from augcli.data.tables import Table, rows
 from augcli.enums import Labels
@@ -23,7 +25,7 @@ from augcli.image.formats import image_suffixes
 from augcli.text import folded, is_url, listed, shorten
 
 # Of paths, those of a later row only where the table has none of an earlier one.
-_PATHS = (
+PATHS = (
     ("path", "file_name", "filename", "image"),
     ("image_path", "file_path", "img_path", "image_name", "image_file", "file", "img", "fname",
      "image_id", "img_id"),
@@ -63,12 +65,12 @@ def find_layout(table: Table, options: SourceOptions) -> Layout:
     Raises UserError that names the options where anything is not certain.
     """
     path = (
-        find_column(table, "paths", _PATHS, "--path-column")
+        find_column(table, "paths", PATHS, "--path-column")
         if options.path_column is None
         else given_column(table, options.path_column, "--path-column")
     )
     if path is None:
-        raise no_column(table, "paths", _PATHS[0], "--path-column")
+        raise no_column(table, "paths", PATHS[0], "--path-column")
     root, suffix = find_files(table, path, options)
     if options.labels is Labels.none:
         return Layout(path, None, None, False, root, suffix)
@@ -137,12 +139,11 @@ def find_files(table: Table, path: int, options: SourceOptions) -> tuple[Path, b
         raise UserError(f"--images {root} is no folder; give the one in which the images lie.")
     if options.suffix is not None:
         return root, os.fsencode(options.suffix)
-    names = [name for _, (value,) in islice(rows(table, [path]), _FIRST)
-             if (name := path_bytes(value)) and b"\0" not in name]  # fmt: skip
-    if not names or any(_is_there(root, name) or is_url(os.fsdecode(name)) for name in names):
+    names = first_names(table, path)
+    if not names or any(lies_there(root, name) or is_url(os.fsdecode(name)) for name in names):
         return root, b""
-    if not all(map(has_suffix, names)):
-        endings = _endings(root, names)
+    if not all(map(_has_suffix, names)):
+        endings = suffixes_of(root, names)
         if len(endings) == 1:
             return root, endings[0]
         if endings:
@@ -152,13 +153,19 @@ def find_files(table: Table, path: int, options: SourceOptions) -> tuple[Path, b
             )
     if options.images is None:
         _refuse_elsewhere(table, names)
-    if not any(map(has_suffix, names)):
+    if not any(map(_has_suffix, names)):
         raise UserError(
             f"{table.source}: its names, as {shown(names[0])}, are no files in {root} and have no"
             " suffix of an image; give the folder with --images, and what follows the names with"
             " --suffix."
         )
     return root, b""
+
+
+def first_names(table: Table, path: int) -> list[bytes]:
+    """The paths in the first rows of a table, as they stand in the column at `path`."""
+    return [name for _, (value,) in islice(rows(table, [path]), _FIRST)
+            if (name := path_bytes(value)) and b"\0" not in name]  # fmt: skip
 
 
 def path_bytes(value: Any) -> bytes | None:
@@ -173,19 +180,27 @@ def path_bytes(value: Any) -> bytes | None:
         return None
 
 
-def _is_there(root: Path, name: bytes) -> bool:
+def lies_there(root: Path, name: bytes) -> bool:
+    """Whether a name is that of an entry below a folder, in one of its spellings."""
     try:
-        return os.path.lexists(os.path.join(os.fsencode(root), name))  # noqa: PTH118
+        return any(
+            os.path.lexists(os.path.join(os.fsencode(root), one))  # noqa: PTH118
+            for one in spellings(name)
+        )
     except ValueError:  # a NUL
         return False
 
 
-def _endings(root: Path, names: list[bytes]) -> list[bytes]:
+def _has_suffix(name: bytes) -> bool:
+    return has_suffix(name.strip(BLANKS.encode()))
+
+
+def suffixes_of(root: Path, names: list[bytes]) -> list[bytes]:
     """The suffixes of images with which any of `names` is a file."""
     endings = []
     for suffix in sorted(image_suffixes()):
         for ending in (suffix, suffix.upper()):
-            if any(_is_there(root, name + ending) for name in names):
+            if any(lies_there(root, one + ending) for name in names for one in spellings(name)):
                 endings.append(ending)
                 break
     return endings
@@ -202,9 +217,9 @@ def _refuse_elsewhere(table: Table, names: list[bytes]) -> None:
         return
     for folder in (*sorted(inner, key=lambda name: (name != stem, name)), ".."):
         place = table.source.parent / folder
-        as_named = any(_is_there(place, name) for name in names)
+        as_named = any(lies_there(place, name) for name in names)
         endings = (
-            [b""] if as_named else [] if all(map(has_suffix, names)) else _endings(place, names)
+            [b""] if as_named else [] if all(map(_has_suffix, names)) else suffixes_of(place, names)
         )
         if endings:
             options = f"--images {shlex.quote(str(place))}"

@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from augcli.classifier.installed import require_onnx
 from augcli.data.labels import from_printable
 from augcli.data.listing import Listing, with_classes
+from augcli.data.missing_images import refuse_all_missing
+from augcli.data.missing_source import why_missing
 from augcli.data.source import exists, list_known_paths, list_paths, list_source
 from augcli.data.source_options import SourceOptions
 from augcli.declared import what_is_amiss
@@ -91,8 +93,10 @@ def read_sources(record: RunRecord, rows: Callable[[], Iterable[Row]]) -> Listin
         if source != STDIN:
             place = Path(source) if moved is None else moved
             if not exists(place):
+                near = why_missing(place) if moved is not None else ""
                 raise UserError(
-                    f"SOURCE {place} does not exist; say with --source where OUT's source is now."
+                    f"SOURCE {place} does not exist{near}; say with --source where OUT's source is"
+                    " now."
                 )
             refuse_as_source(place)
             listing = _in_order_of(out, list_source(place, _source_options(summary)), fingerprint)
@@ -104,6 +108,8 @@ def read_sources(record: RunRecord, rows: Callable[[], Iterable[Row]]) -> Listin
         raise UserError(
             f"The sources of OUT {out} cannot be read: {error.filename}: {error.strerror}."
         ) from error
+    if moved is not None:
+        refuse_all_missing(listing, str(moved), takes_images=False)
     if moved is not None and listing.fingerprint() != fingerprint:
         raise UserError(
             f"--source {moved} does not hold the files that OUT {out} was made"

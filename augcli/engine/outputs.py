@@ -13,13 +13,14 @@ from augcli.engine.images import Decoded, Images
 from augcli.engine.maps import find_maps, without_cache
 from augcli.engine.partners import Partners
 from augcli.engine.plan import Run
-from augcli.enums import Labels
+from augcli.enums import Labels, Pair
 from augcli.errors import UnreadableImage
 from augcli.pipeline.execute import Execution, Observe
 from augcli.pipeline.per_batch import Batch
 from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline
 from augcli.recipes.recipe import SaliencySpec
+from augcli.text import shorten
 
 ORIGINAL = "orig"
 
@@ -64,11 +65,7 @@ class Outputs:
             if slot not in used:
                 partner = self._partners.partner(block, place, copy, slot, images.readable)
                 if partner is None:
-                    of_group = "" if run.listing.group_of is None else " of another group"
-                    raise UnreadableImage(
-                        f"no readable partner{of_group} was found for it (--pair"
-                        f" {run.job.pair.value})"
-                    )
+                    raise UnreadableImage(_without_partner(run, block[place]))
                 used[slot] = images.get(partner)
             return images.picture(used[slot], slot)
 
@@ -132,3 +129,14 @@ def output_label(run: Run, picture: Picture, labels: list[SoftLabel], view: str)
     if view == ORIGINAL:
         return label
     return smooth(label, run.job.pipeline.label_smoothing, len(run.listing.classes))
+
+
+def _without_partner(run: Run, target: int) -> str:
+    """Why an image has no partner."""
+    pair, class_id = run.job.pair, run.plan.class_of(target)
+    start, stop = run.plan.class_range[class_id]
+    name = shorten(run.listing.classes[class_id], 60)
+    if pair is Pair.same_class and stop - start == 1:
+        return f"its class {name} has no other image, as --pair same-class needs one"
+    of_group = "" if run.listing.group_of is None else " of another group"
+    return f"no partner{of_group} that can be read was found for it (--pair {pair.value})"

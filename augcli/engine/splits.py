@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from augcli.data.labels import printable
 from augcli.data.listing import Listing, Sample, sample_id, sample_ids
-from augcli.data.splits import is_training
+from augcli.data.split_names import is_training
 from augcli.store.layout import split_folders
 
 

@@ -19,6 +19,7 @@ from augcli.image.header import upright_size
 from augcli.manifest.kinds import Kinds
 from augcli.manifest.row import SCHEMA_VERSION, Row
 from augcli.published import CLASSES
+from augcli.text import count_text
 
 # Faults that are held; others are counted.
 MOST_FAULTS = 1000
@@ -95,7 +96,8 @@ def row_faults(row: Row, classes: list[str], labels: Labels = Labels.single) -> 
     if not 0.0 <= row.lam <= 1.0:
         yield f"lam {row.lam} is not between 0 and 1"
     if len(row.source_ids) != len(row.source_paths) or not row.source_ids:
-        yield f"{len(row.source_ids)} source ids have {len(row.source_paths)} paths"
+        ids_text = count_text(len(row.source_ids), "source id")
+        yield f"it has {ids_text} and {count_text(len(row.source_paths), 'source path')}"
     wrong = [box for box in row.boxes if len(box) != 4]
     if wrong:
         yield f"box {wrong[0][:9]} is not [top, left, bottom, right]"
@@ -114,13 +116,14 @@ def _label_faults(row: Row, classes: list[str], labels: Labels) -> Generator[str
         yield f"it has no {'label_ids' if ids is None else 'label_weights'}"
         return False
     if len(ids) != len(weights) or (not ids and labels is Labels.single):
-        yield f"{len(ids)} label ids have {len(weights)} weights"
+        yield f"it has {count_text(len(ids), 'label id')} and {count_text(len(weights), 'weight')}"
         return False
     if len(set(ids)) != len(ids):
         yield "a label id stands twice"
     outside = [i for i in ids if not 0 <= i < len(classes)]
     if outside:
-        yield f"label id {outside[0]} is not in {CLASSES}, which has {len(classes)} classes"
+        of = count_text(len(classes), "class")
+        yield f"label id {outside[0]} is not in {CLASSES}, which has {of}"
         return False
     if labels is Labels.multi:
         wrong = [w for w in weights if not 0.0 < w <= 1.0]

@@ -36,6 +36,7 @@ from augcli.manifest.record import (
     why_unread,
 )
 from augcli.published import CLASSES, ERRORS, IDENTITY, MANIFEST, RUN, STATE, TRAIN
+from augcli.text import count_text
 
 _LARGEST_IDENTITY = 256 << 20
 _OF_RUN = {"source": "fingerprint"}
@@ -161,7 +162,8 @@ def _read_classes(out: Path, counts: Counts | None, faults: Faults) -> list[str]
     if len(set(classes)) != len(classes):
         faults.add(CLASSES, "a class stands in it twice")
     if counts is not None and counts.classes != len(classes):
-        faults.add(RUN, f"it counts {counts.classes} classes, and {CLASSES} has {len(classes)}")
+        counted = count_text(counts.classes, "class")
+        faults.add(RUN, f"it counts {counted}, and {CLASSES} has {len(classes)}")
     return classes
 
 

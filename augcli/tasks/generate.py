@@ -25,6 +25,7 @@ from augcli.store.lock import holding, refuse_held
 from augcli.store.merge import Published
 from augcli.store.records import IMAGE_BYTES
 from augcli.store.sources import keep_listed
+from augcli.text import count_text
 
 # run.json lists the label mass of up to so many classes.
 _LISTED_CLASSES = 1000
@@ -174,8 +175,10 @@ def _check_count(run: Run, published: Published) -> None:
         wanted = due.get(name, 0) - lost
         if there != wanted or name not in rows:
             of = "" if name == TRAIN else f" of the split {name}"
+            were = "was" if wanted == 1 else "were"
             raise RunFailed(
-                f"OUT {run.runtime.place.out} has {there} rows{of} where {wanted} were planned:"
+                f"OUT {run.runtime.place.out} has {count_text(there, 'row')}{of} where {wanted}"
+                f" {were} planned:"
                 " parts of it were damaged while the run went on; run the same command with"
                 " --resume."
             )

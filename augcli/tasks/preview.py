@@ -53,18 +53,20 @@ def preview(run: Run, examples: int, source: str = "SOURCE") -> Preview:
     images = Images(run)
     lines: list[Line] = []
     shown: set[int] = set()
+    why = ""
     for block, place in _targets(run, shown):
         if len(lines) == examples:
             break
         outputs_of_block = Outputs(run, images, block)
         try:
             outputs = outputs_of_block.of(place, 0)
-        except UnreadableImage:
+        except UnreadableImage as error:
+            why = str(error)
             continue
         lines.append(draw_line(run, outputs_of_block, outputs))
         shown.update(sample.index for output in outputs for sample in output.samples)
     if not lines:
-        raise _unreadable(run, images)
+        raise _unreadable(run, images, why)
     return Preview(
         Sheet(describe_run(run, describe_source(run, source, len(lines))), lines),
         _reasons(run, images),
@@ -85,10 +87,13 @@ def _targets(run: Run, shown: Collection[int] = ()) -> Iterator[tuple[list[int],
     yield from later
 
 
-def _unreadable(run: Run, images: Images) -> UserError:
-    """What to say where nothing can be shown, for the images that were looked at."""
+def _unreadable(run: Run, images: Images, why: str = "") -> UserError:
+    """What to say where nothing can be shown, for the images that were looked at; `why` is what is
+    amiss with the last one."""
     listing, reasons = run.listing, images.unreadable
     first = first_reasons((listing.sample(index).relative, reasons[index]) for index in reasons)
+    if not reasons:
+        return UserError(f"No image of SOURCE can be shown: {why}.")
     if len(reasons) == len(listing):
         return UserError(f"No image of SOURCE can be read: {first}.")
     count = f"{len(reasons)} of {count_text(len(listing), 'image')}"

@@ -364,7 +364,7 @@ def test_all_recipes_of_one_readable_image(augcli: Augcli, tmp_path: Path) -> No
     ]
     (line,) = preview_recipes(runs, 3).sheet.lines
     assert [panel.title for panel in line.panels] == ["target: a", "cutmix", "cutout"]
-    assert line.panels[1].notes == ("no readable partner was found for it (--pair any)",)
+    assert line.panels[1].notes == ("no partner that can be read was found for it (--pair any)",)
     assert line.panels[2].notes[0] == "a 100 %"
     result = augcli("preview", source, "--all-recipes", "--to", tmp_path / "s.png")
     assert result.returncode == 0, result.stderr

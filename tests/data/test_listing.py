@@ -143,7 +143,7 @@ def test_undecodable_names(tmp_path: Path) -> None:
     ("make", "message"),
     [
         (lambda root: root / "nowhere", "nowhere does not exist"),
-        (lambda root: fill(root, "file") / "file", "is a file; give a folder"),
+        (lambda root: fill(root, "file") / "file", "is an empty file; give a folder"),
         (lambda root: root, "is empty; give a folder"),
         (lambda root: fill(root, "1.jpg", "2.jpg"), "holds 2 image files but no class folders"),
         (lambda root: fill(root, "a/notes.txt"), "has class folders but no image in them"),

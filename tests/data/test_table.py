@@ -145,6 +145,4 @@ def test_a_table_is_generated_from(augcli: Augcli, photos: Path, tmp_path: Path)
 def test_a_file_that_is_neither_is_refused(augcli: Augcli, tmp_path: Path) -> None:
     result = augcli("generate", table(tmp_path, "x", "t.txt"), tmp_path / "out", "-r", "cutmix")
     assert result.returncode == 2
-    assert "is a file; give a folder with a metadata.jsonl, a folder of img2dataset, a" in (
-        result.stderr
-    )
+    assert "t.txt is a text and no list of images; give a folder with one folder" in result.stderr

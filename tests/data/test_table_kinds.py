@@ -58,7 +58,10 @@ def test_one_table_is_the_same_source_in_every_kind(tmp_path: Path, name: str) -
     listing = list_source(source)
     assert (listing.reader, listing.classes, listing.split) == ("table", ("cat", "dog"), "train")
     assert labelled(source) == [("a/1.jpg", "dog"), ("b/3.jpg", "cat")]
-    assert listing.warnings == (f"{source}: 1 column is not read (w).",)
+    assert listing.warnings == (
+        f"{source}: 1 column is not read (w).",
+        f"{source}: 1 label with blanks around it read without.",
+    )
     assert [(one.split, one.classes, len(one)) for one in listing.others] == [
         ("val", ("cat", "dog"), 1),
         ("test", ("cat", "dog"), 1),

@@ -192,7 +192,11 @@ def test_members_of_an_archive_that_are_left_out(tmp_path: Path) -> None:
             "SOURCE has one class, photos, whose images lie in the folders a, b, c and 1 more of"
             " it; if these are the classes, give ROOT/photos.",
         ),
-        (("train/1", "car/2", "plane/3"), ""),
+        (
+            ("train/1", "car/2", "plane/3"),
+            "the folder train of SOURCE counts as a class, beside car and plane; if it is a split,"
+            " leave it out with --classes-exclude train.",
+        ),
         (("a/x/1", "b/y/2", "b/z/3"), ""),
         (("a/1", "a/x/2", "a/y/3"), ""),
         (("a/x/1",), ""),

@@ -19,7 +19,7 @@ from augcli.data.image_tables import TableSplit, list_tables, suffix_of
 from augcli.data.listing import Listing
 from augcli.data.pieces import read_piece
 from augcli.data.source_options import SourceOptions
-from augcli.data.splits import SPLITS
+from augcli.data.split_names import SPLITS
 from augcli.errors import UnreadableImage, UserError
 from augcli.files import MIB, open_regular, read_json
 from augcli.text import shorten

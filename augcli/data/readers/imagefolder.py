@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from augcli.data.beside import beside_warning, is_data_file
+from augcli.data.detection import REMEDY, detection_above
 from augcli.data.empty_classes import refuse_empty_classes
 from augcli.data.image_file import read_image as read_image
 from augcli.data.label_kinds import OR_UNLABELLED
@@ -18,9 +19,11 @@ from augcli.data.labels import class_order, printable, shown
 from augcli.data.left_out import LeftOut, suffix_of
 from augcli.data.levels import level_warning
 from augcli.data.listing import NO_CLASS, Listing, ListingBuilder
+from augcli.data.loose_images import level_too_low
 from augcli.data.metadata_rows import foreign_files, why_foreign
 from augcli.data.source_options import SourceOptions
-from augcli.data.splits import check_classes
+from augcli.data.splits import check_classes, splits_among_classes
+from augcli.data.table_beside import table_for
 from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.image.formats import (
@@ -108,7 +111,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
         raise UserError(_nothing(source, top_level, next(filter(None, empty.values()), b"")))
     doubt = check_classes(str(source), builder.folders, f"give {source}/{{name}}")
     listing = builder.finish(source, classes)
-    doubt = doubt or _level_warning(source, listing)
+    doubt = doubt or splits_among_classes(classes, options) or _level_warning(source, listing)
     warnings = [doubt] if doubt else []
     for file in foreign_files(source):
         reason = why_foreign(file)
@@ -213,11 +216,18 @@ def _nothing(source: Path, entries: _Entries, unread: bytes) -> str:
         return f"SOURCE {source} has class folders but no image in them{but}; {remedy}."
     foreign = [f"{file} is not read: {why_foreign(file)}" for file in foreign_files(source)]
     if entries.images:
+        holds = f"SOURCE {source} holds {count_text(len(entries.images), 'image file')}"
+        holds += " but no class folders"
+        if not foreign and (table := table_for(source)):
+            return f"{holds}; give the table that names them: {table}."
+        if above := detection_above(source):
+            return f"{holds}, and lies in {above}: {REMEDY}."
+        if not foreign and (low := level_too_low(source)):
+            return f"{holds}, and {low}."
         remedy = f"move them to a folder a class, pipe in a list of paths, or {OR_UNLABELLED}"
         for sentence in foreign:
             remedy = f"{sentence}; fix it, or {remedy}"
-        loose = count_text(len(entries.images), "image file")
-        return f"SOURCE {source} holds {loose} but no class folders; {remedy}."
+        return f"{holds}; {remedy}."
     what = "holds no images" if any(source.iterdir()) else "is empty"
     if foreign:
         return f"SOURCE {source} {what}; {'; '.join(foreign)}."

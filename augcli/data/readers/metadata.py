@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from augcli.data.columns import UnreadColumns
+from augcli.data.doubtful_labels import doubt_labels
 from augcli.data.groups import Groups
 from augcli.data.image_file import read_image as read_image
 from augcli.data.label_column import BLANKS, NO_LABEL, is_id, refuse_unknown
@@ -23,7 +24,7 @@ from augcli.data.label_kinds import (
 )
 from augcli.data.labels import SoftLabel
 from augcli.data.listing import Listing, ListingBuilder
-from augcli.data.metadata_classes import find_classes
+from augcli.data.metadata_classes import find_classes, names_its_classes
 from augcli.data.metadata_rows import MANIFEST as MANIFEST
 from augcli.data.metadata_rows import (
     NAMES,
@@ -35,6 +36,7 @@ from augcli.data.metadata_rows import (
     why_foreign,
 )
 from augcli.data.parquet_columns import holds_images
+from augcli.data.path_spelling import PathSpelling
 from augcli.data.repeated import refuse_repeated
 from augcli.data.source_options import SourceOptions
 from augcli.data.split_column import SplitColumn, choose_column, divide, no_splits
@@ -112,11 +114,13 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     builder, numbers = ListingBuilder(), array("I")
     soft_ids, soft_weights, soft_ends = array("i"), array("d"), array("q")
     unread, normaliser = UnreadColumns(group=options.group_by), Normaliser()
-    missing = array("I")
+    missing, spelling = array("I"), PathSpelling(os.fsencode(file.parent))
     simple: dict[tuple[int | str | None, str | None], SoftLabel] = {}
     for number, row, dividing in read_rows(metadata, unread):
         path = below(row.file_name)
-        if path is None:
+        if path is not None:
+            path = spelling.read(path, table.where(number))
+        else:
             quoted = shorten(repr(row.file_name))
             raise UserError(
                 f"{table.where(number)}: the file name {quoted} leaves its folder; fix it."
@@ -160,6 +164,10 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
                 f" class_name, or {OR_UNLABELLED}."
             )
     warnings = [*unread.warnings(str(file)), *normaliser.warnings(str(file))]
+    warnings += spelling.warnings(str(file))
+    is_single = options.labels is Labels.single
+    if is_single and names_its_classes(metadata) and (doubt := doubt_labels(classes, str(file))):
+        warnings.append(doubt)
     listing = replace(listing, warnings=(*warnings, *_unread_splits(source, file)))
     if chosen is not None:
         listing = divide(listing, chosen[0].of_rows(), chosen[0].splits, chosen[1])

@@ -32,7 +32,7 @@ from augcli.data.parquet_pages import (
     read_value,
 )
 from augcli.data.source_options import SourceOptions
-from augcli.data.splits import SPLITS
+from augcli.data.split_names import SPLITS
 from augcli.errors import UnreadableImage, UserError
 from augcli.files import MIB, open_regular
 from augcli.text import count_text, listed

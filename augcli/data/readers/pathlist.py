@@ -51,7 +51,8 @@ def list_images(
             repeated += 1
             if repeated > _REPETITIONS + 10 * len(digests):
                 raise UserError(
-                    f"{_WHERE} repeats its {len(digests)} paths without end; give each once."
+                    f"{_WHERE} repeats its {count_text(len(digests), 'path')} without end; give"
+                    " each once."
                 )
             continue
         repeated = 0
@@ -187,6 +188,10 @@ def _class_name(path: bytes, labels_from: LabelsFrom) -> str:
     else:
         up = 1 if labels_from is LabelsFrom.parent else 2
         part = folders[-up] if len(folders) >= up else b""
+    if part in (b"", b".", b"..") and b"\\" in path:
+        raise UserError(
+            f"The path {shown(path)} on standard input has backslashes; write / between folders."
+        )
     if part in (b"", b".", b".."):
         raise UserError(
             f"The path {shown(path)} on standard input has no {labels_from.value} to name its"

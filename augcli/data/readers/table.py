@@ -15,14 +15,16 @@ import numpy.typing as npt
 
 from augcli.data import parquet_columns
 from augcli.data.columns import UnreadColumns, divides
+from augcli.data.doubtful_labels import doubt_labels
 from augcli.data.flags import CLASSES_FILE, class_of_column, find_flags, one_class, targets
 from augcli.data.groups import Groups, group_column
 from augcli.data.header import column_text, refuse_other_bytes
 from augcli.data.image_file import read_image as read_image
-from augcli.data.label_column import NO_LABEL, LabelColumn
+from augcli.data.label_column import BLANKS, NO_LABEL, LabelColumn
 from augcli.data.label_kinds import OR_MULTI, refuse_separator
 from augcli.data.labels import shown
 from augcli.data.listing import Listing, ListingBuilder
+from augcli.data.path_spelling import PathSpelling
 from augcli.data.repeated import refuse_repeated
 from augcli.data.source_options import SourceOptions
 from augcli.data.split_column import SplitColumn, choose_column, divide, no_splits
@@ -30,7 +32,7 @@ from augcli.data.table_layout import Layout, find_files, find_layout, path_bytes
 from augcli.data.tables import Table, kind_of, open_table, rows
 from augcli.enums import Labels
 from augcli.errors import UserError
-from augcli.text import is_url, shorten
+from augcli.text import count_text, is_url, shorten
 
 KIND = "a table (.csv, .tsv, .jsonl, .parquet)"
 OPTIONS: frozenset[str] = frozenset(
@@ -109,6 +111,8 @@ def _collect(
     else:
         add = lambda row, number: labels.add(row[0], number)  # noqa: E731
     builder, numbers = ListingBuilder(), array("I")
+    spelling = PathSpelling(os.fsencode(layout.root), layout.suffix)
+    blanks = 0
     first_split = 1 + len(values)
     names = [table.columns[at] for at in (layout.path, *values)]
     grouping = [] if group is None else [group]
@@ -116,7 +120,9 @@ def _collect(
         for column, value in zip(names, row, strict=False):
             if isinstance(value, str) and not value.isascii():
                 refuse_other_bytes(value, column, table.where(number))
-        folder, file_name = _divide_path(row[0], layout.suffix, table, number)
+        folder, file_name = _divide_path(row[0], layout.suffix, table, number, spelling)
+        if type(row[1]) is str and layout.label is not None and row[1] != row[1].strip(BLANKS):
+            blanks += 1
         add(row[1:first_split], number)
         for split, value in zip(splits, row[first_split:], strict=not grouping):
             split.add(value, number)
@@ -133,7 +139,16 @@ def _collect(
             " value in most rows; if these are classes, choose it with --label-column."
         )
     group_of = groups.numbers() if grouping else None
-    return _finish(builder, numbers, labels, group_of, splits, table, layout, options, unread)
+    listing = _finish(builder, numbers, labels, group_of, splits, table, layout, options, unread)
+    warnings = [*listing.warnings, *spelling.warnings(source)]
+    if blanks:
+        them = "it" if blanks == 1 else "them"
+        number_of = count_text(blanks, "label")
+        warnings.append(f"{source}: {number_of} with blanks around {them} read without.")
+    is_single = options.labels is Labels.single
+    if is_single and known is None and (doubt := doubt_labels(listing.classes, source)):
+        warnings.append(doubt)
+    return replace(listing, warnings=tuple(warnings))
 
 
 def _known_names(
@@ -146,7 +161,9 @@ def _known_names(
     return options.classes
 
 
-def _divide_path(value: Any, suffix: bytes, table: Table, number: int) -> tuple[bytes, bytes]:
+def _divide_path(
+    value: Any, suffix: bytes, table: Table, number: int, spelling: PathSpelling
+) -> tuple[bytes, bytes]:
     """The folder and the name in a path; raises UserError for what is no path of an image."""
     path = path_bytes(value)
     if path is None or b"\0" in path:
@@ -156,6 +173,7 @@ def _divide_path(value: Any, suffix: bytes, table: Table, number: int) -> tuple[
         raise UserError(
             f"{table.where(number)}: {shown(path)} is a URL; give paths on this machine."
         )
+    path = spelling.read(path, table.where(number))
     folder, _, name = os.path.normpath(path + suffix).rpartition(b"/")
     if name in (b"", b".", b".."):
         raise UserError(f"{table.where(number)}: {shown(path)} is no path of an image; fix it.")
