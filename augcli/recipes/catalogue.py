@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from augcli.declared import shortened, what_is_wrong
 from augcli.errors import UserError
 from augcli.recipes.index import ENTRIES
+from augcli.recipes.other_names import OPTIONS
 from augcli.recipes.recipe import Recipe
-from augcli.text import did_you_mean, shorten, spelled
+from augcli.text import did_you_mean, folded, shorten, spelled
 
 
 def recipe_names() -> list[str]:
@@ -34,7 +35,9 @@ def build_recipe(name: str, options: dict[str, Any]) -> Recipe:
     recipe = recipe_class(name)
     for option in options:
         if option not in recipe.model_fields:
-            hint = did_you_mean(option, recipe.model_fields)
+            known = [*recipe.model_fields, "probability"]
+            other = OPTIONS.get(folded(option))
+            hint = did_you_mean(other if other in known else option, known)
             raise UserError(
                 f"Recipe {name} has no option '{shorten(option)}'{hint};"
                 f" `augcli recipes {name}` shows its options."
