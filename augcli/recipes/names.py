@@ -56,18 +56,18 @@ def _written(name: str) -> str:
     if len(parts) > 1 and all(map(find_recipe, parts)):
         return f"; {SEVERAL}."
     if _OF_TIMM.fullmatch(name):
-        given = dict(re.findall(r"-([mn])([\d.]+)", name))
-        return f"; write --recipe randaugment{_settings(f'{k}={v}' for k, v in given.items())}."
+        settings = [f"{key}={value}" for key, value in re.findall(r"-([mn])([\d.]+)", name)]
+        return f"; write --recipe randaugment{written_settings(settings)}."
     match = _WITH_OPTIONS.fullmatch(name)
     recipe = find_recipe(match[1]) if match is not None else None
     if match is None or recipe is None:
         return ""
     given = [part for part in re.split(r"[,;:&\s]+", match[2].replace(" =", "=")) if part]
     settings = [part if "=" in part else f"KEY={part}" for part in given]
-    return f"; write --recipe {recipe}{_settings(settings)}."
+    return f"; write --recipe {recipe}{written_settings(settings)}."
 
 
-def _settings(settings: Iterable[str]) -> str:
+def written_settings(settings: Iterable[str]) -> str:
     """`--set KEY=VALUE` for each of these texts."""
     pairs = (setting.partition("=") for setting in settings)
     return "".join(f" --set {setting_name(key)}={shorten(value)}" for key, _, value in pairs)

@@ -121,8 +121,7 @@ def test_signals_leave_one_line_and_their_code(
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == code
     assert stderr == (
-        f"augcli: stopped by {signum.name};"
-        " an interrupted generate or saliency goes on with the same command and --resume.\n"
+        f"augcli: stopped by {signum.name}; give the same command with --resume to go on.\n"
     )
 
 
