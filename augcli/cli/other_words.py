@@ -73,8 +73,15 @@ _MEANT = {
     _Meant("--set", "write --set probability={value}"): "--p -p --prob --proba --chance",
     _Meant("--quality", "--quality N is meant"): "--jpeg-quality --jpg-quality --q",
     _Meant("--classes-include", "--classes-include GLOB chooses classes"): (
-        "--include --class --only --categories --labels"
+        "--include --class --only --categories"
     ),
+    _Meant("--per-class", "--per-class N makes N outputs for each class"): (
+        "--balanced --balance --oversample --upsample --equalize-classes"
+    ),
+    _Meant("--dense-labels", "labels are soft, and stand in OUT/train/metadata.jsonl"): (
+        "--labels --soft-labels --soft --one-hot --onehot --hard-labels"
+    ),
+    _Meant("clean", "write `augcli cache clean`"): "--clean --clear --prune --purge --delete",
     _Meant("--classes-exclude", "--classes-exclude GLOB leaves classes out"): "--exclude --skip",
     _Meant("--limit", "--limit N is meant"): "--max-images --max --subset --first --sample",
     _Meant("--model", "--model FILE.onnx is meant"): (

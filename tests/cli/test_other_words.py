@@ -46,6 +46,11 @@ OPTION = {
     "generate S O -r mixup --p 0.5": "--p; write --set probability=0.5",
     "generate S O -r mixup -p 0.5": "-p; write --set probability=0.5",
     "generate S O -r mixup --prob=0.5": "--prob; write --set probability=0.5",
+    "generate S O --balanced": "--balanced; --per-class N makes N outputs for each class",
+    "generate S O --soft-labels": (
+        "--soft-labels; labels are soft, and stand in OUT/train/metadata.jsonl"
+    ),
+    "cache --clean": "--clean; write `augcli cache clean`",
     "generate S O -r mixup --p": "--p; write --set probability=VALUE",
 }
 NEAR = "nothing does quite that; look at "
@@ -125,6 +130,12 @@ def test_options_of_recipes(
         f"Recipe {recipe} has no option '{option}' (did you mean '{near}'?); `augcli recipes"
         f" {recipe}` shows its options."
     )
+
+
+@pytest.mark.parametrize("word", ["show", "info", "ls"])
+def test_looking_at_the_cache(capfd: pytest.CaptureFixture[str], word: str) -> None:
+    said = refuse(capfd, "cache", word)
+    assert said == f"`augcli cache` alone shows what is kept; leave out '{word}'."
 
 
 def test_the_tables_name_what_there_is() -> None:

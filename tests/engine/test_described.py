@@ -19,7 +19,7 @@ FOREIGN = re.compile(r"[A-Z][a-z]+(Error|Exception)\b|object|pydantic|Field requ
 ANOTHER = "another value than a run writes"
 KIND = "a value in it is of another kind than a run writes"
 STEP = ("recipe", "steps", 0)
-RECORDS = [
+RECORDS: list[tuple[tuple[Any, ...], Any, str]] = [
     (("recipe",), None, "recipe is missing"),
     (("recipe",), {}, "name is missing"),
     (("recipe",), "x", KIND),
