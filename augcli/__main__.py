@@ -80,11 +80,11 @@ def main() -> NoReturn:
         code = _run()
         _handle(_ignore)
     except _Stopped as stopped:
-        from augcli.cli.output import CONTINUE, print_error
+        from augcli.cli.output import print_stopped
 
         signum = stopped.args[0]
         code = 128 + signum
-        print_error(f"stopped by {signal.Signals(signum).name}; {CONTINUE}", code)
+        print_stopped(signal.Signals(signum).name, code)
     # All goes at once: to look through it for garbage is a sixth of the run's fixed cost.
     gc.freeze()
     gc.disable()

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from augcli.errors import UserError
+from augcli.errors import BadValue, RunFailed, UserError
 from augcli.text import did_you_mean, folded, listed, shorten, spelled
 
 _SHOWN = 60
@@ -20,6 +20,7 @@ _KINDS = {
     "boolean": "true or false",
     "null": "none",
 }
+_ANOTHER = "another value than a run writes"
 Schema = dict[str, Any]
 
 
@@ -74,7 +75,26 @@ def what_is_amiss(error: ValidationError, declared: type[BaseModel]) -> str:
     option = str(fault["loc"][0])
     if fault["type"] == "missing":
         return f"{option} is missing"
-    return f"{option} is not {what_is_taken(_schema_of(declared, option))}"
+    taken = what_is_taken(_schema_of(declared, option))
+    return f"{option} has {taken}" if taken == _ANOTHER else f"{option} is not {taken}"
+
+
+def what_is_unlike(error: Exception) -> str:
+    """What is wrong with a record that raises such an error where it is read as a run's, as the
+    part of a sentence, without a word of Python's or of a library's."""
+    if isinstance(error, BadValue | UserError | RunFailed):
+        return str(error).removesuffix(".")
+    if isinstance(error, ValidationError):
+        fault = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(shorten(str(part), _SHOWN) for part in fault["loc"])
+        if not where:
+            return "it is no table of values"
+        return f"{where} is missing" if fault["type"] == "missing" else f"{where} has {_ANOTHER}"
+    if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
+        return f"{shorten(error.args[0], _SHOWN)} is missing"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return "a value in it is of another kind than a run writes"
 
 
 def what_is_taken(schema: Schema) -> str:
@@ -86,7 +106,7 @@ def what_is_taken(schema: Schema) -> str:
     if schema.get("type") == "array":
         return _list(schema)
     signs = [f"{sign} {schema[key]:.10g}" for key, sign in _SIGNS.items() if key in schema]
-    kind = _KINDS.get(schema.get("type", ""), "another value")
+    kind = _KINDS.get(schema.get("type", ""), _ANOTHER)
     return f"{kind} {' and '.join(signs)}".rstrip()
 
 
@@ -110,7 +130,10 @@ def _as_declared(declared: type[BaseModel], option: str, value: Any) -> Any:
 
 
 def _schema_of(declared: type[BaseModel], option: str) -> Schema:
-    schema: Schema = _schema(declared).get("properties", {}).get(option, {})
+    whole = _schema(declared)
+    schema: Schema = whole.get("properties", {}).get(option, {})
+    if "$ref" in schema:  # the words of an enumeration, or a table
+        schema = whole["$defs"][schema["$ref"].rpartition("/")[2]]
     return schema
 
 

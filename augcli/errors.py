@@ -38,6 +38,11 @@ class UserError(_Sentence):
     """
 
 
+class BadValue(ValueError):
+    """A value from outside that cannot be, with the reason in words for people, as the part of a
+    sentence."""
+
+
 class UnreadableImage(Exception):
     """An input that cannot be decoded, with the reason: it costs itself, never the run."""
 

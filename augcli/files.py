@@ -18,7 +18,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from augcli.errors import UserError
+from augcli.errors import BadValue, UserError
 from augcli.text import count_text
 
 MIB = 1 << 20
@@ -96,7 +96,7 @@ def read_json(path: Path, limit: int) -> Any:
 
 
 def parse_json(text: bytes | str) -> Any:
-    """The value that a JSON text holds; raises ValueError where it is not JSON.
+    """The value that a JSON text holds; raises BadValue where it is not JSON.
 
     NaN and Infinity, which JSON does not have, a key that an object has twice, and nesting beyond
     Python's stack are not JSON.
@@ -106,23 +106,23 @@ def parse_json(text: bytes | str) -> Any:
             text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repetition
         )
     except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+        raise BadValue("it is nested too deeply") from error
     except json.JSONDecodeError as error:
         if error.pos >= len(error.doc.rstrip()):
-            raise ValueError("it ends too early") from error
-        raise ValueError(
+            raise BadValue("it ends too early") from error
+        raise BadValue(
             f"what is at line {error.lineno}, column {error.colno} has no place there"
         ) from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"byte {error.start} is not UTF-8") from error
+        raise BadValue(f"byte {error.start} is not UTF-8") from error
     except ValueError as error:
         if "set_int_max_str_digits" in str(error):
-            raise ValueError("a number in it has too many digits") from error
+            raise BadValue("a number in it has too many digits") from error
         raise
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON value")
+    raise BadValue(f"{name} is not a JSON value")
 
 
 def _refuse_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _refuse_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(table) < len(pairs):
         keys = [key for key, _ in pairs]
         again = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {again[:100]!r} stands in it twice")
+        raise BadValue(f"the key {again[:100]!r} stands in it twice")
     return table
 
 

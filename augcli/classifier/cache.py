@@ -166,7 +166,10 @@ def require_writable(folder: Path) -> None:
         writable = os.access(folder, os.W_OK | os.X_OK)
         reason = "no permission"
     except OSError as error:
+        above = next((one for one in (folder, *folder.parents) if os.path.lexists(one)), folder)
         writable, reason = False, str(error.strerror)
+        if above.is_file():
+            reason = f"{above} is a file"
     if not writable:
         raise UserError(
             f"The saliency cache {folder} cannot be written ({reason}); give another folder with"

@@ -24,7 +24,7 @@ from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import choice_reader
 from augcli.errors import UserError
-from augcli.text import count_text
+from augcli.text import count_text, folded
 
 
 class CacheAction(StrEnum):
@@ -34,7 +34,18 @@ class CacheAction(StrEnum):
 
 
 # What others call it, folded.
+_LOOKING = ("show", "info", "list", "ls", "stats", "status", "size", "look", "dir")
 _CALLED = ("clear", "empty", "prune", "purge", "remove", "delete", "rm")
+
+
+_read_action = choice_reader("augcli cache", CacheAction, dict.fromkeys(_CALLED, CacheAction.clean))
+
+
+def _action(text: Any) -> Any:
+    """What is to be done with the cache; raises UserError."""
+    if folded(str(text)) in _LOOKING:
+        raise UserError(f"`augcli cache` alone shows what is kept; leave out '{text}'.")
+    return _read_action(text)
 
 
 @grouped
@@ -44,9 +55,7 @@ def cache(
         CacheAction | None,
         typer.Argument(
             metavar="[clean]",
-            parser=choice_reader(
-                "augcli cache", CacheAction, dict.fromkeys(_CALLED, CacheAction.clean)
-            ),
+            parser=_action,
             help="remove what is kept; else it is only shown",
         ),
     ] = None,

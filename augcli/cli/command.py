@@ -23,6 +23,7 @@ from augcli.cli.origins import (
     spelled,
     variable,
 )
+from augcli.cli.words import refuse_swallowed
 from augcli.errors import UserError
 from augcli.text import shorten
 
@@ -37,10 +38,16 @@ class CheckedCommand(typer.core.TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         arguments = list(args)
+        if not ctx.resilient_parsing:
+            refuse_swallowed(self, arguments)
         try:
             rest = super().parse_args(ctx, args)
         except UserError as error:
             raise UserError(named_as_given(ctx, str(error))) from error
+        except Exception as error:
+            if getattr(error, "ctx", ctx) is None:  # which Typer's parser leaves out
+                error.ctx = ctx  # type: ignore[attr-defined]
+            raise
         if not ctx.resilient_parsing:  # as completion of words has it
             check_arguments(self, ctx, arguments)
         return rest

@@ -46,10 +46,15 @@ def file_option(name: str, help: str, *short: str, **more: Any) -> Any:
 
 
 def choice(
-    name: str, help: str, words: type[StrEnum], synonyms: Mapping[str, StrEnum] | None = None
+    name: str,
+    help: str,
+    words: type[StrEnum],
+    synonyms: Mapping[str, StrEnum] | None = None,
+    meant: Mapping[str, StrEnum] | None = None,
 ) -> Any:
-    """An option that takes one of `words` in any spelling, or one of their `synonyms` (folded)."""
-    reader = choice_reader(f"--{name}", words, synonyms or {})
+    """An option that takes one of `words` in any spelling, or one of their `synonyms` (folded);
+    `meant` are further words, which are refused with the one that may be meant."""
+    reader = choice_reader(f"--{name}", words, synonyms or {}, meant)
     return option(name, help, parser=reader, metavar="|".join(words))
 
 
@@ -74,10 +79,11 @@ def number(
         amiss = "is not a number"
         if value > most or value < least:
             amiss = f"is more than {most}" if value > most else f"is less than {least}"
-        subject = named(context, str(parameter.name), value)
+        shown = f"{value:.15g}" if isinstance(value, float) else value
+        subject = named(context, str(parameter.name), shown)
         raise UserError(f"{subject} {amiss}; give a number from {least} to {most}.")
 
-    reader = number_reader(f"--{name}", kind, f"{least} to {most}")
+    reader = number_reader(f"--{name}", kind, least, most, metavar)
     return option(name, help, *short, callback=checked, parser=reader, metavar=metavar, **more)
 
 

@@ -34,7 +34,7 @@ from augcli.cli.options import (
     Workers,
 )
 from augcli.cli.output import Output
-from augcli.cli.progress import Progress, progress_bar
+from augcli.cli.progress import WHEN, Progress, progress_bar
 from augcli.cli.reading import (
     check_sources,
     check_target,
@@ -61,6 +61,11 @@ if TYPE_CHECKING:
 
 # MiB that a process can address at most (47 bits).
 MOST_MEMORY = 1 << 27
+_ORIGINALS = {
+    **dict.fromkeys(("yes", "true", "all", "1"), Originals.copy),
+    **dict.fromkeys(("no", "false", "0"), Originals.none),
+    **dict.fromkeys(("hardlink", "symlink"), Originals.link),
+}
 
 
 @grouped
@@ -102,7 +107,9 @@ def generate(
     chroma: Annotated[Chroma, choice("chroma", "chroma sampling of JPEG", Chroma)] = Chroma.full,
     include_originals: Annotated[
         Originals,
-        choice("include-originals", "put the source images in OUT too", Originals),
+        choice(
+            "include-originals", "put the source images in OUT too", Originals, meant=_ORIGINALS
+        ),
     ] = Originals.none,
     pair: PairOrDefault = None,
     other_splits: Annotated[
@@ -152,7 +159,7 @@ def generate(
     json: Json = False,
     quiet: Quiet = False,
     progress: Annotated[
-        Progress, choice("progress", "when to show progress", Progress)
+        Progress, choice("progress", "when to show progress", Progress, meant=WHEN)
     ] = Progress.auto,
 ) -> None:
     """Augment the images of SOURCE into OUT, with a soft-label manifest.
@@ -365,6 +372,8 @@ def _show_outcome(report: Output, run: Run, out: Path, outcome: Outcome, max_err
         (least, rare), (most, common) = _least_and_most(outcome.label_mass, run.listing.classes)
         values["label_mass"] = {"min": least, "max": most}
         mass = f" Label mass of a class: {least:.2f} ({rare}) to {most:.2f} ({common})."
+        if f"{least:.2f}" == f"{most:.2f}":
+            mass = f" The label mass of each class is {least:.2f}."
     text = f"{count_text(outcome.outputs, 'image')}{_of_classes(run)} in {out / TRAIN}"
     of_skipped = f"; {skipped}" if skipped else ""
     beside = _splits_text(outcome.others)

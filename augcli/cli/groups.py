@@ -6,7 +6,7 @@ which undoes what the environment or a configuration file says of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -16,7 +16,7 @@ import typer
 
 from augcli.cli.exclusive import forget, refuse_both, settle
 from augcli.cli.origins import COMMAND_LINE, named, named_as_given, nearness
-from augcli.cli.output import Output, expect_json
+from augcli.cli.output import Output, expect_json, say_if_stopped
 from augcli.cli.show_config import show_config
 from augcli.errors import RunFailed, UserError
 
@@ -88,6 +88,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
             values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
         if "context" in parameters:
             values["context"] = context
+        say_if_stopped(_after_a_stop(context.command.name, context.params))
         try:
             command(**values)
         except (UserError, RunFailed) as error:
@@ -101,6 +102,21 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     called.__signature__ = Signature([*flat, *further])  # type: ignore[attr-defined]
     called.__annotations__ = {one.name: one.annotation for one in [*flat, *further]}
     return called
+
+
+def _after_a_stop(command: str | None, values: Mapping[str, Any]) -> str:
+    """What holds if a signal stops a command with these options, and how to go on."""
+    if command in ("generate", "saliency") and not values.get("dry_run"):
+        if values["overwrite"]:
+            return "give the same command with --resume instead of --overwrite to go on."
+        return f"give the same command {'again' if values['resume'] else 'with --resume'} to go on."
+    if command == "verify":
+        repairs = values["repair"]
+        return "give the same command again to go on." if repairs else "OUT is as it was."
+    if command == "cache" and values["action"]:
+        return "what was removed until then is gone; give the same command again for the rest."
+    what = {"preview": "no sheet", "fit-head": "no model"}.get(command or "", "nothing")
+    return f"{what} was written."
 
 
 def _of_fields(group: Any) -> list[Parameter]:

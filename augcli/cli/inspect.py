@@ -10,7 +10,7 @@ from augcli.cli.declare import choice, flag
 from augcli.cli.groups import grouped
 from augcli.cli.options import Json, Quiet, Source
 from augcli.cli.output import Output
-from augcli.cli.progress import Progress, progress_bar
+from augcli.cli.progress import WHEN, Progress, progress_bar
 from augcli.cli.reading import read_source
 from augcli.cli.source_lines import source_lines
 from augcli.cli.source_options import GroupedReading
@@ -28,7 +28,7 @@ def inspect(
     json: Json = False,
     quiet: Quiet = False,
     progress: Annotated[
-        Progress, choice("progress", "when to show progress", Progress)
+        Progress, choice("progress", "when to show progress", Progress, meant=WHEN)
     ] = Progress.auto,
 ) -> None:
     """Show what SOURCE holds and how it is understood: kind, splits, classes with their ids and

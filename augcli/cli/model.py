@@ -16,7 +16,7 @@ from augcli.cli.help import Command, Group
 from augcli.cli.model_options import Head, InputOptions, read_settings
 from augcli.cli.options import Json, MaxErrors, Quiet, Source
 from augcli.cli.output import Output
-from augcli.cli.progress import Progress, progress_bar
+from augcli.cli.progress import WHEN, Progress, progress_bar
 from augcli.cli.reading import read_source
 from augcli.cli.sizes import parse_colour
 from augcli.cli.skipped import failure
@@ -224,7 +224,7 @@ def fit_head(
     json: Json = False,
     quiet: Quiet = False,
     progress: Annotated[
-        Progress, choice("progress", "when to show progress", Progress)
+        Progress, choice("progress", "when to show progress", Progress, meant=WHEN)
     ] = Progress.auto,
 ) -> None:
     """Fit a linear classifier of SOURCE's classes to a tensor of MODEL; write both as one model.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from augcli.classifier.spec import ClassifierSpec
 
 NO_CACHE = "none"
+_OTHER_MODELS = (".pt", ".pth", ".ckpt", ".safetensors", ".h5", ".keras", ".pb", ".tflite")
 _LARGEST_INPUT = 1 << 14
 _MOST = 1_000_000  # of a scale, a mean or a standard deviation
 
@@ -32,6 +33,10 @@ class DeviceChoice(StrEnum):
     auto = "auto"
     cuda = "cuda"
     cpu = "cpu"
+
+
+# What others call the first GPU, which is the one that is used.
+_GPU = dict.fromkeys(("gpu", "cuda0", "gpu0"), DeviceChoice.cuda)
 
 
 class Order(StrEnum):
@@ -68,7 +73,7 @@ Layer = Annotated[
         metavar="TENSOR",
     ),
 ]
-DeviceOption = Annotated[DeviceChoice, choice("device", "where the model runs", DeviceChoice)]
+DeviceOption = Annotated[DeviceChoice, choice("device", "where the model runs", DeviceChoice, _GPU)]
 ModelSize = Annotated[
     str | None,
     option("model-size", "pixels of the model's input, where it does not say", metavar="WxH"),
@@ -173,7 +178,15 @@ def check_model(
     require_onnx()
     read_settings(pixels, head=asked.head, layer=asked.layer)
     if not asked.model.exists():
-        raise UserError(f"Cannot read the model {asked.model}: No such file or directory.")
+        raise UserError(
+            f"--model {asked.model} does not exist; give the file of a classifier that is exported"
+            " to ONNX."
+        )
+    if asked.model.suffix.lower() in _OTHER_MODELS:
+        raise UserError(
+            f"--model {asked.model} is not an ONNX file by its name; export the classifier to"
+            " ONNX, and give that."
+        )
 
 
 def read_classifier(

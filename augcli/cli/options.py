@@ -39,6 +39,20 @@ MOST_OUTPUTS = 10_000_000_000
 LARGEST_MAP = 1 << 15
 
 
+# What others call the same.
+_FITS = {
+    **dict.fromkeys(("crop", "fill", "centercrop"), Fit.cover),
+    **dict.fromkeys(("pad", "letterbox", "inside", "fit"), Fit.contain),
+    **dict.fromkeys(("resize", "squash", "squeeze", "scale"), Fit.stretch),
+}
+_PAIRS = {
+    **dict.fromkeys(("same", "class", "intra"), Pair.same_class),
+    **dict.fromkeys(("different", "other", "inter"), Pair.different_class),
+    **dict.fromkeys(("random", "all"), Pair.any),
+    "equal": Pair.balanced,
+}
+
+
 def _expected_json(value: bool) -> bool:
     expect_json(value)
     return value
@@ -162,15 +176,23 @@ Size = Annotated[
 ]
 FitOption = Annotated[
     Fit,
-    choice("fit", "how an image fills another shape: it is cropped, padded or stretched", Fit),
+    choice(
+        "fit",
+        "how an image fills another shape: it is cropped, padded or stretched",
+        Fit,
+        meant=_FITS,
+    ),
 ]
-PairOption = Annotated[Pair, choice("pair", "which images may be partners of a target", Pair)]
+PairOption = Annotated[
+    Pair, choice("pair", "which images may be partners of a target", Pair, meant=_PAIRS)
+]
 PairOrDefault = Annotated[
     Pair | None,
     choice(
         "pair",
         "which images may be partners of a target (default: any, and balanced under --per-class)",
         Pair,
+        meant=_PAIRS,
     ),
 ]
 Workers = Annotated[

@@ -11,16 +11,28 @@ from augcli.errors import RunFailed
 from augcli.streams import StdoutLost
 
 PIPE_CLOSED = 141  # as for a program that SIGPIPE ends
-CONTINUE = "an interrupted generate or saliency goes on with the same command and --resume."
 
 # Whether a JSON object is still to be printed on stdout: with --json there is one, also of failure.
 _json_is_due = False
+# What holds where a signal stops this command.
+_if_stopped = "nothing was written."
 
 
 def expect_json(expected: bool) -> None:
     """Say whether this command prints one JSON object on stdout, whatever becomes of it."""
     global _json_is_due
     _json_is_due = expected
+
+
+def say_if_stopped(sentence: str) -> None:
+    """Set what holds from now on if a signal stops this command, as the end of a sentence."""
+    global _if_stopped
+    _if_stopped = sentence
+
+
+def print_stopped(signal_name: str, code: int) -> None:
+    """The sentence of a command that a signal stopped."""
+    print_error(f"stopped by {signal_name}; {_if_stopped}", code)
 
 
 @dataclass(frozen=True)

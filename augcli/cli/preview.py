@@ -21,7 +21,7 @@ from augcli.cli.options import (
     Size,
     Source,
 )
-from augcli.cli.output import Output
+from augcli.cli.output import Output, say_if_stopped
 from augcli.cli.reading import (
     check_sources,
     check_target,
@@ -168,6 +168,7 @@ def preview(
     height, width = pixels_drawn.shape[:2]
     _write_sheet(to, pixels_drawn, before)
     done = f"The sheet {to} is written"
+    say_if_stopped(f"{done[0].lower()}{done[1:]}.")
     if show:
         _show(report, drawing.sheet, done)
     values = {"file": str(to), "width": width, "height": height}

@@ -22,6 +22,13 @@ class Progress(StrEnum):
     never = "never"
 
 
+# What others say instead.
+WHEN = {
+    **dict.fromkeys(("off", "false", "no", "none", "0"), Progress.never),
+    **dict.fromkeys(("on", "true", "yes", "1"), Progress.always),
+}
+
+
 class Bar(Protocol):
     """What counts images that are done: `total`, of which `before` are done already."""
 

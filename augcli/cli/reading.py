@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -127,12 +128,28 @@ def _said(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+# A setting without =, as alpha:0.4, and the next one behind a comma or a blank.
+_SPLIT_OTHERWISE = re.compile(r"([A-Za-z_][\w-]*)\s*(?:[:\s]|->)\s*([^\s:]+)")
+_FURTHER = re.compile(r"[,;&\s]\s*([A-Za-z_][\w-]*)\s*=")
+_CUT = "\0"  # in no word of a command line
+
+
 def _parse_settings(settings: list[str]) -> dict[str, Any]:
+    from augcli.recipes.names import written_settings
+
     options: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals or not key:
-            raise UserError(f"--set {setting} is not key=value; write it like --set alpha=0.4.")
+            pair = _SPLIT_OTHERWISE.fullmatch(setting.strip())
+            like = f"--set {pair[1]}={pair[2]}" if pair is not None else "it like --set alpha=0.4"
+            raise UserError(f"--set {setting} is not key=value; write {like}.")
+        if _FURTHER.search(value):
+            each = _FURTHER.sub(lambda match: f"{_CUT}{match[1]}=", setting).split(_CUT)
+            raise UserError(
+                f"--set {setting} holds several settings, and takes one; write"
+                f"{written_settings(each)}."
+            )
         name, value = key.strip().replace("-", "_"), value.strip()
         if options.setdefault(name, value) != value:
             raise UserError(

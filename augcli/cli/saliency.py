@@ -27,7 +27,7 @@ from augcli.cli.options import (
     Workers,
 )
 from augcli.cli.output import Output
-from augcli.cli.progress import Progress, progress_bar
+from augcli.cli.progress import WHEN, Progress, progress_bar
 from augcli.cli.reading import check_target, read_existing, read_source
 from augcli.cli.sizes import parse_colour
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
@@ -59,7 +59,7 @@ def saliency(
     json: Json = False,
     quiet: Quiet = False,
     progress: Annotated[
-        Progress, choice("progress", "when to show progress", Progress)
+        Progress, choice("progress", "when to show progress", Progress, meant=WHEN)
     ] = Progress.auto,
 ) -> None:
     """Write the saliency map of every image of SOURCE into OUT, and an index of them.

@@ -165,6 +165,11 @@ def _read_classes(file: Path) -> tuple[str, ...]:
 
     try:
         names = tuple(split_lines(read_text(file, LARGEST_LIST)))
+    except FileNotFoundError as error:
+        raise UserError(
+            f"--classes {file} does not exist; give a file that names the classes, one a line"
+            " (--classes-include chooses classes)."
+        ) from error
     except OSError as error:
         raise UserError(f"--classes {file} cannot be read: {error.strerror}.") from error
     except ValueError as error:

@@ -9,12 +9,13 @@ With --dry-run an option counts as it would in the run.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augcli.cli.model_options import NO_CACHE, TargetChoice, is_of_classifier
-from augcli.cli.origins import COMMAND_LINE, nearness, spelled
+from augcli.cli.origins import COMMAND_LINE, DEFAULT, named, nearness, spelled
 from augcli.enums import OF_A_CLASSIFIER, STDIN, Format
 from augcli.errors import UserError
 from augcli.text import listed
@@ -232,6 +233,21 @@ RULES = (
 )
 
 
+# An option of which a rule says that another has no effect beside it.
+_OTHER = re.compile(r"(?<=beside )--[a-z-]+(?=[;,])")
+
+
+def _as_given(context: Any, where: str) -> str:
+    """The end of a rule's sentence, which names the other option by where it was given."""
+    match = _OTHER.search(where)
+    for one in context.command.params if match is not None else ():
+        near = nearness(context, one.name)
+        if match is not None and spelled(one) == match[0] and near not in (DEFAULT, COMMAND_LINE):
+            where = where.replace(match[0], named(context, one.name))
+            return where.replace("into that file", "into that file, or give --recipe too")
+    return where
+
+
 def refuse_unused(
     context: Any,
     pipelines: Sequence[Pipeline] = (),
@@ -250,4 +266,5 @@ def refuse_unused(
             detector, size = _saliency_options(called)
             name = pipelines[0].name if pipelines else ""
             where = rule.where.format(recipe=name, detector=detector, size=size)
-            raise UserError(f"{spelled(parameters[options[0]])} has no effect {where}")
+            option = spelled(parameters[options[0]])
+            raise UserError(f"{option} has no effect {_as_given(context, where)}")

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 from typer.core import TyperGroup
 
+from augcli.cli.extra import too_much
+from augcli.cli.origins import COMMAND_LINE, nearness, variable
+from augcli.cli.other_words import COMMANDS, meaning_of
+from augcli.cli.words import arguments_in, exists
 from augcli.errors import UserError
 from augcli.text import closest, did_you_mean, listed, shorten
 
 _LONGEST = 100
-# What others call an option.
-_HINTS = {
-    **dict.fromkeys(("--force", "--replace", "--clobber"), "--overwrite replaces a run"),
-    **dict.fromkeys(("--out", "--output", "--dst"), "OUT stands behind SOURCE, without an option"),
-    **dict.fromkeys(("--input", "--src", "--dir"), "SOURCE stands first, without an option"),
-    **dict.fromkeys(("--jobs", "--threads", "--num-workers"), "-j N, or --workers N, is meant"),
-}
-_GENERATE = "write `augcli generate SOURCE OUT --recipe NAME`"
-_LIST = "`augcli recipes` lists the recipes, `augcli --help` the commands"
-# What others call a command.
-_COMMANDS = {
-    **dict.fromkeys(("augment", "run", "create", "make", "start", "apply", "mix"), _GENERATE),
-    **dict.fromkeys(("list", "ls", "show", "recipe"), _LIST),
-    **dict.fromkeys(("check", "validate", "replay", "repair"), "write `augcli verify OUT`"),
-    **dict.fromkeys(("clean", "clear"), "write `augcli cache clean`"),
-    **dict.fromkeys(("inspect", "fit-head"), "it belongs to `augcli model`"),
-    "resume": "write the command of the run again, with --resume",
-    "version": "write `augcli --version`",
-    "completion": "write `augcli --install-completion`",
-    "config": "write `augcli generate --show-config`",
-}
 _ONE_DASH = re.compile(r"(-[a-z][a-z-]+)(?:=|\Z)")
 
 
@@ -69,23 +52,21 @@ def usage_sentence(error: Any, arguments: list[str]) -> str:
     remedy = f"`{path} --help` shows what it takes."
     option, parameter = getattr(error, "option_name", None), getattr(error, "param", None)
     kind, message = type(error).__name__, error.message
+    # Words of the command itself, without its name.
+    own = arguments[len(path.split()) - 1 :]
     if kind == "NoSuchOption":
-        return _no_option(shorten(str(option), _LONGEST), context, path)
+        return _no_option(shorten(str(option), _LONGEST), context, path, own)
     if kind == "MissingParameter":
-        return f"{_called(parameter)} is missing; {remedy}"
+        return _missing(parameter, context, own, remedy)
     if kind == "BadOptionUsage" and "not take a value" in message:
         return f"{option} is a switch and takes no value; leave out what follows the =."
     if kind == "BadOptionUsage":
-        return f"{option} needs a value behind it; {remedy}"
+        return f"{option} needs a value behind it{_what_follows(str(option), context, remedy)}"
     if parameter is not None and getattr(parameter, "is_flag", False):
         return f"{_called(parameter)} is a switch; give true or false."
-    extra = re.match(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)$", message, re.DOTALL)
-    if extra is not None:
+    if "unexpected extra argument" in message:
         takes = [_called(one) for one in context.command.params if not _is_option(one)]
-        what = listed(takes, "and") if takes else "no argument"
-        if hint := _of_extra(extra[1], context):
-            return f"'{shorten(extra[1], _LONGEST)}' is too much; {hint}."
-        return f"'{shorten(extra[1], _LONGEST)}' is too much: `{path}` takes {what}; {remedy}"
+        return too_much(context, own, takes)
     if parameter is not None:
         return f"{_called(parameter)} has a value that it does not take; {remedy}"
     return f"{shorten(message).removesuffix('.')}; {remedy}"
@@ -100,10 +81,10 @@ def _path_in(arguments: list[str]) -> str:
 def _no_command(name: str, context: Any, known: list[str]) -> str:
     there_is_none = f"There is no command '{shorten(name, _LONGEST)}'"
     path = context.command_path
-    if context.parent is None and (hint := _COMMANDS.get(name.lower())):
+    if context.parent is None and (hint := COMMANDS.get(name.lower())):
         return f"{there_is_none}; {hint}."
     if closest(name, known) is None and context.parent is None:
-        if _exists(name):
+        if exists(name):
             return f"{there_is_none}; write `augcli generate {shorten(name)} OUT --recipe NAME`."
         from augcli.recipes.names import find_recipe
 
@@ -113,31 +94,69 @@ def _no_command(name: str, context: Any, known: list[str]) -> str:
     return f"{there_is_none}{did_you_mean(name, known)}; `{path} --help` lists them."
 
 
-def _no_option(name: str, context: Any, path: str) -> str:
+def _missing(parameter: Any, context: Any, words: Sequence[str], remedy: str) -> str:
+    """The sentence about an argument that is not given."""
+    of = variable(parameter)
+    if of and of in os.environ:
+        return f"{of} is empty; is a variable unset?"
+    names = [str(one.name) for one in context.command.params if not _is_option(one)]
+    if parameter.name == "out" and "source" in names:
+        given = [word.text for word in arguments_in(context.command, words)]
+        if nearness(context, "source") == COMMAND_LINE and given:
+            return (
+                f"OUT is missing, as '{shorten(given[0], _LONGEST)}' is taken for SOURCE; give"
+                " both (a variable that is unset and stands without quotes is no argument)."
+            )
+    return f"{_called(parameter)} is missing; {remedy}"
+
+
+def _what_follows(option: str, context: Any, remedy: str) -> str:
+    """What to say of an option at the end of the words, which is to have a value."""
+    of = next((one for one in context.command.params if option in one.opts), None)
+    if of is None:
+        return f"; {remedy}"
+    if of.name == "recipe":
+        return "; `augcli recipes` lists the recipes."
+    if of.name == "background":
+        return "; put it in quotes, as '#ffffff': a shell takes # for the start of a comment."
+    words = str(of.metavar or "").split("|")
+    return f": {listed(words)}." if len(words) > 1 else f"; {remedy}"
+
+
+def _no_option(name: str, context: Any, path: str, words: Sequence[str]) -> str:
     own = _options(context.command)
+    arguments = [_called(one) for one in context.command.params if not _is_option(one)]
+    value = _value_behind(name, words)
+    if hint := meaning_of(name, [*own, *arguments], value):
+        return f"There is no option {name}; {hint}."
+    elsewhere = [one for one in _every_command(context.find_root().command)
+                 if any(name in param.opts for param in one.params)]  # fmt: skip
+    if elsewhere and hasattr(context.command, "commands"):
+        command = next((one for one in elsewhere if one.name in words), elsewhere[0])
+        takes = " ".join(_called(one) for one in command.params if not _is_option(one))
+        whole = f"{path} {command.name} {takes}".rstrip()
+        return f"{name} stands behind the command and its arguments: write `{whole} {name} ...`."
     near = closest(name, own)
-    elsewhere = [one.name for one in _every_command(context.find_root().command)
-                 if name in _options(one)]  # fmt: skip
-    if near is None and (hint := _HINTS.get(name) or _of_a_recipe(name)):
+    if near is None and (hint := _of_a_recipe(name, value)):
         return f"There is no option {name}; {hint}."
     if elsewhere:
-        return f"`{path}` has no option {name}, which is one of `{elsewhere[0]}`; leave it out."
+        return (
+            f"`{path}` has no option {name}, which is one of `{elsewhere[0].name}`; leave it out."
+        )
     return f"There is no option {name}{did_you_mean(name, own)}; `{path} --help` lists them."
 
 
-def _of_extra(text: str, context: Any) -> str:
-    """What to say of arguments that look like a setting or a recipe."""
-    if not any("--recipe" in one.opts for one in context.command.params):
-        return ""
-    if "=" in text or re.fullmatch(r"[\d.]+", text.split()[0]):
-        return "a setting is one KEY=VALUE behind --set, as in --set alpha=0.4, and --set again"
-    from augcli.recipes.names import find_recipe
-
-    recipe = find_recipe(text)
-    return "" if recipe is None else f"a recipe is given as --recipe {recipe}"
+def _value_behind(name: str, words: Sequence[str]) -> str:
+    """What is given as the value of an option that a command does not have, or VALUE."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word.startswith(f"{name}="):
+            return shorten(word[len(name) + 1 :], _LONGEST)
+        if word == name and following and not following.startswith("--"):
+            return shorten(following, _LONGEST)
+    return "VALUE"
 
 
-def _of_a_recipe(name: str) -> str:
+def _of_a_recipe(name: str, value: str) -> str:
     """What to say where an option of a recipe stands as one of a command."""
     from augcli.recipes.catalogue import recipe_class, recipe_names
     from augcli.text import folded
@@ -146,7 +165,9 @@ def _of_a_recipe(name: str) -> str:
         folded(one) for recipe in recipe_names() for one in recipe_class(recipe).model_fields
     }
     key = name.lstrip("-")
-    return f"options of a recipe are given as --set {key}=VALUE" if folded(key) in options else ""
+    if not name.startswith("--") or folded(key) not in options:
+        return ""
+    return f"options of a recipe are given as --set {key}={value}"
 
 
 def _every_command(command: Any) -> Iterator[Any]:
@@ -156,8 +177,9 @@ def _every_command(command: Any) -> Iterator[Any]:
 
 
 def _options(command: Any) -> list[str]:
-    """The long options of a command."""
-    named = [name for parameter in command.params for name in parameter.opts]
+    """The long options of a command that its help shows."""
+    named = [name for parameter in command.params if not getattr(parameter, "hidden", False)
+             for name in parameter.opts]  # fmt: skip
     return [*(name for name in named if name.startswith("--")), "--help"]
 
 
@@ -170,10 +192,3 @@ def _called(parameter: Any) -> str:
 
 def _is_option(parameter: Any) -> bool:
     return bool(parameter.param_type_name == "option")
-
-
-def _exists(name: str) -> bool:
-    try:
-        return Path(name).exists()
-    except (OSError, ValueError):
-        return False

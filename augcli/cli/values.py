@@ -7,16 +7,22 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from augcli.cli.near_numbers import number_meant
 from augcli.errors import UserError
 from augcli.text import did_you_mean, folded, is_url, listed, shorten, spelled
 
 _SHOWN = 60
+_BY_DEFAULT = ("auto", "default", "none", "all", "max", "unlimited")
 
 
 def choice_reader(
-    option: str, words: type[StrEnum], synonyms: Mapping[str, StrEnum]
+    option: str,
+    words: type[StrEnum],
+    synonyms: Mapping[str, StrEnum],
+    meant: Mapping[str, StrEnum] | None = None,
 ) -> Callable[[Any], Any]:
-    """A function that reads one of `words`, however it is spelled; `synonyms` are folded."""
+    """A function that reads one of `words`, however it is spelled; `synonyms` are folded. So are
+    the words of `meant`, which are refused with what may be meant by them."""
     known = [str(word) for word in words]
 
     def read(text: Any) -> Any:
@@ -24,7 +30,8 @@ def choice_reader(
             return text
         word = spelled(text, known) or synonyms.get(folded(text))
         if word is None:
-            hint = did_you_mean(text, known)
+            near = (meant or {}).get(folded(text))
+            hint = f" (did you mean '{near}'?)" if near else did_you_mean(text, known)
             raise UserError(f"{option} {_quoted(text)} is unknown{hint}; give {listed(known)}.")
         return words(word)
 
@@ -61,9 +68,13 @@ def text_of_path(called: str) -> Callable[[Any], str]:
     return check
 
 
-def number_reader(option: str, kind: type[int] | type[float], bounds: str) -> Callable[[Any], Any]:
-    """A function that reads a number, whole where `kind` is int; `bounds` go into its sentence."""
+def number_reader(
+    option: str, kind: type[int] | type[float], least: float, most: float, metavar: str = ""
+) -> Callable[[Any], Any]:
+    """A function that reads a number, whole where `kind` is int; `least`, `most` and `metavar`, of
+    what it is a number, go into its sentence. Bounds are not checked."""
     what = "a whole number" if kind is int else "a number"
+    give = f"give {what} from {least} to {most}"
 
     def read(text: Any) -> Any:
         if not isinstance(text, str):  # a default
@@ -73,9 +84,14 @@ def number_reader(option: str, kind: type[int] | type[float], bounds: str) -> Ca
         except ValueError:
             if kind is int and text.strip().lstrip("+-").isdecimal():  # of thousands of digits
                 return float("-inf" if text.strip().startswith("-") else "inf")
-            raise UserError(
-                f"{option} {_quoted(text)} is not {what}; give {what} from {bounds}."
-            ) from None
+            remedy = give
+            if text.strip().lower() in _BY_DEFAULT:
+                remedy = f"leave it out for what is usual, or {give}"
+            is_whole = kind is int
+            meant = number_meant(text, metavar, whole=is_whole, least=least, most=most)
+            if meant is not None:
+                remedy = f"write {meant}, or {give.removeprefix('give ')}"
+            raise UserError(f"{option} {_quoted(text)} is not {what}; {remedy}.") from None
 
     return read
 

@@ -30,6 +30,11 @@ def check_destination(
     if path.is_symlink():
         raise UserError(f"{option} {path} is a link; name the file itself.")
     folder = path.absolute().parent
+    above = next((one for one in (folder, *folder.parents) if os.path.lexists(one)), folder)
+    if above.is_file():
+        raise UserError(
+            f"{option} {path} lies below {above}, which is a file; name a file in a folder."
+        )
     try:
         mode = folder.stat().st_mode
     except OSError as error:

@@ -112,6 +112,9 @@ def _with_chosen_classes(listing: Listing, options: SourceOptions, source: str) 
         for pattern in patterns:
             if not any(fnmatchcase(name, pattern) for name in listing.classes):
                 hint = did_you_mean(pattern, listing.classes)
+                parts = [part for part in pattern.split(",") if part]
+                if len(parts) > 1 and set(parts) <= {*listing.classes}:
+                    hint = f"; write {' '.join(f'{option} {shorten(part)}' for part in parts)}"
                 raise UserError(
                     f"{option} {shorten(pattern)} fits no class of SOURCE {source}{hint}."
                 )

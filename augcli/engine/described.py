@@ -19,13 +19,13 @@ from augcli.data.missing_images import refuse_all_missing
 from augcli.data.missing_source import why_missing
 from augcli.data.source import exists, list_known_paths, list_paths, list_source
 from augcli.data.source_options import SourceOptions
-from augcli.declared import what_is_amiss
+from augcli.declared import what_is_amiss, what_is_unlike
 from augcli.engine.job import Job, Runtime, versions
 from augcli.engine.maps import with_classifier
 from augcli.engine.plan import Run
 from augcli.engine.splits import ids_of
 from augcli.enums import STDIN, LabelsFrom
-from augcli.errors import UserError, one_line
+from augcli.errors import BadValue, UserError
 from augcli.image.opencv import require_contrib
 from augcli.manifest.reader import read_classes
 from augcli.manifest.record import BadRecord, read_summary
@@ -65,7 +65,11 @@ def read_run(record: RunRecord, listing: Listing, runtime: Runtime) -> Run:
     none."""
     out = record.out
     try:
-        return Run(listing, Job.from_json(record.summary), runtime)
+        try:
+            job = Job.from_json(record.summary)
+        except UserError as error:  # of a recipe or an option that there is not
+            raise _undescribed(out, error) from error
+        return Run(listing, job, runtime)
     except ValidationError as error:
         raise UserError(
             f"{out / RUN} does not describe a run of augcli: {what_is_amiss(error, Job)}."
@@ -75,7 +79,7 @@ def read_run(record: RunRecord, listing: Listing, runtime: Runtime) -> Run:
 
 
 def _undescribed(out: Path, error: Exception) -> UserError:
-    return UserError(f"{out / RUN} does not describe a run of augcli: {one_line(error)}.")
+    return UserError(f"{out / RUN} does not describe a run of augcli: {what_is_unlike(error)}.")
 
 
 def read_sources(record: RunRecord, rows: Callable[[], Iterable[Row]]) -> Listing:
@@ -89,7 +93,7 @@ def read_sources(record: RunRecord, rows: Callable[[], Iterable[Row]]) -> Listin
     try:
         source, fingerprint = summary["source"], summary["fingerprint"]
         if not isinstance(source, str):
-            raise TypeError("its source is no text")
+            raise BadValue("its source is no text")
         if source != STDIN:
             place = Path(source) if moved is None else moved
             if not exists(place):
@@ -240,7 +244,7 @@ def _classifier(summary: dict[str, Any]) -> ClassifierSpec:
         )  # fmt: skip
     except (*_UNLIKE, OverflowError) as error:
         raise UserError(
-            f"{RUN} does not tell which classifier was asked: {one_line(error)}."
+            f"{RUN} does not tell which classifier was asked: {what_is_unlike(error)}."
         ) from error
     if model_digest(Path(file)) != spec.digest:
         raise UserError(f"The model {file} is no longer the one that OUT was made with.")

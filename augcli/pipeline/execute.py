@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.enums import Fit
+from augcli.errors import BadValue
 from augcli.image.collage import pixels_of
 from augcli.image.fit import Fitted
 from augcli.pipeline.keep import KeepParams, apply_with_keep, draw_with_keep
@@ -80,7 +81,7 @@ class Execution(NamedTuple):
         target = views[0]
         if recipe.drawn_per_batch():
             if batch is None:
-                raise ValueError(f"{recipe.name} draws per batch, and there is no batch")
+                raise BadValue(f"{recipe.name} draws per batch, and there is no batch")
             rng, views = batch.generator(number), sources_of_batch(recipe, views, batch, self.fit)
         views = declared_sources(recipe, views)
         if step.keep is None:
@@ -128,7 +129,7 @@ class Execution(NamedTuple):
         step = self.pipeline.steps_for(target.class_name)[number]
         recipe = step.recipes[choice]
         if recipe.name != record["recipe"]:
-            raise ValueError(f"step {number} of the run is {recipe.name}, not {record['recipe']}")
+            raise BadValue(f"step {number} of the run is {recipe.name}, not {record['recipe']}")
         params = _validator(recipe.params_type).validate_python(record["params"])
         height, width = target.image.shape[:2]
         uses = (True,) * count if every else recipe.goes_in(params, (height, width))

@@ -7,11 +7,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from augcli.declared import find_unknown, shortened, what_is_wrong
+from augcli.declared import shortened, what_is_wrong
 from augcli.errors import UserError
 from augcli.recipes.index import ENTRIES
+from augcli.recipes.other_names import OPTIONS
 from augcli.recipes.recipe import Recipe
-from augcli.text import did_you_mean, shorten, spelled
+from augcli.text import did_you_mean, folded, shorten, spelled
 
 
 def recipe_names() -> list[str]:
@@ -32,10 +33,15 @@ def recipe_class(name: str) -> type[Recipe]:
 def build_recipe(name: str, options: dict[str, Any]) -> Recipe:
     """A recipe with these options (strings are converted); UserError says which is wrong."""
     recipe = recipe_class(name)
-    if unknown := find_unknown(options, recipe.model_fields):
-        raise UserError(
-            f"Recipe {name} has no option {unknown[1]}; `augcli recipes {name}` shows its options."
-        )
+    for option in options:
+        if option not in recipe.model_fields:
+            known = [*recipe.model_fields, "probability"]
+            other = OPTIONS.get(folded(option))
+            hint = did_you_mean(other if other in known else option, known)
+            raise UserError(
+                f"Recipe {name} has no option '{shorten(option)}'{hint};"
+                f" `augcli recipes {name}` shows its options."
+            )
     try:
         return recipe.model_validate(options)
     except ValidationError as error:

@@ -2,99 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from augcli.declared import declared_spellings
 from augcli.errors import UserError
 from augcli.recipes.catalogue import recipe_class, recipe_names
+from augcli.recipes.other_names import HINTS, OPTIONS, SEVERAL, SYNONYMS
 from augcli.text import did_you_mean, folded, shorten, spelled
 
-# Other names, folded, of exactly what a recipe does with its default options.
-_SYNONYMS = {
-    "colour": "color",
-    "colourjitter": "color_jitter",
-    "equalise": "equalize",
-    "hflip": "flip",
-    "horizontalflip": "flip",
-    "posterise": "posterize",
-    "randomerase": "random_erasing",
-    "randomhorizontalflip": "flip",
-    "randomresizedcrop": "crop",
-    "solarise": "solarize",
-    "trivialaugmentwide": "trivialaugment",
-}
-
-
-class _Hint(NamedTuple):
-    """How to say on the command line and in a recipe file what a name means."""
-
-    option: str
-    in_file: str
-
-
-def _with(recipe: str, option: str, value: str) -> _Hint:
-    return _Hint(
-        f"give --recipe {recipe} --set {option}={value}",
-        f'write recipe = "{recipe}" and {option} = "{value}"',
-    )
-
-
-def _recipe(name: str) -> _Hint:
-    return _Hint(f"look at --recipe {name}", f'look at recipe = "{name}"')
-
-
-_KEEP = _Hint(
-    "KeepAugment goes around a recipe: give --recipe NAME --keep",
-    "KeepAugment goes around the recipe of a step: write keep = true beside it",
-)
-_ONE_OF = _Hint(
-    "write a recipe file with one_of for either of the two, and give it with --recipe-file",
-    "write one_of with both recipes",
-)
-_SMOOTHING = _Hint(
-    "give --label-smoothing with a recipe", "write label_smoothing at the top of the file"
-)
-_EVERY = _Hint(
-    "one run takes one recipe, or a --recipe-file of several; `augcli preview SOURCE --all-recipes`"
-    " draws every one",
-    "write a step for each recipe, or one_of with several",
-)
-# What is no recipe, or one with other options, by its folded name.
-_HINTS = {
-    **dict.fromkeys(("keep", "keepaugment", "keepaug"), _KEEP),
-    **dict.fromkeys(("cutmixup", "mixupcutmix", "cutmixmixup", "cutmixormixup"), _ONE_OF),
-    **dict.fromkeys(("all", "every", "any", "allrecipes", "*"), _EVERY),
-    **dict.fromkeys(("labelsmoothing", "smoothing"), _SMOOTHING),
-    **dict.fromkeys(
-        ("vflip", "verticalflip", "randomverticalflip"), _with("flip", "direction", "vertical")
-    ),
-    **{
-        f"{recipe}{letter}": _with(recipe, "axis", axis)
-        for recipe in ("shear", "translate")
-        for letter, axis in (("x", "horizontal"), ("y", "vertical"))
-    },
-    **{
-        f"{policy}{data}": _with(recipe, "policy", data)
-        for policy, recipe in (
-            ("autoaugment", "autoaugment"),
-            ("autoaugmentpolicy", "autoaugment"),
-            ("fastautoaugment", "fast_autoaugment"),
-        )
-        for data in ("cifar10", "imagenet", "svhn")
-    },
-    "saturation": _recipe("color"),
-    "elastictransform": _recipe("elastic"),
-    "coarsedropout": _recipe("cutout"),
-    "dropout": _recipe("pixel_dropout"),
-    "randomcrop": _recipe("crop"),
-    "randomrotation": _recipe("rotate"),
-}
+# A recipe with something behind it, as cutmix:alpha=0.4 or cutmix(alpha=0.4).
+_WITH_OPTIONS = re.compile(r"([A-Za-z][\w -]*?)\s*[:(\[{=@?\s]\s*([^()\[\]{}]+)[)\]}]?")
+_OF_TIMM = re.compile(r"rand(?:-[a-z]+[\d.]+)+")  # as timm writes RandAugment: rand-m9-n3-mstd0.5
+_BETWEEN = re.compile(r"\s*(?:[,;+|&>/\s]|->)\s*")
+_LONGEST = 200
 
 
 def find_recipe(name: str) -> str | None:
     """The recipe that a name spells, or is another name of; None where there is none."""
-    return spelled(name, recipe_names()) or _SYNONYMS.get(folded(name))
+    return spelled(name, recipe_names()) or SYNONYMS.get(folded(name))
 
 
 def recipe_of(name: str, option: str = "--recipe ") -> str:
@@ -112,7 +40,43 @@ def recipe_of(name: str, option: str = "--recipe ") -> str:
         )
     if not name.strip():
         raise UserError(f"{option.strip()} is empty; give a name (`augcli recipes` lists them).")
-    raise UserError(f"There is no recipe '{shorten(name)}'{_meant(name, 0)}")
+    if option and is_folder(name):
+        raise UserError(
+            f"{option}{shorten(name)} is a folder; the name of a recipe stands there, as in"
+            " --recipe cutmix (is a variable unset?)."
+        )
+    raise UserError(f"There is no recipe '{shorten(name)}'{_written(name) or _meant(name, 0)}")
+
+
+def _written(name: str) -> str:
+    """What to say of a name that holds several recipes, or options; "" where it does not."""
+    if len(name) > _LONGEST:
+        return ""
+    parts = [part for part in _BETWEEN.split(name) if part]
+    if len(parts) > 1 and all(map(find_recipe, parts)):
+        return f"; {SEVERAL}."
+    if _OF_TIMM.fullmatch(name):
+        settings = [f"{key}={value}" for key, value in re.findall(r"-([mn])([\d.]+)", name)]
+        return f"; write --recipe randaugment{written_settings(settings)}."
+    match = _WITH_OPTIONS.fullmatch(name)
+    recipe = find_recipe(match[1]) if match is not None else None
+    if match is None or recipe is None:
+        return ""
+    given = [part for part in re.split(r"[,;:&\s]+", match[2].replace(" =", "=")) if part]
+    settings = [part if "=" in part else f"KEY={part}" for part in given]
+    return f"; write --recipe {recipe}{written_settings(settings)}."
+
+
+def written_settings(settings: Iterable[str]) -> str:
+    """`--set KEY=VALUE` for each of these texts."""
+    pairs = (setting.partition("=") for setting in settings)
+    return "".join(f" --set {setting_name(key)}={shorten(value)}" for key, _, value in pairs)
+
+
+def setting_name(key: str) -> str:
+    """What an option of a recipe is called that others call `key`; that itself where nothing is
+    known."""
+    return "probability" if OPTIONS.get(folded(key)) == "probability" else shorten(key)
 
 
 def why_no_recipe(name: str) -> str:
@@ -123,7 +87,7 @@ def why_no_recipe(name: str) -> str:
 
 
 def _meant(name: str, place: int) -> str:
-    hint = _HINTS.get(folded(name))
+    hint = HINTS.get(folded(name))
     if hint is not None:
         return f"; {hint[place]}{'.' if place == 0 else ''}"
     near = did_you_mean(name, recipe_names())
@@ -134,6 +98,14 @@ def is_file_name(name: str) -> bool:
     """Whether a name that should be a recipe's is that of a file."""
     try:
         return name.lower().endswith(".toml") or "/" in name or Path(name).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(name: str) -> bool:
+    """Whether a name that should be a recipe's is that of a folder."""
+    try:
+        return Path(name).is_dir()
     except (OSError, ValueError):
         return False
 

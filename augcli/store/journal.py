@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from augcli.data.labels import printable
+from augcli.data.left_out import is_image_name
 from augcli.data.listing import Listing
 from augcli.enums import Existing
 from augcli.errors import UserError
 from augcli.files import is_link, read_bytes
 from augcli.store.durable import flush, write_json
-from augcli.store.folders import describe
+from augcli.store.folders import describe, is_unfinished, replaced_run
 from augcli.store.layout import IDENTITY, KEPT, OURS, RUN, SOURCES, STATE, TRAIN
 from augcli.store.links import refuse_links
 from augcli.store.parts import proven_parts
@@ -31,8 +32,16 @@ from augcli.store.records import (
 )
 from augcli.store.removal import forget_removal, remove_run
 from augcli.store.sources import keep_sources, sources_changed
+from augcli.text import count_text
 
 _LOCK, _HOLDER = KEPT
+# Suffixes of files that others write data sets into; OUT is a folder.
+_OF_FILES = (
+    *(".zip", ".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar"),
+    *(".parquet", ".arrow", ".feather", ".npz", ".npy", ".csv", ".tsv", ".json", ".jsonl"),
+    *(".ndjson", ".h5", ".hdf5", ".pkl", ".pickle", ".pt", ".tfrecord", ".mat", ".toml", ".onnx"),
+    *(".heic", ".heif", ".svg", ".pdf", ".txt"),
+)
 
 
 def check_out(out: Path, source: Path | None, existing: Existing) -> None:
@@ -70,8 +79,21 @@ def check_place(out: Path, source: Path | None) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"OUT {out} is a file; give a folder.")
     parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+    if not parent.is_dir():
+        raise UserError(f"OUT {out} lies below {parent}, which is a file; choose another.")
+    if not os.access(parent, os.W_OK | os.X_OK):
         raise UserError(f"OUT {out} cannot be written: no permission in {parent}; choose another.")
+    if not out.exists() and _is_called_like_a_file(out.name):
+        bare = out
+        while _is_called_like_a_file(bare.name):
+            bare = bare.with_suffix("")
+        raise UserError(
+            f"OUT {out} is called like a file, and a folder is written; name a folder, as {bare}."
+        )
+
+
+def _is_called_like_a_file(name: str) -> bool:
+    return Path(name).suffix.lower() in _OF_FILES or is_image_name(os.fsencode(name))
 
 
 def _check_content(out: Path, existing: Existing) -> None:
@@ -94,10 +116,28 @@ def _check_content(out: Path, existing: Existing) -> None:
     if existing is Existing.refuse:
         if not ours:
             raise UserError(f"OUT {out} is not empty: it {describe(out)}; choose an empty folder.")
-        raise UserError(
-            f"OUT {out} is not empty; choose an empty folder. Give --resume to go on with its run"
-            " or --overwrite to replace it."
+        raise UserError(_of_a_run(out))
+
+
+def _of_a_run(out: Path) -> str:
+    """The sentence that refuses an OUT with a run in it: a finished one cannot be resumed."""
+    run = replaced_run(out)
+    if run is None:
+        return (
+            f"OUT {out} is not empty: it {describe(out)}; choose an empty folder, or give"
+            " --overwrite to replace it."
         )
+    recipe, images = run
+    if images is None:
+        what = "an unfinished run" if is_unfinished(out) else f"a run without a whole {RUN},"
+        return (
+            f"OUT {out} holds {what} of recipe {recipe}; give its command with --resume"
+            " to go on with it, or --overwrite to replace it, or choose another OUT."
+        )
+    return (
+        f"OUT {out} holds a finished run of recipe {recipe}, with {count_text(images, 'image')};"
+        " choose another OUT, or give --overwrite to replace it."
+    )
 
 
 def _replacing_nothing(out: Path, existing: Existing) -> Existing:

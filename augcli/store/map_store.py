@@ -63,9 +63,14 @@ def check_maps_out(out: Path, source: Path | None, existing: Existing) -> None:
         return
     if not ours:
         raise UserError(f"OUT {out} is not empty: it {describe(out)}; choose an empty folder.")
+    if is_complete(out):
+        raise UserError(
+            f"OUT {out} holds saliency maps, which are complete; choose another OUT, or give"
+            " --overwrite to replace them."
+        )
     raise UserError(
-        f"OUT {out} is not empty; choose an empty folder. Give --resume to go on with its maps or"
-        " --overwrite to replace them."
+        f"OUT {out} holds saliency maps that are not finished; give their command with --resume to"
+        " go on with them, or --overwrite to replace them, or choose another OUT."
     )
 
 

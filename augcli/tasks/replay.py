@@ -17,6 +17,7 @@ from typing import NamedTuple, NoReturn
 
 from augcli.arrays.types import Pixels
 from augcli.data.labels import SoftLabel
+from augcli.declared import what_is_unlike
 from augcli.engine.described import Places, places_in, read_run, read_sources, record_of
 from augcli.engine.executors.pool import Pool
 from augcli.engine.images import Decoded, Images
@@ -26,7 +27,7 @@ from augcli.engine.plan import Run
 from augcli.engine.run_work import RunWork
 from augcli.engine.shard import encoded
 from augcli.engine.watch import Watch
-from augcli.errors import UnreadableImage, UserError, one_line
+from augcli.errors import BadValue, UnreadableImage, UserError
 from augcli.files import parse_json
 from augcli.manifest.faults import MOST_FAULTS, Fault
 from augcli.manifest.reader import LONGEST_LINE, BadLine, open_own, parse_row, read_lines
@@ -204,7 +205,7 @@ def _faults_of(row: Row, differences: Iterator[str]) -> list[Fault]:
     except MemoryError:
         what = "made again from its row it takes more memory than a worker may use"
     except Exception as error:  # noqa: BLE001 - a row may hold anything
-        what = f"its params do not fit its recipe and sources: {one_line(error)}"
+        what = f"its params do not fit its recipe and sources: {what_is_unlike(error)}"
     return [Fault(row.file_name, what)]
 
 
@@ -238,4 +239,4 @@ def _label_of(row: Row) -> SoftLabel:
 
 
 def _look_at_nothing(_: Pixels, __: Mapping[int, float], spec: SaliencySpec) -> NoReturn:
-    raise ValueError(f"a row that was drawn needs no saliency, not {spec}")
+    raise BadValue(f"a row that was drawn needs no saliency, not {spec}")

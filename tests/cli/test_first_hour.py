@@ -26,7 +26,7 @@ def folder(photos: Path, tmp_path: Path) -> Path:
     [
         (
             ("generate", "S", "O", "-r", "cutmix", "--alpha", "0.5"),
-            "There is no option --alpha; options of a recipe are given as --set alpha=VALUE.",
+            "There is no option --alpha; options of a recipe are given as --set alpha=0.5.",
         ),
         (
             ("generate", "S", "O", "-r", "cutmix", "--force"),

@@ -175,7 +175,7 @@ def test_only_the_same_maps_are_resumed(augcli_saliency: Run, tmp_path: Path) ->
         UserError, match=r"other files in SOURCE: 1 file added \(c0/new.png\); resume"
     ):
         augcli_saliency(data, out, *options, "--resume")
-    with pytest.raises(UserError, match=r"is not empty; choose an empty folder\. Give --resume"):
+    with pytest.raises(UserError, match=r"holds saliency maps, which are complete; choose"):
         augcli_saliency(data, out, *options)
     with pytest.raises(UserError, match="exclude each other"):
         augcli_saliency(data, out, *options, "--resume", "--overwrite")

@@ -19,7 +19,7 @@ __all__ = ["cwd", "refuse"]
         ("format = 'gif'", "", "format{=}gif is unknown; "),
         ("keep = 'perhaps'", "", "keep is a switch; "),
         ("size = '0x5'", "", "size{=}0x5 is not a size; "),
-        ("background = 'red'", "", "background{=}red is not a colour; write it like #ffffff."),
+        ("background = 'redd'", "", "background{=}redd is not a colour (did you mean 'red'?); "),
         ("recipe = 'cutmixx'", "", "recipe{=}cutmixx: There is no recipe 'cutmixx'"),
         ("recipe-file = 'no.toml'", "--no-recipe", "recipe-file{=}no.toml: Recipe file no.toml "),
         ("set = ['alhpa=1']", "", "set{=}alhpa=1: Recipe cutmix has no option 'alhpa'"),

@@ -33,8 +33,8 @@ CASES = {
     ),
     "bad size": (["generate", "S", "O", "-r", "cutmix", "--size", "9y9"], "--size 9y9 is not"),
     "bad colour": (
-        ["generate", "S", "O", "-r", "cutmix", "--background", "red"],
-        "--background red is not a colour",
+        ["generate", "S", "O", "-r", "cutmix", "--background", "redd"],
+        "--background redd is not a colour",
     ),
     "missing source": (["generate", "nowhere", "O", "-r", "cutmix"], "nowhere does not exist"),
     "empty source": (["generate", "E", "O", "-r", "cutmix"], "E is empty"),

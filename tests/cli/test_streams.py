@@ -288,10 +288,7 @@ def test_signals_end_the_run_and_its_workers(
         assert process.returncode == -number
     else:
         assert process.returncode == 128 + number
-        sentence = (
-            f"stopped by {name}; an interrupted generate or saliency goes on with the same command"
-            " and --resume."
-        )
+        sentence = f"stopped by {name}; give the same command with --resume to go on."
         assert stderr.decode() == f"augcli: {sentence}\n"
         error = {"message": sentence, "exit_code": 128 + number}
         assert json.loads(stdout) == {"error": error}

@@ -156,8 +156,7 @@ def test_a_signal_at_the_terminal_ends_all(
     os.killpg(process.pid, signum)
     _, said = process.communicate(timeout=120)
     assert said == (
-        f"augcli: stopped by {signum.name};"
-        " an interrupted generate or saliency goes on with the same command and --resume.\n"
+        f"augcli: stopped by {signum.name}; give the same command with --resume to go on.\n"
     )
     assert process.returncode == 128 + signum
     wait_until(partial(group_has_ended, process.pid), "a worker is left")

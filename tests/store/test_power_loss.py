@@ -270,7 +270,9 @@ def test_a_loss_of_power_while_an_older_run_is_replaced(
             if (out / TRAIN / "metadata.jsonl").exists():  # nothing of that is gone yet
                 assert tree(out / TRAIN) == {name: expected[name] for name in tree(calm / TRAIN)}
             (out / "notes.txt").write_text("mine")
-            with pytest.raises(UserError, match=r"is not empty.*or --overwrite to replace it"):
+            with pytest.raises(
+                UserError, match=r"is not empty.*, or give --overwrite to replace it"
+            ):
                 resume.check_out(out, source, Existing.refuse)
             how = {"resume": step % 2 == 0, "overwrite": step % 2 == 1}
             resume.check_out(out, source, read_existing(**how))

@@ -228,7 +228,7 @@ def test_a_run_that_began_meanwhile_is_left_alone(
     with pytest.raises(UserError) as refused:
         make(source, out, **option)
     sentence = {"overwrite": "was changed by another run", "resume": "begun with --seed 9 (now 0)"}
-    assert sentence.get(next(iter(option), ""), "is not empty") in str(refused.value)
+    assert sentence.get(next(iter(option), ""), "holds a finished run") in str(refused.value)
     assert json.loads((out / "run.json").read_text())["seed"] == 9
     assert len(tree(out / "train")) == 39 * COPIES + 1
 
