@@ -9,6 +9,7 @@ from typing import Any
 
 from augcli.cli.origins import spelled
 from augcli.cli.words import Word, arguments_in, exists
+from augcli.published import RUN
 from augcli.text import listed, shorten
 
 _LONGEST = 100
@@ -121,7 +122,7 @@ def _of_preview(extra: Sequence[str]) -> str:
 
 def _of_verify(extra: Sequence[str]) -> str:  # noqa: ARG001
     return (
-        "takes OUT alone, and knows its SOURCE by OUT/run.json; give --source DIR where that has"
+        f"takes OUT alone, and knows its SOURCE by OUT/{RUN}; give --source DIR where that has"
         " moved"
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
+from augcli.published import MANIFEST, TRAIN
+
 
 class _Meant(NamedTuple):
     """What a word means: the option of ours, which a command may lack, and how that is written;
@@ -78,7 +80,7 @@ _MEANT = {
     _Meant("--per-class", "--per-class N makes N outputs for each class"): (
         "--balanced --balance --oversample --upsample --equalize-classes"
     ),
-    _Meant("--dense-labels", "labels are soft, and stand in OUT/train/metadata.jsonl"): (
+    _Meant("--dense-labels", f"labels are soft, and stand in OUT/{TRAIN}/{MANIFEST}"): (
         "--labels --soft-labels --soft --one-hot --onehot --hard-labels"
     ),
     _Meant("clean", "write `augcli cache clean`"): "--clean --clear --prune --purge --delete",

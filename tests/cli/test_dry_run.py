@@ -73,7 +73,8 @@ def both(augcli: Augcli, folder: Path, *arguments: object) -> str:
 
 def test_it_refuses_what_a_run_refuses(augcli: Augcli, folder: Path) -> None:
     assert augcli("generate", "S", "O", "-r", "mixup", cwd=folder).returncode == 0
-    assert "OUT O is not empty" in both(augcli, folder, "S", "O", "-r", "mixup")
+    sentence = "OUT O holds a finished run of recipe mixup"
+    assert sentence in both(augcli, folder, "S", "O", "-r", "mixup")
     assert "begun with recipe mixup (now cutmix); resume with the same" in both(
         augcli, folder, "S", "O", "-r", "cutmix", "--resume"
     )

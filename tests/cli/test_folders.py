@@ -65,8 +65,8 @@ SOURCE = {
     "halfway": "holds saliency maps, not images to work on; give the folder of the images.",
     "empty": "is empty; give a folder with one folder a class.",
     "plain": "holds no images; give a folder with one folder a class.",
-    "loose": "holds 2 image files but no class folders; move them to a folder a class, or pipe in"
-    " a list of paths.",
+    "loose": "holds 2 image files but no class folders; move them to a folder a class, pipe in a"
+    " list of paths, or give --unlabelled to use images without labels.",
 }
 HOLDS = {
     "run": "holds a run of augcli",

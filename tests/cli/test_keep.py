@@ -60,7 +60,7 @@ def test_preview_shows_the_map_and_the_region(augcli: Augcli, tmp_path: Path) ->
     ("arguments", "message"),
     [
         (("--tau", "0.5"), "--tau has no effect without --keep; add that."),
-        (("--keep", "--tau", "2"), "--tau 2.0 is more than 1; give a number from 0 to 1"),
+        (("--keep", "--tau", "2"), "--tau 2 is more than 1; give a number from 0 to 1"),
         (
             ("--saliency", "gradient"),
             "--saliency has no effect with recipe cutout, which looks for",

@@ -228,7 +228,7 @@ def test_what_goes_with_a_recipe_goes_when_a_nearer_origin_has_another(
     assert resolve("generate", "-r", "mixup")["set"] == ["alpha=0.4"], "meant for any recipe"
     (cwd / "augcli.toml").write_text("recipe-file = 'f.toml'\n")
     assert refuse("generate", "S", "O", "--set", "alpha=1").startswith(
-        "--set has no effect beside --rec"
+        "--set has no effect beside augcli.toml: recipe-file; "
     )
 
 

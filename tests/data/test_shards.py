@@ -393,8 +393,13 @@ def test_a_line_that_names_no_shard_is_refused(
 
 def test_other_texts_are_no_lists_of_shards(tmp_path: Path) -> None:
     file = tmp_path / "names.txt"
-    for text in (b"", b"\n\n", b"a.jpg 1\nb.tar\n"):
+
+    def refusal_of(text: bytes) -> str:
         file.write_bytes(text)
-        assert refusal(file).startswith("SOURCE SOURCE is a file; give ")
+        return refusal(file)
+
+    assert refusal_of(b"").startswith("SOURCE SOURCE is an empty file; give ")
+    for text in (b"\n\n", b"a.jpg 1\nb.tar\n"):
+        assert refusal_of(text).startswith("SOURCE SOURCE is a text and no list of images; ")
     file.write_bytes(b"\xff.tar\n")
     assert refusal(file) == "SOURCE SOURCE cannot be read: byte 0 is not UTF-8; save it in UTF-8."

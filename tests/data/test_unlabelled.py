@@ -41,6 +41,8 @@ def refusal(source: Path) -> str:
 
 
 def test_a_flat_folder(tmp_path: Path) -> None:
+    tmp_path /= "a/photos"  # no other folders lie beside it
+    tmp_path.mkdir(parents=True)
     fill(tmp_path, "2.jpg", "1.png", "notes.txt")
     assert refusal(tmp_path) == (
         "SOURCE SOURCE holds 2 image files but no class folders; move them to a folder a class,"

@@ -14,6 +14,7 @@ from augcli.errors import UserError
 from tests.conftest import Augcli, write_photo
 
 ROOT = Path(__file__).resolve().parents[2]
+OR = "pipe in a list of paths, or give --unlabelled to use images without labels."
 COCO = '{"images": [], "annotations": [], "categories": []}'
 REMEDY = (
     "for classification, export it with a folder for each class, or cut the objects out of their"
@@ -64,13 +65,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         (
             ["cat/1.jpg", "notes/n.txt"], "cat",
-            "holds 1 image file but no class folders; move them to a folder a class, or pipe in a"
-            " list of paths.",
+            f"holds 1 image file but no class folders; move them to a folder a class, {OR}",
         ),
         (
             ["p/train/1.jpg", "p/test/1.jpg"], "p/train",
-            "holds 1 image file but no class folders; move them to a folder a class, or pipe in a"
-            " list of paths.",
+            f"holds 1 image file but no class folders; move them to a folder a class, {OR}",
         ),
     ],
 )  # fmt: skip
@@ -129,7 +128,7 @@ def test_the_words_for_a_table_are_those_that_read_it(augcli: Augcli, here: Path
 
 def test_a_table_of_other_images_is_not_named(here: Path) -> None:
     fill(here, {"m/1.jpg": "", "m/labels.csv": "image,label\n9.jpg,cat\n"})
-    assert refusal("m").endswith("move them to a folder a class, or pipe in a list of paths.")
+    assert refusal("m").endswith(f"move them to a folder a class, {OR}")
 
 
 YOLO = {"images/train/1.jpg": "", "images/val/2.jpg": "", "labels/train/1.txt": "0 1 1 1 1",

@@ -183,7 +183,7 @@ def test_verify_finds_a_changed_target(source: Path, tmp_path: Path) -> None:
         ({"label_weights": [0.0, 0.5]}, "label weight 0 is not above 0 and at most 1"),
         ({"label_ids": [0, 7]}, "label id 7 is not in classes.txt, which has 3 classes"),
         ({"label_ids": [0, 0]}, "a label id stands twice"),
-        ({"label_ids": [0]}, "1 label ids have 2 weights"),
+        ({"label_ids": [0]}, "it has 1 label id and 2 weights"),
         ({"soft_label": [1.0, 1.0, 1.0]}, "soft_label and label_weights differ"),
         ({"label": 0}, "it has a label, which no row of a run with --multi-label has"),
         ({"class_name": None}, "it has a class_name, which no row of a run with --multi-label has"),
