@@ -399,7 +399,9 @@ def test_other_texts_are_no_lists_of_shards(tmp_path: Path) -> None:
         return refusal(file)
 
     assert refusal_of(b"").startswith("SOURCE SOURCE is an empty file; give ")
-    for text in (b"\n\n", b"a.jpg 1\nb.tar\n"):
-        assert refusal_of(text).startswith("SOURCE SOURCE is a text and no list of images; ")
+    assert refusal_of(b"\n\n").startswith("SOURCE SOURCE is a text and no list of images; give ")
+    assert refusal_of(b"a.jpg 1\nb.tar\n").startswith(
+        "SOURCE SOURCE is a list with more than paths in a line, as a.jpg 1; write it as a .csv "
+    )
     file.write_bytes(b"\xff.tar\n")
     assert refusal(file) == "SOURCE SOURCE cannot be read: byte 0 is not UTF-8; save it in UTF-8."
