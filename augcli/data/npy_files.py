@@ -8,6 +8,7 @@ import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ from augcli.errors import UserError
 from augcli.files import open_regular, size_text
 
 _LARGEST_HEADER = 1 << 16
+# What NumPy raises over a header that is none.
+_NO_HEADER = (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError, TokenError)
 _LOCAL_HEADER = struct.Struct("<4s5HIIIHH")
 _ENCRYPTED = 1
 
@@ -121,7 +124,7 @@ def _array(file: Path, where: str, start: bytes, at: int, packed: int) -> Stored
             (2, 0): npy_format.read_array_header_2_0,
         }[version]
         shape, fortran, dtype = read(stream)
-    except (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+    except _NO_HEADER as error:
         raise UserError(f"{where} is no array in NumPy's format; make it anew.") from error
     if dtype.hasobject:
         raise UserError(
