@@ -94,8 +94,8 @@ def test_names_of_integers_come_from_a_list_of_classes(tmp_path: Path) -> None:
     assert (listing.classes, listing.class_of.tolist()) == (named.classes, [2, 0])
     assert listing.warnings == ()
     assert refusal(source, SourceOptions(classes=("ant", "bee"))) == (
-        "SOURCE SOURCE has the label 2, and --classes names the ids 0 to 1; add the others to that"
-        " file."
+        "SOURCE SOURCE: 0.jpg has the label 2, and --classes names the ids 0 to 1; add the others"
+        " to that file."
     )
 
 
