@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +13,14 @@ from augcli.data.beside import beside_warning, data_files_in
 from augcli.data.detection import REMEDY, detection_above
 from augcli.data.labels import class_index, printable, shown
 from augcli.data.left_out import has_suffix
+from augcli.data.links import leads_above
 from augcli.data.listing import Listing
 from augcli.data.select import is_chosen, number_classes
 from augcli.data.source_options import SourceOptions
 from augcli.data.split_names import SPLITS, is_training, rank
 from augcli.data.table_beside import table_for
 from augcli.errors import UserError
-from augcli.files import MIB, read_json
+from augcli.files import MIB, is_link, read_json
 from augcli.published import MANIFEST, RUN, TRAIN, is_split_folder
 from augcli.text import did_you_mean, listed, shorten
 
@@ -146,7 +147,7 @@ def list_splits(
     """
     chosen = choose_split(names, options.split, source)
     one = options.model_copy(update={"split": None})
-    listing = list_one(source / chosen, one)
+    listing = _list_inside(source, chosen, one, list_one)
     others: list[Listing] = []
     try:
         data = beside_warning(data_files_in(source), "the folders of splits")
@@ -162,13 +163,33 @@ def list_splits(
         beside = []
     for name in beside:
         try:
-            other = list_one(source / name, one)
+            other = _list_inside(source, name, one, list_one)
         except UserError as error:
             warnings.append(f"only {chosen} is augmented, as {name} cannot be read: {error}")
             continue
         warnings += other.warnings
         others.append(replace(other, split=name, warnings=()))
+    warnings += _same_folders(source, [chosen, *(other.split for other in others)])
     return with_others(replace(listing, split=chosen, warnings=tuple(warnings)), others, source)
+
+
+def _list_inside(source: Path, name: str, options: SourceOptions, list_one: ListOne) -> Listing:
+    """List a split; raises UserError, also where its folder is a link that leads out of SOURCE to
+    what SOURCE lies in."""
+    folder = source / name
+    if is_link(folder) and leads_above(os.fsencode(folder), os.fsencode(source)):
+        raise UserError(f"{folder} is a link to a folder above it; remove it.")
+    return list_one(folder, options)
+
+
+def _same_folders(source: Path, splits: Sequence[str]) -> Iterator[str]:
+    """A sentence about each split whose folder is that of another one, by a link."""
+    first: dict[str, str] = {}
+    for name in splits:
+        place = os.path.realpath(source / name)
+        if first.setdefault(place, name) != name:
+            both = f"{first[place]} and {name}"
+            yield f"the splits {both} are one folder, by a link: the same images."
 
 
 def with_others(listing: Listing, others: Iterable[Listing], source: Path) -> Listing:
