@@ -30,6 +30,7 @@ from augcli.errors import UserError
 
 # What datasets whose labels are withheld have in their place.
 _NO_LABEL = -1
+_LONGEST_LABEL = 64 << 10  # bytes
 _LISTS = ("list<", "large_list<", "fixed_size_list<")
 _SUFFIXES = {
     b"\xff\xd8\xff": b".jpg", b"\x89PNG": b".png", b"RIFF": b".webp", b"GIF8": b".gif",
@@ -85,7 +86,7 @@ class TableSplit:
     def add_labels(self, column: Any, has_numbers: bool, where: str, first: int | None) -> None:
         """Append an Arrow array, whose first value is that of row `first`; None where it has not
         one a row. Raises UserError."""
-        import pyarrow
+        import pyarrow.compute
 
         if column.null_count:
             row = (first or 0) + int(
@@ -97,12 +98,20 @@ class TableSplit:
                 numbers = column.cast(pyarrow.int64()).to_numpy(zero_copy_only=False)
                 self.labels.append(Numbered(where, np.array(numbers, np.int64), first))
                 return
-            encoded = column.cast(pyarrow.large_string()).dictionary_encode()
-            names = [text.encode("utf-8", "surrogateescape") for text in
-                     encoded.dictionary.to_pylist()]  # fmt: skip
+            # A dictionary stays one: a few of its texts may stand for GiB.
+            is_encoded = pyarrow.types.is_dictionary(column.type)
+            encoded = column if is_encoded else column.dictionary_encode()
+            texts = encoded.dictionary.cast(pyarrow.large_string())
+            lengths = pyarrow.compute.binary_length(texts).fill_null(0).to_numpy()
+            if len(lengths) and int(lengths.max()) > _LONGEST_LABEL:
+                raise UserError(
+                    f"{where} has a label of {int(lengths.max()):,} bytes, too long for one; choose"
+                    " another --label-column."
+                )
+            names = [(text or "").encode("utf-8", "surrogateescape") for text in texts.to_pylist()]
         except (pyarrow.ArrowException, ValueError) as error:
             raise UserError(f"{where} has labels that cannot be read; save it anew.") from error
-        if b"" in names:
+        if b"" in names and (encoded.indices.to_numpy() == names.index(b"")).any():
             raise UserError(f"{where} has an image with an empty label; give one to each image.")
         ids = np.array(
             [self.texts.setdefault(printable(name), len(self.texts)) for name in names], np.int64

@@ -20,6 +20,7 @@ from augcli.data.data_files import data_files
 from augcli.data.image_tables import TableSplit, list_tables, suffix_of
 from augcli.data.labels import printable, shown
 from augcli.data.listing import UNKNOWN, Listing
+from augcli.data.parquet_bounds import refuse_bombs
 from augcli.data.parquet_columns import holds_images
 from augcli.data.parquet_pages import (
     CODECS,
@@ -42,7 +43,7 @@ OPTIONS: frozenset[str] = frozenset({"split", "label_column", "path_column"})
 # A folder of images may have one; its images are files.
 _MANIFEST = b"metadata.parquet"
 _SHARD = re.compile(r"(.+?)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?")
-_ROWS_AT_ONCE = 1 << 16
+_ROWS_AT_ONCE = 1 << 13
 
 
 def recognises(source: Path) -> bool:
@@ -189,6 +190,7 @@ def _add_labels(
     split: TableSplit, file: Any, columns: Columns, where: str, options: SourceOptions
 ) -> None:
     row, names = 0, list(dict.fromkeys(filter(None, (columns.label, columns.group))))
+    refuse_bombs(Path(where), file, names)
     for batch in file.iter_batches(_ROWS_AT_ONCE, columns=names, use_threads=False):
         if columns.label:
             label = batch.column(columns.label)
