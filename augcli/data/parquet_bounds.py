@@ -36,8 +36,8 @@ def refuse_bombs(path: Path, file: Any, names: Collection[str]) -> None:
                 schema = file.schema.column(at)
                 try:
                     _check(path, column, group.num_rows, schema.max_repetition_level)
-                except UnreadableImage as error:
-                    raise ValueError(str(error)) from error
+                except (UnreadableImage, KeyError, TypeError, IndexError) as error:
+                    raise ValueError("the header of a page is broken") from error
 
 
 def _check(path: Path, column: Any, rows: int, depth: int) -> None:

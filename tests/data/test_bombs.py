@@ -53,7 +53,10 @@ def test_images_of_less_than_a_byte(tmp_path: Path) -> None:
 
 
 def test_a_million_classes_of_weights(tmp_path: Path) -> None:
-    arrays = {"images": np.ones((1, 2, 2), np.uint8), "labels": np.zeros((1, 1_000_001), np.uint8)}
+    arrays: dict[str, Any] = {
+        "images": np.ones((1, 2, 2), np.uint8),
+        "labels": np.zeros((1, 1_000_001), np.uint8),
+    }
     assert "labels.npy has weights for 1,000,001 classes, and at most 1,000,000 are read" in (
         refusal(write_folder(tmp_path / "a", **arrays))
     )
