@@ -20,7 +20,7 @@ from augcli.data.source import list_source, read_image
 from augcli.data.source_options import SourceOptions
 from augcli.enums import Labels
 from augcli.errors import UnreadableImage, UserError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Augcli
 from tests.data.test_numpy_arrays import write_folder
 from tests.helpers.archives import write_tar
 from tests.helpers.tables import picture
@@ -225,3 +225,17 @@ def test_memory_stays_bounded(tmp_path: Path) -> None:
     *sentences, peak = ended.stdout.splitlines()
     assert len(sentences) == len(sources) == 8
     assert int(peak) < 400 * 1024, peak  # KiB; Python with pyarrow takes 90 MiB
+
+
+@pytest.mark.parametrize("reader", ["images", "paths"])
+def test_a_compression_that_there_is_not(augcli: Augcli, tmp_path: Path, reader: str) -> None:
+    """Over which pyarrow ends the process."""
+    first = {"image": [picture(1)] * 2} if reader == "images" else {"path": ["1.png", "2.png"]}
+    file = write_parquet(tmp_path / "t.parquet", **first, label=["a", "b"])
+    whole = file.read_bytes()
+    zstd, none = b"label\x15\x0c", b"label\x15\x36"
+    assert whole.count(zstd) == 1
+    file.write_bytes(whole.replace(zstd, none))
+    result = augcli("inspect", file)
+    assert result.returncode == 2
+    assert "is no whole Parquet file" in result.stderr

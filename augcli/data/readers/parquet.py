@@ -20,7 +20,7 @@ from augcli.data.data_files import data_files
 from augcli.data.image_tables import TableSplit, list_tables, suffix_of
 from augcli.data.labels import printable, shown
 from augcli.data.listing import UNKNOWN, Listing
-from augcli.data.parquet_bounds import refuse_bombs
+from augcli.data.parquet_bounds import check_codecs, refuse_bombs
 from augcli.data.parquet_columns import holds_images
 from augcli.data.parquet_pages import (
     CODECS,
@@ -132,6 +132,7 @@ def _add_file(
             rows = file.metadata.num_rows
             if not 0 <= rows <= size:  # as an image takes a byte at least
                 raise UserError(f"{where} claims {rows} rows, more than it has bytes.")
+            check_codecs(path)
             spans = _spans(file, columns, len(split.files), where)
             if columns.label or columns.group is not None:
                 _add_labels(split, file, columns, where, options)
