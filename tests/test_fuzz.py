@@ -1,4 +1,4 @@
-"""Mutated manifests, tables, archives, recipe files, configurations, run records and models.
+"""Damaged sources of every kind, manifests, recipe files, configurations, run records and models.
 
 Each is taken, or refused with one sentence; nothing hangs, and nothing is written.
 `python -m tests.helpers.fuzz_many` runs more of them.
@@ -14,16 +14,19 @@ import pytest
 
 from tests.conftest import SAMPLE_DATA, tree
 from tests.helpers.fuzz_many import FAULTS, KINDS, SLOW, draws, is_refused, run_cases
+from tests.helpers.fuzz_sources import SOURCES
 from tests.helpers.mutations import mutated_bytes
 
 CASES_A_KIND = 400
+CASES_A_SOURCE = 20
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_case_is_accounted_for_or_refused(tmp_path: Path, kind: str) -> None:
     cases = CASES_A_KIND // 4 if kind in SLOW else CASES_A_KIND
+    cases = CASES_A_SOURCE if kind in SOURCES else cases
     refused = run_cases(kind, tmp_path / "in", cases)
-    assert refused < cases
+    assert refused < cases or kind in SOURCES
     assert refused > 0 or kind in FAULTS
 
 
@@ -57,3 +60,33 @@ def test_models(tmp_path: Path, kind: str) -> None:
         count += is_refused(look)
         assert tree(tmp_path) == before
     assert 10 < count < cases
+
+
+@pytest.mark.parametrize("kind", ["Parquet with images", "saved data sets", "npy files"])
+def test_commands_end_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """No traceback, and no other exit codes than those of the README."""
+    from augcli.cli.app import run
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    KINDS[kind](tmp_path / "in")
+    place = tmp_path / "in" / "d"
+    names = sorted(path for path in place.rglob("*") if path.is_file())
+    codes = set()
+    for rng in draws(11, 12):
+        file = names[int(rng.integers(len(names)))]
+        whole = file.read_bytes()
+        file.write_bytes(mutated_bytes(whole, rng))
+        capsys.readouterr()
+        codes.add(code := run(["inspect", str(place), "--deep", "--quiet"]))
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.err
+        assert "please report it" not in printed.err
+        if code:
+            assert printed.err.count("\n") <= 2
+            assert printed.err.strip()
+        file.write_bytes(whole)
+    assert codes <= {0, 1, 2}
+    assert 2 in codes

@@ -53,7 +53,7 @@ def with_class_folders(
     doubt = doubt or level_warning(below_top, counts, remedy, "")
     empty: dict[str, bytes] = {}
     known = set(names)
-    for folder in others:
+    for folder in filter(None, others):
         path = folder.split(b"/")
         if len(path) > place and (not below or path[0] == paths[0][0]):
             name = printable(path[place])

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from augcli.data.class_numbers import MOST_CLASSES
 from augcli.data.class_numbers import Labels as ClassIds
 from augcli.data.label_kinds import OR_MULTI, RANGE
 from augcli.data.listing import NO_CLASS
@@ -20,10 +21,11 @@ _VALUES_AT_ONCE = 1 << 20
 
 
 class ArrayLabels(NamedTuple):
-    """One class an image, the dominant one where they are soft, and then all (ids, weights, ends);
-    `classes` is how many there are, where that is known. `normaliser` knows which weights were
-    divided by their sum."""
+    """Of the array that `where` names in sentences: one class an image, the dominant one where they
+    are soft, and then all (ids, weights, ends); `classes` is how many there are, where that is
+    known. `normaliser` knows which weights were divided by their sum."""
 
+    where: str
     classes_of: ClassIds
     soft: tuple[array[int], array[float], array[int]] | None = None
     classes: int | None = None
@@ -57,11 +59,20 @@ def read_labels(stored: StoredArray, count: int, labels: Labels = Labels.single)
         if kind in "bf":
             raise UserError(f"{where} holds {stored.dtype}; labels of shape (n,) are integers.")
         values = stored.read_rows(0, count).reshape(-1)
-        if stored.dtype == np.uint64 and count and int(values.max()) >> 62:
-            raise UserError(f"{where} holds labels that are no numbers of classes; fix them.")
-        return ArrayLabels(values.astype(np.int64))
+        if kind == "u" and count and int(values.max()) >> 62:
+            row = int(values.argmax())
+            raise UserError(
+                f"{where}: row {row} has the label {values[row]}, which is no number of a"
+                " class; fix it."
+            )
+        return ArrayLabels(where, values.astype(np.int64))
     if len(shape) != 2 or shape[1] == 0:
         raise UserError(f"{where} has the shape {shape}; labels have (n,), or (n, classes).")
+    if shape[1] > MOST_CLASSES:
+        raise UserError(
+            f"{where} has weights for {shape[1]:,} classes, and at most {MOST_CLASSES:,} are read;"
+            " leave out some."
+        )
     return _read_soft(stored, count, shape[1], is_multi=is_multi)
 
 
@@ -87,8 +98,8 @@ def _read_soft(stored: StoredArray, count: int, classes: int, *, is_multi: bool)
         lengths = np.bincount(of, minlength=stop - start)
         ends.frombytes((np.cumsum(lengths) + (ends[-1] if ends else 0)).astype(np.int64).tobytes())
     if len(ids) == count and not is_multi:  # each on one class
-        return ArrayLabels(classes_of, None, classes, normaliser)
-    return ArrayLabels(classes_of, (ids, weights, ends), classes, normaliser)
+        return ArrayLabels(stored.where, classes_of, None, classes, normaliser)
+    return ArrayLabels(stored.where, classes_of, (ids, weights, ends), classes, normaliser)
 
 
 def _check_targets(rows: np.ndarray[Any, Any], start: int, stored: StoredArray) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from augcli.data.left_out import has_suffix
+from augcli.data.links import leads_above
 from augcli.data.shards import is_folder
 
 # Folders of a data set are few: one a split, one a configuration. Class folders are many.
@@ -50,6 +51,8 @@ def _look_into(
             if has_suffix(name):
                 return None
             if is_folder(entry):
+                if entry.is_symlink() and leads_above(entry.path, root):
+                    continue
                 folders.append(prefix + name)
                 if len(folders) > _MOST_FOLDERS:
                     break

@@ -17,6 +17,8 @@ from augcli.text_files import refuse_utf16
 DIVIDERS = {"csv": ",", "tsv": "\t"}
 # Characters of a row, which may go over several lines. The csv module bounds a field, at 131,072.
 _LONGEST_ROW = MIB
+# Lines of a text without a row, which a few compressed bytes stand for.
+MOST_EMPTY = 1_000_000
 
 
 def columns(source: Path, kind: str) -> list[str]:
@@ -33,8 +35,12 @@ def rows(
     beneath = _rows(source, kind)
     next(beneath, None)
     get = itemgetter(*places) if len(places) > 1 else lambda row: [row[place] for place in places]
+    empty = 0
     for number, row in beneath:
         if not row:
+            empty += 1
+            if empty > MOST_EMPTY:
+                raise UserError(f"{source} has more than {MOST_EMPTY:,} empty lines; remove them.")
             continue
         if len(row) != count:
             raise UserError(

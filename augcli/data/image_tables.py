@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from augcli.data.arrow_columns import Columns
 from augcli.data.class_numbers import Labels as ClassIds
-from augcli.data.class_numbers import name_classes
+from augcli.data.class_numbers import Numbered, name_classes
 from augcli.data.columns import UnreadColumns
 from augcli.data.doubtful_labels import doubt_labels
 from augcli.data.groups import Groups
@@ -30,6 +30,7 @@ from augcli.errors import UserError
 
 # What datasets whose labels are withheld have in their place.
 _NO_LABEL = -1
+_LONGEST_LABEL = 64 << 10  # bytes
 _LISTS = ("list<", "large_list<", "fixed_size_list<")
 _SUFFIXES = {
     b"\xff\xd8\xff": b".jpg", b"\x89PNG": b".png", b"RIFF": b".webp", b"GIF8": b".gif",
@@ -48,7 +49,7 @@ class TableSplit:
     files: list[bytes] = field(default_factory=list)
     suffixes: list[bytes] = field(default_factory=list)
     spans: list[npt.NDArray[np.uint64]] = field(default_factory=list)
-    labels: list[ClassIds] = field(default_factory=list)
+    labels: list[Numbered] = field(default_factory=list)
     groups: Groups = field(default_factory=Groups)
     counts: list[npt.NDArray[np.int64]] = field(default_factory=list)
 
@@ -80,31 +81,43 @@ class TableSplit:
             counts = np.fromiter(map(len, rows), np.int64, len(rows))
             values = pyarrow.array([str(name) for row in rows for name in row], pyarrow.string())
         self.counts.append(np.array(counts, np.int64))
-        self.add_labels(values, has_numbers, where, first)
+        self.add_labels(values, has_numbers, where, None)
 
-    def add_labels(self, column: Any, has_numbers: bool, where: str, first: int) -> None:
-        """Append an Arrow array, whose first value is that of row `first`; raises UserError."""
-        import pyarrow
+    def add_labels(self, column: Any, has_numbers: bool, where: str, first: int | None) -> None:
+        """Append an Arrow array, whose first value is that of row `first`; None where it has not
+        one a row. Raises UserError."""
+        import pyarrow.compute
 
         if column.null_count:
-            row = first + int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
+            row = (first or 0) + int(
+                np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0]
+            )
             raise UserError(f"{where}, row {row} has no label; give one to each image.")
         try:
             if has_numbers:
                 numbers = column.cast(pyarrow.int64()).to_numpy(zero_copy_only=False)
-                self.labels.append(np.array(numbers, np.int64))
+                self.labels.append(Numbered(where, np.array(numbers, np.int64), first))
                 return
-            encoded = column.cast(pyarrow.large_string()).dictionary_encode()
-            names = [text.encode("utf-8", "surrogateescape") for text in
-                     encoded.dictionary.to_pylist()]  # fmt: skip
+            # A dictionary stays one: a few of its texts may stand for GiB.
+            is_encoded = pyarrow.types.is_dictionary(column.type)
+            encoded = column if is_encoded else column.dictionary_encode()
+            texts = encoded.dictionary.cast(pyarrow.large_string())
+            lengths = pyarrow.compute.binary_length(texts).fill_null(0).to_numpy()
+            if len(lengths) and int(lengths.max()) > _LONGEST_LABEL:
+                raise UserError(
+                    f"{where} has a label of {int(lengths.max()):,} bytes, too long for one; choose"
+                    " another --label-column."
+                )
+            names = [(text or "").encode("utf-8", "surrogateescape") for text in texts.to_pylist()]
         except (pyarrow.ArrowException, ValueError) as error:
             raise UserError(f"{where} has labels that cannot be read; save it anew.") from error
-        if b"" in names:
+        if b"" in names and (encoded.indices.to_numpy() == names.index(b"")).any():
             raise UserError(f"{where} has an image with an empty label; give one to each image.")
         ids = np.array(
             [self.texts.setdefault(printable(name), len(self.texts)) for name in names], np.int64
         )
-        self.labels.append(ids[encoded.indices.to_numpy(zero_copy_only=False)])
+        numbers = ids[encoded.indices.to_numpy(zero_copy_only=False)]
+        self.labels.append(Numbered(where, numbers, first))
 
     def sets(self, ids: ClassIds) -> Iterator[list[int]]:
         """The classes of each image, each once, given those of all labels."""
@@ -123,7 +136,8 @@ class TableSplit:
 
     def numbers(self) -> ClassIds:
         """One number an image."""
-        return np.concatenate(self.labels) if self.labels else np.empty(0, np.int64)
+        parts = [part.labels for part in self.labels]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
 def list_tables(
@@ -151,7 +165,8 @@ def list_tables(
         numbers = {name: split.numbers() for name, split in splits.items() if split.files}
     classes: tuple[str, ...] = ()
     if options.labels is not Labels.none:
-        classes, numbers = _number(numbers, splits[chosen].texts, columns, options, source)
+        parts = [part for name in numbers for part in splits[name].labels]
+        classes, numbers = _number(numbers, parts, splits[chosen].texts, columns, options, source)
     is_single = options.labels is Labels.single
     if is_single and not columns.has_numbers and (doubt := doubt_labels(classes, source)):
         warnings.append(doubt)
@@ -190,14 +205,15 @@ def _labelled(
 
 def _number(
     numbers: dict[str, ClassIds],
+    parts: Sequence[Numbered],
     texts: Mapping[str, int],
     columns: Columns,
     options: SourceOptions,
     source: str,
 ) -> tuple[tuple[str, ...], dict[str, ClassIds]]:
-    """The classes, and the class ids of all images of each split."""
+    """The classes, and the class ids of all images of each split, whose labels are `parts`."""
     if columns.has_numbers:
-        return name_classes(numbers.values(), columns.names, options, source), numbers
+        return name_classes(parts, columns.names, options, source), numbers
     classes = label_index(texts)
     places = {name: place for place, name in enumerate(classes)}
     order = np.array([places[name] for name in texts], np.int64)

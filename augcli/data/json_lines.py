@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from augcli.data.columns import UnreadColumns
+from augcli.data.delimited import MOST_EMPTY
 from augcli.data.unpacked import open_text
 from augcli.errors import UserError
 from augcli.files import MIB, divide_lines, parse_json
@@ -23,6 +24,7 @@ _LONGEST_ROW = 16 * MIB
 
 def lines(source: Path) -> Iterator[tuple[int, bytes]]:
     """The number and the text of each line that is not empty, without a byte order mark."""
+    empty = 0
     try:
         with open_text(source) as file:
             for number, line in enumerate(divide_lines(file, source, _LONGEST_ROW), 1):
@@ -31,6 +33,12 @@ def lines(source: Path) -> Iterator[tuple[int, bytes]]:
                     line = line.removeprefix(codecs.BOM_UTF8)
                 if not line.isspace() and line:
                     yield number, line
+                    continue
+                empty += 1
+                if empty > MOST_EMPTY:
+                    raise UserError(
+                        f"{source} has more than {MOST_EMPTY:,} empty lines; remove them."
+                    )
     except ValueError as error:
         raise UserError(f"{source} cannot be read: {error}.") from error
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Files of a source that are not read, counted for its warnings."""
+"""Files of a source that are not read, or oddly placed, counted for its warnings."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class LeftOut:
     _is_of_extra: bool = False
 
     def add(self, reason: str, paths: Sequence[bytes]) -> None:
-        """Count paths below SOURCE: `no file`, `no image`, `loose`, `hidden`, or `format`."""
+        """Count paths below SOURCE: `no file`, `no image`, `loose`, `hidden`, `format`, `link
+        above`, or `several classes`, which is not left out."""
         if paths:
             count, first = self._counts.get(reason, (0, []))
             first += paths[: _NAMED - len(first)]
@@ -83,7 +84,22 @@ class LeftOut:
             self.add("hidden", sorted(images))
 
     def warnings(self) -> Iterator[str]:
-        """A sentence about what is no file, one about what is no image, and one about images."""
+        """A sentence about links to folders above, one about folders of several classes, one about
+        what is no file, one about what is no image, and one about images."""
+        if "link above" in self._counts:
+            count, _ = self._counts["link above"]
+            lead = "leads to a folder" if count == 1 else "lead to folders"
+            yield (
+                f"{count_text(count, 'link')} of SOURCE left out {self._first('link above')}, as"
+                f" {'it' if count == 1 else 'they'} {lead} above {'it' if count == 1 else 'them'}."
+            )
+        if "several classes" in self._counts:
+            count, _ = self._counts["several classes"]
+            lie, their = ("lies", "its") if count == 1 else ("lie", "their")
+            yield (
+                f"{count_text(count, 'folder')} of SOURCE {lie} in several classes by links"
+                f" {self._first('several classes')}, and {their} images count in each."
+            )
         if "no file" in self._counts:
             count, _ = self._counts["no file"]
             yield (

@@ -265,6 +265,11 @@ def below(file_name: Any) -> bytes | None:
             name = file_name.encode("utf-8", "surrogateescape")
     except (TypeError, AttributeError, ValueError):
         return None
+    return inside(name)
+
+
+def inside(name: bytes) -> bytes | None:
+    """A path without `.` and doubled slashes; None where it leaves its folder or is none."""
     if not any(odd in b"/" + name + b"/" for odd in _ODD):
         return name
     parts = [part for part in name.split(b"/") if part not in (b"", b".")]

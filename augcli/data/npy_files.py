@@ -5,21 +5,29 @@ from __future__ import annotations
 import io
 import os
 import struct
-import zipfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy_format
 
+from augcli.data.labels import printable, shown
 from augcli.data.pieces import DEFLATE, MOST_UNPACKED, unpack_start
+from augcli.data.tar_headers import read_at
+from augcli.data.zip_headers import DEFLATED, STORED, entries
 from augcli.errors import UserError
 from augcli.files import open_regular, size_text
 
 _LARGEST_HEADER = 1 << 16
+# What NumPy raises over a header that is none.
+_NO_HEADER = (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError, TokenError)
 _LOCAL_HEADER = struct.Struct("<4s5HIIIHH")
-_ENCRYPTED = 1
+_ENDING = b".npy"
+_MOST_ARRAYS = 1_000
+_LARGEST_AXIS = 1 << 62
 
 
 class StoredArray(NamedTuple):
@@ -73,34 +81,30 @@ def open_npy(file: Path) -> StoredArray:
 def open_npz(file: Path) -> Mapping[str, StoredArray]:
     """The arrays in a .npz archive by their names, without .npy; raises UserError and OSError."""
     arrays: dict[str, StoredArray] = {}
-    try:
-        with open_regular(file) as opened, zipfile.ZipFile(opened) as archive:
-            size = os.fstat(opened.fileno()).st_size
-            for member in archive.infolist():
-                if not member.filename.endswith(".npy"):
-                    continue
-                where = f"{file}, {member.filename},"
-                opened.seek(member.header_offset)
-                head = opened.read(_LOCAL_HEADER.size)
-                magic, *_, name, extra = _LOCAL_HEADER.unpack(head)
-                packed = member.compress_type == zipfile.ZIP_DEFLATED
-                if magic != b"PK\x03\x04" or member.flag_bits & _ENCRYPTED:
-                    raise UserError(f"{where} is broken or encrypted; make it anew.")
-                if not packed and member.compress_type != zipfile.ZIP_STORED:
-                    raise UserError(
-                        f"{where} is compressed in a way that NumPy does not write; make it anew."
-                    )
-                at = member.header_offset + len(head) + name + extra
-                opened.seek(at)
-                start = (
-                    _start(file, at, _LARGEST_HEADER, where)
-                    if packed
-                    else opened.read(min(_LARGEST_HEADER, member.file_size))
-                )
-                stored = _array(file, where, start, 0 if packed else at, at + 1 if packed else 0)
-                arrays[member.filename.removesuffix(".npy")] = _checked(stored, size)
-    except (zipfile.BadZipFile, struct.error, NotImplementedError, ValueError) as error:
-        raise UserError(f"{file} is no whole .npz archive; make it anew.") from error
+    with open_regular(file) as opened:
+        size = os.fstat(opened.fileno()).st_size
+        for member in entries(opened, file):
+            if not member.name.endswith(_ENDING) or member.is_folder:
+                continue
+            where = f"{file}, {shown(member.name)},"
+            name = printable(member.name.removesuffix(_ENDING))
+            if name in arrays:
+                raise UserError(f"{where} stands in it twice; make the archive anew.")
+            if len(arrays) == _MOST_ARRAYS:
+                raise UserError(f"{file} holds more than {_MOST_ARRAYS:,} arrays; leave out some.")
+            head = read_at(opened, member.offset, _LOCAL_HEADER.size)
+            if len(head) < _LOCAL_HEADER.size or not head.startswith(b"PK\x03\x04"):
+                raise UserError(f"{where} is not where the archive says; make it anew.")
+            if member.method not in (STORED, DEFLATED):
+                raise UserError(f"{where} is a link or no plain file; make it anew.")
+            *_, of_name, of_extra = _LOCAL_HEADER.unpack(head)
+            at, packed = member.offset + len(head) + of_name + of_extra, member.method != STORED
+            if packed:
+                start = _start(file, at, _LARGEST_HEADER, where)
+            else:
+                start = read_at(opened, at, min(_LARGEST_HEADER, member.size))
+            stored = _array(file, where, start, 0 if packed else at, at + 1 if packed else 0)
+            arrays[name] = _checked(stored, size)
     return arrays
 
 
@@ -120,8 +124,10 @@ def _array(file: Path, where: str, start: bytes, at: int, packed: int) -> Stored
             (1, 0): npy_format.read_array_header_1_0,
             (2, 0): npy_format.read_array_header_2_0,
         }[version]
-        shape, fortran, dtype = read(stream)
-    except (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a header by Python 2
+            shape, fortran, dtype = read(stream)
+    except _NO_HEADER as error:
         raise UserError(f"{where} is no array in NumPy's format; make it anew.") from error
     if dtype.hasobject:
         raise UserError(
@@ -130,7 +136,7 @@ def _array(file: Path, where: str, start: bytes, at: int, packed: int) -> Stored
         )
     if fortran and len(shape) > 1:
         raise UserError(f"{where} lies column by column; save numpy.ascontiguousarray of it.")
-    if any(count < 0 for count in shape):
+    if not all(type(count) is int and 0 <= count < _LARGEST_AXIS for count in shape):
         raise UserError(f"{where} is no array in NumPy's format; make it anew.")
     return StoredArray(file, where, shape, dtype, at + stream.tell(), packed)
 

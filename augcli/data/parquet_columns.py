@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from augcli.data.parquet_bounds import refuse_bombs
 from augcli.errors import UserError
-from augcli.files import MIB, open_regular, size_text
+from augcli.files import MIB, open_regular
 
 _BATCH = 4096
 _MOST_COLUMNS = 10_000
-# Bytes that a column may have in a group of rows, unpacked.
-_LARGEST_CHUNK = 1024 * MIB
 
 
 def holds_images(source: Path) -> bool:
@@ -51,7 +50,7 @@ def rows(source: Path, names: Sequence[str]) -> Iterator[tuple[int, Sequence[Any
     """The values of `names` in each row, and its number from 1."""
     number = 0
     with _opened(source) as file:
-        _refuse_large(source, file, names)
+        refuse_bombs(source, file, names)
         batches = file.iter_batches(_BATCH, columns=list(dict.fromkeys(names)), use_threads=False)
         for batch in batches:
             values = [batch.column(name).to_pylist() for name in names]
@@ -88,20 +87,6 @@ def _opened(source: Path) -> Iterator[Any]:
         raise UserError(f"{source} is no whole Parquet file; copy it again.") from error
     except MemoryError as error:
         raise UserError(f"{source} needs more memory than there is; divide it.") from error
-
-
-def _refuse_large(source: Path, file: Any, names: Sequence[str]) -> None:
-    for group in range(file.metadata.num_row_groups):
-        rows_of = file.metadata.row_group(group)
-        for at in range(rows_of.num_columns):
-            column = rows_of.column(at)
-            if column.path_in_schema.partition(".")[0] not in names:
-                continue
-            if column.total_uncompressed_size > _LARGEST_CHUNK:
-                raise UserError(
-                    f"{source}: the column {column.path_in_schema} has more than"
-                    f" {size_text(_LARGEST_CHUNK)} in a group of rows; write smaller groups."
-                )
 
 
 def one_of_list(feature: Any) -> Any:

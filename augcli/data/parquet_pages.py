@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -38,6 +38,7 @@ _HEADER, _LONGEST_HEADER = 256, 1 << 16
 _HELD, _MOST_HELD = 64 * MIB, 1024
 LARGEST_PAGE = 256 * MIB
 _MOST_PAGES, _MOST_VALUES = 1 << 20, 1 << 23
+_BITS_AT_ONCE = 1 << 16  # numbers, a multiple of eight
 # Bytes from which on it pays to find the blocks of a page.
 _LONG = 256 << 10
 
@@ -59,6 +60,16 @@ class _Page(NamedTuple):
     unpacked: int
     kind: int
     header: dict[int, Any]  # of data or of a dictionary
+
+    @property
+    def is_dictionary(self) -> bool:
+        """Whether it is no page of rows, but of what these name."""
+        return self.kind == _DICTIONARY
+
+    @property
+    def values(self) -> int:
+        """How many values it has for rows."""
+        return int(self.header[1]) if self.kind in (_DATA, _DATA_2) else 0
 
 
 class _Store(NamedTuple):
@@ -183,6 +194,41 @@ def _pages(
     return first_rows, pages, dictionary
 
 
+def page_headers(chunk: Chunk) -> Iterator[_Page]:
+    """The pages of a chunk, of which only the headers are read. Raises ValueError where one is
+    broken, UnreadableImage where the file ends, and OSError."""
+    at, end = chunk.start, chunk.start + chunk.size
+    for _ in range(_MOST_PAGES):
+        if at >= end:
+            return
+        try:
+            page = _read_header(chunk.path, at, end)
+            if page.size < 0 or page.unpacked < 0 or page.values < 0:
+                raise ValueError("a page has a negative size")
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("the header of a page is broken") from error
+        yield page
+        at = page.offset + page.size
+    raise ValueError("it has too many pages")
+
+
+def longest_of_dictionary(chunk: Chunk, page: _Page) -> int:
+    """The bytes of the longest text in a dictionary; raises as `page_headers`."""
+    _check_page(page)
+    data = read_piece(chunk.path, page.offset, page.size)
+    data, store = _unpack(chunk, data, page.offset, page.unpacked, True)
+    values = _plain(data, 0, _count(page, data), store)
+    return int((values.ends - values.starts).max(initial=0))
+
+
+def _count(page: _Page, data: bytes) -> int:
+    """How many values a dictionary has; raises ValueError."""
+    count = int(page.header[1])
+    if not 0 <= count <= min(_MOST_VALUES, len(data)):
+        raise ValueError("a dictionary has more values than it can have")
+    return count
+
+
 def _read_header(path: bytes, at: int, end: int) -> _Page:
     size = min(_HEADER, end - at)
     while True:
@@ -286,8 +332,7 @@ def _dictionary(key: _Key, page: _Page) -> _Values:
     _check_page(page)
     data = read_piece(key.chunk.path, page.offset, page.size)
     data, store = _unpack(key.chunk, data, page.offset, page.unpacked, True)
-    count = int(page.header[1])
-    return _hold(key, _plain(data, 0, min(count, len(data)), store))
+    return _hold(key, _plain(data, 0, _count(page, data), store))
 
 
 def _plain(data: bytes, at: int, count: int, store: _Store) -> _Values:
@@ -323,9 +368,7 @@ def _hybrid(data: bytes, width: int, count: int) -> npt.NDArray[np.int64]:
             at += groups * width
             take = min(groups * 8, count - done)
             if width:
-                bits = np.unpackbits(packed, bitorder="little")[: take * width]
-                powers = np.left_shift(1, np.arange(width, dtype=np.int64))
-                values[done : done + take] = bits.reshape(take, width) @ powers
+                _unpack_bits(packed, width, values[done : done + take])
         else:
             take = min(head >> 1, count - done)
             size = (width + 7) // 8
@@ -335,3 +378,13 @@ def _hybrid(data: bytes, width: int, count: int) -> npt.NDArray[np.int64]:
             raise ValueError("a run of numbers is empty")
         done += take
     return values
+
+
+def _unpack_bits(packed: npt.NDArray[np.uint8], width: int, values: npt.NDArray[np.int64]) -> None:
+    """Fill `values` with numbers of `width` bits, some at a time, as each bit takes nine bytes."""
+    powers = np.left_shift(1, np.arange(width, dtype=np.int64))
+    for start in range(0, len(values), _BITS_AT_ONCE):
+        some = values[start : start + _BITS_AT_ONCE]
+        part = packed[start * width // 8 :][: -(-len(some) * width // 8)]
+        bits = np.unpackbits(part, bitorder="little")[: len(some) * width]
+        some[:] = bits.reshape(len(some), width) @ powers

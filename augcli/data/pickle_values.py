@@ -14,13 +14,18 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from augcli.errors import UserError
-from augcli.files import open_regular
+from augcli.files import MIB, open_regular
 from augcli.text import shorten
 
 _LONGEST_TEXT, _LONGEST_BYTES = 4096, 1024
 _LONGEST_LINE = 256
 # Steps of the machine, each of which holds one more object at most: CIFAR-100 takes 300,000.
 _MOST_STEPS = 5_000_000
+# Bytes of texts in a file, which are held: those of CIFAR-100 take 2 MB.
+_MOST_TEXT = 64 * MIB
+# Keys of all dicts, and the largest that is a number: Python looks for numbers that are chosen to
+# have one hash in time that grows with their square.
+_MOST_KEYS, _LARGEST_KEY = 10_000, 1 << 32
 
 # What stands in the machine for the functions and types that NumPy's arrays are pickled with.
 _RECONSTRUCT, _ARRAY, _DTYPE, _FROMBUFFER = (
@@ -65,6 +70,10 @@ class _Mark:
     pass
 
 
+_BROKEN = (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError,
+           struct.error)  # fmt: skip
+
+
 def read_pickle(path: Path) -> Any:
     """The value in a pickle file, whose texts are bytes or str as it has them, whose arrays are
     Array, and whose long byte strings are Span.
@@ -74,7 +83,7 @@ def read_pickle(path: Path) -> Any:
     try:
         with open_regular(path) as file:
             return _Machine(file).run()
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, struct.error) as error:
+    except _BROKEN as error:
         why = str(error) if type(error) is ValueError else "it is broken or cut off"
         raise UserError(
             f"{path} is no pickle of arrays, lists and names alone: {shorten(why)}; nothing in it"
@@ -88,6 +97,7 @@ class _Machine:
         self._end = os.fstat(file.fileno()).st_size
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
+        self._text = self._keys = 0
 
     def run(self) -> Any:
         push = self._stack.append
@@ -132,6 +142,9 @@ class _Machine:
             return Span(at, size)
         if size > _LONGEST_TEXT:
             raise ValueError(f"a text of it has {size} bytes")
+        self._text += size
+        if self._text > _MOST_TEXT:
+            raise ValueError(f"its texts have more than {_MOST_TEXT // MIB} MiB")
         data = self._read(size)
         return data.decode("utf-8", "surrogateescape") if is_text else data
 
@@ -169,7 +182,7 @@ class _Machine:
 
     def dict_to_mark(self) -> None:
         items = self._pop_to_mark()
-        self._stack.append(_pairs(items))
+        self._stack.append(self._pairs(items))
 
     def tuple_of(self, count: int) -> None:
         items = [self._stack.pop() for _ in range(count)]
@@ -179,7 +192,16 @@ class _Machine:
         self._target(list).extend(items)
 
     def set_items(self, items: list[Any]) -> None:
-        self._target(dict).update(_pairs(items))
+        self._target(dict).update(self._pairs(items))
+
+    def _pairs(self, items: list[Any]) -> dict[Any, Any]:
+        keys = items[::2]
+        self._keys += len(keys)
+        if self._keys > _MOST_KEYS:
+            raise ValueError(f"its dicts have more than {_MOST_KEYS:,} keys")
+        if not all(map(_is_key, keys)):  # tuples hash without end
+            raise ValueError("a key of a dict is no name")
+        return dict(zip(keys, items[1::2], strict=True))
 
     def _target(self, kind: type) -> Any:
         if type(self._stack[-1]) is not kind:
@@ -194,7 +216,10 @@ class _Machine:
         self._stack.append(self._memo[self._number(form) if form else int(self._line())])
 
     def put(self, form: str) -> None:
-        self._memo[self._number(form) if form else int(self._line())] = self._stack[-1]
+        number = self._number(form) if form else int(self._line())
+        if not 0 <= number < _MOST_STEPS:
+            raise ValueError("it counts beyond what it holds")
+        self._memo[number] = self._stack[-1]
 
     def memoize(self) -> None:
         self._memo[len(self._memo)] = self._stack[-1]
@@ -204,7 +229,7 @@ class _Machine:
 
     def named_on_stack(self) -> None:
         name, module = self._stack.pop(), self._stack.pop()
-        self._push_global(str(module), str(name))
+        self._push_global(_ascii(module), _ascii(name))
 
     def _push_global(self, module: str, name: str) -> None:
         known = _GLOBALS.get((module, name))
@@ -236,14 +261,17 @@ class _Machine:
             raise ValueError("it gives a state to what is no array")
 
 
-def _pairs(items: list[Any]) -> dict[Any, Any]:
-    if not all(type(key) in (str, bytes, int) for key in items[::2]):  # tuples hash without end
-        raise ValueError("a key of a dict is no name")
-    return dict(zip(items[::2], items[1::2], strict=True))
+def _is_key(key: Any) -> bool:
+    if type(key) is int:
+        return -_LARGEST_KEY < key < _LARGEST_KEY
+    return type(key) in (str, bytes)
 
 
 def _ascii(text: Any) -> str:
-    return text.decode("ascii") if isinstance(text, bytes) else str(text)
+    """A name, which is text or bytes: of other values, as of lists in lists, texts have no end."""
+    if not isinstance(text, (str, bytes)):
+        raise TypeError("a name is none")
+    return text.decode("ascii") if isinstance(text, bytes) else text
 
 
 _CONSTANTS: dict[bytes, Any] = {b"N": None, b"\x88": True, b"\x89": False}

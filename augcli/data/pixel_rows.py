@@ -44,9 +44,9 @@ class Rows:
     packed: int = 0
 
 
-def check_rows(rows: Rows, where: str, unpack: str) -> Rows:
-    """The rows; raises UserError where they are no images, or so many that a compressed file has to
-    be unpacked first, which `unpack` says how to do."""
+def check_rows(rows: Rows, where: str, file_size: int, unpack: str) -> Rows:
+    """The rows; raises UserError where they are no images, or so many that a compressed file of
+    `file_size` bytes has to be unpacked first, which `unpack` says how to do."""
     sides = (rows.height, rows.width)
     if not all(0 < side <= _LARGEST_SIDE for side in sides) or rows.channels not in CHANNELS:
         raise UserError(
@@ -60,6 +60,10 @@ def check_rows(rows: Rows, where: str, unpack: str) -> Rows:
         raise UserError(
             f"{where} is compressed and holds more than {size_text(MOST_UNPACKED)}, which each"
             f" worker would have to unpack for one image; {unpack}."
+        )
+    if rows.packed and rows.count > file_size:  # as an image takes a byte at least
+        raise UserError(
+            f"{where} claims {rows.count:,} images, more than it has bytes; make it anew."
         )
     return rows
 

@@ -73,7 +73,7 @@ def with_labels(
         class_of = np.array([ids[name] for name in names], np.int32)[numbers]
         warnings = [warning]
     else:
-        classes, class_of, gap = number_by_value(names, numbers, options, source)
+        classes, class_of, gap = _number_by_value(names, numbers, options, source, listing)
         warnings = [warning, gap]
     return (
         replace(
@@ -119,8 +119,12 @@ def _with_targets(
     return with_sets(replace(listing, classes=classes), (of_text[n] for n in numbers.tolist()))
 
 
-def number_by_value(
-    texts: Sequence[str], numbers: npt.NDArray[np.int32], options: SourceOptions, source: Path
+def _number_by_value(
+    texts: Sequence[str],
+    numbers: npt.NDArray[np.int32],
+    options: SourceOptions,
+    source: Path,
+    listing: Listing,
 ) -> tuple[Sequence[str], npt.NDArray[np.int32], str]:
     """The classes of integers, of which `numbers` says the place in `texts` for each image; the
     class id of each image, which is its integer; and a warning where ids have no image.
@@ -130,17 +134,19 @@ def number_by_value(
     """
     values = [int(text) for text in texts]
     most = LARGEST_ID if options.classes is None else len(options.classes) - 1
-    for text, value in zip(texts, values, strict=True):
-        if 0 <= value <= most:
+    for place, (text, value) in enumerate(zip(texts, values, strict=True)):
+        index = 0 if 0 <= value <= most else int(np.argmax(numbers == place))
+        if 0 <= value <= most or numbers[index] != place:
             continue
+        label = f"{shown(listing.relative_path(index))} has the label {shorten(text, 40)}"
         if value > most and options.classes is not None:
             raise UserError(
-                f"SOURCE {source} has the label {shorten(text, 40)}, and --classes names the ids 0"
-                f" to {most}; add the others to that file."
+                f"SOURCE {source}: {label}, and --classes names the ids 0 to {most}; add the others"
+                " to that file."
             )
         raise UserError(
-            f"SOURCE {source} has the label {shorten(text, 40)}, and integer labels are class ids,"
-            f" 0 to {LARGEST_ID:,}; fix it, or write labels as names."
+            f"SOURCE {source}: {label}, and integer labels are class ids, 0 to {LARGEST_ID:,}; fix"
+            " it, or write labels as names."
         )
     class_of = np.array(values, np.int32)[numbers]
     classes = options.classes or tuple(map(str, range(max(values) + 1)))

@@ -7,8 +7,10 @@ import codecs
 import glob
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice, product, takewhile
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +26,13 @@ from augcli.files import open_regular
 from augcli.text import count_text, is_url, listed, shorten
 from augcli.text_files import LARGEST_LIST, read_text
 
-# Archives that a pattern may name.
-_MOST = 1_000_000
+# Archives that a pattern may name, and names with wildcards that its braces may stand for, each of
+# which takes a look at a folder.
+_MOST, _MOST_WILD = 1_000_000, 1_000
+_MOST_MISSING = 1_000
+# Bytes of a path, on systems that take the longest.
+_LONGEST = 32_768
+_WILD = "*?["
 # Names of lists of archives, and the bytes of one that are looked at first.
 _LISTS = frozenset((".txt", ".list", ".lst"))
 _LOOKED_AT = 1 << 16
@@ -35,7 +42,7 @@ _RANGE = re.compile(r"([0-9]{1,12})\.\.([0-9]{1,12})")
 
 def is_pattern(source: Path) -> bool:
     """Whether a SOURCE may name several archives: it has braces or wildcards."""
-    return any(sign in str(source) for sign in "{*?[")
+    return any(sign in str(source) for sign in f"{{{_WILD}")
 
 
 def is_shard_list(source: Path) -> bool:
@@ -94,21 +101,26 @@ def _named(pattern: str, where: str, suffixes: tuple[str, ...], folder: str = ""
     """The archives that a path or pattern names, relative to `folder`; `where` begins the sentence
     of what is amiss."""
     shards: dict[str, None] = {}
-    for one in _expanded(pattern, where):
-        name = os.path.normpath(Path(folder, one)) if folder else one
-        if any(sign in one for sign in "*?[") and not Path(name).is_file():
-            wild = os.path.normpath(Path(glob.escape(folder), one)) if folder else one
-            fitting = sorted(glob.glob(wild, recursive=True))  # noqa: PTH207 - also of an absolute path
+    count, names = _expanded(pattern, where)
+    if count > _MOST_WILD and any(sign in _BRACES.sub("", pattern) for sign in _WILD):
+        raise UserError(
+            f"{where} names more than {_MOST_WILD:,} files with wildcards; give fewer braces."
+        )
+    for one in names:
+        name = os.path.normpath(os.path.join(folder, one)) if folder else one  # noqa: PTH118
+        if any(sign in one for sign in _WILD) and not os.path.isfile(name):  # noqa: PTH113
+            fitting = _fitting(one, folder, where)
             if not fitting:
                 raise UserError(f"{where}: no file fits {shown(os.fsencode(name))}; fix it.")
             shards |= dict.fromkeys(fitting)
         else:
             shards[name] = None
-    missing = [name for name in shards if not Path(name).exists()]
+    missing = list(islice((name for name in shards if not Path(name).exists()), _MOST_MISSING))
     if missing:
+        at_least = "at least " if len(missing) == _MOST_MISSING else ""
         raise UserError(
             f"{where} names {count_text(len(shards), 'file')}, of which"
-            f" {count_text(len(missing), 'does', 'do')} not exist (the first is"
+            f" {at_least}{count_text(len(missing), 'does', 'do')} not exist (the first is"
             f" {shown(os.fsencode(missing[0]))}); fix the range, or copy them there."
         )
     others = [name for name in shards if not name.lower().endswith(suffixes)]
@@ -120,20 +132,34 @@ def _named(pattern: str, where: str, suffixes: tuple[str, ...], folder: str = ""
     return list(shards)
 
 
-def _expanded(pattern: str, where: str) -> list[str]:
-    """The names that a pattern with braces stands for."""
-    names = [""]
+def _fitting(pattern: str, folder: str, where: str) -> list[str]:
+    """The files that fit a pattern with wildcards, sorted; `**` stands for folders at any depth, of
+    which no links are followed. Raises UserError where they are too many."""
+    whole = Path(os.path.normpath(os.path.join(glob.escape(folder), pattern)))  # noqa: PTH118
+    if "**" not in whole.parts:
+        found = glob.iglob(str(whole))  # noqa: PTH207 - also of an absolute path
+    else:
+        above = list(takewhile(lambda part: not any(sign in part for sign in _WILD), whole.parts))
+        rest = Path(*whole.parts[len(above) :])
+        found = map(str, Path(*above).glob(str(rest)))
+    names = list(islice(found, _MOST + 1))
+    if len(names) > _MOST:
+        raise UserError(f"{where} names more than {_MOST:,} files; give fewer.")
+    return sorted(names)
+
+
+def _expanded(pattern: str, where: str) -> tuple[int, Iterator[str]]:
+    """How many names a pattern with braces stands for, and these."""
+    if len(os.fsencode(pattern)) > _LONGEST:
+        raise UserError(f"{where}: {shorten(pattern, 80)} is longer than a path can be; fix it.")
+    parts: list[Sequence[str]] = []
     at = 0
     for braces in _BRACES.finditer(pattern):
-        words = _words(braces[1], where)
-        before = pattern[at : braces.start()]
+        parts += [pattern[at : braces.start()]], _words(braces[1], where) or [braces[0]]
         at = braces.end()
-        if words is None:
-            words = [braces[0]]
-        if len(names) * len(words) > _MOST:
+        if prod(map(len, parts)) > _MOST:
             raise UserError(f"{where} names more than {_MOST:,} files; give fewer.")
-        names = [name + before + word for name in names for word in words]
-    return [name + pattern[at:] for name in names]
+    return prod(map(len, parts)), map("".join, product(*parts, [pattern[at:]]))
 
 
 def _words(inside: str, where: str) -> Sequence[str] | None:

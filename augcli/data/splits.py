@@ -5,23 +5,24 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from augcli.data.beside import beside_warning, data_files_in
 from augcli.data.detection import REMEDY, detection_above
 from augcli.data.labels import class_index, printable, shown
-from augcli.data.left_out import has_suffix
+from augcli.data.left_out import has_suffix, is_image_name
+from augcli.data.links import leads_above
 from augcli.data.listing import Listing
 from augcli.data.select import is_chosen, number_classes
 from augcli.data.source_options import SourceOptions
-from augcli.data.split_names import SPLITS, is_training, rank
+from augcli.data.split_names import SPLITS, is_split_name, is_training, rank
 from augcli.data.table_beside import table_for
 from augcli.errors import UserError
-from augcli.files import MIB, read_json
+from augcli.files import MIB, is_link, read_json
 from augcli.published import MANIFEST, RUN, TRAIN, is_split_folder
-from augcli.text import did_you_mean, listed, shorten
+from augcli.text import count_text, did_you_mean, listed, shorten
 
 # Of tables in a folder that say what its images are.
 _TABLES = (MANIFEST, "metadata.csv", "metadata.parquet", "_classes.csv")
@@ -146,13 +147,14 @@ def list_splits(
     """
     chosen = choose_split(names, options.split, source)
     one = options.model_copy(update={"split": None})
-    listing = list_one(source / chosen, one)
+    listing = _list_inside(source, chosen, one, list_one)
     others: list[Listing] = []
     try:
         data = beside_warning(data_files_in(source), "the folders of splits")
+        loose = _loose_images(source)
     except OSError as error:
         raise UserError(f"SOURCE {source} cannot be read: {error.strerror}.") from error
-    warnings = [*listing.warnings, *filter(None, [data])]
+    warnings = [*listing.warnings, *filter(None, [data, loose])]
     beside = [name for name in names if name != chosen]
     if beside and not is_training(chosen):
         warnings.append(
@@ -162,13 +164,45 @@ def list_splits(
         beside = []
     for name in beside:
         try:
-            other = list_one(source / name, one)
+            other = _list_inside(source, name, one, list_one)
         except UserError as error:
             warnings.append(f"only {chosen} is augmented, as {name} cannot be read: {error}")
             continue
         warnings += other.warnings
         others.append(replace(other, split=name, warnings=()))
+    warnings += _same_folders(source, [chosen, *(other.split for other in others)])
     return with_others(replace(listing, split=chosen, warnings=tuple(warnings)), others, source)
+
+
+def _loose_images(source: Path) -> str:
+    """A sentence about images beside the folders of splits; empty where there are none. Raises
+    OSError."""
+    with os.scandir(os.fsencode(source)) as entries:
+        names = sorted(entry.name for entry in entries if is_image_name(entry.name))
+    if not names:
+        return ""
+    first = f"({shown(names[0])})" if len(names) == 1 else f"(the first is {shown(names[0])})"
+    count = count_text(len(names), "image")
+    return f"{count} of SOURCE left out, beside the folders of splits {first}."
+
+
+def _list_inside(source: Path, name: str, options: SourceOptions, list_one: ListOne) -> Listing:
+    """List a split; raises UserError, also where its folder is a link that leads out of SOURCE to
+    what SOURCE lies in."""
+    folder = source / name
+    if is_link(folder) and leads_above(os.fsencode(folder), os.fsencode(source)):
+        raise UserError(f"{folder} is a link to a folder above it; remove it.")
+    return list_one(folder, options)
+
+
+def _same_folders(source: Path, splits: Sequence[str]) -> Iterator[str]:
+    """A sentence about each split whose folder is that of another one, by a link."""
+    first: dict[str, str] = {}
+    for name in splits:
+        place = os.path.realpath(source / name)
+        if first.setdefault(place, name) != name:
+            both = f"{first[place]} and {name}"
+            yield f"the splits {both} are one folder, by a link: the same images."
 
 
 def with_others(listing: Listing, others: Iterable[Listing], source: Path) -> Listing:
@@ -196,8 +230,9 @@ def check_classes(source: str, folders: Iterable[bytes], remedy: str) -> str:
     """A warning where the upper folders of a source are perhaps no classes; else an empty text.
 
     `folders` are all that hold images, below the folder of classes. `remedy` is what to give
-    instead, with {name} for an upper folder. Raises UserError where all upper folders have names of
-    splits, hold no image themselves, and one of them has several folders with images.
+    instead, with {name} for an upper folder. Splits inside of each class are said too. Raises
+    UserError where all upper folders have names of splits, hold no image themselves, and one of
+    them has several folders with images.
     """
     inner: dict[bytes, set[bytes]] = {}
     direct: set[bytes] = set()
@@ -210,14 +245,27 @@ def check_classes(source: str, folders: Iterable[bytes], remedy: str) -> str:
             direct.add(top)
     most = max(map(len, inner.values()), default=0)
     splits = sorted(inner, key=_rank_of_bytes)
-    if splits and _rank_of_bytes(splits[-1]) < len(SPLITS):
+    if splits and all(is_split_name(printable(name)) for name in splits):
         names = ", ".join(map(printable, splits))
         instead = remedy.format(name=printable(splits[0]))
         if not direct and most > 1:
             what = "splits" if len(splits) > 1 else "a split"
             raise UserError(f"SOURCE {source} holds {what} ({names}), not classes; {instead}.")
-        taken = "folders" if len(splits) > 1 else "folder"
-        return f"the {taken} {names} of SOURCE count as classes; if they are splits, {instead}."
+        if len(splits) == 1:
+            return f"the folder {names} of SOURCE counts as a class; if it is a split, {instead}."
+        return f"the folders {names} of SOURCE count as classes; if they are splits, {instead}."
+    within = sorted(set[bytes]().union(*inner.values()), key=_rank_of_bytes)
+    if (
+        not direct
+        and len(within) > 1
+        and _rank_of_bytes(within[-1]) < len(SPLITS)
+        and len(inner) > 1
+    ):
+        return (
+            f"the folders {listed(map(printable, within), 'and')} in the class folders of SOURCE"
+            " are read as one; if they are splits, put each into a folder of its name that holds"
+            " the class folders."
+        )
     if len(inner) == 1 and not direct and most > 1:
         (top,) = inner
         some = ", ".join(map(shown, sorted(inner[top])[:_NAMED]))

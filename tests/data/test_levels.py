@@ -53,7 +53,6 @@ def test_a_few_images_beside_the_inner_folders_do_not_matter(tmp_path: Path) -> 
         ("cat/images/1", "dog/images/2"),
         ("cat/session1/1", "cat/session2/2", "dog/session1/3"),
         ("cat/2020-01/1", "cat/2020-02/2", "dog/2021-01/3"),
-        ("cat/train/1", "cat/test/2", "dog/train/3", "dog/test/4"),
         ("cat/1", "cat/indoors/2", "cat/outdoors/3", "dog/4"),
     ],
 )

@@ -94,8 +94,8 @@ def test_names_of_integers_come_from_a_list_of_classes(tmp_path: Path) -> None:
     assert (listing.classes, listing.class_of.tolist()) == (named.classes, [2, 0])
     assert listing.warnings == ()
     assert refusal(source, SourceOptions(classes=("ant", "bee"))) == (
-        "SOURCE SOURCE has the label 2, and --classes names the ids 0 to 1; add the others to that"
-        " file."
+        "SOURCE SOURCE: 0.jpg has the label 2, and --classes names the ids 0 to 1; add the others"
+        " to that file."
     )
 
 
@@ -238,7 +238,8 @@ def test_splits_in_the_names_of_shards(tmp_path: Path) -> None:
     ],
 )
 def test_braces(pattern: str, names: list[str]) -> None:
-    assert _expanded(pattern, "s") == names
+    count, expanded = _expanded(pattern, "s")
+    assert (count, list(expanded)) == (len(names), names)
 
 
 def test_patterns_that_are_none(tmp_path: Path) -> None:
@@ -253,6 +254,37 @@ def test_patterns_that_are_none(tmp_path: Path) -> None:
     assert "names more than 1,000,000 files" in refusal(tmp_path / "a-{0..999999999999}.tar")
     assert "names more than 1,000,000 files" in refusal(tmp_path / ("{0..999}" * 3 + ".tar"))
     assert "no file fits" in refusal(tmp_path / "c*.tar")
+    many = "{0..9}" * 6 + ".tar"
+    assert refusal(tmp_path / many).startswith(
+        "SOURCE SOURCE names 1000000 files, of which at least 1000 do not exist (the first is "
+    )
+    assert "names more than 1,000,000 files; give" in refusal(tmp_path / ("{0..10}" * 30 + ".tar"))
+    assert "names more than 1,000,000 files; give" in refusal(tmp_path / ("{,}" * 60 + ".tar"))
+    with_wildcards = "{0..9}" * 5 + "*.tar"
+    assert "names more than 1,000 files with wildcards; give fewer braces" in refusal(
+        tmp_path / with_wildcards
+    )
+
+
+def test_long_lines_of_a_list_of_shards(tmp_path: Path) -> None:
+    shard(tmp_path / "a.tar", {"0": 1})
+    (tmp_path / "list.txt").write_text("a.tar\n" + "x" * 40_000_000 + "{0..999999}.tar\n")
+    assert refusal(tmp_path / "list.txt").endswith("is longer than a path can be; fix it.")
+
+
+def test_folders_at_any_depth_end_with_links_in_circles(tmp_path: Path) -> None:
+    for name in ("a/b/c/1.tar", "a/2.tar"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shard(tmp_path / name, {name[-5]: 0})
+    for number in range(4):  # with two, 2 ** 40 paths lead through them
+        (tmp_path / f"a/up{number}").symlink_to("..")
+    listing = list_source(tmp_path / "**/*.tar")
+    assert paths(listing) == ["2.tar/2.jpg", "b/c/1.tar/1.jpg"]
+
+
+def test_names_that_are_patterns(tmp_path: Path) -> None:
+    shard(tmp_path / "a-0.tar", {"0": 1})
+    (tmp_path / "b.tar.jpg").write_bytes(b"")
     assert "which is no .tar" in refusal(tmp_path / "b.tar*")
     assert "does not exist" in refusal(tmp_path / "*.jpg")
     (tmp_path / "[1].tar").write_bytes((tmp_path / "a-0.tar").read_bytes())

@@ -200,3 +200,71 @@ def test_one_rule_chooses_a_split(splits: tuple[str, ...], wanted: str, chosen: 
             choose_split(splits, wanted, "s", " here")
     else:
         assert choose_split(splits, wanted, "s", " here") == chosen
+
+
+_SUPPOSED = "count as classes; if they are splits, give ROOT/"
+_CLASS = "counts as a class, beside car"
+
+
+@pytest.mark.parametrize(
+    ("names", "splits", "classes", "warning"),
+    [
+        (("train/train/1", "train/val/2", "val/train/3"), "train val", "train val",
+         f"the folders train, val of SOURCE {_SUPPOSED}train/train."),
+        (("train/cat/1", "val/train/cat/2", "val/val/cat/3"), "train val", "cat train val",
+         f"the folders train, val of SOURCE {_SUPPOSED}val/train."),
+        (("train/train/cat/1", "val/cat/2"), "train val", "cat train",
+         "the folder train of SOURCE counts as a class; if it is a split, give ROOT/train/train."),
+        (("train/cat/1", "train/2", "val/cat/3"), "train val", "cat",
+         "1 image of SOURCE left out: 1 beside the class folders (2.jpg)."),
+        (("train/cat/1", "val/cat/2", "3"), "train val", "cat",
+         "1 image of SOURCE left out, beside the folders of splits (3.jpg)."),
+        (("train/cat/1", "val/cat/2", "test/3"), "train val", "cat",
+         "only train is augmented, as test cannot be read: "),
+        (("train/1", "car/2"), "", "car train", f"the folder train of SOURCE {_CLASS};"),
+        (("train/x/1", "train/y/2", "car/2"), "", "car train",
+         f"the folder train of SOURCE {_CLASS};"),
+        (("train/1", "test/2", "car/3"), "", "car test train",
+         "the folders test and train of SOURCE count as classes, beside car;"),
+        (("cat/train/1", "cat/val/2", "dog/train/3"), "", "cat dog",
+         "the folders train and val in the class folders of SOURCE are read as one; if they are"),
+        (("train2017/cat/1", "val2017/cat/2"), "", "train2017 val2017",
+         f"the folders train2017, val2017 of SOURCE {_SUPPOSED}train2017."),
+        (("data/train/cat/1", "data/val/cat/2"), "", "data",
+         "SOURCE has one class, data, whose images lie in the folders train, val of it; if these"),
+        (("Train/cat/1", "TEST/cat/2"), "Train TEST", "cat", ""),
+        (("train/cat/1", "val/cat/2", "valid/cat/3"), "train val valid", "cat", ""),
+        (("train/test/1", "val/test/2", "train/car/3"), "train val", "car test",
+         f"the folder test of SOURCE {_CLASS};"),
+    ],
+)  # fmt: skip
+def test_what_folders_in_one_another_are(
+    tmp_path: Path, names: tuple[str, ...], splits: str, classes: str, warning: str
+) -> None:
+    root = fill(tmp_path, *(f"{name}.jpg" for name in names))
+    listing = list_source(root)
+    split = [listing.split, *(one.split for one in listing.others)]
+    assert (" ".join(split), " ".join(listing.classes)) == (splits, classes)
+    if not warning:
+        assert listing.warnings == ()
+        return
+    assert listing.warnings[0].replace(str(root), "ROOT").startswith(warning)
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (("train/train/cat/1", "train/train/dog/2"), "/train holds a split (train), not classes"),
+        (("train2017/cat/1", "train2017/dog/2", "val2017/cat/3"),
+         "holds splits (train2017, val2017), not classes; give ROOT/train2017."),
+        (("train/cat/1", "training/cat/2"), "has the training splits train and training (its"),
+        (("train/1", "val/cat/2"), "/train holds 1 image file but no class folders"),
+    ],
+)  # fmt: skip
+def test_what_folders_in_one_another_cannot_be(
+    tmp_path: Path, names: tuple[str, ...], sentence: str
+) -> None:
+    root = fill(tmp_path, *(f"{name}.jpg" for name in names))
+    with pytest.raises(UserError) as refused:
+        list_source(root)
+    assert sentence in str(refused.value).replace(f"give {root}", "give ROOT")

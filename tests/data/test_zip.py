@@ -14,6 +14,7 @@ from augcli.data.source_options import SourceOptions
 from augcli.errors import UnreadableImage, UserError
 from tests.conftest import Augcli, tree
 from tests.data.test_listing import paths
+from tests.helpers.archives import write_tar
 
 LIMIT = 1000
 
@@ -158,3 +159,11 @@ def test_a_run_over_a_zip_is_that_over_its_folder(
     assert augcli("verify", out, "--replay").returncode == 0
     result = augcli("preview", source, "-r", "flip", "--to", tmp_path / "sheet.png")
     assert result.returncode == 0
+
+
+def test_files_beside_the_folders_are_no_class(tmp_path: Path) -> None:
+    members = {"a/1.jpg": b"x", "b/2.jpg": b"y", "README.md": b"z"}
+    for source in (write_zip(tmp_path / "a.zip", members), write_tar(tmp_path / "a.tar", members)):
+        listing = list_source(source)
+        assert listing.classes == ("a", "b")
+        assert listing.warnings == ("1 file of SOURCE is no image (README.md).",)

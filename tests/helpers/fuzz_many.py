@@ -27,25 +27,21 @@ from augcli.classifier.build import read_class_list
 from augcli.classifier.settings import settings_of
 from augcli.cli.app import app
 from augcli.data.labels import label_index
-from augcli.data.listing import Listing
-from augcli.data.source import list_paths, list_source, read_image
+from augcli.data.source import list_paths, list_source
 from augcli.engine.described import read_run_to_repeat, record_of
 from augcli.enums import LabelsFrom
-from augcli.errors import RunFailed, UnreadableImage, UserError
+from augcli.errors import RunFailed, UserError
 from augcli.manifest.verify import verify
 from augcli.pipeline.recipefile import read_recipe_file
 from augcli.tasks.replay import replay
 from tests.conftest import tree, write_photo
 from tests.helpers.archives import write_tar
+from tests.helpers.fuzz_sources import SOURCES, Kind, Rng, read_all
 from tests.helpers.mutations import mutated_text, mutated_values, to_toml
 from tests.helpers.runs import runtime_of
 
 SECONDS_A_CASE = 20.0
 LONGEST_SENTENCE = 1000
-
-Rng = np.random.Generator
-# Prepares a folder, and says what a case does there; what it raises is the refusal.
-Kind = Callable[[Path], Callable[[Rng], None]]
 
 
 def is_refused(call: Callable[[], None]) -> bool:
@@ -79,23 +75,6 @@ def write_small(folder: Path) -> Path:
     for number, name in enumerate(("a/1.png", "a/2.png", "b/3.png", "b/4.png")):
         write_photo(folder / "small" / name, number, 12, 10)
     return folder / "small"
-
-
-def read_all(listing: Listing, root: Path) -> None:
-    """Read what is listed: each image lies below `root`, or costs itself, and none stands twice."""
-    assert set(listing.class_of.tolist()) <= set(range(len(listing.classes)))
-    names = set()
-    for index in range(len(listing)):
-        sample = listing.sample(index)
-        names.add(sample.relative)
-        assert abs(sum(sample.label.weights) - 1.0) < 1e-5
-        try:
-            read_image(listing, index, 100_000_000)
-        except UnreadableImage as error:
-            assert str(error)
-            continue
-        assert Path(os.fsdecode(sample.path)).resolve().is_relative_to(root.resolve())
-    assert len(names) == len(listing)
 
 
 def as_lines(rows: Any) -> bytes:
@@ -374,6 +353,7 @@ KINDS: dict[str, Kind] = {
     "lists of classes in outputs": outputs("classes.txt"),
     "class lists": class_lists,
     "model settings": model_settings,
+    **SOURCES,
 }
 # What is wrong in these is a fault that `verify` lists.
 FAULTS = frozenset({"manifests of outputs", "lists of classes in outputs"})

@@ -115,7 +115,9 @@ def _files_of(source: Path, folder: str) -> tuple[str, list[bytes]]:
 
 def _is_plain(name: Any) -> bool:
     """Whether a value is the name of an entry of a folder."""
-    return isinstance(name, str) and name not in ("", ".", "..") and not set("/\\\0") & set(name)
+    if not isinstance(name, str) or name in ("", ".", "..") or set("/\\\0") & set(name):
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in name)  # halves
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from augcli.data.class_numbers import Labels, name_classes
+from augcli.data.class_numbers import Labels, Numbered, name_classes
 from augcli.data.inner_splits import join_splits
 from augcli.data.labels import split_lines
 from augcli.data.listing import Listing
@@ -27,12 +27,14 @@ OPTIONS: frozenset[str] = frozenset({"split", "label_column"})
 _SIDE, _CHANNELS = 32, 3
 _PIXELS = _SIDE * _SIDE * _CHANNELS
 _FINE, _COARSE = "fine_labels", "coarse_labels"
+_CLASSES = {"labels": 10, _FINE: 100, _COARSE: 20}
 _RECORDS_AT_ONCE = 4096
 
 
 class _Layout(NamedTuple):
     """The names of a version's files, and where its classes are named: in files of lines, or in a
-    pickle under keys. A record of the binary version has `label_bytes` before its pixels."""
+    pickle under keys. A record of the binary version has `label_bytes` before its pixels. There are
+    as many classes as `_CLASSES` says, where the file of their names is missing."""
 
     files: re.Pattern[str]
     test: str
@@ -89,7 +91,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     folder, layout = place
     column = _column(layout, options, str(source))
     rows: dict[str, list[Rows]] = {}
-    labels: dict[str, list[Labels]] = {}
+    labels: dict[str, list[Numbered]] = {}
     try:
         for path in _files(folder, layout):
             split = "test" if path.name == layout.test else "train"
@@ -98,13 +100,14 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
             else:
                 part, numbers = _read_batch(path, column)
             rows.setdefault(split, []).append(part)
-            labels.setdefault(split, []).append(numbers)
+            labels.setdefault(split, []).append(Numbered(str(path), numbers))
         names = _names(folder, layout, column)
     except OSError as error:
         raise UserError(f"SOURCE {source} cannot be read: {error.strerror}.") from error
     chosen = choose_split(rows, options.split, str(source))
-    joined = {split: np.concatenate(parts) for split, parts in labels.items()}
-    classes = name_classes(joined.values(), names, options, str(source))
+    parts = [part for split in labels.values() for part in split]
+    classes = name_classes(parts, names, options, str(source), _CLASSES[column])
+    joined = {name: np.concatenate([one.labels for one in labels[name]]) for name in rows}
     return join_splits(
         {split: list_rows(folder, rows[split], joined[split], classes) for split in rows}, chosen
     )
@@ -192,6 +195,6 @@ def _names(folder: Path, layout: _Layout, column: str) -> list[str] | None:
     if not file.is_file():
         return None
     names = _table(file).get(layout.names[column])
-    if not isinstance(names, list):
+    if not isinstance(names, list) or not all(isinstance(name, (str, bytes)) for name in names):
         raise UserError(f"{file} has no {layout.names[column]}; download it again.")
     return [_text(name) for name in names]

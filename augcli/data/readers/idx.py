@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from augcli.data.class_numbers import Labels, name_classes
+from augcli.data.class_numbers import Labels, Numbered, name_classes
 from augcli.data.inner_splits import join_splits
 from augcli.data.listing import Listing
 from augcli.data.pieces import GZIP, unpack_start
@@ -77,7 +77,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
             f"SOURCE {source} holds several data sets ({several}); put the files of each into a"
             " folder of its own."
         )
-    labels: dict[str, Labels] = {}
+    labels: dict[str, Numbered] = {}
     rows: dict[str, Rows] = {}
     for split in sorted({split for split, _ in files}):
         images, beside = files.get((split, "images")), files.get((split, "labels"))
@@ -86,11 +86,14 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
             missing = "labels" if other == "images" else "images"
             raise UserError(f"SOURCE {source} has no {missing} for {there}; add them.")
         rows[split] = _read_rows(images)
-        labels[split] = _read_labels(beside, rows[split].count, images)
+        numbers = _read_labels(beside, rows[split].count, images)
+        labels[split] = Numbered(str(beside), numbers)
     chosen = choose_split(rows, options.split, str(source))
     names = _mapping(folder, data_sets.pop())
     classes = name_classes(labels.values(), names, options, str(source))
-    listings = {name: list_rows(folder, [rows[name]], labels[name], classes) for name in rows}
+    listings = {
+        name: list_rows(folder, [rows[name]], labels[name].labels, classes) for name in rows
+    }
     return join_splits(listings, chosen)
 
 
@@ -130,7 +133,7 @@ def _read_rows(path: Path) -> Rows:
     stride, packed = height * width * channels, int(path.suffix == ".gz")
     name = path.name.encode().removesuffix(b".gz")
     rows = Rows(path.name.encode(), name, offset, stride, count, height, width, channels, packed)
-    check_rows(rows, str(path), f"run gunzip -k {path}")
+    check_rows(rows, str(path), path.stat().st_size, f"run gunzip -k {path}")
     if not packed and path.stat().st_size < offset + count * stride:
         raise UserError(
             f"{path} ends before the last of its {count_text(count, 'image')}; download it again."

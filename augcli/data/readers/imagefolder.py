@@ -18,6 +18,7 @@ from augcli.data.label_kinds import OR_UNLABELLED
 from augcli.data.labels import class_order, printable, shown
 from augcli.data.left_out import LeftOut, suffix_of
 from augcli.data.levels import level_warning
+from augcli.data.links import leads_above
 from augcli.data.listing import NO_CLASS, Listing, ListingBuilder
 from augcli.data.loose_images import level_too_low
 from augcli.data.metadata_rows import foreign_files, why_foreign
@@ -38,6 +39,10 @@ from augcli.image.formats import (
 from augcli.text import count_text
 
 _NAMED = 3
+# Folders below that of a class; whole systems have fewer.
+_MOST_FOLDERS = 1_000_000
+# The device and the number of a folder, by which it is known again behind links.
+_Place = tuple[int, int]
 KIND = "a folder with one folder a class"
 OPTIONS = frozenset({"allow_empty_classes"})
 # Of files that stand beside images; the first bytes of others are looked at.
@@ -52,7 +57,7 @@ _NO_IMAGES = frozenset(
 class _Entries(NamedTuple):
     """What is directly inside a folder, each sorted by name: visible folders and images; what is
     called like an image and is no file; images with hidden names; hidden folders; images of
-    formats that are not read; files that are no images."""
+    formats that are not read; files that are no images; links to folders above themselves."""
 
     folders: list[bytes]
     images: list[bytes]
@@ -61,6 +66,7 @@ class _Entries(NamedTuple):
     hidden_folders: list[bytes]
     other_formats: list[bytes]
     others: list[bytes]
+    links_above: list[bytes]
 
 
 def recognises(source: Path) -> bool:
@@ -78,11 +84,11 @@ class _Holds(NamedTuple):
 def list_images(source: Path, options: SourceOptions) -> Listing:
     """List an image folder: each folder in SOURCE is a class, images lie at any depth inside it.
 
-    One `scandir` pass; symbolic links are followed, a folder is listed once a class. Entries are
-    sorted by name, so the order never depends on the file system; classes are sorted as their
-    folders in OUT. A file is an image by its suffix; where that is none that is known, by its first
-    bytes. A folder that is removed meanwhile holds nothing. What is left out is counted in the
-    listing's warnings.
+    One `scandir` pass; symbolic links are followed, but for those to folders above themselves, and
+    a folder is listed once a class. Entries are sorted by name, so the order never depends on the
+    file system; classes are sorted as their folders in OUT. A file is an image by its suffix; where
+    that is none that is known, by its first bytes. A folder that is removed meanwhile holds
+    nothing. What is left out is counted in the listing's warnings.
     Raises UserError where there is no class folder or no image, where a class folder has no image
     and the options do not allow it, and where the folders are splits. Without labels, images at any
     depth are listed.
@@ -92,14 +98,15 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     root = os.fsencode(source)
     left_out = LeftOut()
     try:
-        top_level = _scan(root)
+        top_level = _scan(root, root)
         _leave_out(left_out, root, b"", top_level)
         left_out.add("loose", top_level.images)
         builder = ListingBuilder()
         classes: list[str] = []
         empty: dict[str, bytes] = {}
+        seen: dict[_Place, int] = {}
         for top in sorted(top_level.folders, key=lambda name: class_order(printable(name))):
-            holds = _add_class(builder, left_out, root, top, len(classes))
+            holds = _add_class(builder, left_out, root, top, len(classes), seen)
             if holds is not None:
                 classes.append(printable(top))
                 if not holds.images:
@@ -125,7 +132,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
 def _list_unlabelled(source: Path) -> Listing:
     builder, left_out = ListingBuilder(), LeftOut()
     try:
-        holds = _add_class(builder, left_out, os.fsencode(source), b"", NO_CLASS)
+        holds = _add_class(builder, left_out, os.fsencode(source), b"", NO_CLASS, {})
     except OSError as error:
         where = shown(os.fsencode(error.filename or source))
         raise UserError(f"{where} in SOURCE cannot be read: {error.strerror}.") from error
@@ -143,18 +150,25 @@ def _list_unlabelled(source: Path) -> Listing:
 
 
 def _add_class(
-    builder: ListingBuilder, left_out: LeftOut, root: bytes, top: bytes, class_id: int
+    builder: ListingBuilder,
+    left_out: LeftOut,
+    root: bytes,
+    top: bytes,
+    class_id: int,
+    seen: dict[_Place, int],
 ) -> _Holds | None:
-    """Add every image below `top`, depth first by name; None where the folder is gone."""
-    pending, visited, images, unread = [top], set[tuple[int, int]](), 0, b""
+    """Add every image below `top`, depth first by name; None where the folder is gone. `seen` has
+    the last class of each folder so far."""
+    pending, visited, images, unread = [top], set[_Place](), 0, b""
     while pending:
         folder = pending.pop()
         try:
             status = os.stat(root + b"/" + folder)  # noqa: PTH116
-            if (status.st_dev, status.st_ino) in visited:  # a link back to a folder that was listed
+            place = status.st_dev, status.st_ino
+            if place in visited:  # a link to a folder of the class that was listed
                 continue
-            visited.add((status.st_dev, status.st_ino))
-            entries = _scan(root + b"/" + folder)
+            visited.add(place)
+            entries = _scan(root + b"/" + folder, root)
         except (FileNotFoundError, NotADirectoryError):
             if folder == top:
                 return None
@@ -164,7 +178,15 @@ def _add_class(
         if not unread:
             some = entries.other_formats + entries.no_files + entries.others
             unread = next((prefix + name for name in some), b"")
+        if len(visited) > _MOST_FOLDERS:
+            raise UserError(
+                f"{shown(root + b'/' + top)} in SOURCE holds more than {_MOST_FOLDERS:,} folders;"
+                " perhaps a link in it leads to where no images of it lie: remove that."
+            )
         if entries.images:
+            if seen.setdefault(place, class_id) != class_id:
+                left_out.add("several classes", [folder])
+            seen[place] = class_id
             images += len(entries.images)
             number = builder.folder(folder)
             for name in entries.images:
@@ -193,6 +215,7 @@ def _escaped(text: str) -> str:
 
 
 def _leave_out(left_out: LeftOut, root: bytes, prefix: bytes, entries: _Entries) -> None:
+    left_out.add("link above", [prefix + name for name in entries.links_above])
     left_out.add("no file", [prefix + name for name in entries.no_files])
     left_out.add("hidden", [prefix + name for name in entries.hidden_images])
     left_out.add("format", [prefix + name for name in entries.other_formats])
@@ -234,8 +257,8 @@ def _nothing(source: Path, entries: _Entries, unread: bytes) -> str:
     return f"SOURCE {source} {what}; give a folder with one folder a class."
 
 
-def _scan(folder: bytes) -> _Entries:
-    names = _Entries([], [], [], [], [], [], [])
+def _scan(folder: bytes, root: bytes) -> _Entries:
+    names = _Entries([], [], [], [], [], [], [], [])
     images, others, none = image_suffixes(), other_suffixes(), _NO_IMAGES
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -249,7 +272,8 @@ def _scan(folder: bytes) -> _Entries:
                     elif is_image:
                         names.hidden_images.append(name)
                 elif entry.is_dir():
-                    names.folders.append(name)
+                    is_above = entry.is_symlink() and leads_above(entry.path, root)
+                    (names.links_above if is_above else names.folders).append(name)
                 elif is_image:
                     (names.images if entry.is_file() else names.no_files).append(name)
                 elif suffix in others:

@@ -30,6 +30,7 @@ from augcli.data.metadata_rows import (
     NAMES,
     Row,
     below,
+    inside,
     is_path_column,
     open_metadata,
     read_rows,
@@ -118,12 +119,12 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     simple: dict[tuple[int | str | None, str | None], SoftLabel] = {}
     for number, row, dividing in read_rows(metadata, unread):
         path = below(row.file_name)
-        if path is not None:
-            path = spelling.read(path, table.where(number))
-        else:
-            quoted = shorten(repr(row.file_name))
+        if path is not None:  # with slashes for backslashes, it may leave the folder yet
+            path = inside(spelling.read(path, table.where(number)))
+        if path is None:
             raise UserError(
-                f"{table.where(number)}: the file name {quoted} leaves its folder; fix it."
+                f"{table.where(number)}: the file name {shorten(repr(row.file_name))} leaves its"
+                " folder; fix it, or give the file under another name, as a table."
             )
         for split, value in zip(splits, dividing, strict=not metadata.has_groups):
             split.add(value, number)

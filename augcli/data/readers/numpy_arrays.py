@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from augcli.data.array_labels import ArrayLabels, read_labels
-from augcli.data.class_numbers import Labels as ClassIds
-from augcli.data.class_numbers import name_classes
+from augcli.data.class_numbers import Numbered, name_classes
 from augcli.data.inner_splits import join_splits
 from augcli.data.label_kinds import OR_UNLABELLED, refuse_separator
 from augcli.data.labels import split_lines
@@ -90,7 +89,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
 
 def _labels(stored: StoredArray | None, count: int, labels: Labels) -> ArrayLabels:
     if stored is None:
-        return ArrayLabels(np.full(count, NO_CLASS, np.int64))
+        return ArrayLabels("", np.full(count, NO_CLASS, np.int64))
     return read_labels(stored, count, labels)
 
 
@@ -110,7 +109,17 @@ def _splits(
     arrays: Mapping[str, StoredArray], source: Path, labels: Labels
 ) -> dict[str, tuple[StoredArray, StoredArray | None]]:
     """The images and labels of each split."""
-    by_role = {role: arrays[name] for name in sorted(arrays) if (role := _role(name)) is not None}
+    by_role: dict[tuple[str, str], StoredArray] = {}
+    for name in sorted(arrays):
+        if (role := _role(name)) is None:
+            continue
+        if role in by_role:
+            other = next(one for one in sorted(arrays) if _role(one) == role)
+            raise UserError(
+                f"SOURCE {source} holds {other} and {name}, which are both {role[1]} of {role[0]};"
+                " leave out one."
+            )
+        by_role[role] = arrays[name]
     is_labelled = labels is not Labels.none
     splits = sorted({split for split, what in by_role if is_labelled or what == "images"})
     if not splits:
@@ -153,7 +162,10 @@ def _rows(images: StoredArray, source: Path) -> Rows:
     name = images.file.name.encode()
     rows = Rows(name, stem.encode(), images.offset, height * width * channels, count, height, width,
                 channels, images.packed)  # fmt: skip
-    return check_rows(rows, where, f"run unzip {source} -d {source.stem} and give that folder")
+    file_size = images.file.stat().st_size
+    return check_rows(
+        rows, where, file_size, f"run unzip {source} -d {source.stem} and give that folder"
+    )
 
 
 def _classes(
@@ -168,10 +180,10 @@ def _classes(
             raise UserError(f"{file} cannot be read: {error.strerror}.") from error
         except ValueError as error:
             raise UserError(f"{file} cannot be read: {error}.") from error
-    numbers: list[ClassIds] = [
-        one.classes_of[one.classes_of != NO_CLASS]
-        if options.labels is Labels.multi
-        else one.classes_of
+    numbers = [
+        Numbered(one.where, one.classes_of)
+        if options.labels is not Labels.multi
+        else Numbered(one.where, one.classes_of[one.classes_of != NO_CLASS], None)
         for one in labels.values()
     ]
     widths = {one.classes for one in labels.values() if one.classes is not None}

@@ -20,6 +20,7 @@ from augcli.data.data_files import data_files
 from augcli.data.image_tables import TableSplit, list_tables, suffix_of
 from augcli.data.labels import printable, shown
 from augcli.data.listing import UNKNOWN, Listing
+from augcli.data.parquet_bounds import check_codecs, refuse_bombs
 from augcli.data.parquet_columns import holds_images
 from augcli.data.parquet_pages import (
     CODECS,
@@ -42,7 +43,7 @@ OPTIONS: frozenset[str] = frozenset({"split", "label_column", "path_column"})
 # A folder of images may have one; its images are files.
 _MANIFEST = b"metadata.parquet"
 _SHARD = re.compile(r"(.+?)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?")
-_ROWS_AT_ONCE = 1 << 16
+_ROWS_AT_ONCE = 1 << 13
 
 
 def recognises(source: Path) -> bool:
@@ -131,6 +132,7 @@ def _add_file(
             rows = file.metadata.num_rows
             if not 0 <= rows <= size:  # as an image takes a byte at least
                 raise UserError(f"{where} claims {rows} rows, more than it has bytes.")
+            check_codecs(path)
             spans = _spans(file, columns, len(split.files), where)
             if columns.label or columns.group is not None:
                 _add_labels(split, file, columns, where, options)
@@ -189,6 +191,7 @@ def _add_labels(
     split: TableSplit, file: Any, columns: Columns, where: str, options: SourceOptions
 ) -> None:
     row, names = 0, list(dict.fromkeys(filter(None, (columns.label, columns.group))))
+    refuse_bombs(Path(where), file, names)
     for batch in file.iter_batches(_ROWS_AT_ONCE, columns=names, use_threads=False):
         if columns.label:
             label = batch.column(columns.label)

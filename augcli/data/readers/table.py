@@ -24,6 +24,7 @@ from augcli.data.label_column import BLANKS, NO_LABEL, LabelColumn
 from augcli.data.label_kinds import OR_MULTI, refuse_separator
 from augcli.data.labels import shown
 from augcli.data.listing import Listing, ListingBuilder
+from augcli.data.metadata_rows import inside
 from augcli.data.path_spelling import PathSpelling
 from augcli.data.repeated import refuse_repeated
 from augcli.data.source_options import SourceOptions
@@ -55,10 +56,10 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     The first line of a text, or the keys of the first JSON object, name the columns: `path`,
     `file_name`, `filename` or `image`, and `label`, `class` or `class_name`; see `find_layout` for
     others. A column `split` divides the rows; columns that are not read are named in the listing's
-    warnings. Paths are relative to the table's folder, or to `--images`. Labels are names, without
-    blanks around them (where all are numbers, ids follow their values), or integers of JSON and
-    Parquet, which are ids. No image is opened. Raises UserError, with the line, for what is no such
-    table.
+    warnings. Paths are relative to the table's folder, or to `--images`, and lead anywhere, but for
+    those of Roboflow's `_classes.csv`. Labels are names, without blanks around them (where all are
+    numbers, ids follow their values), or integers of JSON and Parquet, which are ids. No image is
+    opened. Raises UserError, with the line, for what is no such table.
     """
     if source.is_dir():
         source /= CLASSES_FILE
@@ -174,6 +175,11 @@ def _divide_path(
             f"{table.where(number)}: {shown(path)} is a URL; give paths on this machine."
         )
     path = spelling.read(path, table.where(number))
+    if table.source.name == CLASSES_FILE and inside(path) is None:
+        raise UserError(
+            f"{table.where(number)}: {shown(path)} leaves its folder; fix it, or give the file"
+            " under another name, as a table."
+        )
     folder, _, name = os.path.normpath(path + suffix).rpartition(b"/")
     if name in (b"", b".", b".."):
         raise UserError(f"{table.where(number)}: {shown(path)} is no path of an image; fix it.")
