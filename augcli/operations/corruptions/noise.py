@@ -1,4 +1,4 @@
-"""Noise of single values: Gaussian, Poisson (shot), salt and pepper (impulse), and speckle.
+"""Noise of single values: Gaussian, Poisson (shot), and salt and pepper (impulse).
 
 Values are computed in float64 from 0 to 1, clipped, and times 255 truncated, as published.
 """
@@ -40,13 +40,6 @@ IMPULSE: Strengths = {
     "cifar": (0.01, 0.02, 0.03, 0.05, 0.07),
     "inception": (0.04, 0.07, 0.10, 0.18, 0.28),
 }
-# The standard deviation of what values are multiplied by, and that is added.
-SPECKLE: Strengths = {
-    "imagenet": (0.15, 0.2, 0.35, 0.45, 0.6),
-    "tiny": (0.15, 0.2, 0.25, 0.3, 0.35),
-    "cifar": (0.06, 0.1, 0.12, 0.16, 0.2),
-    "inception": (0.16, 0.21, 0.36, 0.46, 0.61),
-}
 # A table of Poisson counts is looked up by so many high bits of a 16-bit number first.
 _GUIDE_BITS = 10
 
@@ -59,12 +52,6 @@ def draw_seed(rng: np.random.Generator, shape: Shape, strength: object) -> Drawn
 def gaussian_noise(image: Pixels, noise: Floats) -> Pixels:
     """(H, W, 3) uint8 `image` plus `noise`, of the same shape, in units of white."""
     return truncated(unit(image) + noise)
-
-
-def speckle_noise(image: Pixels, noise: Floats) -> Pixels:
-    """(H, W, 3) uint8 `image` plus itself times `noise`, of the same shape."""
-    values = unit(image)
-    return truncated(values + values * noise)
 
 
 def shot_noise(image: Pixels, rate: float, counts: Counts) -> Pixels:
@@ -83,10 +70,6 @@ def impulse_noise(image: Pixels, replaced: Mask, salt: Mask) -> Pixels:
 
 def apply_gaussian(image: Pixels, deviation: float, drawn: Drawn) -> Pixels:
     return gaussian_noise(image, deviation * normal_field(int(drawn["seed"]), image.shape))
-
-
-def apply_speckle(image: Pixels, deviation: float, drawn: Drawn) -> Pixels:
-    return speckle_noise(image, deviation * normal_field(int(drawn["seed"]), image.shape))
 
 
 def apply_shot(image: Pixels, rate: float, drawn: Drawn) -> Pixels:

@@ -5,7 +5,7 @@ ImageNet-C and its siblings: Hendrycks and Dietterich, ICLR 2019, arXiv:1903.122
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
 from augcli.arrays.types import Shape
@@ -23,6 +23,12 @@ Strengths = Mapping[Variant, Five]
 
 # Shorter sides from which on an image is no longer taken for one of CIFAR, of Tiny ImageNet.
 _TINY_FROM, _IMAGENET_FROM = 48, 128
+
+
+def five(kind: Callable[..., Any], *strengths: tuple[float, ...]) -> Five:
+    """Five strengths, each a `kind` of these numbers."""
+    first, second, third, fourth, fifth = (kind(*numbers) for numbers in strengths)
+    return first, second, third, fourth, fifth
 
 
 def resolve(variant: AnyVariant, shape: Shape) -> Variant:

@@ -1,0 +1,194 @@
+"""Weather of ImageNet-C: snow, frost, fog, and brightness, which its paper counts with them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from augcli.arrays.noise import normal_field
+from augcli.arrays.types import Floats, Pixels, Shape, UInt8
+from augcli.operations.corruptions.blur import Motion, enlarged, motion_blur
+from augcli.operations.corruptions.frost_overlays import OVERLAYS, overlay, overlay_part
+from augcli.operations.corruptions.hue import by_way_of_hsv
+from augcli.operations.corruptions.plasma import plasma_of, plasma_side
+from augcli.operations.corruptions.values import truncated, unit, unit32
+from augcli.operations.corruptions.variants import Drawn, Strengths, five
+
+
+class Snow(NamedTuple):
+    """Flakes are normal numbers of `mean` and `deviation`, enlarged by `zoom`, as far as they are
+    above `threshold`, blurred along a line; `keep` is the share of the image under a white veil."""
+
+    mean: float
+    deviation: float
+    zoom: float
+    threshold: float
+    radius: int
+    blur: float
+    keep: float
+
+
+class Frost(NamedTuple):
+    """Shares of the image and of the overlay; these do not sum to 1."""
+
+    image: float
+    overlay: float
+
+
+class Fog(NamedTuple):
+    """How much of a cloud is added, and how quickly its details become weaker."""
+
+    strength: float
+    decay: float
+
+
+_SNOW = five(
+    Snow,
+    (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
+    (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
+    (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
+    (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
+    (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
+)
+SNOW: Strengths = {
+    "imagenet": _SNOW,
+    "tiny": five(
+        Snow,
+        (0.1, 0.2, 1, 0.6, 8, 3, 0.8),
+        (0.1, 0.2, 1, 0.5, 10, 4, 0.8),
+        (0.15, 0.3, 1.75, 0.55, 10, 4, 0.7),
+        (0.25, 0.3, 2.25, 0.6, 12, 6, 0.65),
+        (0.3, 0.3, 1.25, 0.65, 14, 12, 0.6),
+    ),
+    "cifar": five(
+        Snow,
+        (0.1, 0.2, 1, 0.6, 8, 3, 0.95),
+        (0.1, 0.2, 1, 0.5, 10, 4, 0.9),
+        (0.15, 0.3, 1.75, 0.55, 10, 4, 0.9),
+        (0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
+        (0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
+    ),
+    "inception": _SNOW,
+}
+_FROST = five(Frost, (1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75))
+FROST: Strengths = {
+    "imagenet": _FROST,
+    "tiny": five(Frost, (1, 0.3), (0.9, 0.4), (0.8, 0.45), (0.75, 0.5), (0.7, 0.55)),
+    "cifar": five(Frost, (1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)),
+    "inception": _FROST,
+}
+FOG: Strengths = {
+    "imagenet": five(Fog, (1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)),
+    "tiny": five(Fog, (0.4, 3), (0.7, 3), (1, 2.5), (1.5, 2), (2, 1.75)),
+    "cifar": five(Fog, (0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75)),
+    "inception": five(Fog, (1.5, 2), (2, 2), (2.5, 1.8), (2.5, 1.6), (3, 1.5)),
+}
+# What is added to the greatest channel of a pixel, its value in HSV.
+_BRIGHTNESS = (0.1, 0.2, 0.3, 0.4, 0.5)
+BRIGHTNESS: Strengths = {
+    "imagenet": _BRIGHTNESS,
+    "tiny": _BRIGHTNESS,
+    "cifar": (0.05, 0.1, 0.15, 0.2, 0.3),
+    "inception": _BRIGHTNESS,
+}
+
+
+def snow_layer(noise: Floats, strength: Snow, angle: float) -> UInt8:
+    """Flakes (H, W) from (H, W) `noise`, which has the strength's mean and deviation already, blown
+    along `angle`, in degrees."""
+    return motion_blur(_flakes(noise, strength), Motion(strength.radius, strength.blur), angle)
+
+
+def _flakes(noise: Floats, strength: Snow) -> UInt8:
+    layer = enlarged(noise, strength.zoom)
+    return truncated(np.where(layer < strength.threshold, 0.0, layer))
+
+
+def snow(image: Pixels, layer: UInt8, keep: float) -> Pixels:
+    """(H, W, 3) uint8 `image` under a white veil, and (H, W) `layer` on it twice, once turned."""
+    values = unit32(image)
+    grey = cv2.cvtColor(values, cv2.COLOR_RGB2GRAY).reshape(*image.shape[:2], 1)
+    grey *= 1.5
+    grey += 0.5
+    veiled = np.maximum(values, grey)
+    veiled *= 1.0 - keep
+    values *= keep
+    values += veiled
+    flakes = unit(layer)[..., None]
+    return truncated(values + flakes + flakes[::-1, ::-1])
+
+
+def frost(image: Pixels, strength: Frost, ice: Pixels) -> Pixels:
+    """(H, W, 3) uint8 `image` and `ice`, of the same shape, added up."""
+    levels = np.arange(256.0)
+    sums = (strength.image * levels)[image]
+    sums += (strength.overlay * levels)[ice]
+    np.clip(sums, 0, 255, out=sums)
+    return sums.astype(np.uint8)
+
+
+def fog(image: Pixels, strength: float, cloud: Floats) -> Pixels:
+    """(H, W, 3) uint8 `image` plus `strength` times (H, W) `cloud`, darkened so that no white comes
+    out whiter than the brightest value of the image."""
+    values = unit(image)
+    brightest = values.max()
+    values += (strength * cloud)[..., None]
+    values *= brightest
+    values /= brightest + strength
+    return truncated(values)
+
+
+def brightness(image: Pixels, added: float) -> Pixels:
+    """(H, W, 3) uint8 `image`, whose value in HSV is more by `added`, or less where negative."""
+    table, doubtful = _brightened(added)
+    greatest = np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2])
+    at = greatest.astype(np.uint16)[..., None] * np.uint16(256) + image
+    result: Pixels = table[at]
+    rows, columns = np.nonzero(doubtful[at].any(axis=2))
+    if rows.size:
+        result[rows, columns] = by_way_of_hsv(image[rows, columns], added=added)
+    return result
+
+
+@lru_cache(32)
+def _brightened(added: float) -> tuple[UInt8, UInt8]:
+    """What a channel becomes, by 256 * its pixel's greatest channel + itself, and whether that is
+    so near to a whole number that it depends on roundings which way it is truncated."""
+    levels = np.arange(256) / 255.0
+    value = levels[:, None]
+    brighter = np.clip(value + added, 0.0, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        channel = np.where(value > 0, levels * (brighter / value), brighter)
+    scaled = np.clip(channel, 0.0, 1.0) * 255.0
+    doubtful = np.abs(scaled - np.rint(scaled)) < 1e-9
+    return scaled.astype(np.uint8).reshape(-1), doubtful.astype(np.uint8).reshape(-1)
+
+
+def draw_snow(rng: np.random.Generator, shape: Shape, strength: Snow) -> Drawn:
+    return {"seed": int(rng.integers(1 << 63)), "angle": float(rng.uniform(-135.0, -45.0))}
+
+
+def draw_frost(rng: np.random.Generator, shape: Shape, strength: Frost) -> Drawn:
+    return {
+        "overlay": int(rng.integers(OVERLAYS)),
+        "down": float(rng.random()),
+        "right": float(rng.random()),
+    }
+
+
+def apply_snow(image: Pixels, strength: Snow, drawn: Drawn) -> Pixels:
+    noise = strength.mean + strength.deviation * normal_field(int(drawn["seed"]), image.shape[:2])
+    return snow(image, snow_layer(noise, strength, float(drawn["angle"])), strength.keep)
+
+
+def apply_fog(image: Pixels, strength: Fog, drawn: Drawn) -> Pixels:
+    height, width = image.shape[:2]
+    cloud = plasma_of(int(drawn["seed"]), plasma_side((height, width)), strength.decay)
+    return fog(image, strength.strength, cloud[:height, :width])
+
+
+def apply_brightness(image: Pixels, added: float, drawn: Drawn) -> Pixels:
+    return brightness(image, added)
