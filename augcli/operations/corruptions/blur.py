@@ -17,7 +17,7 @@ import numpy.typing as npt
 from augcli.arrays.noise import random_bytes
 from augcli.arrays.types import Float32, Floats, Pixels, Shape, UInt8
 from augcli.operations.corruptions.values import truncated, unit, unit32
-from augcli.operations.corruptions.variants import Drawn, Strengths, five
+from augcli.operations.corruptions.variants import Strengths, five
 
 Shifts = npt.NDArray[np.signedinteger]
 Indices = npt.NDArray[np.int32]
@@ -85,6 +85,7 @@ ZOOM: Strengths = {
     "cifar": (_SMALL[0], _SMALL[1], _SMALL[2], _SMALL[3], _SMALL[4]),
     "inception": _LARGE,
 }
+
 
 def smoothed(values: npt.NDArray[Any], deviation: float, truncate: float = 4.0) -> npt.NDArray[Any]:
     """(H, W) or (H, W, 3) float32 or float64 `values`, smoothed by a Gaussian that is cut off at
@@ -246,30 +247,6 @@ def _read_at(size: int, factor: float) -> tuple[Indices, Floats]:
     return (before + (size - part) // 2).astype(np.int32), at - before
 
 
-def draw_nothing(rng: np.random.Generator, shape: Shape, strength: object) -> Drawn:
-    return {}
-
-
-def draw_glass(rng: np.random.Generator, shape: Shape, strength: Glass) -> Drawn:
-    return {"seed": int(rng.integers(1 << 63))}
-
-
-def draw_motion(rng: np.random.Generator, shape: Shape, strength: Motion) -> Drawn:
-    return {"angle": float(rng.uniform(-45.0, 45.0))}
-
-
-def apply_defocus(image: Pixels, strength: Defocus, drawn: Drawn) -> Pixels:
-    return defocus_blur(image, strength)
-
-
-def apply_glass(image: Pixels, strength: Glass, drawn: Drawn) -> Pixels:
+def apply_glass(image: Pixels, strength: Glass, seed: int) -> Pixels:
     height, width = image.shape[:2]
-    return glass_blur(image, strength, glass_shifts(strength, (height, width), int(drawn["seed"])))
-
-
-def apply_motion(image: Pixels, strength: Motion, drawn: Drawn) -> Pixels:
-    return motion_blur(image, strength, float(drawn["angle"]))
-
-
-def apply_zoom(image: Pixels, factors: tuple[float, ...], drawn: Drawn) -> Pixels:
-    return zoom_blur(image, factors)
+    return glass_blur(image, strength, glass_shifts(strength, (height, width), seed))

@@ -14,7 +14,6 @@ from augcli.operations.corruptions.values import truncated, unit, unit32
 from augcli.operations.corruptions.variants import (
     SEVERITIES,
     VARIANTS,
-    Drawn,
     Five,
     Strengths,
     Variant,
@@ -124,22 +123,10 @@ def elastic_transform(
     return truncated(displace(warped, dx, dy))
 
 
-def apply_contrast(image: Pixels, factor: float, drawn: Drawn) -> Pixels:
-    return contrast(image, factor)
-
-
-def apply_pixelate(image: Pixels, part: float, drawn: Drawn) -> Pixels:
-    return pixelate(image, part)
-
-
-def apply_jpeg(image: Pixels, quality: int, drawn: Drawn) -> Pixels:
-    return jpeg_compression(image, quality)
-
-
-def apply_elastic(image: Pixels, strength: ElasticStrength, drawn: Drawn) -> Pixels:
+def apply_elastic(image: Pixels, strength: ElasticStrength, seed: int) -> Pixels:
     height, width = image.shape[:2]
     alpha, deviation, offset = (number * min(height, width) for number in strength)
-    uniform = uniform_field(int(drawn["seed"]), (6 + 2 * height * width,))
+    uniform = uniform_field(seed, (6 + 2 * height * width,))
     uniform *= 2.0
     uniform -= 1.0
     jitter = offset * uniform[:6].reshape(3, 2)

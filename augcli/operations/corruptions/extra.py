@@ -1,5 +1,5 @@
-"""The four corruptions that ImageNet-C has beside its fifteen, for validation: speckle noise, Gaussian
-blur, spatter and saturation."""
+"""The four corruptions that ImageNet-C has beside its fifteen, for validation: speckle noise,
+Gaussian blur, spatter and saturation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from augcli.arrays.types import Float32, Floats, Pixels
 from augcli.operations.corruptions.blur import smoothed
 from augcli.operations.corruptions.hue import by_way_of_hsv
 from augcli.operations.corruptions.values import truncated, unit, unit32
-from augcli.operations.corruptions.variants import Drawn, Strengths, five
+from augcli.operations.corruptions.variants import Strengths, five
 
 
 class Spatter(NamedTuple):
@@ -166,18 +166,10 @@ def _refraction(drops: Pixels) -> Float32:
     return bright
 
 
-def apply_speckle(image: Pixels, deviation: float, drawn: Drawn) -> Pixels:
-    return speckle_noise(image, deviation * normal_field(int(drawn["seed"]), image.shape))
+def apply_speckle(image: Pixels, deviation: float, seed: int) -> Pixels:
+    return speckle_noise(image, deviation * normal_field(seed, image.shape))
 
 
-def apply_gaussian_blur(image: Pixels, deviation: float, drawn: Drawn) -> Pixels:
-    return gaussian_blur(image, deviation)
-
-
-def apply_saturate(image: Pixels, strength: Saturation, drawn: Drawn) -> Pixels:
-    return saturate(image, strength)
-
-
-def apply_spatter(image: Pixels, strength: Spatter, drawn: Drawn) -> Pixels:
-    noise = strength.mean + strength.deviation * normal_field(int(drawn["seed"]), image.shape[:2])
+def apply_spatter(image: Pixels, strength: Spatter, seed: int) -> Pixels:
+    noise = strength.mean + strength.deviation * normal_field(seed, image.shape[:2])
     return spatter(image, strength, liquid(noise, strength))

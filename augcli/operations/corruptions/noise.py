@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from augcli.arrays.noise import normal_field, random_bytes, uniform_field
-from augcli.arrays.types import Floats, Mask, Pixels, Shape
+from augcli.arrays.types import Floats, Mask, Pixels
 from augcli.operations.corruptions.values import truncated, unit
-from augcli.operations.corruptions.variants import Drawn, Strengths
+from augcli.operations.corruptions.variants import Strengths
 
 Counts = npt.NDArray[np.integer]
 Words = npt.NDArray[np.uint16]
@@ -44,17 +44,12 @@ IMPULSE: Strengths = {
 _GUIDE_BITS = 10
 
 
-def draw_seed(rng: np.random.Generator, shape: Shape, strength: object) -> Drawn:
-    """The seed of a field of noise."""
-    return {"seed": int(rng.integers(1 << 63))}
-
-
 def gaussian_noise(image: Pixels, noise: Floats) -> Pixels:
     """(H, W, 3) uint8 `image` plus `noise`, of the same shape, in units of white."""
     return truncated(unit(image) + noise)
 
 
-def shot_noise(image: Pixels, rate: float, counts: Counts) -> Pixels:
+def shot_noise(rate: float, counts: Counts) -> Pixels:
     """What (H, W, 3) `counts` of photons show where `rate` of them are white."""
     return truncated(counts / float(rate))
 
@@ -68,19 +63,19 @@ def impulse_noise(image: Pixels, replaced: Mask, salt: Mask) -> Pixels:
     return result
 
 
-def apply_gaussian(image: Pixels, deviation: float, drawn: Drawn) -> Pixels:
-    return gaussian_noise(image, deviation * normal_field(int(drawn["seed"]), image.shape))
+def apply_gaussian(image: Pixels, deviation: float, seed: int) -> Pixels:
+    return gaussian_noise(image, deviation * normal_field(seed, image.shape))
 
 
-def apply_shot(image: Pixels, rate: float, drawn: Drawn) -> Pixels:
-    words = random_bytes(int(drawn["seed"]), 2 * image.size).view("<u2").reshape(image.shape)
+def apply_shot(image: Pixels, rate: float, seed: int) -> Pixels:
+    words = random_bytes(seed, 2 * image.size).view("<u2").reshape(image.shape)
     counts = poisson_counts(image, rate, words)
     shown = truncated(np.arange(int(counts.max()) + 1) / float(rate))
     return shown[counts]
 
 
-def apply_impulse(image: Pixels, amount: float, drawn: Drawn) -> Pixels:
-    uniform = uniform_field(int(drawn["seed"]), image.shape)
+def apply_impulse(image: Pixels, amount: float, seed: int) -> Pixels:
+    uniform = uniform_field(seed, image.shape)
     return impulse_noise(image, uniform < amount, uniform < amount / 2)
 
 

@@ -1,5 +1,5 @@
-"""Plasma fractals: clouds by the diamond-square algorithm (Fournier, Fussell and Carpenter, 1982) on
-a torus, as ImageNet-C's fog is made of them."""
+"""Plasma fractals: clouds by the diamond-square algorithm (Fournier, Fussell and Carpenter, 1982)
+on a torus, as ImageNet-C's fog is made of them."""
 
 from __future__ import annotations
 

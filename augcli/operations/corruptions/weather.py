@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 
 from augcli.arrays.noise import normal_field
-from augcli.arrays.types import Floats, Pixels, Shape, UInt8
+from augcli.arrays.types import Floats, Pixels, UInt8
 from augcli.operations.corruptions.blur import Motion, enlarged, motion_blur
-from augcli.operations.corruptions.frost_overlays import OVERLAYS, overlay, overlay_part
+from augcli.operations.corruptions.frost_overlays import overlay_part, own_overlay
 from augcli.operations.corruptions.hue import by_way_of_hsv
 from augcli.operations.corruptions.plasma import plasma_of, plasma_side
 from augcli.operations.corruptions.values import truncated, unit, unit32
-from augcli.operations.corruptions.variants import Drawn, Strengths, five
+from augcli.operations.corruptions.variants import Strengths, five
 
 
 class Snow(NamedTuple):
@@ -32,10 +32,12 @@ class Snow(NamedTuple):
 
 
 class Frost(NamedTuple):
-    """Shares of the image and of the overlay; these do not sum to 1."""
+    """Shares of the image and of the overlay, which do not sum to 1, and the size at which the
+    overlay is laid on."""
 
     image: float
     overlay: float
+    scale: float = 1.0
 
 
 class Fog(NamedTuple):
@@ -76,8 +78,12 @@ SNOW: Strengths = {
 _FROST = five(Frost, (1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75))
 FROST: Strengths = {
     "imagenet": _FROST,
-    "tiny": five(Frost, (1, 0.3), (0.9, 0.4), (0.8, 0.45), (0.75, 0.5), (0.7, 0.55)),
-    "cifar": five(Frost, (1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)),
+    "tiny": five(
+        Frost, (1, 0.3, 0.3), (0.9, 0.4, 0.3), (0.8, 0.45, 0.3), (0.75, 0.5, 0.3), (0.7, 0.55, 0.3)
+    ),
+    "cifar": five(
+        Frost, (1, 0.2, 0.2), (1, 0.3, 0.2), (0.9, 0.4, 0.2), (0.85, 0.4, 0.2), (0.75, 0.45, 0.2)
+    ),
     "inception": _FROST,
 }
 FOG: Strengths = {
@@ -167,28 +173,22 @@ def _brightened(added: float) -> tuple[UInt8, UInt8]:
     return scaled.astype(np.uint8).reshape(-1), doubtful.astype(np.uint8).reshape(-1)
 
 
-def draw_snow(rng: np.random.Generator, shape: Shape, strength: Snow) -> Drawn:
-    return {"seed": int(rng.integers(1 << 63)), "angle": float(rng.uniform(-135.0, -45.0))}
+def apply_snow(image: Pixels, strength: Snow, seed: int, angle: float) -> Pixels:
+    noise = strength.mean + strength.deviation * normal_field(seed, image.shape[:2])
+    return snow(image, snow_layer(noise, strength, angle), strength.keep)
 
 
-def draw_frost(rng: np.random.Generator, shape: Shape, strength: Frost) -> Drawn:
-    return {
-        "overlay": int(rng.integers(OVERLAYS)),
-        "down": float(rng.random()),
-        "right": float(rng.random()),
-    }
-
-
-def apply_snow(image: Pixels, strength: Snow, drawn: Drawn) -> Pixels:
-    noise = strength.mean + strength.deviation * normal_field(int(drawn["seed"]), image.shape[:2])
-    return snow(image, snow_layer(noise, strength, float(drawn["angle"])), strength.keep)
-
-
-def apply_fog(image: Pixels, strength: Fog, drawn: Drawn) -> Pixels:
+def apply_frost(
+    image: Pixels, strength: Frost, overlay: int, down: float, right: float, ice: Pixels | None
+) -> Pixels:
+    """Frost by the overlay of this number, or by `ice` (rows, columns, 3) in its place, laid on so
+    far `down` and to the `right`, from 0 to 1, as it is larger than the image."""
     height, width = image.shape[:2]
-    cloud = plasma_of(int(drawn["seed"]), plasma_side((height, width)), strength.decay)
+    whole = own_overlay(overlay) if ice is None else ice
+    return frost(image, strength, overlay_part(whole, (height, width), strength.scale, down, right))
+
+
+def apply_fog(image: Pixels, strength: Fog, seed: int) -> Pixels:
+    height, width = image.shape[:2]
+    cloud = plasma_of(seed, plasma_side((height, width)), strength.decay)
     return fog(image, strength.strength, cloud[:height, :width])
-
-
-def apply_brightness(image: Pixels, added: float, drawn: Drawn) -> Pixels:
-    return brightness(image, added)
