@@ -11,7 +11,8 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from augcli.errors import UnreadableImage
+from augcli.arrays.types import Pixels
+from augcli.errors import BadValue, UnreadableImage
 from augcli.image.fit import Fitted
 from augcli.operations.corruptions.overlay_files import overlay_files, read_overlay
 from augcli.operations.corruptions.table import COMMON, CORRUPTIONS, EXTRA, corrupt, draw
@@ -133,14 +134,7 @@ class Corrupt(Recipe):
         return CORRUPTIONS[params.corruption].moves
 
     def apply(self, images: Sequence[Fitted], params: Params) -> Augmented:
-        overlay = None
-        if params.ice is not None:
-            overlay, sha256 = read_overlay(Path(params.ice.file))
-            if sha256 != params.ice.sha256:
-                raise UnreadableImage(
-                    f"the frost overlay {shorten(params.ice.file)} is another one than when the"
-                    " image was corrupted"
-                )
+        overlay = None if params.ice is None else _overlay_of(params.ice)
         image = images[0].pixels()
         return Augmented(
             corrupt(
@@ -148,6 +142,17 @@ class Corrupt(Recipe):
             ),
             (1.0,),
         )
+
+
+def _overlay_of(ice: Ice) -> Pixels:
+    """The overlay that was drawn; raises BadValue where it is no longer that."""
+    try:
+        overlay, sha256 = read_overlay(Path(ice.file))
+    except UnreadableImage as error:
+        raise BadValue(str(error)) from error
+    if sha256 != ice.sha256:
+        raise BadValue(f"the frost overlay {shorten(ice.file)} is another one than was drawn")
+    return overlay
 
 
 def of_the_benchmark(recipes: Iterable[Recipe]) -> list[str]:

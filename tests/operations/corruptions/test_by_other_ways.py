@@ -1,0 +1,196 @@
+"""Corruptions against a second, slower way to the same, and what is drawn for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import ndimage, stats
+
+from augcli.arrays.noise import normal_field, random_bytes
+from augcli.arrays.types import Pixels
+from augcli.operations.corruptions.blur import (
+    GLASS,
+    ZOOM,
+    Glass,
+    Motion,
+    enlarged,
+    glass_blur,
+    glass_shifts,
+    motion_blur,
+    smoothed,
+)
+from augcli.operations.corruptions.extra import SATURATE, SPATTER, Saturation, saturate, spatter
+from augcli.operations.corruptions.hue import by_way_of_hsv
+from augcli.operations.corruptions.noise import impulse_noise, poisson_counts
+from augcli.operations.corruptions.plasma import plasma_of, plasma_side
+from augcli.operations.corruptions.values import truncated, unit
+from augcli.operations.corruptions.weather import brightness, fog
+from tests.helpers.single_images import KEPT, photo
+
+
+@pytest.mark.parametrize("strength", [*GLASS["imagenet"], *GLASS["cifar"], GLASS["inception"][4]])
+def test_glass_blur_copies_pixel_by_pixel(strength: Glass) -> None:
+    image = photo((29, 34), 3)
+    shifts = glass_shifts(strength, (29, 34), 7)
+    pixels = truncated(smoothed(unit(image), strength.deviation))
+    reach = strength.reach
+    assert {shifts.min(), shifts.max()} == {-reach, reach - 1}  # and never reach itself
+    for one in shifts:
+        for i, row in enumerate(range(29 - reach, reach, -1)):
+            for j, column in enumerate(range(34 - reach, reach, -1)):
+                across, down = one[i, j]
+                pixels[row, column] = pixels[row + down, column + across]
+    expected = truncated(smoothed(unit(pixels), strength.deviation))
+    np.testing.assert_array_equal(glass_blur(image, strength, shifts), expected)
+
+
+@pytest.mark.parametrize("shape", [(9, 9), (40, 31), (224, 100)])
+def test_zoom_is_that_of_scipy(shape: tuple[int, int]) -> None:
+    values = np.random.default_rng(0).random((*shape, 2))
+    for factor in {*ZOOM["imagenet"][1], *ZOOM["cifar"][4], 1.75, 4.5}:
+        part = [int(np.ceil(side / factor)) for side in shape]
+        top, left = ((side - small) // 2 for side, small in zip(shape, part, strict=True))
+        whole = ndimage.zoom(
+            values[top : top + part[0], left : left + part[1]], (factor, factor, 1), order=1
+        )
+        top, left = ((large - side) // 2 for large, side in zip(whole.shape, shape, strict=False))
+        expected = whole[top : top + shape[0], left : left + shape[1]]
+        np.testing.assert_allclose(enlarged(values, factor), expected, rtol=0, atol=1e-12)
+
+
+def test_zoom_factors_end_where_rounding_has_them_end() -> None:
+    ends = [(1, 1.11, 0.01), (1, 1.16, 0.01), (1, 1.21, 0.02), (1, 1.26, 0.02), (1, 1.31, 0.03)]
+    assert [np.arange(*end).tolist() for end in ends] == [list(f) for f in ZOOM["imagenet"]]
+    assert list(map(len, ZOOM["imagenet"])) == [12, 16, 11, 13, 11]
+    ends = [(1, 1.06, 0.01), (1, 1.11, 0.01), (1, 1.16, 0.01), (1, 1.21, 0.01), (1, 1.26, 0.01)]
+    assert [np.arange(*end).tolist() for end in ends] == [list(f) for f in ZOOM["cifar"]]
+    assert ZOOM["cifar"] == ZOOM["tiny"]
+    assert 1.2500000000000002 in ZOOM["cifar"][4]
+
+
+@pytest.mark.parametrize("angle", [-135.0, -45.0, -17.3, 0.0, 30.0, 45.0])
+def test_motion_blur_reads_forward_along_the_angle(angle: float) -> None:
+    image = photo((20, 26), 4)
+    radius, deviation = 4, 2.0
+    weights = np.exp(-0.5 * (np.arange(2 * radius + 1) / deviation) ** 2)
+    weights /= weights.sum()
+    total = np.zeros(image.shape)
+    rows, columns = np.arange(20), np.arange(26)
+    for step, weight in enumerate(weights):
+        turn = np.deg2rad(angle)
+        across, down = np.ceil(step * np.array([np.cos(turn), np.sin(turn)]) - 0.5).astype(int)
+        read = image[np.clip(rows + down, 0, 19)][:, np.clip(columns + across, 0, 25)]
+        total += weight * read
+    expected = np.floor(np.rint(257 * total) / 257)
+    actual = motion_blur(image, Motion(radius, deviation), angle)
+    np.testing.assert_array_equal(actual, expected)
+
+
+@pytest.mark.parametrize(("deviation", "truncate"), [(0.05, 4), (0.4, 4), (1.5, 4), (6, 7)])
+def test_smoothing_is_that_of_scipy(deviation: float, truncate: float) -> None:
+    values = np.random.default_rng(0).random((33, 27, 3))
+    sigma = (deviation, deviation, 0)
+    expected = ndimage.gaussian_filter(values, sigma, mode="nearest", truncate=truncate)
+    actual = smoothed(values, deviation, truncate)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-14)
+
+
+def by_formula(image: Pixels, added: float, factor: float, shift: float) -> Any:
+    """Brightness and saturation in closed form, in levels before they are truncated."""
+    values = unit(image)
+    value = values.max(axis=-1, keepdims=True)
+    spread = value - values.min(axis=-1, keepdims=True)
+    raised = np.clip(value + added, 0, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        saturation = np.where(value > 0, spread / value, 0)
+        values = np.where(value > 0, values * raised / value, raised)
+        changed = np.clip(saturation * factor + shift, 0, 1)
+        colour = raised - (raised - values) * changed / saturation
+    grey = np.concatenate([raised, raised * (1 - changed), raised * (1 - changed)], axis=-1)
+    return 255 * np.where(saturation > 0, colour, grey)
+
+
+def test_brightness_and_saturation_are_those_of_their_formulas() -> None:
+    image = photo((60, 50), 5).copy()
+    image[:5] = image[:5, :, :1]  # grey
+    image[5] = 0
+    for added, factor, shift in [(0.3, 1, 0), (-0.2, 1, 0), (0, 0.3, 0), (0, 20, 0.2), (0, 2, 0.1)]:
+        expected = by_formula(image, added, factor, shift)
+        actual = brightness(image, added) if added else saturate(image, Saturation(factor, shift))
+        assert (np.abs(actual - expected + 0.5) <= 0.5 + 1e-9).all()
+        flat = by_way_of_hsv(image.reshape(-1, 3), added=added, factor=factor, shift=shift)
+        np.testing.assert_array_equal(actual, flat.reshape(image.shape))
+
+
+def test_grey_turns_red_under_saturation_as_published() -> None:
+    grey = np.full((2, 2, 3), 200, np.uint8)
+    assert saturate(grey, SATURATE["imagenet"][4])[0, 0].tolist() == [200, 160, 160]
+    assert saturate(grey, SATURATE["imagenet"][0])[0, 0].tolist() == [200, 200, 200]
+
+
+def test_spatter_without_drops_is_the_image() -> None:
+    """The published code divides by their maximum, which is 0."""
+    image = photo((12, 9))
+    none = np.zeros((12, 9))
+    for strength in SPATTER["imagenet"]:
+        actual = spatter(image, strength, none)
+        assert np.abs(actual.astype(int) - image).max() <= (1 if strength.mud else 0)
+        assert not np.shares_memory(actual, image)
+
+
+def test_impulses() -> None:
+    image = np.full((1, 2, 3), 100, np.uint8)
+    replaced = np.array([[[True, True, False], [False, True, True]]])
+    salt = np.array([[[True, False, True], [False, False, True]]])
+    actual = impulse_noise(image, replaced, salt)
+    assert actual.tolist() == [[[255, 0, 100], [100, 0, 255]]]
+
+
+def test_fog_never_exceeds_the_brightest_value() -> None:
+    image = photo((16, 16)) // 2
+    assert fog(image, 3.0, np.ones((16, 16))).max() <= image.max()
+    assert fog(image, 3.0, np.zeros((16, 16))).max() < image.max() / 2
+
+
+def test_plasma_covers_images_and_spans_all_values() -> None:
+    assert [plasma_side(s) for s in ((1, 1), (2, 2), (3, 9), (224, 224), (256, 9), (375, 500))] == [
+        2, 2, 16, 256, 256, 512,
+    ]  # fmt: skip
+    cloud = plasma_of(5, 64, 2.0)
+    assert (cloud.shape, cloud.min(), cloud.max()) == ((64, 64), 0.0, 1.0)
+    assert np.abs(np.diff(cloud, axis=0)).mean() < 0.1
+    rough = plasma_of(5, 64, 1.2)
+    assert np.abs(np.diff(rough, axis=0)).mean() > 2 * np.abs(np.diff(cloud, axis=0)).mean()
+
+
+@pytest.mark.parametrize(("rate", "level"), [(60, 255), (60, 10), (500, 200), (3, 128), (5, 0)])
+def test_photons_are_counted_as_poisson_has_them(rate: float, level: int) -> None:
+    shape = (100, 200, 3)
+    words = random_bytes(9, 2 * 60_000).view("<u2").reshape(shape)
+    counts = poisson_counts(np.full(shape, level, np.uint8), rate, words).ravel()
+    law = stats.poisson(rate * level / 255)
+    # The quantile of the middle of each word's interval.
+    expected = law.ppf((words.ravel() + 0.5) / 65536)
+    assert np.abs(counts - np.maximum(expected, 0)).max() <= 1
+    assert np.count_nonzero(counts != np.maximum(expected, 0)) <= 0.001 * counts.size
+    if level:
+        low, high = int(law.ppf(0.001)), int(law.ppf(0.999))
+        ends = [-np.inf, *range(low, high), np.inf]
+        seen = np.histogram(counts, ends)[0]
+        wanted = np.diff(law.cdf(np.array(ends) - 0.5)) * counts.size
+        few = wanted < 5
+        seen = np.append(seen[~few], seen[few].sum())
+        wanted = np.append(wanted[~few], wanted[few].sum())
+        if wanted[-1] == 0:
+            seen, wanted = seen[:-1], wanted[:-1]
+        assert stats.chisquare(seen, wanted * seen.sum() / wanted.sum()).pvalue > KEPT
+
+
+def test_normal_numbers_are_normal() -> None:
+    field = normal_field(3, (70, 100))
+    assert field.shape == (70, 100)
+    assert stats.kstest(field.ravel(), "norm").pvalue > KEPT
+    np.testing.assert_array_equal(normal_field(3, (7000,)), field.ravel())
+    assert np.abs(field).max() < 4.4
