@@ -9,7 +9,17 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "augcli"
 # Modules outside of these folders are below all of them.
 FOLDERS = [
-    *("arrays", "image", "data", "manifest", "operations", "autodiff", "classifier", "saliency"),
+    *(
+        "arrays",
+        "metrics",
+        "image",
+        "data",
+        "manifest",
+        "operations",
+        "autodiff",
+        "classifier",
+        "saliency",
+    ),
     *("recipes", "pipeline", "store", "engine", "tasks", "cli"),
 ]
 LONGEST = 400

@@ -15,7 +15,7 @@ _WORDS_AT_ONCE = 1 << 16
 
 def random_bytes(seed: int, count: int) -> UInt8:
     """The first `count` bytes of the raw words of Philox-4x64-10 (Salmon et al., SC 2011) whose key
-    is `seed`, 0 <= seed < 2**64, lowest bytes first.
+    is `seed`, 0 <= seed < 2**128, lowest bytes first.
 
     NumPy keeps these words the same for ever, unlike its distributions.
     """

@@ -123,7 +123,7 @@ def test_what_a_sheet_says() -> None:
     params = {"corruption": "snow", "severity": 2, "variant": "tiny", "drawn": {"angle": -9.123}}
     assert explain_draw("corrupt", params, (9, 9)) == [
         "snow, severity 2, variant tiny",
-        "at -61.2°",
+        "at -9.12°",
     ]
 
 

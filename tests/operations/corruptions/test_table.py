@@ -48,7 +48,8 @@ def test_images_of_any_shape(name: str) -> None:
             before, drawn = image.copy(), draw(name, rng)
             first = corrupt(image, name, severity, drawn)
             np.testing.assert_array_equal(image, before)
-            assert (first.shape, first.dtype) == (image.shape, np.uint8)
+            assert first.shape == image.shape
+            assert first.dtype == np.uint8
             assert not np.shares_memory(first, image)
             np.testing.assert_array_equal(corrupt(image, name, severity, drawn), first)
 
