@@ -210,29 +210,37 @@ def _line(radius: int, deviation: float, angle: float) -> tuple[Floats, Indices,
 def zoom_blur(image: Pixels, factors: tuple[float, ...]) -> Pixels:
     """The mean of (H, W, 3) uint8 `image` and of its enlargements by `factors` about its centre."""
     values = unit32(image)
-    total = values.copy()
+    # Turned over, as the second step of an enlargement leaves it.
+    total: Float32 = cv2.transpose(values)
     for factor in factors:
-        total += enlarged(values, factor)
+        total += cv2.transpose(values) if factor == 1.0 else _enlarged_over(values, factor)
     total /= np.float32(len(factors) + 1)
-    return truncated(total)
+    return cv2.transpose(truncated(total))
 
 
 def enlarged(values: npt.NDArray[Any], factor: float) -> npt.NDArray[Any]:
-    """The middle of (H, W) or (H, W, C) `values`, enlarged by `factor` (1 at least) to all of their
-    height and width: linear, corners on corners, as `scipy.ndimage.zoom` does."""
-    height, width = values.shape[:2]
-    if factor == 1.0:
-        return values
-    for axis, size in ((0, height), (1, width)):
-        first, share = _read_at(size, factor)
-        share = share.astype(values.dtype).reshape(-1, *[1] * (values.ndim - 1 - axis))
-        start = np.take(values, first, axis)
-        end = np.take(values, np.minimum(first + 1, size - 1), axis)
-        end -= start
-        end *= share
-        end += start
-        values = end
-    return values
+    """The middle of (H, W) or (H, W, C) `values`, up to four channels, enlarged by `factor` (1 at
+    least) to all of their height and width: linear, corners on corners, as `scipy.ndimage.zoom`
+    does."""
+    return values if factor == 1.0 else cv2.transpose(_enlarged_over(values, factor))
+
+
+def _enlarged_over(values: npt.NDArray[Any], factor: float) -> npt.NDArray[Any]:
+    """`enlarged`, but its rows are columns: whole rows are several times quicker to blend."""
+    return _enlarged_down(cv2.transpose(_enlarged_down(values, factor)), factor)
+
+
+def _enlarged_down(values: npt.NDArray[Any], factor: float) -> npt.NDArray[Any]:
+    """Enlarged along the rows alone."""
+    size = len(values)
+    rows = values.reshape(size, -1)
+    first, share = _read_at(size, factor)
+    start = rows[first]
+    end = rows[np.minimum(first + 1, size - 1)]
+    end -= start
+    end *= share.astype(values.dtype)[:, None]
+    end += start
+    return end.reshape(values.shape)
 
 
 @lru_cache(256)
