@@ -3,13 +3,14 @@ Gaussian blur, spatter and saturation."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from augcli.arrays.noise import normal_field
-from augcli.arrays.types import Float32, Floats, Pixels
+from augcli.arrays.types import Float32, Floats, Mask, Pixels
 from augcli.operations.corruptions.blur import smoothed
 from augcli.operations.corruptions.hue import by_way_of_hsv
 from augcli.operations.corruptions.values import truncated, unit, unit32
@@ -109,26 +110,49 @@ def gaussian_blur(image: Pixels, deviation: float, truncate: float = 4.0) -> Pix
 def saturate(image: Pixels, strength: Saturation) -> Pixels:
     """(H, W, 3) uint8 `image` with its saturation in HSV changed. Grey pixels have the hue of red,
     and turn red where something is added, as published."""
-    values = unit(image)
-    value = values.max(axis=2, keepdims=True)
-    spread = value - values.min(axis=2, keepdims=True)
-    grey = spread == 0.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        saturation = np.where(grey, 0.0, spread / value)
-        changed = np.clip(saturation * strength.factor + strength.shift, 0.0, 1.0)
-        values -= value
-        values *= np.where(grey, 0.0, changed / saturation)
-    values += value
-    values[..., 1:] -= np.where(grey, value * changed, 0.0)
-    np.clip(values, 0.0, 1.0, out=values)
-    scaled = values * 255.0
-    doubtful = (np.abs(scaled - np.rint(scaled)) < 1e-9).any(axis=2)
-    result = truncated(values)
+    planes = cv2.split(image)
+    greatest = cv2.max(cv2.max(planes[0], planes[1]), planes[2])
+    least = cv2.min(cv2.min(planes[0], planes[1]), planes[2])
+    ratios, full = _saturated(*strength)
+    at = greatest.astype(np.uint16) * np.uint16(256) + least
+    ratio, is_full = np.take(ratios, at), np.take(full, at)
+    value = unit(greatest)
+    doubtful = np.zeros(value.shape, bool)
+    results = []
+    for plane in planes:
+        channel = unit(plane)
+        channel -= value
+        channel *= ratio
+        channel += value
+        np.clip(channel, 0.0, 1.0, out=channel)
+        channel *= 255.0
+        near = np.abs(channel - np.rint(channel)) < 1e-9
+        # What is greatest stays, and what is least becomes 0 where colours are full: exactly.
+        near &= plane != greatest
+        exact = is_full & (plane == least)
+        near &= ~exact
+        channel[exact] = 0.0
+        doubtful |= near
+        results.append(channel.astype(np.uint8))
+    result: Pixels = cv2.merge(results)
+    doubtful |= greatest == least
     if doubtful.any():
-        result[doubtful] = by_way_of_hsv(
-            image[doubtful], factor=strength.factor, shift=strength.shift
-        )
+        factor, shift = strength
+        result[doubtful] = by_way_of_hsv(image[doubtful], factor=factor, shift=shift)
     return result
+
+
+@lru_cache(8)
+def _saturated(factor: float, shift: float) -> tuple[Floats, Mask]:
+    """By 256 * the greatest channel of a pixel + the least: what the distance of a channel from the
+    greatest is multiplied by, and whether the saturation becomes 1."""
+    levels = np.arange(256) / 255.0
+    value = levels[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        saturation = (value - levels) / value
+        changed = np.clip(saturation * factor + shift, 0.0, 1.0)
+        ratios = np.where(saturation > 0, changed / saturation, 0.0)
+    return ratios.reshape(-1), ((changed == 1.0) & (saturation > 0)).reshape(-1)
 
 
 def liquid(noise: Floats, strength: Spatter) -> Floats:

@@ -3,14 +3,17 @@ on a torus, as ImageNet-C's fog is made of them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 
 from augcli.arrays.noise import uniform_field
 from augcli.arrays.types import Floats, Shape
 
 _FIRST_WIBBLE = 100.0
+_LARGEST = 4096
 
 
 def plasma_side(shape: Shape, least: int = 2) -> int:
@@ -70,6 +73,17 @@ def plasma_of(seed: int, side: int, decay: float) -> Floats:
         uniform[first : first + count] *= wibble
         first += count
     return plasma(side, decay, uniform)
+
+
+def cloud_of(seed: int, shape: Shape, decay: float) -> Floats:
+    """The part of a map for an image of (height, width). For a side of more than 4096 pixels, where
+    nothing is published and a whole map would take gigabytes, it is enlarged from one of 4096."""
+    (height, width), side = shape, plasma_side(shape)
+    cloud = plasma_of(seed, min(side, _LARGEST), decay)
+    if side > _LARGEST:
+        rows, columns = (math.ceil(length * _LARGEST / side) for length in shape)
+        return cv2.resize(cloud[:rows, :columns], (width, height))
+    return cloud[:height, :width]
 
 
 def _next(grid: Floats, axis: int) -> Floats:

@@ -7,15 +7,18 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from augcli.arrays.noise import normal_field
 from augcli.arrays.types import Floats, Pixels, UInt8
 from augcli.operations.corruptions.blur import Motion, enlarged, motion_blur
 from augcli.operations.corruptions.frost_overlays import overlay_part, own_overlay
 from augcli.operations.corruptions.hue import by_way_of_hsv
-from augcli.operations.corruptions.plasma import plasma_of, plasma_side
+from augcli.operations.corruptions.plasma import cloud_of
 from augcli.operations.corruptions.values import truncated, unit, unit32
 from augcli.operations.corruptions.variants import Strengths, five
+
+_DOUBTFUL = 256
 
 
 class Snow(NamedTuple):
@@ -149,28 +152,35 @@ def fog(image: Pixels, strength: float, cloud: Floats) -> Pixels:
 
 def brightness(image: Pixels, added: float) -> Pixels:
     """(H, W, 3) uint8 `image`, whose value in HSV is more by `added`, or less where negative."""
-    table, doubtful = _brightened(added)
-    greatest = np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2])
-    at = greatest.astype(np.uint16)[..., None] * np.uint16(256) + image
-    result: Pixels = table[at]
-    rows, columns = np.nonzero(doubtful[at].any(axis=2))
+    table = _brightened(added)
+    planes = cv2.split(image)
+    greatest = cv2.max(cv2.max(planes[0], planes[1]), planes[2]).astype(np.uint16)
+    greatest <<= 8
+    entries = [np.take(table, greatest | plane) for plane in planes]
+    result: Pixels = cv2.merge([entry.astype(np.uint8) for entry in entries])
+    rows, columns = np.nonzero((entries[0] | entries[1] | entries[2]) >= _DOUBTFUL)
     if rows.size:
         result[rows, columns] = by_way_of_hsv(image[rows, columns], added=added)
     return result
 
 
 @lru_cache(32)
-def _brightened(added: float) -> tuple[UInt8, UInt8]:
-    """What a channel becomes, by 256 * its pixel's greatest channel + itself, and whether that is
-    so near to a whole number that it depends on roundings which way it is truncated."""
+def _brightened(added: float) -> npt.NDArray[np.uint16]:
+    """What a channel becomes, by 256 * its pixel's greatest channel + itself, plus 256 where that
+    is so near to a whole number that roundings decide which way it is truncated."""
     levels = np.arange(256) / 255.0
     value = levels[:, None]
     brighter = np.clip(value + added, 0.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         channel = np.where(value > 0, levels * (brighter / value), brighter)
+    greatest = np.arange(256)
+    channel[greatest, greatest] = brighter[:, 0]
     scaled = np.clip(channel, 0.0, 1.0) * 255.0
     doubtful = np.abs(scaled - np.rint(scaled)) < 1e-9
-    return scaled.astype(np.uint8).reshape(-1), doubtful.astype(np.uint8).reshape(-1)
+    # These are computed without a rounding more on the way by hue.
+    doubtful[greatest, greatest] = doubtful[:, 0] = False
+    entries = scaled.astype(np.uint16) + _DOUBTFUL * doubtful
+    return entries.astype(np.uint16).reshape(-1)
 
 
 def apply_snow(image: Pixels, strength: Snow, seed: int, angle: float) -> Pixels:
@@ -190,5 +200,4 @@ def apply_frost(
 
 def apply_fog(image: Pixels, strength: Fog, seed: int) -> Pixels:
     height, width = image.shape[:2]
-    cloud = plasma_of(seed, plasma_side((height, width)), strength.decay)
-    return fog(image, strength.strength, cloud[:height, :width])
+    return fog(image, strength.strength, cloud_of(seed, (height, width), strength.decay))

@@ -24,9 +24,9 @@ from augcli.operations.corruptions.blur import (
 from augcli.operations.corruptions.extra import SATURATE, SPATTER, Saturation, saturate, spatter
 from augcli.operations.corruptions.hue import by_way_of_hsv
 from augcli.operations.corruptions.noise import impulse_noise, poisson_counts
-from augcli.operations.corruptions.plasma import plasma_of, plasma_side
+from augcli.operations.corruptions.plasma import cloud_of, plasma_of, plasma_side
 from augcli.operations.corruptions.values import truncated, unit
-from augcli.operations.corruptions.weather import brightness, fog
+from augcli.operations.corruptions.weather import BRIGHTNESS, brightness, fog
 from tests.helpers.single_images import KEPT, photo
 
 
@@ -124,6 +124,24 @@ def test_brightness_and_saturation_are_those_of_their_formulas() -> None:
         np.testing.assert_array_equal(actual, flat.reshape(image.shape))
 
 
+def test_all_roundings_are_those_by_way_of_hue() -> None:
+    """Of every pair of a greatest and a least channel, with the third between, equal to either, and
+    in any order."""
+    high, low = (grid.ravel() for grid in np.mgrid[:256, :256])
+    high, low = np.maximum(high, low), np.minimum(high, low)
+    for third in (low, high, (high + low) // 2):
+        for order in ([0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 2, 1]):
+            image = np.stack([high, low, third], axis=-1)[:, order].astype(np.uint8)
+            for added in BRIGHTNESS["imagenet"][1:4]:
+                expected = by_way_of_hsv(image, added=added)
+                actual = brightness(image.reshape(256, 256, 3), added).reshape(-1, 3)
+                np.testing.assert_array_equal(actual, expected)
+        for strength in (*SATURATE["imagenet"][1:5:2], SATURATE["cifar"][2]):
+            expected = by_way_of_hsv(image, factor=strength.factor, shift=strength.shift)
+            actual = saturate(image.reshape(256, 256, 3), strength).reshape(-1, 3)
+            np.testing.assert_array_equal(actual, expected)
+
+
 def test_grey_turns_red_under_saturation_as_published() -> None:
     grey = np.full((2, 2, 3), 200, np.uint8)
     assert saturate(grey, SATURATE["imagenet"][4])[0, 0].tolist() == [200, 160, 160]
@@ -161,6 +179,9 @@ def test_plasma_covers_images_and_spans_all_values() -> None:
     cloud = plasma_of(5, 64, 2.0)
     assert (cloud.shape, cloud.min(), cloud.max()) == ((64, 64), 0.0, 1.0)
     assert np.abs(np.diff(cloud, axis=0)).mean() < 0.1
+    enlarged_cloud = cloud_of(5, (5000, 3), 2.0)
+    assert enlarged_cloud.shape == (5000, 3)
+    np.testing.assert_array_equal(cloud_of(5, (60, 50), 2.0), cloud[:60, :50])
     rough = plasma_of(5, 64, 1.2)
     assert np.abs(np.diff(rough, axis=0)).mean() > 2 * np.abs(np.diff(cloud, axis=0)).mean()
 
