@@ -108,10 +108,10 @@ BRIGHTNESS: Strengths = {
 def snow_layer(noise: Floats, strength: Snow, angle: float) -> UInt8:
     """Flakes (H, W) from (H, W) `noise`, which has the strength's mean and deviation already, blown
     along `angle`, in degrees."""
-    return motion_blur(_flakes(noise, strength), Motion(strength.radius, strength.blur), angle)
+    return motion_blur(flakes_of(noise, strength), Motion(strength.radius, strength.blur), angle)
 
 
-def _flakes(noise: Floats, strength: Snow) -> UInt8:
+def flakes_of(noise: Floats, strength: Snow) -> UInt8:
     layer = enlarged(noise, strength.zoom)
     return truncated(np.where(layer < strength.threshold, 0.0, layer))
 
