@@ -16,7 +16,10 @@ from augcli.operations.corruptions.table import COMMON, CORRUPTIONS, EXTRA, corr
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.catalogue import build_recipe
 from augcli.recipes.corrupt import Corrupt, Ice, Params
+from augcli.recipes.names import find_recipe
+from augcli.recipes.other_names import HINTS
 from augcli.tasks.captions import explain_draw
+from augcli.text import folded
 from tests.conftest import Augcli, write_photo
 from tests.helpers.single_images import KEPT, check, draws, p_between, p_uniform, photo, shown
 
@@ -153,3 +156,9 @@ def test_generate_warns_once_and_replays(augcli: Augcli, photos: Path, tmp_path:
     assert (verified.returncode, "15 made again" in verified.stdout) == (0, True)
     quiet = augcli("generate", photos, tmp_path / "o", "-r", "corrupt", "--set", "corruption=extra")
     assert "corruptions by which" not in quiet.stderr
+
+
+def test_every_corruption_is_known_by_its_own_name() -> None:
+    for name in CORRUPTIONS:
+        if find_recipe(name) is None and name != "elastic_transform":
+            assert HINTS[folded(name)].option.endswith(f"--set corruption={name}")
