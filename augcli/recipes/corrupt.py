@@ -85,7 +85,11 @@ def _severities(text: str) -> str:
 def _folder(folder: str | None) -> str | None:
     if folder is None:
         return None
-    overlay_files(folder)
+    for file in overlay_files(folder):
+        try:
+            read_overlay(file)
+        except UnreadableImage as error:
+            raise BadValue(str(error)) from error
     return str(Path(folder).absolute())
 
 

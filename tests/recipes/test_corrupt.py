@@ -108,6 +108,11 @@ def test_overlays_of_the_user_are_pinned_by_their_bytes(tmp_path: Path) -> None:
     file = tmp_path / f"frost{params.drawn['overlay']}.png"
     assert params.ice == Ice(str(file), read_overlay(file).sha256)
     image = photo((32, 32))
+    write_photo(tmp_path / "small/4.png", 9, 31, 99)
+    for number in range(4):
+        write_photo(tmp_path / f"small/{number}.png", number, 60, 50)
+    with pytest.raises(UserError, match=r"frost overlay .*4.png has fewer than 32 pixels a side"):
+        build_recipe("corrupt", {"frost": str(tmp_path / "small")})
     first = shown(recipe, image, params)
     own = shown(recipe, image, Params("frost", 5, params.variant, params.drawn))
     assert (first != own).any()

@@ -32,17 +32,18 @@ _THICK = np.array([232.0, 243.0, 255.0])
 
 def overlay_part(overlay: Pixels, shape: Shape, scale: float, down: float, right: float) -> Pixels:
     """The part (height, width, 3) of an overlay, resized by `scale`, that lies so far `down` and to
-    the `right`, both from 0 to 1; an overlay that is too small is enlarged to cover the image."""
+    the `right`, both from 0 to 1; a part is enlarged where the overlay is too small."""
     if scale != 1.0:
         overlay = cv2.resize(overlay, (0, 0), fx=scale, fy=scale)
     (rows, columns), (height, width) = overlay.shape[:2], shape
-    if rows <= height or columns <= width:
-        larger = _MARGIN * max(height / rows, width / columns)
-        size = max(width + 1, round(columns * larger)), max(height + 1, round(rows * larger))
-        overlay = cv2.resize(overlay, size, interpolation=cv2.INTER_CUBIC)
-        rows, columns = overlay.shape[:2]
-    top, left = int(down * (rows - height)), int(right * (columns - width))
-    return overlay[top : top + height, left : left + width]
+    if rows > height and columns > width:
+        top, left = int(down * (rows - height)), int(right * (columns - width))
+        return overlay[top : top + height, left : left + width]
+    larger = _MARGIN * max(height / rows, width / columns)
+    part = [max(1, round(side / larger)) for side in shape]
+    top, left = int(down * (rows - part[0])), int(right * (columns - part[1]))
+    shown = overlay[top : top + part[0], left : left + part[1]]
+    return cv2.resize(shown, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 @lru_cache(OVERLAYS)

@@ -16,6 +16,8 @@ from augcli.text import shorten
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 _LARGEST, _MOST_PIXELS = 64 << 20, 50_000_000
+# A side of it is resized to a fifth.
+_LEAST_SIDE = 32
 
 
 class OverlayFile(NamedTuple):
@@ -41,10 +43,14 @@ def overlay_files(folder: str) -> list[Path]:
 
 @lru_cache(OVERLAYS)
 def read_overlay(file: Path) -> OverlayFile:
-    """An overlay; raises UnreadableImage where it is none."""
+    """An overlay; raises UnreadableImage where it is none, or too small."""
     try:
         data = read_bytes(file, _LARGEST)
         pixels = decode(data, max_pixels=_MOST_PIXELS)
     except (OSError, UserError, UnreadableImage) as error:
         raise UnreadableImage(f"the frost overlay {shorten(str(file))}: {error}") from error
+    if min(pixels.shape[:2]) < _LEAST_SIDE:
+        raise UnreadableImage(
+            f"the frost overlay {shorten(str(file))} has fewer than {_LEAST_SIDE} pixels a side"
+        )
     return OverlayFile(pixels, hashlib.sha256(data).hexdigest())

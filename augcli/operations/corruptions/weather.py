@@ -112,6 +112,7 @@ def snow_layer(noise: Floats, strength: Snow, angle: float) -> UInt8:
 
 
 def flakes_of(noise: Floats, strength: Snow) -> UInt8:
+    """Flakes (H, W) that stand still, from `noise` as `snow_layer` takes it."""
     layer = enlarged(noise, strength.zoom)
     return truncated(np.where(layer < strength.threshold, 0.0, layer))
 

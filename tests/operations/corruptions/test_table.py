@@ -12,7 +12,7 @@ import pytest
 
 from augcli.arrays.types import Pixels, Shape
 from augcli.errors import BadValue, UnreadableImage
-from augcli.operations.corruptions.frost_overlays import OVERLAYS, own_overlay
+from augcli.operations.corruptions.frost_overlays import OVERLAYS, overlay_part, own_overlay
 from augcli.operations.corruptions.overlay_files import overlay_files, read_overlay
 from augcli.operations.corruptions.table import (
     COMMON,
@@ -108,6 +108,21 @@ def test_own_overlays_stay() -> None:
     assert means == pytest.approx([121.37, 106.29, 119.61, 124.99, 117.49], abs=0.02)
     assert len({hashlib.sha256(overlay.data).digest() for overlay in overlays}) == OVERLAYS
     assert all(overlay[..., 2].mean() > overlay[..., 0].mean() for overlay in overlays)
+
+
+def test_an_overlay_is_enlarged_where_an_image_needs_it() -> None:
+    overlay = np.repeat(np.arange(100, dtype=np.uint8)[:, None, None] * 2, 120, axis=1)
+    overlay = np.repeat(overlay, 3, axis=2)
+    part = overlay_part(overlay, (60, 80), 1.0, 0.5, 0.25)
+    np.testing.assert_array_equal(part, overlay[20:80, 10:90])
+    # Twice 1.1 times its size: 90.9 of its 100 rows are shown, from the first one on or the tenth.
+    for down, first in ((0.0, 0), (0.999, 8)):
+        large = overlay_part(overlay, (200, 80), 1.0, down, 0.0)
+        assert large.shape == (200, 80, 3)
+        assert abs(int(large[0, 0, 0]) - 2 * first) <= 2
+        assert abs(int(large[-1, 0, 0]) - 2 * (first + 90)) <= 2
+    # A long image takes no more memory than it has itself.
+    assert overlay_part(overlay, (1, 30_000), 1.0, 0.5, 0.5).shape == (1, 30_000, 3)
 
 
 def test_overlays_of_a_folder(tmp_path: Path) -> None:
