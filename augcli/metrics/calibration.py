@@ -5,16 +5,18 @@ Labels are classes (N,) or soft labels (N, K), as in `metrics.errors`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from augcli.arrays.types import Floats
 from augcli.errors import BadValue
-from augcli.metrics.errors import Labels, Values, as_weights, check_probabilities
+from augcli.metrics.errors import Labels, Values, check_labels, check_probabilities
 
 _BINS = 15
 _BIN_SIZE = 100
+_ROWS = 4096
 Norm = Literal["1", "2", "max"]
 
 
@@ -97,21 +99,52 @@ def binned_calibration_error(
 
 
 def brier_score(probabilities: Values, labels: Labels) -> float:
-    """The mean over images (N, K) of the sum over classes of (probability - label)^2, 0 to 2; some
-    divide by the number of classes."""
+    """The mean over images (N, K) of `brier_values`."""
+    return float(brier_values(probabilities, labels).mean())
+
+
+def brier_values(probabilities: Values, labels: Labels) -> Floats:
+    """The sum over classes of (probability - label)^2 for each image, (N,), 0 to 2; some divide by
+    the number of classes."""
     check_probabilities(probabilities)
-    differences = probabilities - as_weights(labels, probabilities.shape)
-    return float((differences * differences).sum(axis=1).mean())
+    check_labels(labels, probabilities.shape)
+    values = np.empty(len(probabilities))
+    for rows in _blocks(len(probabilities)):
+        differences = probabilities[rows].astype(np.float64)
+        if labels.ndim == 2:
+            differences -= labels[rows]
+        else:
+            differences[np.arange(len(differences)), labels[rows].astype(np.intp)] -= 1.0
+        values[rows] = np.einsum("nk,nk->n", differences, differences)
+    return values
 
 
 def negative_log_likelihood(probabilities: Values, labels: Labels) -> float:
-    """The mean over images (N, K) of -sum label * log(probability), in nats; infinite where a class
-    of a label has the probability 0."""
+    """The mean over images (N, K) of `log_losses`."""
+    return float(log_losses(probabilities, labels).mean())
+
+
+def log_losses(probabilities: Values, labels: Labels) -> Floats:
+    """-sum label * log(probability) of each image, (N,), in nats; infinite where a class of a label
+    has the probability 0."""
     check_probabilities(probabilities)
-    weights = as_weights(labels, probabilities.shape)
+    check_labels(labels, probabilities.shape)
     with np.errstate(divide="ignore"):
-        logs = np.where(weights > 0, np.log(np.maximum(probabilities, 0.0)), 0.0)
-    return float(-(weights * logs).sum(axis=1).mean())
+        if labels.ndim == 1:
+            at = labels[:, None].astype(np.intp)
+            own = np.take_along_axis(probabilities, at, axis=1)[:, 0].astype(np.float64)
+            return 0.0 - np.log(np.maximum(own, 0.0))
+        values = np.empty(len(probabilities))
+        for rows in _blocks(len(probabilities)):
+            logs = np.log(np.maximum(probabilities[rows].astype(np.float64), 0.0))
+            values[rows] = 0.0 - (labels[rows] * np.where(labels[rows] > 0, logs, 0.0)).sum(axis=1)
+    return values
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    """Slices of some rows each, so that copies of many predictions take little memory."""
+    for start in range(0, count, _ROWS):
+        yield slice(start, start + _ROWS)
 
 
 def _check(confidence: Floats, correct: Floats) -> None:

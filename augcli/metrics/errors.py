@@ -52,13 +52,20 @@ def correctness(probabilities: Values, labels: Labels, k: int = 1) -> Floats:
     that there are not, and probabilities that are no numbers.
     """
     check_probabilities(probabilities)
-    weights = as_weights(labels, probabilities.shape)
-    if k == 1:
-        best = probabilities.argmax(axis=1)[:, None]
-    else:
-        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-    result: Floats = np.take_along_axis(weights, best, axis=1).sum(axis=1)
+    check_labels(labels, probabilities.shape)
+    if labels.ndim == 1:
+        return (_places(probabilities, labels.astype(np.intp)) < k).astype(np.float64)
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    result: Floats = np.take_along_axis(labels, best, axis=1).sum(axis=1, dtype=np.float64)
     return result
+
+
+def _places(probabilities: Values, labels: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """How many classes are before the label in the order of their probability."""
+    own = np.take_along_axis(probabilities, labels[:, None], axis=1)
+    earlier = np.arange(probabilities.shape[1]) < labels[:, None]
+    before = (probabilities > own) | ((probabilities == own) & earlier)
+    return np.count_nonzero(before, axis=1)
 
 
 def error(probabilities: Values, labels: Labels) -> float:
@@ -164,18 +171,14 @@ def check_classes(classes: npt.NDArray[np.integer], count: int) -> None:
         raise BadValue(f"a label is class {wrong}, and there are {count} classes, 0 to {count - 1}")
 
 
-def as_weights(labels: Labels, shape: tuple[int, ...]) -> Floats:
-    """Labels as weights (N, K); raises BadValue where they do not fit probabilities of `shape`."""
+def check_labels(labels: Labels, shape: tuple[int, ...]) -> None:
+    """Raise BadValue where labels do not fit probabilities of `shape`."""
     if len(labels) != shape[0]:
         raise BadValue(f"there are {len(labels)} labels for {shape[0]} predictions")
-    if labels.ndim == 2:
-        if labels.shape != shape:
-            raise BadValue(f"labels are of {labels.shape[1]} classes, predictions of {shape[1]}")
-        return labels.astype(np.float64)
-    check_classes(labels, shape[1])  # type: ignore[arg-type]
-    weights = np.zeros(shape)
-    weights[np.arange(shape[0]), labels.astype(np.intp)] = 1.0
-    return weights
+    if labels.ndim != 2:
+        check_classes(labels, shape[1])  # type: ignore[arg-type]
+    elif labels.shape != shape:
+        raise BadValue(f"labels are of {labels.shape[1]} classes, predictions of {shape[1]}")
 
 
 def _mean_over_severities(name: str, errors: Values) -> float:

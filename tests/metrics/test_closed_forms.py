@@ -11,7 +11,9 @@ import pytest
 from augcli.errors import BadValue
 from augcli.metrics.calibration import (
     brier_score,
+    brier_values,
     expected_calibration_error,
+    log_losses,
     negative_log_likelihood,
     reliability,
     rms_calibration_error,
@@ -50,6 +52,25 @@ def test_errors() -> None:
     assert correctness(SURE, soft).tolist() == [0.8, 0.4, 1.0, 0.5]
     assert error(SURE, soft) == pytest.approx(1 - 2.7 / 4, abs=1e-15)
     assert error(SURE.astype(np.float32), LABELS) == 0.5
+
+
+def test_many_images_are_counted_as_few_are() -> None:
+    """Of each label the place among equal probabilities, and copies in blocks of rows."""
+    rng = np.random.default_rng(0)
+    probabilities = rng.integers(0, 4, (9000, 6)).astype(np.float32) / 4
+    labels = rng.integers(0, 6, 9000)
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    for k in (1, 3):
+        expected = (order[:, :k] == labels[:, None]).any(axis=1)
+        np.testing.assert_array_equal(correctness(probabilities, labels, k), expected)
+        hot = np.eye(6)[labels]
+        np.testing.assert_array_equal(correctness(probabilities, hot, k), expected)
+    squares = ((probabilities - hot) ** 2).sum(axis=1)
+    np.testing.assert_allclose(brier_values(probabilities, labels), squares, atol=1e-12)
+    np.testing.assert_allclose(brier_values(probabilities, hot), squares, atol=1e-12)
+    losses = log_losses(probabilities, labels)
+    np.testing.assert_allclose(log_losses(probabilities, hot), losses, atol=1e-12)
+    assert 0 < np.isinf(losses).sum() < 9000
 
 
 def test_errors_of_classes() -> None:

@@ -8,7 +8,8 @@ Faults of the published code that its data sets have, and these corruptions too:
 pixels where it means to exchange them, and never by the largest shift; the lists of zoom factors
 end where rounding has them end; fog's clouds vary by the square of their wibble; frost takes five
 of six overlays; saturation turns grey pixels red; values are truncated to 8 bits, and in motion
-blur and snow by way of 16. Not followed: spatter without a drop is the image, and no division by zero.
+blur and snow by way of 16. Not followed: spatter without a drop is the image, and no division by
+zero.
 """
 
 from __future__ import annotations
