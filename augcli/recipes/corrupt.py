@@ -102,7 +102,7 @@ class Corrupt(Recipe):
     corruption is no longer tested by it.
 
     Strengths differ with the images that they were published for; variant=auto takes those of
-    CIFAR-C for a shorter side below 48 pixels, of Tiny ImageNet-C below 128, and of ImageNet-C.
+    CIFAR-C for a shorter side below 48 pixels, of Tiny ImageNet-C below 128, else of ImageNet-C.
     """
 
     name = "corrupt"
