@@ -25,6 +25,7 @@ from augcli.operations.corruptions.extra import SATURATE, SPATTER, Saturation, s
 from augcli.operations.corruptions.hue import by_way_of_hsv
 from augcli.operations.corruptions.noise import impulse_noise, poisson_counts
 from augcli.operations.corruptions.plasma import cloud_of, plasma_of, plasma_side
+from augcli.operations.corruptions.table import corrupt
 from augcli.operations.corruptions.values import truncated, unit
 from augcli.operations.corruptions.weather import BRIGHTNESS, brightness, fog
 from tests.helpers.single_images import KEPT, photo
@@ -215,3 +216,27 @@ def test_normal_numbers_are_normal() -> None:
     assert stats.kstest(field.ravel(), "norm").pvalue > KEPT
     np.testing.assert_array_equal(normal_field(3, (7000,)), field.ravel())
     assert np.abs(field).max() < 4.4
+
+
+def test_what_a_seed_draws_never_changes() -> None:
+    """A manifest row holds a seed, and no noise."""
+    normal = [2.119569600533001, -0.9792866709404559, -0.8205888635820326, 1.1362687236976994]
+    assert normal_field(7, (4,)).tolist() == pytest.approx(normal, abs=1e-12)
+    shifts = glass_shifts(Glass(1, 2, 1), (6, 6), 7)
+    assert shifts.tolist() == [[[[1, -2], [-2, 1]], [[-1, 1], [-2, -1]]]]
+    assert plasma_of(7, 4, 2.0)[:2].ravel().tolist() == pytest.approx(
+        [0.525099, 0.573541, 0.843551, 0.637244, 0.716006, 0.512277, 0.605056, 0.519602], abs=1e-6
+    )
+    image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5
+    red = {
+        "shot_noise": [[0, 85, 0, 0], [0, 0, 0, 0], [170, 85, 0, 85], [170, 255, 170, 0]],
+        "impulse_noise": [
+            [0, 15, 30, 255], [60, 75, 90, 105], [0, 135, 0, 255], [180, 195, 0, 225],
+        ],
+        "elastic_transform": [
+            [6, 18, 32, 41], [83, 100, 105, 110], [98, 152, 120, 129], [163, 196, 210, 220],
+        ],
+    }  # fmt: skip
+    for name, expected in red.items():
+        actual = corrupt(image, name, 5, {"seed": 7}, "imagenet")[..., 0]
+        assert np.abs(actual.astype(int) - expected).max() <= (name == "elastic_transform")
