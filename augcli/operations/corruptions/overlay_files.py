@@ -48,7 +48,8 @@ def read_overlay(file: Path) -> OverlayFile:
         data = read_bytes(file, _LARGEST)
         pixels = decode(data, max_pixels=_MOST_PIXELS)
     except (OSError, UserError, UnreadableImage) as error:
-        raise UnreadableImage(f"the frost overlay {shorten(str(file))}: {error}") from error
+        why = str(error).rstrip(".")
+        raise UnreadableImage(f"the frost overlay {shorten(str(file))}: {why}") from error
     if min(pixels.shape[:2]) < _LEAST_SIDE:
         raise UnreadableImage(
             f"the frost overlay {shorten(str(file))} has fewer than {_LEAST_SIDE} pixels a side"
