@@ -9,8 +9,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "augcli"
 # Modules outside of these folders are below all of them.
 FOLDERS = [
-    *("arrays", "image", "data", "manifest", "operations", "autodiff", "classifier", "saliency"),
-    *("recipes", "pipeline", "store", "engine", "tasks", "cli"),
+    *("arrays", "metrics", "image", "data", "manifest", "operations", "autodiff", "classifier"),
+    *("saliency", "recipes", "pipeline", "store", "engine", "tasks", "cli"),
 ]
 LONGEST = 400
 

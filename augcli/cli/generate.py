@@ -34,6 +34,7 @@ from augcli.cli.options import (
     Workers,
 )
 from augcli.cli.output import Output
+from augcli.cli.overlap import overlap_warning
 from augcli.cli.progress import WHEN, Progress, progress_bar
 from augcli.cli.reading import (
     check_sources,
@@ -175,6 +176,8 @@ def generate(
 
     pipeline = read_pipeline(recipe_options)
     refuse_unused(context, [pipeline], pipeline.saliency_specs)
+    if warning := overlap_warning(pipeline):
+        warn(warning)
     from augcli.cpus import available_cpus
     from augcli.store.journal import check_apart, check_linkable, check_out
     from augcli.tasks.generate import check as check_run

@@ -126,7 +126,7 @@ def displace(image: Samples, dx: Floats, dy: Floats) -> Float32:
     height, width = image.shape[:2]
     x = np.arange(width) + dx
     y = np.arange(height)[:, None] + dy
-    return _bilinear(image, x, y, cv2.BORDER_REFLECT)
+    return read_bilinear(image, x, y, cv2.BORDER_REFLECT)
 
 
 def jitter_points(height: int, width: int) -> Float32:
@@ -151,7 +151,7 @@ def affine_jitter(image: Samples, offsets: Floats) -> Float32:
     after = before + offsets.astype(np.float32)
     (a, b, c), (d, e, f) = cv2.getAffineTransform(after, before)
     x, y = np.arange(width), np.arange(height)[:, None]
-    return _bilinear(image, a * x + b * y + c, d * x + e * y + f, cv2.BORDER_REFLECT_101)
+    return read_bilinear(image, a * x + b * y + c, d * x + e * y + f, cv2.BORDER_REFLECT_101)
 
 
 def _smooth_rows(field: Floats, sigma: float) -> Floats:
@@ -183,7 +183,7 @@ def _smooth_rows(field: Floats, sigma: float) -> Floats:
     return result
 
 
-def _bilinear(image: Samples, x: Floats, y: Floats, border: int) -> Float32:
+def read_bilinear(image: Samples, x: Floats, y: Floats, border: int) -> Float32:
     """(H, W, 3) `image` read at columns `x` and rows `y`, both (H, W), beyond the image as OpenCV's
     `border` says.
 

@@ -96,6 +96,13 @@ GROUPS: dict[str, dict[str, Entry]] = {
             options=("rate", "fill"),
         ),
     },
+    "Corruption": {
+        "corrupt": Entry(
+            "corrupt:Corrupt",
+            "noise, blur, weather and digital faults, as robustness is tested by",
+            options=("corruption", "severity", "variant", "frost"),
+        ),
+    },
     "Geometry": {
         "flip": Entry(
             "basic_operations:Flip", "its mirror image", options=("direction", "probability")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from augcli.text import listed
+from augcli.text import folded, listed
 
 # Other names, folded, of options; each where a recipe has the option.
 OPTIONS = {
@@ -91,8 +91,25 @@ def _near(*recipes: str) -> Hint:
     return Hint(*(f"nothing does quite that; look at {listed(recipes, 'and')}",) * 2)
 
 
-_BLUR = _near("sharpness (which also softens)")
-_NOISE = _near("pixel_dropout", "random_erasing (whose rectangle is noise)")
+# Corruptions, and other names of them or of what comes near.
+_CORRUPTIONS = {
+    "gaussian_noise": ("noise", "gaussnoise", "addnoise", "isonoise"),
+    "shot_noise": ("poissonnoise", "poisson"),
+    "impulse_noise": ("saltandpepper", "saltpepper"),
+    "speckle_noise": ("speckle",),
+    "gaussian_blur": ("blur", "medianblur", "boxblur", "smooth"),
+    "defocus_blur": ("defocus",),
+    "glass_blur": ("glass",),
+    "motion_blur": (),
+    "zoom_blur": (),
+    "snow": ("randomsnow",),
+    "frost": (),
+    "fog": ("randomfog",),
+    "spatter": (),
+    "pixelate": ("pixelation", "downscale"),
+    "jpeg_compression": ("jpeg", "imagecompression", "jpegquality"),
+    "saturate": (),
+}
 _WARP = _near("rotate", "shear", "translate", "elastic")
 _TURN = _near("rotate", "flip")
 
@@ -127,22 +144,14 @@ HINTS = {
         ("resize", "rescale", "centercrop", "pad", "padding", "letterbox", "thumbnail"), _RESIZE
     ),
     **dict.fromkeys(("none", "noop", "identity", "original", "originals", "copy"), _NOTHING),
+    **{
+        name: _with("corrupt", "corruption", corruption)
+        for corruption, names in _CORRUPTIONS.items()
+        for name in (folded(corruption), *names)
+    },
     **dict.fromkeys(
-        ("blur", "gaussianblur", "motionblur", "medianblur", "boxblur", "defocus", "smooth"), _BLUR
-    ),
-    **dict.fromkeys(
-        (
-            "noise",
-            "gaussiannoise",
-            "gaussnoise",
-            "saltandpepper",
-            "saltpepper",
-            "isonoise",
-            "specklenoise",
-            "speckle",
-            "addnoise",
-        ),
-        _NOISE,
+        ("imagenetc", "cifarc", "cifar10c", "cifar100c", "corruption", "corruptions"),
+        _recipe("corrupt"),
     ),
     **dict.fromkeys(
         ("affine", "randomaffine", "perspective", "randomperspective", "skew", "warp"), _WARP

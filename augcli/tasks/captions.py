@@ -240,6 +240,10 @@ def _explain(
         yield f"without {' and '.join(channels)}" if channels else "no channel was dropped"
     elif name == "boundary":
         yield f"the quadrants meet at row {value[0]}, column {value[1]}"
+    elif name == "corruption":
+        yield f"{value}, severity {params['severity']}, variant {params['variant']}"
+    elif name == "drawn" and "angle" in value:
+        yield f"at {_number(value['angle'])}°"
     elif name == "lam" and value is not None:
         # FMix cuts whole pixels, so that the label's lam is near to this one.
         yield f"{'drawn ' if recipe == 'fmix' else ''}lam {share_text(value)}"

@@ -55,14 +55,17 @@ OPTION = {
 }
 NEAR = "nothing does quite that; look at "
 RECIPE = {
-    "blur": f"{NEAR}sharpness (which also softens)",
-    "Gaussian-Blur": f"{NEAR}sharpness (which also softens)",
+    "blur": "give --recipe corrupt --set corruption=gaussian_blur",
+    "Gaussian-Blur": "give --recipe corrupt --set corruption=gaussian_blur",
+    "fog": "give --recipe corrupt --set corruption=fog",
+    "imagenet-c": "look at --recipe corrupt",
     "rotate90": f"{NEAR}rotate and flip",
     "transpose": f"{NEAR}rotate and flip",
     "normalize": "images are written with 8 bits; whoever trains on them normalises them",
     "resize": "give --size WxH, with --fit cover, contain or stretch, beside a recipe",
     "grayscale": f"{NEAR}color and color_jitter",
-    "gaussian-noise": f"{NEAR}pixel_dropout and random_erasing (whose rectangle is noise)",
+    "gaussian-noise": "give --recipe corrupt --set corruption=gaussian_noise",
+    "jpeg": "give --recipe corrupt --set corruption=jpeg_compression",
     "identity": "give any recipe with --set probability=0, which leaves images as they are",
     "flipud": "give --recipe flip --set direction=vertical",
     "cutmix,mixup": SEVERAL,
@@ -148,6 +151,5 @@ def test_the_tables_name_what_there_is() -> None:
     assert {*SYNONYMS.values()} <= {*recipe_names()}
     for hint in HINTS.values():
         at = hint.option.partition("look at ")[2].removeprefix("--recipe ")
-        names = at.replace(" (which also softens)", "").replace(" (whose rectangle is noise)", "")
-        assert all(map(find_recipe, filter(None, names.replace(" and ", ", ").split(", "))))
+        assert all(map(find_recipe, filter(None, at.replace(" and ", ", ").split(", "))))
     assert all(name.startswith("-") for names in MEANT.values() for name in names.split())

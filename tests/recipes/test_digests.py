@@ -25,6 +25,7 @@ DIGESTS = {
     "color": ("e42c89ee3715654f", "691f40584880f947"),
     "color_jitter": ("64e72f342ffcf24e", "76db96da422cb7e9"),
     "contrast": ("f5e4c698750247da", "6a480090c8c71969"),
+    "corrupt": ("024c64c5cc7a54d1", "dcd4bdd40f2a2c41"),
     "crop": ("988aec728ac5ad22", "d6eb8071c5945675"),
     "cutmix": ("4c56cfcfe3565994", "938e8e35925593ef"),
     "cutout": ("4ec24a858aaaea44", "5fa97fe50d0e5731"),

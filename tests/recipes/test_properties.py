@@ -27,6 +27,7 @@ from augcli.recipes.recipe import Recipe, RegionRecipe, SaliencySpec
 from augcli.saliency.detectors import detect
 
 MORE: dict[str, list[dict[str, Any]]] = {
+    "corrupt": [{"corruption": "extra", "variant": "inception"}],
     "cutmix": [{"alpha": 0.2}],
     "cutout": [{"fill": "noise", "length": 9}],
     "fmix": [{"max_soft": 0.3}, {"spectrum": "official"}],
