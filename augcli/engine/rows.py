@@ -14,7 +14,7 @@ from augcli.engine.outputs import ORIGINAL, Output, saliency_method
 from augcli.engine.plan import Run
 from augcli.enums import Labels
 from augcli.image.formats import BEGINNING, format_of, image_suffixes
-from augcli.manifest.row import SCHEMA_VERSION, to_text
+from augcli.manifest.row import boxes_column, label_columns, seed_column, to_text
 
 # Of images without one, by their formats.
 _SUFFIXES = {
@@ -38,7 +38,7 @@ def row_of(run: Run, output: Output, data: memoryview) -> dict[str, Any]:
         source_ids=[sample.sample_id for sample in samples],
         source_paths=[sample.relative for sample in samples],
         lam=picture.shares[0],
-        boxes=picture.boxes,
+        boxes=boxes_column(picture.boxes, run.job.schema_version),
         recipe=pipeline.name,
         params=to_text(pipeline.row_record(picture.record)),
         saliency_method=saliency_method(pipeline, picture),
@@ -62,7 +62,7 @@ def original_row(run: Run, decoded: Decoded) -> dict[str, Any]:
         source_ids=[sample.sample_id],
         source_paths=[sample.relative],
         lam=1.0,
-        boxes=[],
+        boxes=boxes_column((), run.job.schema_version),
         recipe="",
         params="null",
         saliency_method="",
@@ -93,12 +93,20 @@ def image_suffix(sample: Sample, data: bytes) -> str:
 
 
 def _row(run: Run, label: SoftLabel, **values: Any) -> dict[str, Any]:
-    classes, labels = run.listing.classes, run.job.labels
+    classes, labels, version = run.listing.classes, run.job.labels, run.job.schema_version
     row: dict[str, Any] = {}
     if labels is Labels.single:
         row |= {"label": label.dominant, "class_name": classes[label.dominant]}
     if labels is not Labels.none:
-        row |= {"label_ids": label.ids, "label_weights": label.weights}
+        ids, weights = label_columns(*label, version)
+        row |= {"label_ids": ids, "label_weights": weights}
         if len(classes) <= run.job.dense_labels:
             row["soft_label"] = dense(label, len(classes))
-    return row | values | {"seed": f"{run.job.seed:x}", "schema_version": SCHEMA_VERSION}
+    return (
+        row
+        | values
+        | {
+            "seed": seed_column(run.job.seed, version),
+            "schema_version": version,
+        }
+    )
