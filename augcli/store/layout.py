@@ -28,6 +28,7 @@ LISTS = (CLASSES, ERRORS)
 REMOVAL = "removal.json"  # what a run that is being replaced was
 REMOVED = "removal.jsonl"  # and its manifest
 LISTED = "listed"
+TIMINGS = "timings.json"  # of the process that ended the run: all that differs for the same job
 SOURCES = "sources"
 PARTS = "parts"
 SPLITS = "splits"  # the images of other splits than TRAIN, a folder for each

@@ -38,6 +38,7 @@ from augcli.store.layout import (
     SOURCES,
     SPLITS,
     STATE,
+    TIMINGS,
     TRAIN,
 )
 from augcli.store.records import (
@@ -52,7 +53,7 @@ from augcli.store.records import (
 from augcli.store.staged import name_digest
 from augcli.store.strangers import set_strangers_aside
 
-_STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, SOURCES, MANIFEST)
+_STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, SOURCES, MANIFEST, TIMINGS)
 _UNFINISHED = re.compile(
     rf"({'|'.join(map(re.escape, (*_STATE_FILES, REMOVAL, *KEPT)))})\.[0-9]+\.tmp"
 )
