@@ -24,6 +24,7 @@ from augcli.cli.options import (
     FitOption,
     Json,
     MaxErrors,
+    Name,
     Out,
     PairOrDefault,
     Quiet,
@@ -36,6 +37,7 @@ from augcli.cli.options import (
 from augcli.cli.output import Output
 from augcli.cli.progress import WHEN, Progress, progress_bar
 from augcli.cli.reading import (
+    check_name,
     check_sources,
     check_target,
     read_existing,
@@ -50,6 +52,7 @@ from augcli.cli.source_options import GroupedReading
 from augcli.cli.unused import refuse_unused
 from augcli.enums import STDIN, Chroma, Fit, Format, Labels, Originals, OtherSplits, Pair
 from augcli.errors import UserError
+from augcli.manifest.file_names import ONLY_ID
 from augcli.published import ERRORS, MANIFEST, TRAIN
 from augcli.text import count_text, listed, shorten
 
@@ -95,6 +98,7 @@ def generate(
     ] = None,
     seed: Seed = 0,
     workers: Workers = None,
+    name: Name = ONLY_ID,
     size: Size = None,
     fit: FitOption = Fit.cover,
     format: Annotated[
@@ -191,6 +195,7 @@ def generate(
     listing = read_source(source, reading, warn)
     check_sources(listing, pipeline, source, pair, per_class)
     check_target(listing, pipeline.saliency_specs, model)
+    check_name(name, listing)
     if other_splits is OtherSplits.none or not listing.others:
         other_splits = OtherSplits.none
     else:
@@ -234,6 +239,7 @@ def generate(
         max_pixels=reading.max_pixels,
         classifier=None if classifier is None else classifier.identity(),
         labels=listing.labels,
+        name=name,
     )
     workers = workers or available_cpus()
     runtime = Runtime(Place(out), memory << 20, classifier, workers, max_seconds)

@@ -23,7 +23,9 @@ from pydantic import (
 import augcli
 from augcli.engine.differences import begun_with
 from augcli.enums import Chroma, Fit, Format, Labels, Originals, OtherSplits, Pair
+from augcli.errors import UserError
 from augcli.image.codec import Encoding
+from augcli.manifest.file_names import ONLY_ID, read_template
 from augcli.manifest.row import OLDEST_SCHEMA, SCHEMA_VERSION
 from augcli.pipeline.pipeline import Pipeline, pipeline_of
 from augcli.store.layout import DEFAULT_SINK, Place
@@ -41,6 +43,13 @@ def _pipeline(value: Any) -> Pipeline:
     return value if isinstance(value, Pipeline) else pipeline_of(value)
 
 
+def _template(text: str) -> str:
+    try:
+        return read_template(text)
+    except UserError as error:
+        raise ValueError(str(error)) from error
+
+
 def _known_sink(name: str) -> str:
     if name not in SINKS:
         raise ValueError(f"is none of {', '.join(SINKS)}")
@@ -53,6 +62,7 @@ _LATER = {
     "other_splits": OtherSplits.none.value,
     "labels": Labels.single.value,
     "schema_version": OLDEST_SCHEMA,
+    "name": ONLY_ID,
 }
 
 _Number = Annotated[int, Field(strict=True, ge=0, le=_LARGE)]
@@ -70,7 +80,8 @@ class Job(BaseModel):
     `recipe` are the steps; `size` is (width, height) of all outputs, or None for the targets' own;
     `labels` are those of the source; `other_splits` is none where it has no others; `background` is
     RGB; `classifier` is `ClassifierSpec.identity()`, where one is used; `sink` is a name in
-    `SINKS`; `schema_version` is that of all rows.
+    `SINKS`; `schema_version` is that of all rows;
+    `name` says what their files are called, as `manifest.file_names` reads it.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="ignore")
@@ -96,6 +107,7 @@ class Job(BaseModel):
     schema_version: Annotated[int, Field(strict=True, ge=OLDEST_SCHEMA, le=SCHEMA_VERSION)] = (
         SCHEMA_VERSION
     )
+    name: Annotated[str, AfterValidator(_template)] = ONLY_ID
 
     @property
     def pipeline(self) -> Pipeline:

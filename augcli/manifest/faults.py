@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import re
 from array import array
 from collections.abc import Generator, Iterator
 from pathlib import Path, PurePosixPath
@@ -16,6 +15,7 @@ from augcli.enums import Labels
 from augcli.errors import UnreadableImage, UserError
 from augcli.files import MIB, open_regular, read_beyond
 from augcli.image.header import upright_size
+from augcli.manifest.file_names import id_in
 from augcli.manifest.kinds import Kinds
 from augcli.manifest.row import OLDEST_SCHEMA, SCHEMA_VERSION, Row, boxes_column, label_columns
 from augcli.published import CLASSES
@@ -31,7 +31,6 @@ _OPTION = {Labels.multi: "--multi-label", Labels.none: "--unlabelled"}
 _TOLERANCE = 1e-9
 # The most that a file takes: four channels of 16 bits as they are, metadata and further pages.
 _BYTES_A_PIXEL, _ROOM = 8, 64 * MIB
-_OUTPUT_ID = re.compile(r"[0-9a-f]{16}")
 
 
 class Fault(NamedTuple):
@@ -67,9 +66,11 @@ class Faults:
         self.kinds.count(what, count)
 
     def note_output(self, name: str) -> None:
-        """Note that an output is not as it should be, where `name` is the id of one."""
-        if _OUTPUT_ID.fullmatch(name):
-            self.outputs.append(int(name, 16))
+        """Note that an output is not as it should be, where `name` is the id of one, or that of its
+        file without the ending."""
+        output = id_in(name)
+        if output is not None:
+            self.outputs.append(int(output, 16))
 
 
 def _shortened(text: str) -> str:

@@ -69,7 +69,7 @@ def put(place: Place, shard: Shard, contents: Iterable[OutputFile | Skipped]) ->
             if folder not in folders:
                 check_no_link(f"{root}/{folder}")
                 folders.add(folder)
-            file_name = f"{folder}/{one.output_id}{one.suffix}"
+            file_name = f"{folder}/{one.name or one.output_id}{one.suffix}"
             if not _is_linked(one, f"{root}/{file_name}"):
                 write_file(f"{root}/{file_name}", one.data)
             part.add_row(to_line({"file_name": file_name, **one.row}), len(one.data))
