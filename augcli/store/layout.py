@@ -8,6 +8,7 @@ from pathlib import Path
 
 from augcli.data.labels import class_folder
 from augcli.manifest.file_names import OUTPUT_NAME as OUTPUT_NAME
+from augcli.published import CARD as CARD
 from augcli.published import CLASSES as CLASSES
 from augcli.published import ERRORS as ERRORS
 from augcli.published import IDENTITY as IDENTITY

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from augcli.errors import UserError
 from augcli.files import open_regular, parse_json, read_bytes, read_json, sha256_of
+from augcli.manifest.card import FIRST_LINES
 from augcli.published import MANIFEST
 from augcli.store.layout import (
+    CARD,
     CLASSES,
     ERRORS,
     IDENTITY,
@@ -105,7 +107,15 @@ def _are_own_timings(_: Path, path: Path) -> bool:
     return isinstance(values, dict) and {"command", "finished", "workers"} <= values.keys()
 
 
+def _is_own_card(_: Path, path: Path) -> bool:
+    try:
+        return read_bytes(path, LARGEST_RECORD).startswith(FIRST_LINES.encode())
+    except (OSError, UserError):
+        return False
+
+
 _OWN: dict[str, Callable[[Path, Path], bool]] = {
+    CARD: _is_own_card,
     CLASSES: _is_own_class_list,
     ERRORS: lambda _, path: are_lines_of(path, "source_id", "reason"),
     LISTED: _is_own_list,
