@@ -396,6 +396,5 @@ def _least_and_most(
     mass: Sequence[float], classes: Sequence[str]
 ) -> tuple[tuple[float, str], tuple[float, str]]:
     """The label masses of the classes that have least and most, with the classes' names."""
-    numbers = range(len(classes))
-    least, most = min(numbers, key=mass.__getitem__), max(numbers, key=mass.__getitem__)
+    least, most = (pick(range(len(mass)), key=mass.__getitem__) for pick in (min, max))
     return (mass[least], classes[least]), (mass[most], classes[most])
