@@ -52,7 +52,7 @@ from augcli.cli.source_options import GroupedReading
 from augcli.cli.unused import refuse_unused
 from augcli.enums import STDIN, Chroma, Fit, Format, Labels, Originals, OtherSplits, Pair
 from augcli.errors import UserError
-from augcli.manifest.file_names import ONLY_ID
+from augcli.manifest.file_names import USUAL
 from augcli.published import ERRORS, MANIFEST, TRAIN
 from augcli.text import count_text, listed, shorten
 
@@ -98,7 +98,7 @@ def generate(
     ] = None,
     seed: Seed = 0,
     workers: Workers = None,
-    name: Name = ONLY_ID,
+    name: Name = USUAL,
     size: Size = None,
     fit: FitOption = Fit.cover,
     format: Annotated[

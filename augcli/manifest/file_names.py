@@ -17,6 +17,8 @@ from augcli.text import did_you_mean, listed, shorten
 
 FIELDS = ("source", "recipe", "copy", "view", "class", "id")
 _KNOWN = listed([f"{{{name}}}" for name in FIELDS])
+# What the command gives; a field without a value is left out.
+USUAL = "{source}_{recipe}_{copy}_{view}_{id}"
 # Names of older versions.
 ONLY_ID = "{id}"
 

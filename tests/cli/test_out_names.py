@@ -150,3 +150,14 @@ def test_templates_that_are_refused(
     assert (result.returncode, result.stdout) == (2, "")
     assert sentence in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_names_without_a_template(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
+    """They say the source's name, the recipe and the copy, before the id."""
+    out = tmp_path / "out"
+    options = ("-r", "flip", "-k", 2, "--include-originals", "copy")
+    assert augcli("generate", photos, out, *options).returncode == 0
+    names = {path.stem.rpartition("_")[0] for path in (out / "train").glob("*/*.*")}
+    kinds = ("flip_0", "flip_1", "orig")
+    several = (f"{name} {number}" for name in ("ant", "bee", "cow") for number in range(5))
+    assert names == {f"{name}_{kind}" for name in several for kind in kinds}

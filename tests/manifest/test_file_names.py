@@ -7,10 +7,10 @@ import unicodedata
 import pytest
 
 from augcli.errors import UserError
-from augcli.manifest.file_names import ONLY_ID, OUTPUT_NAME, file_name, id_in, read_template
+from augcli.manifest.file_names import ONLY_ID, OUTPUT_NAME, USUAL, file_name, id_in, read_template
 
 ID = "0123456789abcdef"
-SOURCE = "{source}_{recipe}_{copy}_{view}_{id}"
+SOURCE = USUAL
 
 
 def named(source: str, template: str = SOURCE, **values: str) -> str:
