@@ -117,11 +117,11 @@ def _read_records(out: Path, faults: Faults) -> _Records:
     max_pixels, labels, schema = MOST_PIXELS, Labels.single, None
     try:
         summary = read_summary(out)
-        schema = read_schema(summary)
         labels = _labels(summary)
         max_pixels = _most_pixels(summary)
         counts = read_counts(summary)
         splits = read_splits(summary)
+        schema = read_schema(summary)  # of a whole record: a damaged one may have lost it
     except BadRecord as error:
         faults.add(error.name, error.what)
     skipped, not_made, is_older = Counter[str](), Counter[str](), False
