@@ -9,6 +9,7 @@ MANIFEST = "metadata.jsonl"  # in TRAIN, the rows of the images
 CLASSES = "classes.txt"
 RUN = "run.json"
 ERRORS = "errors.jsonl"
+CARD = "README.md"  # for `datasets`; whoever edits it keeps it
 OURS = (TRAIN, CLASSES, RUN, ERRORS, STATE)
 # Of a folder of saliency maps.
 MAPS_STATE = ".augcli-maps"

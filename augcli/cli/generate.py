@@ -24,6 +24,7 @@ from augcli.cli.options import (
     FitOption,
     Json,
     MaxErrors,
+    Name,
     Out,
     PairOrDefault,
     Quiet,
@@ -37,6 +38,7 @@ from augcli.cli.output import Output
 from augcli.cli.overlap import overlap_warning
 from augcli.cli.progress import WHEN, Progress, progress_bar
 from augcli.cli.reading import (
+    check_name,
     check_sources,
     check_target,
     read_existing,
@@ -51,6 +53,7 @@ from augcli.cli.source_options import GroupedReading
 from augcli.cli.unused import refuse_unused
 from augcli.enums import STDIN, Chroma, Fit, Format, Labels, Originals, OtherSplits, Pair
 from augcli.errors import UserError
+from augcli.manifest.file_names import USUAL
 from augcli.published import ERRORS, MANIFEST, TRAIN
 from augcli.text import count_text, listed, shorten
 
@@ -96,6 +99,7 @@ def generate(
     ] = None,
     seed: Seed = 0,
     workers: Workers = None,
+    name: Name = USUAL,
     size: Size = None,
     fit: FitOption = Fit.cover,
     format: Annotated[
@@ -194,6 +198,7 @@ def generate(
     listing = read_source(source, reading, warn)
     check_sources(listing, pipeline, source, pair, per_class)
     check_target(listing, pipeline.saliency_specs, model)
+    check_name(name, listing)
     if other_splits is OtherSplits.none or not listing.others:
         other_splits = OtherSplits.none
     else:
@@ -237,6 +242,7 @@ def generate(
         max_pixels=reading.max_pixels,
         classifier=None if classifier is None else classifier.identity(),
         labels=listing.labels,
+        name=name,
     )
     workers = workers or available_cpus()
     runtime = Runtime(Place(out), memory << 20, classifier, workers, max_seconds)
@@ -393,6 +399,5 @@ def _least_and_most(
     mass: Sequence[float], classes: Sequence[str]
 ) -> tuple[tuple[float, str], tuple[float, str]]:
     """The label masses of the classes that have least and most, with the classes' names."""
-    numbers = range(len(classes))
-    least, most = min(numbers, key=mass.__getitem__), max(numbers, key=mass.__getitem__)
+    least, most = (pick(range(len(mass)), key=mass.__getitem__) for pick in (min, max))
     return (mass[least], classes[least]), (mass[most], classes[most])

@@ -63,6 +63,7 @@ RARE = frozenset(
             "chroma",
             "dense_labels",
             "memory",
+            "name",
             "progress",
         ),
     )

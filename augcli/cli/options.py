@@ -26,6 +26,7 @@ from augcli.enums import (
     Pair,
 )
 from augcli.errors import UserError
+from augcli.manifest.file_names import read_template
 from augcli.saliency.names import why_no_detector
 from augcli.text import listed, spelled
 
@@ -56,6 +57,11 @@ _PAIRS = {
 def _expected_json(value: bool) -> bool:
     expect_json(value)
     return value
+
+
+def _name_template(text: str) -> str:
+    """The template of names that a text is, with the id last; raises UserError."""
+    return read_template(text)
 
 
 def _detector(name: str) -> str:
@@ -170,6 +176,16 @@ SaliencySize = Annotated[
     ),
 ]
 Seed = Annotated[int, number("seed", "the same seed gives the same bytes", least=0, most=2**63 - 1)]
+Name = Annotated[
+    str,
+    option(
+        "name",
+        "what output files are called, of {source}, {recipe}, {copy}, {view}, {class}; the output's"
+        " {id} comes last",
+        metavar="TEMPLATE",
+        parser=_name_template,
+    ),
+]
 Size = Annotated[
     str | None,
     option("size", "pixels of all outputs, as in 224x224 (default: the target's)", metavar="WxH"),

@@ -260,6 +260,14 @@ def check_target(
             )
 
 
+def check_name(name: str, listing: Listing) -> None:
+    """Refuse a template of names with a class where images have not one; raises UserError."""
+    if "{class}" in name and listing.labels is not Labels.single:
+        raise UserError(
+            "--name has {class}, and images here have several classes or none; leave it out."
+        )
+
+
 def check_groups(listing: Listing, pipeline: Pipeline, source: str, pair: Pair) -> None:
     """Refuse a source with too few groups (`--group-by`) for a recipe that mixes images of as many,
     which differ; raises UserError."""

@@ -60,6 +60,8 @@ def _in_words(key: str, old: Any, new: Any) -> list[str]:
             words = _of_classifier(old, new)
         elif key == "labels":
             words = [f"{_LABELS[old]} (now {_LABELS[new]})"]
+        elif key == "schema_version":
+            words = [f"rows of schema version {int(old)} (now {new})"]
         elif key == "versions":
             words = list(_each(old, new, {}))
         else:

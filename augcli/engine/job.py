@@ -23,7 +23,10 @@ from pydantic import (
 import augcli
 from augcli.engine.differences import begun_with
 from augcli.enums import Chroma, Fit, Format, Labels, Originals, OtherSplits, Pair
+from augcli.errors import UserError
 from augcli.image.codec import Encoding
+from augcli.manifest.file_names import ONLY_ID, read_template
+from augcli.manifest.row import OLDEST_SCHEMA, SCHEMA_VERSION
 from augcli.pipeline.pipeline import Pipeline, pipeline_of
 from augcli.store.layout import DEFAULT_SINK, Place
 from augcli.store.records import Identity
@@ -40,17 +43,26 @@ def _pipeline(value: Any) -> Pipeline:
     return value if isinstance(value, Pipeline) else pipeline_of(value)
 
 
+def _template(text: str) -> str:
+    try:
+        return read_template(text)
+    except UserError as error:
+        raise ValueError(str(error)) from error
+
+
 def _known_sink(name: str) -> str:
     if name not in SINKS:
         raise ValueError(f"is none of {', '.join(SINKS)}")
     return name
 
 
-# Fields that older records lack, with their defaults.
+# Fields that older records lack, with what they have instead.
 _LATER = {
     "sink": DEFAULT_SINK,
     "other_splits": OtherSplits.none.value,
     "labels": Labels.single.value,
+    "schema_version": OLDEST_SCHEMA,
+    "name": ONLY_ID,
 }
 
 _Number = Annotated[int, Field(strict=True, ge=0, le=_LARGE)]
@@ -63,12 +75,13 @@ _Recipe = Annotated[Pipeline, PlainValidator(_pipeline), PlainSerializer(Pipelin
 class Job(BaseModel):
     """All that the bytes of a run's outputs depend on, beside the source's files and the versions
     of libraries. A field is an option, under the name that it has in `run.json`; an older record,
-    which lacks one, has its default.
+    which lacks one, has what `_LATER` says, else its default.
 
     `recipe` are the steps; `size` is (width, height) of all outputs, or None for the targets' own;
     `labels` are those of the source; `other_splits` is none where it has no others; `background` is
     RGB; `classifier` is `ClassifierSpec.identity()`, where one is used; `sink` is a name in
-    `SINKS`.
+    `SINKS`; `schema_version` is that of all rows;
+    `name` says what their files are called, as `manifest.file_names` reads it.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="ignore")
@@ -91,6 +104,10 @@ class Job(BaseModel):
     classifier: dict[str, Any] | None = None
     sink: Annotated[str, AfterValidator(_known_sink)] = DEFAULT_SINK
     labels: Labels = Labels.single
+    schema_version: Annotated[int, Field(strict=True, ge=OLDEST_SCHEMA, le=SCHEMA_VERSION)] = (
+        SCHEMA_VERSION
+    )
+    name: Annotated[str, AfterValidator(_template)] = ONLY_ID
 
     @property
     def pipeline(self) -> Pipeline:
@@ -112,7 +129,7 @@ class Job(BaseModel):
 
     def to_json(self) -> dict[str, Any]:
         """The job as JSON values, as `from_json` reads them; without what older records lack where
-        it is the default."""
+        it is what these have instead."""
         values = self.model_dump(mode="json")
         for name, usual in _LATER.items():
             if values[name] == usual:
@@ -126,7 +143,8 @@ class Job(BaseModel):
         Raises ValueError (as Pydantic's ValidationError), UserError, KeyError or TypeError where it
         holds none.
         """
-        return cls.model_validate({k: record[k] for k in cls.model_fields if k in record})
+        values = {k: record[k] for k in cls.model_fields if k in record}
+        return cls.model_validate(_LATER | values)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from augcli.arrays.seeds import output_id
@@ -14,7 +15,8 @@ from augcli.engine.outputs import ORIGINAL, Output, saliency_method
 from augcli.engine.plan import Run
 from augcli.enums import Labels
 from augcli.image.formats import BEGINNING, format_of, image_suffixes
-from augcli.manifest.row import SCHEMA_VERSION, to_text
+from augcli.manifest.file_names import ONLY_ID, file_name
+from augcli.manifest.row import boxes_column, label_columns, seed_column, to_text
 
 # Of images without one, by their formats.
 _SUFFIXES = {
@@ -38,7 +40,7 @@ def row_of(run: Run, output: Output, data: memoryview) -> dict[str, Any]:
         source_ids=[sample.sample_id for sample in samples],
         source_paths=[sample.relative for sample in samples],
         lam=picture.shares[0],
-        boxes=picture.boxes,
+        boxes=boxes_column(picture.boxes, run.job.schema_version),
         recipe=pipeline.name,
         params=to_text(pipeline.row_record(picture.record)),
         saliency_method=saliency_method(pipeline, picture),
@@ -62,7 +64,7 @@ def original_row(run: Run, decoded: Decoded) -> dict[str, Any]:
         source_ids=[sample.sample_id],
         source_paths=[sample.relative],
         lam=1.0,
-        boxes=[],
+        boxes=boxes_column((), run.job.schema_version),
         recipe="",
         params="null",
         saliency_method="",
@@ -75,6 +77,27 @@ def original_row(run: Run, decoded: Decoded) -> dict[str, Any]:
 def original_id(run: Run, sample: Sample) -> str:
     """The id of a source image as an output."""
     return output_id(run.job.seed, "original", sample.sample_id, 0, ORIGINAL)
+
+
+def name_of(run: Run, output: Output, copy: int) -> str:
+    """The name of an augmented image's file, without its ending."""
+    view = output.view if len(run.job.pipeline.views) > 1 else ""
+    values = {"recipe": run.job.pipeline.name, "copy": str(copy), "view": view}
+    return _name(run, output.samples[0], output.label, output.output_id, values)
+
+
+def original_name(run: Run, sample: Sample) -> str:
+    """The name of the file, without its ending, of a source image that goes along as it is."""
+    return _name(run, sample, sample.label, original_id(run, sample), {"view": ORIGINAL})
+
+
+def _name(run: Run, target: Sample, label: SoftLabel, name: str, values: Mapping[str, str]) -> str:
+    if run.job.name == ONLY_ID:
+        return name
+    stem = PurePosixPath(target.relative).stem
+    is_single = run.job.labels is Labels.single
+    class_name = run.listing.classes[label.dominant] if is_single else ""
+    return file_name(run.job.name, {**values, "source": stem, "class": class_name, "id": name})
 
 
 def original_suffix(sample: Sample) -> str:
@@ -93,12 +116,20 @@ def image_suffix(sample: Sample, data: bytes) -> str:
 
 
 def _row(run: Run, label: SoftLabel, **values: Any) -> dict[str, Any]:
-    classes, labels = run.listing.classes, run.job.labels
+    classes, labels, version = run.listing.classes, run.job.labels, run.job.schema_version
     row: dict[str, Any] = {}
     if labels is Labels.single:
         row |= {"label": label.dominant, "class_name": classes[label.dominant]}
     if labels is not Labels.none:
-        row |= {"label_ids": label.ids, "label_weights": label.weights}
+        ids, weights = label_columns(*label, version)
+        row |= {"label_ids": ids, "label_weights": weights}
         if len(classes) <= run.job.dense_labels:
             row["soft_label"] = dense(label, len(classes))
-    return row | values | {"seed": f"{run.job.seed:x}", "schema_version": SCHEMA_VERSION}
+    return (
+        row
+        | values
+        | {
+            "seed": seed_column(run.job.seed, version),
+            "schema_version": version,
+        }
+    )

@@ -17,7 +17,14 @@ from typing import NamedTuple
 from augcli.engine.images import Decoded, Images
 from augcli.engine.outputs import Output, Outputs
 from augcli.engine.plan import Run, Shard
-from augcli.engine.rows import image_suffix, original_row, original_suffix, row_of
+from augcli.engine.rows import (
+    image_suffix,
+    name_of,
+    original_name,
+    original_row,
+    original_suffix,
+    row_of,
+)
 from augcli.engine.run_work import RunWork
 from augcli.engine.watch import UNWATCHED, Watch
 from augcli.enums import Originals, OtherSplits
@@ -229,9 +236,12 @@ def _files(run: Run, copy: _Copy) -> Iterator[OutputFile]:
             ending = image_suffix(sample, data)
         link = os.path.realpath(sample.path) if is_linked else None
         row = original_row(run, copy.original)
-        yield OutputFile(row, sample.label, data, ending, True, link, run.split_name(copy.index))
+        split, name = run.split_name(copy.index), original_name(run, sample)
+        yield OutputFile(row, sample.label, data, ending, True, link, split, name)
     for output, (content, ending) in zip(copy.outputs, copy.files, strict=True):
-        yield OutputFile(row_of(run, output, content), output.label, content, ending)
+        assert copy.number is not None
+        name = name_of(run, output, copy.number)
+        yield OutputFile(row_of(run, output, content), output.label, content, ending, name=name)
 
 
 def _skipped(making: _Making) -> Iterator[Skipped]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import re
 from array import array
 from collections.abc import Generator, Iterator
 from pathlib import Path, PurePosixPath
@@ -16,8 +15,9 @@ from augcli.enums import Labels
 from augcli.errors import UnreadableImage, UserError
 from augcli.files import MIB, open_regular, read_beyond
 from augcli.image.header import upright_size
+from augcli.manifest.file_names import id_in
 from augcli.manifest.kinds import Kinds
-from augcli.manifest.row import SCHEMA_VERSION, Row
+from augcli.manifest.row import OLDEST_SCHEMA, SCHEMA_VERSION, Row, boxes_column, label_columns
 from augcli.published import CLASSES
 from augcli.text import count_text
 
@@ -31,7 +31,6 @@ _OPTION = {Labels.multi: "--multi-label", Labels.none: "--unlabelled"}
 _TOLERANCE = 1e-9
 # The most that a file takes: four channels of 16 bits as they are, metadata and further pages.
 _BYTES_A_PIXEL, _ROOM = 8, 64 * MIB
-_OUTPUT_ID = re.compile(r"[0-9a-f]{16}")
 
 
 class Fault(NamedTuple):
@@ -67,9 +66,11 @@ class Faults:
         self.kinds.count(what, count)
 
     def note_output(self, name: str) -> None:
-        """Note that an output is not as it should be, where `name` is the id of one."""
-        if _OUTPUT_ID.fullmatch(name):
-            self.outputs.append(int(name, 16))
+        """Note that an output is not as it should be, where `name` is the id of one, or that of its
+        file without the ending."""
+        output = id_in(name)
+        if output is not None:
+            self.outputs.append(int(output, 16))
 
 
 def _shortened(text: str) -> str:
@@ -80,16 +81,22 @@ _OF_ONE = ("label", "class_name")
 _OF_SEVERAL = ("label_ids", "label_weights", "soft_label")
 
 
-def row_faults(row: Row, classes: list[str], labels: Labels = Labels.single) -> Iterator[str]:
-    """What is wrong with a row by itself, of a data set with these classes and labels."""
-    if row.schema_version != SCHEMA_VERSION:
-        yield f"schema version {row.schema_version} is not {SCHEMA_VERSION}"
+def row_faults(
+    row: Row, classes: list[str], labels: Labels = Labels.single, version: int | None = None
+) -> Iterator[str]:
+    """What is wrong with a row by itself, of a data set with these classes and labels, of which all
+    rows have this schema version (None: that is not known)."""
+    if version is None and OLDEST_SCHEMA <= row.schema_version <= SCHEMA_VERSION:
+        version = row.schema_version
+    version = SCHEMA_VERSION if version is None else version
+    if row.schema_version != version:
+        yield f"schema version {row.schema_version} is not {version}"
     strange = [] if labels is Labels.single else [*_OF_ONE]
     strange += _OF_SEVERAL if labels is Labels.none else ()
     for name in strange:
         if name in row.model_fields_set:
             yield f"it has a {name}, which no row of a run with {_OPTION[labels]} has"
-    if labels is not Labels.none and not (yield from _label_faults(row, classes, labels)):
+    if labels is not Labels.none and not (yield from _label_faults(row, classes, labels, version)):
         return
     if labels is not Labels.single and row.file_name.partition("/")[0] != IMAGES:
         yield f"the file does not lie in the folder {IMAGES}"
@@ -98,6 +105,8 @@ def row_faults(row: Row, classes: list[str], labels: Labels = Labels.single) -> 
     if len(row.source_ids) != len(row.source_paths) or not row.source_ids:
         ids_text = count_text(len(row.source_ids), "source id")
         yield f"it has {ids_text} and {count_text(len(row.source_paths), 'source path')}"
+    if row.boxes != boxes_column(row.boxes, version):
+        yield "it has no box, not even the empty one"
     wrong = [box for box in row.boxes if len(box) != 4]
     if wrong:
         yield f"box {wrong[0][:9]} is not [top, left, bottom, right]"
@@ -109,13 +118,16 @@ def row_faults(row: Row, classes: list[str], labels: Labels = Labels.single) -> 
             return
 
 
-def _label_faults(row: Row, classes: list[str], labels: Labels) -> Generator[str, None, bool]:
+def _label_faults(
+    row: Row, classes: list[str], labels: Labels, version: int
+) -> Generator[str, None, bool]:
     """What is wrong with a row's label; False where nothing else needs to be looked at."""
     ids, weights = row.label_ids, row.label_weights
     if ids is None or weights is None:
         yield f"it has no {'label_ids' if ids is None else 'label_weights'}"
         return False
-    if len(ids) != len(weights) or (not ids and labels is Labels.single):
+    may_be_empty = labels is not Labels.single and version == OLDEST_SCHEMA
+    if len(ids) != len(weights) or (not ids and not may_be_empty):
         yield f"it has {count_text(len(ids), 'label id')} and {count_text(len(weights), 'weight')}"
         return False
     if len(set(ids)) != len(ids):
@@ -127,7 +139,7 @@ def _label_faults(row: Row, classes: list[str], labels: Labels) -> Generator[str
         return False
     if labels is Labels.multi:
         wrong = [w for w in weights if not 0.0 < w <= 1.0]
-        if wrong:
+        if wrong and (ids, weights) != label_columns((), (), version):
             yield f"label weight {wrong[0]:.12g} is not above 0 and at most 1"
     elif not all(math.isfinite(w) and w > 0 for w in weights) or _differ(sum(weights), 1.0):
         yield f"label weights sum to {sum(weights):.12g}, or one is not positive"

@@ -19,15 +19,16 @@ _KINDS = [
     (re.compile(beginning), words)
     for beginning, words in (
         (r"schema version ", "another schema version"),
-        (r"\d+ label ids have ", "label ids and weights differ in number"),
+        (r"it has \d+ label ids? and ", "label ids and weights differ in number"),
         (r"label id .* is not in ", f"a label id is not in {CLASSES}"),
         (r"label weights sum to ", "label weights do not sum to 1, or one is not positive"),
         (r"label .* is not the class of ", "the label is not the class of greatest weight"),
         (r"class name .* is not that of ", "the class name is not that of the label"),
         (r"the file does not lie in ", "the file does not lie in the folder of its class"),
         (r"label weight .* is not above ", "a label weight is not above 0 and at most 1"),
+        (r"it has no box", "a row has no box, not even the empty one"),
         (r"lam ", "lam is not between 0 and 1"),
-        (r"\d+ source ids have ", "source ids and paths differ in number"),
+        (r"it has \d+ source ids? and ", "source ids and paths differ in number"),
         (r"box .* is not \[", "a box is not [top, left, bottom, right]"),
         (r"box .* lies outside ", "a box lies outside the image"),
         (r"the image has .* pixels, ", "the image has another size than its row says"),

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from augcli.manifest.columns import Hashes, find
+from augcli.manifest.file_names import id_in
 from augcli.manifest.reader import BadLine, open_own, parse_row, read_lines
 from augcli.published import MANIFEST
 
@@ -33,7 +34,7 @@ class Present:
                 output = int(row.sample_id, 16)
                 ids.append(output)
                 places.append(offset)
-                is_own = PurePosixPath(row.file_name).stem == row.sample_id
+                is_own = id_in(PurePosixPath(row.file_name).stem) == row.sample_id
                 good.append(is_own and find(wrong, output) is None)
         order = np.argsort(np.frombuffer(ids, np.uint64), kind="stable")
         self._ids = np.frombuffer(ids, np.uint64)[order]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from augcli.errors import UserError
 from augcli.files import MIB, parse_json, read_beyond, size_text
 from augcli.manifest.reader import open_own
-from augcli.manifest.row import to_line
+from augcli.manifest.row import OLDEST_SCHEMA, SCHEMA_VERSION, to_line
 from augcli.published import ERRORS, RUN, TRAIN, is_split_folder
 
 _LONGEST_SUMMARY = 64 * MIB
@@ -74,6 +74,16 @@ def read_counts(summary: dict[str, Any]) -> Counts:
     if "planned" in counts:
         planned = _count(RUN, "counts.planned", planned)
     return Counts(outputs, skipped, classes, planned)
+
+
+def read_schema(summary: dict[str, Any]) -> int:
+    """The schema version of all rows by what OUT/run.json says; raises BadRecord for another than
+    is known here."""
+    version = summary.get("schema_version", OLDEST_SCHEMA)
+    if type(version) is not int or not OLDEST_SCHEMA <= version <= SCHEMA_VERSION:
+        shown = str(version)[:40]
+        raise BadRecord(RUN, f"its schema_version {shown} is none that this augcli knows")
+    return version
 
 
 def read_splits(summary: dict[str, Any]) -> dict[str, Counts]:

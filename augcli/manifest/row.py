@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
-SCHEMA_VERSION = 1
+# Rows of version 1 have the seed in hex, and lists that may be empty; all rows of a run have the
+# version in its run.json, which is 1 where it says none.
+SCHEMA_VERSION = 2
+OLDEST_SCHEMA = 1
+
+# What covers nothing.
+_EMPTY_BOX = (0, 0, 0, 0)
 
 # One error is enough: of a long list that is no such list, each item would be another.
 Ints = Annotated[list[int], FailFast()]
@@ -16,9 +23,9 @@ Boxes = Annotated[list[Ints], FailFast()]
 
 
 class Row(BaseModel):
-    """One output image. Lists hold no nulls, no column is a dictionary, integers stay below 2**63:
-    each of these breaks some reader of JSON lines or Parquet. So does a column without any value,
-    therefore all rows of a run lack the columns of labels that it has not."""
+    """One output image. Lists hold no nulls and are not empty, no column is a dictionary, integers
+    stay below 2**63: each of these breaks some reader of JSON lines or Parquet. So does a column
+    without any value, therefore all rows of a run lack the columns of labels that it has not."""
 
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
@@ -28,7 +35,7 @@ class Row(BaseModel):
     )
     class_name: str | None = Field(None, description="name of that class; not with --multi-label")
     label_ids: Annotated[list[int] | None, FailFast()] = Field(
-        None, description="ids of all classes with weight"
+        None, description="ids of all classes with weight; 0, of weight 0, where none has any"
     )
     label_weights: Annotated[list[float] | None, FailFast()] = Field(
         None,
@@ -48,7 +55,8 @@ class Row(BaseModel):
     lam: float = Field(description="the target's share after all steps")
     boxes: Boxes = Field(
         description="[top, left, bottom, right] of each region that a step covered or put back, in"
-        " the order of the steps, from the last one on that moved the target's pixels"
+        " the order of the steps, from the last one on that moved the target's pixels; [0, 0, 0, 0]"
+        " where there is none"
     )
     recipe: str = Field(description="the recipe's name; empty for an original")
     params: str = Field(description="all that was drawn, as JSON; null where nothing was applied")
@@ -58,8 +66,30 @@ class Row(BaseModel):
     width: int = Field(description="pixels")
     height: int = Field(description="pixels")
     sha256: str = Field(description="of the image file, hex")
-    seed: str = Field(description="the run's seed, in hex")
-    schema_version: int = Field(description="1")
+    seed: str = Field(description="the run's seed, a whole number")
+    schema_version: int = Field(description="2")
+
+
+def seed_column(seed: int, version: int) -> str:
+    """A run's seed as rows of this schema version have it."""
+    return f"{seed:x}" if version == OLDEST_SCHEMA else str(seed)
+
+
+def boxes_column(boxes: Sequence[Sequence[int]], version: int) -> list[list[int]]:
+    """Boxes as rows of this schema version have them: a column whose first rows are empty lists has
+    no type for most readers."""
+    written = list(map(list, boxes))
+    return written if written or version == OLDEST_SCHEMA else [list(_EMPTY_BOX)]
+
+
+def label_columns(
+    ids: Sequence[int], weights: Sequence[float], version: int
+) -> tuple[list[int], list[float]]:
+    """The ids and weights of an image's classes as rows of this schema version have them: where it
+    has none, the first class stands there with the weight 0."""
+    if ids or version == OLDEST_SCHEMA:
+        return list(ids), list(weights)
+    return [0], [0.0]
 
 
 def to_text(values: Any) -> str:

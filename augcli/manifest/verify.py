@@ -30,6 +30,7 @@ from augcli.manifest.record import (
     BadRecord,
     Counts,
     read_counts,
+    read_schema,
     read_skipped,
     read_splits,
     read_summary,
@@ -56,12 +57,14 @@ class Verified(NamedTuple):
 
 class _Records(NamedTuple):
     """What the records of a run say: None where they do not. `splits` are the counts of other
-    splits; `skipped` and `not_made` are, of each split, inputs and the outputs that they cost."""
+    splits; `schema` is the version of all rows; `skipped` and `not_made` are, of each split, inputs
+    and the outputs that they cost."""
 
     counts: Counts | None
     splits: dict[str, Counts]
     max_pixels: int
     labels: Labels
+    schema: int | None
     skipped: Counter[str] | None
     not_made: Counter[str] | None
 
@@ -111,13 +114,14 @@ class _FaultsOf:
 
 def _read_records(out: Path, faults: Faults) -> _Records:
     counts, splits = None, dict[str, Counts]()
-    max_pixels, labels = MOST_PIXELS, Labels.single
+    max_pixels, labels, schema = MOST_PIXELS, Labels.single, None
     try:
         summary = read_summary(out)
         labels = _labels(summary)
         max_pixels = _most_pixels(summary)
         counts = read_counts(summary)
         splits = read_splits(summary)
+        schema = read_schema(summary)  # of a whole record: a damaged one may have lost it
     except BadRecord as error:
         faults.add(error.name, error.what)
     skipped, not_made, is_older = Counter[str](), Counter[str](), False
@@ -128,8 +132,9 @@ def _read_records(out: Path, faults: Faults) -> _Records:
             is_older = is_older or line.outputs is None
     except BadRecord as error:
         faults.add(error.name, error.what)
-        return _Records(counts, splits, max_pixels, labels, None, None)
-    return _Records(counts, splits, max_pixels, labels, skipped, None if is_older else not_made)
+        return _Records(counts, splits, max_pixels, labels, schema, None, None)
+    lost = None if is_older else not_made
+    return _Records(counts, splits, max_pixels, labels, schema, skipped, lost)
 
 
 def _labels(summary: dict[str, Any]) -> Labels:
@@ -176,7 +181,7 @@ def _check_rows(
                 faults.add(MANIFEST, str(row))
                 continue
             columns.add(row)
-            of_row = row_faults(row, classes, records.labels)
+            of_row = row_faults(row, classes, records.labels, records.schema)
             for what in (*of_row, *file_faults(train, row, records.max_pixels)):
                 faults.add(row.file_name, what)
     except (OSError, UserError) as error:

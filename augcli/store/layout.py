@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from augcli.data.labels import class_folder
+from augcli.manifest.file_names import OUTPUT_NAME as OUTPUT_NAME
+from augcli.published import CARD as CARD
 from augcli.published import CLASSES as CLASSES
 from augcli.published import ERRORS as ERRORS
 from augcli.published import IDENTITY as IDENTITY
@@ -28,15 +29,13 @@ LISTS = (CLASSES, ERRORS)
 REMOVAL = "removal.json"  # what a run that is being replaced was
 REMOVED = "removal.jsonl"  # and its manifest
 LISTED = "listed"
+TIMINGS = "timings.json"  # of the process that ended the run: all that differs for the same job
 SOURCES = "sources"
 PARTS = "parts"
 SPLITS = "splits"  # the images of other splits than TRAIN, a folder for each
 ASIDE = "repair"  # a folder like STATE, of what is made again
 REPLACED = "replaced"  # records that a repair found and that were not the run's
 REMADE = "made"  # in it, the rows of that, in the order in which they are made
-
-# What the images that a run writes are called in the folder of their class.
-OUTPUT_NAME = re.compile(r"[0-9a-f]{16}\.[a-z0-9]+")
 
 # Files of the lock, which outlive a run that is replaced.
 KEPT = ("lock", "holder.json")

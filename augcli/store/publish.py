@@ -18,6 +18,7 @@ from augcli.files import is_link, move_new, open_regular, sha256_of
 from augcli.store import parts
 from augcli.store.durable import flush, write_durably, write_json
 from augcli.store.layout import (
+    CARD,
     CLASSES,
     LISTS,
     MANIFEST,
@@ -35,9 +36,11 @@ from augcli.store.staged import strange
 _CHUNK = 1 << 20
 
 
-def publish(out: Path, classes: Iterable[str], summary: dict[str, Any]) -> None:
+def publish(
+    out: Path, classes: Iterable[str], summary: dict[str, Any], card: str | None = None
+) -> None:
     """Let the merged run appear: the splits that `summary` names and OUT/train by one rename each,
-    and run.json, which proves them, last.
+    the `card`, unless there is one of somebody else, and run.json, which proves them, last.
 
     Raises RunFailed where something that is not the run's stands in its place; nothing of that is
     changed.
@@ -55,7 +58,11 @@ def publish(out: Path, classes: Iterable[str], summary: dict[str, Any]) -> None:
     for split in splits:
         _refuse_strange(out / split, None)
     _refuse_strange(out / RUN, None)
-    write_json(state / RUN, summary | {"files": {n: sha256_of(state / n) for n in LISTS}})
+    names: tuple[str, ...] = LISTS
+    if card is not None:
+        write_durably(state / CARD, card)
+        names = (*LISTS, CARD)
+    write_json(state / RUN, summary | {"files": {n: sha256_of(state / n) for n in names}})
     flush(state)
     for name in LISTS:
         _appear(state / name, out / name)
@@ -144,6 +151,9 @@ def _finish(out: Path) -> None:
     state = out / STATE
     with suppress(OSError):
         (state / SPLITS).rmdir()
+    with suppress(FileExistsError, FileNotFoundError):  # no card, or one of somebody else
+        move_new(state / CARD, out / CARD)
+    (state / CARD).unlink(missing_ok=True)
     _appear(state / RUN, out / RUN)
     flush(state)
     parts.remove_all(state)

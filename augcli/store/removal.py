@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from augcli.errors import UserError
-from augcli.files import read_lines, sha256_of
+from augcli.files import is_link, read_lines, sha256_of
 from augcli.manifest.reader import LONGEST_LINE, parse_row
 from augcli.manifest.row import Row
 from augcli.store import parts
 from augcli.store.durable import flush
 from augcli.store.layout import (
     ASIDE,
+    CARD,
     CLASSES,
     ERRORS,
     IDENTITY,
@@ -38,6 +39,7 @@ from augcli.store.layout import (
     SOURCES,
     SPLITS,
     STATE,
+    TIMINGS,
     TRAIN,
 )
 from augcli.store.records import (
@@ -52,7 +54,7 @@ from augcli.store.records import (
 from augcli.store.staged import name_digest
 from augcli.store.strangers import set_strangers_aside
 
-_STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, SOURCES, MANIFEST)
+_STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, SOURCES, MANIFEST, TIMINGS, CARD)
 _UNFINISHED = re.compile(
     rf"({'|'.join(map(re.escape, (*_STATE_FILES, REMOVAL, *KEPT)))})\.[0-9]+\.tmp"
 )
@@ -102,6 +104,7 @@ def remove_run(out: Path) -> None:
     flush(out)
     for name in LISTS:
         (out / name).unlink(missing_ok=True)
+    _remove_card(out)
     if (out / TRAIN / MANIFEST).exists():
         (out / TRAIN / MANIFEST).replace(state / REMOVED)  # which tells what of it was a run's
         flush(out)
@@ -120,6 +123,16 @@ def remove_run(out: Path) -> None:
     parts.remove_all(state)
     _remove_files(state)
     flush(out)
+
+
+def _remove_card(out: Path) -> None:
+    """Remove the card of the run in OUT, unless somebody has changed it."""
+    digests = (_record_of(out) or {}).get("files")
+    if not isinstance(digests, dict) or is_link(out / CARD):
+        return
+    with suppress(OSError, UserError):
+        if sha256_of(out / CARD) == digests.get(CARD):
+            (out / CARD).unlink()
 
 
 def forget_removal(out: Path) -> None:

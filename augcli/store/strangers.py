@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from augcli.errors import UserError
-from augcli.files import open_regular, parse_json, read_bytes, sha256_of
+from augcli.files import open_regular, parse_json, read_bytes, read_json, sha256_of
+from augcli.manifest.card import FIRST_LINES
 from augcli.published import MANIFEST
 from augcli.store.layout import (
+    CARD,
     CLASSES,
     ERRORS,
     IDENTITY,
@@ -20,6 +22,7 @@ from augcli.store.layout import (
     REPLACED,
     RUN,
     SOURCES,
+    TIMINGS,
 )
 from augcli.store.records import LARGEST_RECORD, read_identity, read_run_record
 from augcli.store.sources import read_names
@@ -96,7 +99,23 @@ def _is_own_list(state: Path, path: Path) -> bool:
     return last == b"\0" and (names is None or digest.digest() == names[1])
 
 
+def _are_own_timings(_: Path, path: Path) -> bool:
+    try:
+        values = read_json(path, LARGEST_RECORD)
+    except (OSError, UserError, ValueError):
+        return False
+    return isinstance(values, dict) and {"command", "finished", "workers"} <= values.keys()
+
+
+def _is_own_card(_: Path, path: Path) -> bool:
+    try:
+        return read_bytes(path, LARGEST_RECORD).startswith(FIRST_LINES.encode())
+    except (OSError, UserError):
+        return False
+
+
 _OWN: dict[str, Callable[[Path, Path], bool]] = {
+    CARD: _is_own_card,
     CLASSES: _is_own_class_list,
     ERRORS: lambda _, path: are_lines_of(path, "source_id", "reason"),
     LISTED: _is_own_list,
@@ -104,6 +123,7 @@ _OWN: dict[str, Callable[[Path, Path], bool]] = {
     REMOVED: lambda _, path: are_lines_of(path, "file_name", "sample_id"),
     RUN: _is_own_record,
     SOURCES: lambda _, path: read_names(path) is not None,
+    TIMINGS: _are_own_timings,
     IDENTITY: lambda _, path: read_identity(path) is not None,
     REMOVAL: lambda _, path: read_identity(path) is not None or read_run_record(path) is not None,
 }

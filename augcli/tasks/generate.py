@@ -20,7 +20,9 @@ from augcli.enums import STDIN, Existing, Originals, Pair
 from augcli.errors import RESUME, RunFailed, UserError
 from augcli.manifest.mass import label_mass
 from augcli.published import TRAIN
+from augcli.store.durable import write_json
 from augcli.store.journal import begin, check_begin, check_splits, counted, stamp
+from augcli.store.layout import TIMINGS
 from augcli.store.lock import holding, refuse_held
 from augcli.store.merge import Published
 from augcli.store.records import IMAGE_BYTES
@@ -58,10 +60,11 @@ def generate(
 ) -> Outcome:
     """Make all outputs of `run` in its OUT and publish them.
 
-    `source` goes into run.json, where `replay` finds it, and so does `command`, the command line of
-    the process that ends the run, which decides about nothing. `on_start` is called with how many
-    outputs are planned and how many are there already. Raises UserError where OUT belongs to
-    another run or is in use, and RunFailed where it cannot be written.
+    `source` goes into run.json, where `replay` finds it. `command`, the command line of the process
+    that ends the run, goes with its times into a file of their own, as they differ where the same
+    job has the same bytes. `on_start` is called with how many outputs are planned and how many are
+    there already. Raises UserError where OUT belongs to another run or is in use, and RunFailed
+    where it cannot be written.
     """
     started = time.monotonic()
     place, sink = run.runtime.place, run.sink
@@ -87,13 +90,13 @@ def generate(
 
         def summarise(published: Published) -> dict[str, Any]:
             _check_count(run, published)
-            seconds = time.monotonic() - started
-            return _summary(run, source, published, seconds) | _ending(run, command, mass)
+            return _summary(run, source, published) | _ending(run, mass)
 
         published = sink.finish(
             place, run.listing.classes, summarise, interrupted=resumed or deaths > 0
         )
-    seconds = time.monotonic() - started
+        seconds = time.monotonic() - started
+        write_json(place.state / TIMINGS, _timings(run, command, seconds))
     others = {name: split.rows for name, split in published.splits.items()}
     return Outcome(published.rows, published.errors, others, seconds, resumed, label_mass=mass)
 
@@ -130,12 +133,23 @@ def _label_mass(run: Run) -> list[float] | None:
     return label_mass(lines, len(run.listing.classes))
 
 
-def _ending(run: Run, command: Sequence[str], mass: list[float] | None) -> dict[str, Any]:
+def _ending(run: Run, mass: list[float] | None) -> dict[str, Any]:
     """What stands at the end of run.json."""
-    ending: dict[str, Any] = {"command": list(command)}
-    if mass is not None and len(mass) <= _LISTED_CLASSES:
-        ending["label_mass"] = dict(zip(run.listing.classes, mass, strict=True))
-    return ending
+    if mass is None or len(mass) > _LISTED_CLASSES:
+        return {}
+    return {"label_mass": dict(zip(run.listing.classes, mass, strict=True))}
+
+
+def _timings(run: Run, command: Sequence[str], seconds: float) -> dict[str, Any]:
+    """What is to be known of the process that ended the run: nothing of it decides about a byte of
+    another file."""
+    return {
+        "command": list(command),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "cpu_seconds": round(sum(os.times()[:4]), 3),
+        "workers": run.runtime.workers,
+    }
 
 
 def _model(run: Run) -> dict[str, Any] | None:
@@ -202,9 +216,7 @@ def _other_splits(run: Run, published: Published) -> dict[str, Any]:
     return {"splits": splits} if splits else {}
 
 
-def _summary(
-    run: Run, source: Mapping[str, Any], published: Published, seconds: float
-) -> dict[str, Any]:
+def _summary(run: Run, source: Mapping[str, Any], published: Published) -> dict[str, Any]:
     counts = {
         "images": len(run.listing),
         "classes": len(run.listing.classes),
@@ -224,10 +236,4 @@ def _summary(
         "counts": counts,
         **_other_splits(run, published),
         "manifest": {"sha256": published.sha256},
-        "timings": {
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(seconds, 3),
-            "cpu_seconds": round(sum(os.times()[:4]), 3),
-            "workers": run.runtime.workers,
-        },
     }

@@ -31,7 +31,7 @@ from augcli.errors import BadValue, UnreadableImage, UserError
 from augcli.files import parse_json
 from augcli.manifest.faults import MOST_FAULTS, Fault
 from augcli.manifest.reader import LONGEST_LINE, BadLine, open_own, parse_row, read_lines
-from augcli.manifest.row import Row
+from augcli.manifest.row import Row, boxes_column
 from augcli.pipeline.execute import Execution
 from augcli.published import MANIFEST
 from augcli.recipes.recipe import SaliencySpec
@@ -230,12 +230,15 @@ def _compare(run: Run, images: Images, row: Row, used: list[Decoded]) -> Iterato
         yield "made again from its row it is another image"
     if _label_of(row) != label:
         yield "made again from its row it has another label"
-    if row.lam != picture.shares[0] or row.boxes != [list(box) for box in picture.boxes]:
+    boxes = boxes_column(picture.boxes, run.job.schema_version)
+    if row.lam != picture.shares[0] or row.boxes != boxes:
         yield "made again from its row it has another lam or other boxes"
 
 
 def _label_of(row: Row) -> SoftLabel:
-    return SoftLabel(tuple(row.label_ids or ()), tuple(row.label_weights or ()))
+    pairs = zip(row.label_ids or (), row.label_weights or (), strict=True)
+    weighed = [(class_id, weight) for class_id, weight in pairs if weight != 0.0]
+    return SoftLabel(tuple(i for i, _ in weighed), tuple(weight for _, weight in weighed))
 
 
 def _look_at_nothing(_: Pixels, __: Mapping[int, float], spec: SaliencySpec) -> NoReturn:

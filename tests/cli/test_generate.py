@@ -31,7 +31,7 @@ def test_layout_rows_and_summary(augcli: Augcli, photos: Path, tmp_path: Path) -
     assert summary["images"] == 15
     assert summary["skipped"] == 0
     assert sorted(p.name for p in out.iterdir()) == [
-        ".augcli", "classes.txt", "errors.jsonl", "run.json", "train",
+        ".augcli", "README.md", "classes.txt", "errors.jsonl", "run.json", "train",
     ]  # fmt: skip
     assert (out / "classes.txt").read_text() == "ant\nbee\ncow\n"
     assert (out / "errors.jsonl").read_text() == ""

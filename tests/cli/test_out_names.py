@@ -117,3 +117,47 @@ def test_an_out_that_is_finished(augcli: Augcli, folder: Path) -> None:
         "augcli: OUT O holds an unfinished run of recipe flip; give its command with --resume to go"
         " on with it, or --overwrite to replace it, or choose another OUT.\n"
     )
+
+
+def test_the_template_of_names(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ("generate", photos, out, "-r", "flip", "--seed", 3)
+    template = ("--name", "{class}-{source}")
+    assert augcli(*words, *template).returncode == 0
+    names = {path.name.rpartition("_")[0] for path in out.rglob("*.jpg")}
+    assert names == {
+        f"{name}-{name} {number}" for name in ("ant", "bee", "cow") for number in range(5)
+    }
+    again = augcli(*words, "--name", "{class}-{source}_{id}", "--resume")
+    assert (again.returncode, "Already complete" in again.stdout) == (0, True)
+    other = augcli(*words, "--name", "{source}", "--resume")
+    assert other.returncode == 2
+    assert "was begun with --name {class}-{source}_{id} (now {source}_{id}); resume" in other.stderr
+    assert augcli("verify", out, "--replay").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--name", "{sorce}"), "--name {sorce} has {sorce}, which is no field (did you mean"),
+        (("--name", "{class}", "--unlabelled"), "--name has {class}, and images here have several"),
+    ],
+)
+def test_templates_that_are_refused(
+    augcli: Augcli, photos: Path, tmp_path: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    result = augcli("generate", photos, tmp_path / "out", "-r", "flip", *words)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert sentence in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_without_a_template(augcli: Augcli, photos: Path, tmp_path: Path) -> None:
+    """They say the source's name, the recipe and the copy, before the id."""
+    out = tmp_path / "out"
+    options = ("-r", "flip", "-k", 2, "--include-originals", "copy")
+    assert augcli("generate", photos, out, *options).returncode == 0
+    names = {path.stem.rpartition("_")[0] for path in (out / "train").glob("*/*.*")}
+    kinds = ("flip_0", "flip_1", "orig")
+    several = (f"{name} {number}" for name in ("ant", "bee", "cow") for number in range(5))
+    assert names == {f"{name}_{kind}" for name in several for kind in kinds}

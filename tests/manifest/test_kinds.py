@@ -27,6 +27,16 @@ def test_one_fault_stands_as_it_is_and_several_together() -> None:
     assert lines(("a", own), ("b", own)) == [f"{own} (2): a, b"]
 
 
+def test_other_numbers_are_of_one_kind() -> None:
+    several = {
+        "it has {} label ids and 3 weights": "label ids and weights differ in number",
+        "it has {} source id and 3 source paths": "source ids and paths differ in number",
+    }
+    for sentence, kind in several.items():
+        actual = lines(*((name, sentence.format(number)) for name, number in (("a", 1), ("b", 2))))
+        assert actual == [f"{kind} (2): a, b"]
+
+
 def test_lines_of_the_manifest_are_told_apart() -> None:
     actual = lines(*(("metadata.jsonl", f"line {n}, lam: no number") for n in (3, 5)))
     assert actual == ["a line is no row (2): metadata.jsonl line 3, metadata.jsonl line 5"]

@@ -82,6 +82,7 @@ def test_out_is_a_whole_data_set(source: Path, tmp_path: Path) -> None:
         "identity.json",
         "lock",
         "sources",
+        "timings.json",
     ]
     assert verify(out).total == 0
     assert not list(replay(runtime_of(out)))
@@ -200,6 +201,7 @@ def test_a_finished_run_is_resumed_and_replaced(source: Path, tmp_path: Path) ->
         "identity.json",
         "lock",
         "sources",
+        "timings.json",
     ]
 
 
@@ -365,6 +367,7 @@ def test_a_removal_that_stops(
         "identity.json",
         "lock",
         "sources",
+        "timings.json",
     ]
 
 

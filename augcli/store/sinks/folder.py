@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from augcli.enums import Labels
+from augcli.manifest.card import card_text
 from augcli.manifest.record import Skipped, skipped_line
 from augcli.manifest.row import to_line
 from augcli.store.durable import check_no_link, flush, link_file, write_file
@@ -69,7 +71,7 @@ def put(place: Place, shard: Shard, contents: Iterable[OutputFile | Skipped]) ->
             if folder not in folders:
                 check_no_link(f"{root}/{folder}")
                 folders.add(folder)
-            file_name = f"{folder}/{one.output_id}{one.suffix}"
+            file_name = f"{folder}/{one.name or one.output_id}{one.suffix}"
             if not _is_linked(one, f"{root}/{file_name}"):
                 write_file(f"{root}/{file_name}", one.data)
             part.add_row(to_line({"file_name": file_name, **one.row}), len(one.data))
@@ -113,5 +115,14 @@ def finish(
     if interrupted:
         sweep(place.state)
     published = merge_parts(place.state)
-    publish(place.out, classes, summarise(published))
+    summary = summarise(published)
+    publish(place.out, classes, summary, _card(classes, summary))
     return published
+
+
+def _card(classes: Sequence[str], summary: dict[str, Any]) -> str:
+    """The card of a run, by what its run.json says; none of its values decides about an image."""
+    labels = Labels(summary.get("labels", Labels.single))
+    dense = len(classes) <= summary["dense_labels"]
+    name = str(summary["recipe"]["name"])
+    return card_text(classes, labels, summary.get("splits", {}), name, dense=dense)

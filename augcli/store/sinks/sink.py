@@ -32,7 +32,8 @@ class OutputFile:
     `row` are the columns of the manifest in their order but for `file_name`, which comes first and
     is the sink's affair; `data` are the bytes of which `row` has the SHA-256; `suffix` says what
     they are, as in ".jpg". Where `link` is given they are those of a source image, at this path,
-    that a sink may link to instead of a copy.
+    that a sink may link to instead of a copy. `name`, where there is one, is what a file of it is
+    called before the suffix: a safe name that ends with its id.
 
     `split` names the part of the data set to which it belongs: "train", or another split of SOURCE
     whose images go along unchanged. It is a name that a folder or a file may have, without a slash
@@ -47,6 +48,7 @@ class OutputFile:
     is_original: bool = False
     link: bytes | None = None
     split: str = TRAIN
+    name: str = ""
 
     @property
     def output_id(self) -> str:
