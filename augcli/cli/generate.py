@@ -11,7 +11,7 @@ import typer
 
 from augcli.cli.class_order import order_warning, warn_of_missing
 from augcli.cli.command import command_line
-from augcli.cli.declare import choice, flag, number
+from augcli.cli.declare import choice, flag, number, option
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import (
     InputOptions,
@@ -43,12 +43,22 @@ from augcli.cli.reading import (
     read_source,
     source_record,
 )
-from augcli.cli.sizes import parse_colour, parse_output_size
+from augcli.cli.sizes import parse_colour, parse_output_size, parse_shard_size
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.source_lines import source_lines
 from augcli.cli.source_options import GroupedReading
 from augcli.cli.unused import refuse_unused
-from augcli.enums import STDIN, Chroma, Fit, Format, Labels, Originals, OtherSplits, Pair
+from augcli.enums import (
+    STDIN,
+    Chroma,
+    Fit,
+    Format,
+    Labels,
+    Originals,
+    OtherSplits,
+    OutputFormat,
+    Pair,
+)
 from augcli.errors import UserError
 from augcli.published import ERRORS, MANIFEST, TRAIN
 from augcli.text import count_text, listed, shorten
@@ -105,6 +115,29 @@ def generate(
         int, number("quality", "of JPEG and WebP, 1 to 100", least=1, most=100)
     ] = 95,
     chroma: Annotated[Chroma, choice("chroma", "chroma sampling of JPEG", Chroma)] = Chroma.full,
+    output_format: Annotated[
+        OutputFormat,
+        choice(
+            "output-format",
+            "how outputs are kept: files in folders of classes, or samples in tars",
+            OutputFormat,
+            {"wds": OutputFormat.webdataset, "imagefolder": OutputFormat.folder},
+            {
+                "tar": OutputFormat.webdataset,
+                "tars": OutputFormat.webdataset,
+                "files": OutputFormat.folder,
+            },
+        ),
+    ] = OutputFormat.folder,
+    shard_size: Annotated[
+        str | None,
+        option(
+            "shard-size",
+            "the most of a tar, in bytes (500M, 1GB) or samples (10000); without it 1 GB or 10000,"
+            " whichever comes first",
+            metavar="SIZE",
+        ),
+    ] = None,
     include_originals: Annotated[
         Originals,
         choice(
@@ -182,6 +215,14 @@ def generate(
 
     # What is wrong with options comes first, then with SOURCE, then with OUT.
     output_size, background = parse_output_size(size, format), parse_colour(reading.background)
+    archive_size = parse_shard_size(shard_size)
+    if output_format is not OutputFormat.webdataset:
+        archive_size = None
+    elif include_originals is Originals.link:
+        raise UserError(
+            "--include-originals link cannot link into the tars of --output-format webdataset; give"
+            " --include-originals copy."
+        )
     if pair is None:
         pair = Pair.any if per_class is None else Pair.balanced
     check_model(pipeline.saliency_specs, model, pixels)
@@ -195,7 +236,10 @@ def generate(
         other_splits = OtherSplits.none
     else:
         _warn_of_other_training(warn, listing)
-    has_folders = listing.labels is Labels.single
+        if output_format is OutputFormat.webdataset:  # tars hold no links
+            other_splits = OtherSplits.copy
+    is_folder = output_format is OutputFormat.folder
+    has_folders = is_folder and listing.labels is Labels.single
     if has_folders:
         _warn_of_alike(warn, listing.classes)
         if warning := order_warning(listing):
@@ -233,6 +277,8 @@ def generate(
         dense_labels=dense_labels,
         max_pixels=reading.max_pixels,
         classifier=None if classifier is None else classifier.identity(),
+        sink=output_format.value,
+        shard_size=archive_size,
         labels=listing.labels,
     )
     workers = workers or available_cpus()

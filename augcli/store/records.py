@@ -15,7 +15,7 @@ import numpy as np
 from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, is_link, parse_json, read_json, read_lines, sha256_of
 from augcli.manifest.columns import Hashes, find, hash_of
-from augcli.published import is_split_folder
+from augcli.published import is_archive_name, is_split_folder
 from augcli.store.layout import (
     DEFAULT_SINK,
     IDENTITY,
@@ -32,6 +32,7 @@ from augcli.text import shorten
 # An identity holds recipe files and class maps.
 LARGEST_RECORD = 256 * MIB
 IMAGE_BYTES = "image_bytes"  # among the counts of run.json, since version 0.2
+TARS = "tars"  # in run.json, the bytes of each archive of each split
 _LONGEST_LINE = 64 * MIB
 _KEYS = ("recipe", "seed", "copies", "pair", "fit", "format", "versions")
 
@@ -81,8 +82,8 @@ def refuse_other_sinks(out: Path, what: str) -> None:
     for sink in (record.get("sink", DEFAULT_SINK) for record in records if record is not None):
         if sink != DEFAULT_SINK:
             raise UserError(
-                f"{out} was written with --sink {shorten(str(sink), 60)}; {what} only what --sink"
-                f" {DEFAULT_SINK} writes."
+                f"{out} was written with --output-format {shorten(str(sink), 60)}; {what} only what"
+                f" --output-format {DEFAULT_SINK} writes."
             )
 
 
@@ -111,6 +112,20 @@ def splits_of(record: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
     if not isinstance(splits, dict) or not all(map(is_split_folder, splits)):
         return {}
     return splits if all(isinstance(one, dict) for one in splits.values()) else {}
+
+
+def tars_of(record: dict[str, Any] | None) -> dict[str, dict[str, int]]:
+    """What a run's record says of archives in OUT: the bytes of each, by split and name; none where
+    it does not, or what it says are no archives."""
+    splits = None if record is None else record.get(TARS)
+    if not isinstance(splits, dict) or not {*splits} <= {TRAIN, *splits_of(record)}:
+        return {}
+    for sizes in splits.values():
+        if not isinstance(sizes, dict) or not all(map(is_archive_name, sizes)):
+            return {}
+        if not all(type(size) is int and size > 0 for size in sizes.values()):
+            return {}
+    return splits
 
 
 def splits_in(out: Path) -> list[str]:

@@ -223,7 +223,7 @@ def test_a_run_goes_on_with_its_own_sink_only(
     plain = run_over(source, tmp_path / "out")
     generate(with_options(plain, sink=begun), source={"source": str(source)})
     before = tree(tmp_path / "out")
-    with pytest.raises(UserError, match=rf"was begun with --sink {begun} \(now {now}\); resume"):
+    with pytest.raises(UserError, match=rf"was begun with --output-format {begun} \(now {now}\); resume"):
         generate(with_options(plain, sink=now), source={"source": str(source)}, resume=True)
     assert tree(tmp_path / "out") == before
 
@@ -238,7 +238,7 @@ def test_what_knows_folders_alone_refuses_other_sinks(
     out, run = tmp_path / "out", run_over(source, tmp_path / "out")
     generate(with_options(run, sink="zip"), source={"source": str(source)})
     before = tree(out)
-    sentence = f"{out} was written with --sink zip; {about} only what --sink folder"
+    sentence = f"{out} was written with --output-format zip; {about} only what --output-format folder"
     with pytest.raises(UserError, match=f"^{re.escape(sentence)} writes.$"):
         if "--overwrite" in about:
             generate(run, source={"source": str(source)}, overwrite=True)
