@@ -46,8 +46,11 @@ def with_labels(
     if is_labelled and gathered.rows.count:
         listing = with_rows(listing, gathered.rows, options, source)
         samples = np.flatnonzero(np.frombuffer(gathered.is_sample, np.bool_))
-        warnings = (*listing.warnings, *gathered.left_out.warnings())
-        return replace(take(listing, samples), warnings=warnings), of_image[samples]
+        if not len(samples):
+            raise UserError(f"SOURCE {source} has no image named like key.jpg; rename them.")
+        of_files = gathered.left_out.warnings()
+        listing = replace(take(listing, samples), warnings=(*listing.warnings, *of_files))
+        return listing, of_image[samples]
     labels, warning = _labels(gathered, source) if is_labelled else (gathered.labels, "")
     is_sample = np.frombuffer(gathered.is_sample, np.bool_)
     numbers = np.frombuffer(labels.numbers, np.int32)
