@@ -11,7 +11,7 @@ import typer
 
 from augcli.cli.class_order import order_warning, warn_of_missing
 from augcli.cli.command import command_line
-from augcli.cli.declare import choice, flag, number, option
+from augcli.cli.declare import choice, flag, number
 from augcli.cli.groups import grouped
 from augcli.cli.model_options import (
     InputOptions,
@@ -34,6 +34,7 @@ from augcli.cli.options import (
     Workers,
 )
 from augcli.cli.output import Output
+from augcli.cli.output_format import OutputFormatOption, ShardSize, check_links, parse_shard_size
 from augcli.cli.progress import WHEN, Progress, progress_bar
 from augcli.cli.reading import (
     check_sources,
@@ -43,7 +44,7 @@ from augcli.cli.reading import (
     read_source,
     source_record,
 )
-from augcli.cli.sizes import parse_colour, parse_output_size, parse_shard_size
+from augcli.cli.sizes import parse_colour, parse_output_size
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.source_lines import source_lines
 from augcli.cli.source_options import GroupedReading
@@ -115,29 +116,8 @@ def generate(
         int, number("quality", "of JPEG and WebP, 1 to 100", least=1, most=100)
     ] = 95,
     chroma: Annotated[Chroma, choice("chroma", "chroma sampling of JPEG", Chroma)] = Chroma.full,
-    output_format: Annotated[
-        OutputFormat,
-        choice(
-            "output-format",
-            "how outputs are kept: files in folders of classes, or samples in tars",
-            OutputFormat,
-            {"wds": OutputFormat.webdataset, "imagefolder": OutputFormat.folder},
-            {
-                "tar": OutputFormat.webdataset,
-                "tars": OutputFormat.webdataset,
-                "files": OutputFormat.folder,
-            },
-        ),
-    ] = OutputFormat.folder,
-    shard_size: Annotated[
-        str | None,
-        option(
-            "shard-size",
-            "the most of a tar, in bytes (500M, 1GB) or samples (10000); without it 1 GB or 10000,"
-            " whichever comes first",
-            metavar="SIZE",
-        ),
-    ] = None,
+    output_format: OutputFormatOption = OutputFormat.folder,
+    shard_size: ShardSize = None,
     include_originals: Annotated[
         Originals,
         choice(
@@ -215,14 +195,8 @@ def generate(
 
     # What is wrong with options comes first, then with SOURCE, then with OUT.
     output_size, background = parse_output_size(size, format), parse_colour(reading.background)
-    archive_size = parse_shard_size(shard_size)
-    if output_format is not OutputFormat.webdataset:
-        archive_size = None
-    elif include_originals is Originals.link:
-        raise UserError(
-            "--include-originals link cannot link into the tars of --output-format webdataset; give"
-            " --include-originals copy."
-        )
+    archive_size = parse_shard_size(shard_size, output_format)
+    check_links(output_format, include_originals)
     if pair is None:
         pair = Pair.any if per_class is None else Pair.balanced
     check_model(pipeline.saliency_specs, model, pixels)

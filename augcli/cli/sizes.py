@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import re
 
-from augcli.cli.amounts import parse_bytes
-from augcli.cli.options import MOST_OUTPUTS
 from augcli.cli.source_options import MOST_PIXELS
 from augcli.enums import (
     Format,
 )
 from augcli.errors import UserError
-from augcli.text import did_you_mean, shorten
-
-_LEAST_ARCHIVE = 10 << 10
+from augcli.text import did_you_mean
 
 # A size with something else between its numbers, or around them.
 _TWO_NUMBERS = re.compile(r"[(\[ ]?([1-9]\d{0,5})[\s,;:*x×X/]+([1-9]\d{0,5})[)\] ]?", re.ASCII)
@@ -40,36 +36,6 @@ def parse_size(
     if width * height > most:
         raise UserError(f"--{name} {size} is {width * height} pixels, more than {most}.")
     return width, height
-
-
-def parse_shard_size(text: str | None) -> str | None:
-    """--shard-size as records have it: a number of samples, or of bytes with their unit; raises
-    UserError for what is neither."""
-    if text is None:
-        return None
-    from augcli.store.sinks.shard_size import size_text
-
-    digits = text.strip().replace("_", "").replace(",", "")
-    if digits.isascii() and digits.isdecimal():
-        if not 1 <= int(digits[:20]) <= MOST_OUTPUTS:
-            raise UserError(
-                f"--shard-size {shorten(text, 40)} is no number of samples; give 1 to"
-                f" {MOST_OUTPUTS}."
-            )
-        return str(int(digits))
-    try:
-        size = parse_bytes(text, "shard-size")
-    except UserError as error:
-        raise UserError(
-            f"--shard-size {shorten(text, 40)} is no size; write bytes like 500M or 1GB, or a"
-            " number of samples like 10000."
-        ) from error
-    if size < _LEAST_ARCHIVE:
-        raise UserError(
-            f"--shard-size {shorten(text, 40)} is less than {_LEAST_ARCHIVE} bytes, which an"
-            " archive of one small image has; give more."
-        )
-    return size_text(size)
 
 
 _WITHOUT_HASH = re.compile(r"[0-9a-fA-F]{3}(?:[0-9a-fA-F]{3})?")
