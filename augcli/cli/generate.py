@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from augcli.cli.class_order import order_warning, warn_of_missing
+from augcli.cli.class_order import order_warning, warn_of_alike, warn_of_missing
 from augcli.cli.command import command_line
 from augcli.cli.declare import choice, flag, number
 from augcli.cli.groups import grouped
@@ -212,10 +212,9 @@ def generate(
         _warn_of_other_training(warn, listing)
         if output_format is OutputFormat.webdataset:  # tars hold no links
             other_splits = OtherSplits.copy
-    is_folder = output_format is OutputFormat.folder
-    has_folders = is_folder and listing.labels is Labels.single
+    has_folders = output_format is OutputFormat.folder and listing.labels is Labels.single
     if has_folders:
-        _warn_of_alike(warn, listing.classes)
+        warn_of_alike(warn, listing.classes)
         if warning := order_warning(listing):
             warn(warning)
     if include_originals is Originals.link and not listing.are_files:
@@ -301,20 +300,6 @@ def _warn_of_other_training(warn: Callable[[str], None], listing: Listing) -> No
         warn(
             f"{listed(map(shorten, names), 'and')} of SOURCE {are} beside {listing.split}, and not"
             " put into OUT; choose with --split."
-        )
-
-
-def _warn_of_alike(warn: Callable[[str], None], classes: Sequence[str]) -> None:
-    """Name classes whose folders in OUT would be one on file systems that ignore case."""
-    from augcli.data.labels import classes_alike
-
-    alike = classes_alike(classes)
-    if alike:
-        names = " and ".join(shorten(name, 80) for name in alike[0][:3])
-        more = f" (and {len(alike) - 1} more such groups)" if len(alike) > 1 else ""
-        warn(
-            f"the classes {names}{more} differ only in case or Unicode normal form; some file"
-            " systems would hold their folders for one."
         )
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
-from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +16,7 @@ from augcli.published import archive_name, is_archive_name
 from augcli.store.layout import MANIFEST, RUN, TRAIN, staged_split
 from augcli.store.parts import Part
 from augcli.store.records import read_run_record, tars_of
-from augcli.store.sinks.pieces import samples
+from augcli.store.sinks.pieces import Sample, samples, sizes_of
 from augcli.store.sinks.shard_size import Limits
 from augcli.store.staged import staged_splits, strange
 
@@ -59,26 +58,45 @@ class Archives:
             return
         try:
             with open_regular(part.piece) as piece:
-                start = stop = 0  # what has its place in this archive and is not there yet
-                for _, group in groupby(samples(part, piece), lambda sample: sample.group):
-                    views = list(group)
-                    size = sum(view.size for view in views)
-                    if not self._has_room(part.split, len(views), size):
-                        self._append(piece, start, stop)
-                        start = stop
-                        self._begin(part.split)
-                    stop += size
-                    self._samples += len(views)
-                    self._bytes += size
-                    prefix = _FILE_NAME + self.name.encode() + b"/"
-                    for view in views:
-                        yield prefix + view.line.removeprefix(_FILE_NAME)
-                self._append(piece, start, stop)
+                sizes = sizes_of(part, piece)
+                total = sum(size for size, _ in sizes)
+                if self._has_room(part.split, len(sizes), total):
+                    self._append(piece, 0, total)
+                    self._count(len(sizes), total)
+                    prefix = self._prefix
+                    for line in part.row_lines():
+                        yield prefix + line.removeprefix(_FILE_NAME)
+                else:
+                    yield from self._add_groups(part, piece)
         except (UserError, ValueError, FileNotFoundError) as error:
             raise RunFailed(
                 f"{part.piece} is not as a worker wrote it: it was damaged while the run went on;"
                 " run the same command with --resume."
             ) from error
+
+    def _add_groups(self, part: Part, piece: BinaryIO) -> Iterator[bytes]:
+        """Append the samples of a part group by group, as another archive begins among them."""
+        start = stop = 0  # what has its place in this archive and is not there yet
+        for views in _groups(samples(part, piece)):
+            size = sum(view.size for view in views)
+            if not self._has_room(part.split, len(views), size):
+                self._append(piece, start, stop)
+                start = stop
+                self._begin(part.split)
+            stop += size
+            self._count(len(views), size)
+            for view in views:
+                yield self._prefix + view.line.removeprefix(_FILE_NAME)
+        self._append(piece, start, stop)
+
+    def _count(self, count: int, size: int) -> None:
+        self._samples += count
+        self._bytes += size
+
+    @property
+    def _prefix(self) -> bytes:
+        """How a row begins whose image is in the archive that is being written."""
+        return _FILE_NAME + self.name.encode() + b"/"
 
     @property
     def name(self) -> str:
@@ -119,6 +137,18 @@ class Archives:
             os.fsync(file.fileno())
         self.sizes[self._split][self.name] = self._bytes + len(END)
         self._file = None
+
+
+def _groups(several: Iterable[Sample]) -> Iterator[list[Sample]]:
+    """Samples with those that are of the same group of views."""
+    group: list[Sample] = []
+    for sample in several:
+        if group and not sample.is_next:
+            yield group
+            group = []
+        group.append(sample)
+    if group:
+        yield group
 
 
 def copy_bytes(source: BinaryIO, start: int, size: int, target: FileIO) -> None:

@@ -32,7 +32,7 @@ from augcli.store.parts import Part, PartWriter, Shard, proven_parts, read_part,
 from augcli.store.publish import is_finished, publish
 from augcli.store.records import TARS, Identity, read_identity
 from augcli.store.sinks.archives import Archives, check_archives, remove_staged
-from augcli.store.sinks.pieces import is_whole, member_name, sample_members
+from augcli.store.sinks.pieces import PieceWriter, is_whole, member_name
 from augcli.store.sinks.shard_size import limits_of
 from augcli.store.sinks.sink import OutputFile
 from augcli.store.staged import prepare_state
@@ -64,8 +64,8 @@ def put(place: Place, shard: Shard, contents: Iterable[OutputFile | Skipped]) ->
     try:
         with suppress(FileNotFoundError):
             unfinished.unlink()  # of a killed process that had the same number
-        rows = 0
-        with unfinished.open("xb", buffering=1 << 20) as piece:
+        with unfinished.open("xb", buffering=1 << 20) as file:
+            piece = PieceWriter(file)
             for one in contents:
                 part.set_split(one.split)
                 if isinstance(one, Skipped):
@@ -73,14 +73,13 @@ def put(place: Place, shard: Shard, contents: Iterable[OutputFile | Skipped]) ->
                     continue
                 name = member_name(one.output_id, one.suffix)
                 line = to_line({"file_name": name, **one.row})
-                for data in sample_members(name, one.data, line, one.row.get("label")):
-                    piece.write(data)
+                piece.add(name, one.data, line, one.row)
                 part.add_row(line, len(one.data))
-                rows += 1
+            is_any = piece.finish()
             if not hasattr(os, "sync"):  # Windows, where `flush` can do nothing
-                piece.flush()
-                os.fsync(piece.fileno())
-        if rows:
+                file.flush()
+                os.fsync(file.fileno())
+        if is_any:
             unfinished.replace(part.piece)
         else:
             unfinished.unlink()
