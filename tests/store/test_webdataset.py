@@ -21,7 +21,7 @@ from augcli.data import tar_blocks
 from augcli.data.source import list_source
 from augcli.data.source_options import SourceOptions
 from augcli.engine.plan import Run
-from augcli.enums import Labels, Originals, OtherSplits, Pair
+from augcli.enums import Format, Labels, Originals, OtherSplits, Pair
 from augcli.errors import RunFailed
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.augmix import AugMix
@@ -522,3 +522,52 @@ def test_options_of_a_run_do_not_change_its_images(source: Path, tmp_path: Path)
     other = with_options(run, sink="webdataset", shard_size="7")
     assert other.job.digest == run.job.digest
     assert "shard_size" not in run.job.to_json()
+
+
+def test_an_unfinished_run_is_replaced(source: Path, tmp_path: Path) -> None:
+    from augcli.engine.job import identity
+    from augcli.engine.shard import run_shard
+    from augcli.enums import Existing
+    from augcli.store.journal import begin
+    from augcli.store.lock import holding
+
+    run = run_over(source, tmp_path / "out", sink="webdataset")
+    now = identity(run.job, run.listing)
+    with holding(tmp_path / "out"):
+        begin(tmp_path / "out", now, run.listing, Existing.refuse)
+    run.sink.begin(run.runtime.place, now, resumed=False)
+    run_shard(run, next(run.plan.shards()))
+    (run.runtime.state / "train/train-000000.tar").write_bytes(b"of a run that was killed")
+    plain = run_over(source, tmp_path / "out")
+    generate(plain, source={"source": str(source)}, overwrite=True)
+    assert not list((tmp_path / "out").rglob("*.tar"))
+    check_folder = make(run_over(source, tmp_path / "calm"))
+    assert published(tmp_path / "out") == published(check_folder)
+
+
+@pytest.mark.parametrize("name", [".augcli/train/mine.tar", ".augcli/train/a/1.jpg"])
+def test_what_appears_while_a_run_ends_is_not_published(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    from augcli.tasks import generate as module
+
+    usual, out = module._make_shards, tmp_path / "out"
+
+    def and_more(run: Run, on_report: Any) -> int:
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_bytes(b"somebody's")
+        return usual(run, on_report)
+
+    monkeypatch.setattr(module, "_make_shards", and_more)
+    with pytest.raises(RunFailed, match=r"appeared while the run went on and is not its own"):
+        make(run_over(source, out, sink="webdataset"))
+    assert (out / name).read_bytes() == b"somebody's"
+    assert not (out / "train").exists()
+
+
+@pytest.mark.parametrize("written", [Format.png, Format.webp])
+def test_other_formats(source: Path, tmp_path: Path, written: Format) -> None:
+    plain = make(run_over(source, tmp_path / "plain", format=written))
+    out = make(run_over(source, tmp_path / "out", sink="webdataset", format=written))
+    rows = check_same(plain, out)
+    assert {Path(row["file_name"]).suffix for row in rows} == {f".{written}"}
