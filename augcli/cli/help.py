@@ -42,7 +42,7 @@ RARE = frozenset(
     (
         *("limit", "classes_include", "classes_exclude", "images", "path_column", "label_column"),
         *("weights_column", "suffix", "multi_label", "label_separator", "unlabelled"),
-        *("other_splits", "group_by"),
+        *("other_splits", "group_by", "shard_size"),
         *(
             "allow_empty_classes",
             "labels_from",
