@@ -37,6 +37,14 @@ class Format(StrEnum):
     same = "same"
 
 
+class OutputFormat(StrEnum):
+    """How outputs are kept: `folder`, as files in a folder for each class; `webdataset`, as samples
+    in tar archives."""
+
+    folder = "folder"
+    webdataset = "webdataset"
+
+
 class MapFormat(StrEnum):
     """What saliency maps are written as: `png`, 16 bits, with a map's greatest value as 65535, or
     `npy`, the values themselves."""

@@ -13,6 +13,7 @@ import augcli
 from augcli.cli import completion
 from augcli.cli.cache import cache
 from augcli.cli.config import Commands, default_map, read_settings
+from augcli.cli.convert import convert
 from augcli.cli.demo import demo
 from augcli.cli.doctor import doctor
 from augcli.cli.generate import generate
@@ -140,6 +141,7 @@ def _options(group: Any) -> Commands:
 
 for command in (generate, preview, inspect, recipes, verify, saliency, cache, doctor, demo):
     app.command(cls=Command)(command)
+app.command(cls=Command)(convert)
 app.add_typer(model_app)
 app.command(HELP, cls=Command)(help_)
 

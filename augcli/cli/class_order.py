@@ -78,3 +78,17 @@ def warn_of_missing(warn: Callable[[str], None], train: Path, classes: Sequence[
 
     if first_out_of_order(classes) is None and (warning := missing_warning(train, classes)):
         warn(warning)
+
+
+def warn_of_alike(warn: Callable[[str], None], classes: Sequence[str]) -> None:
+    """Name classes whose folders in OUT would be one on file systems that ignore case."""
+    from augcli.data.labels import classes_alike
+
+    alike = classes_alike(classes)
+    if alike:
+        names = " and ".join(shorten(name, 80) for name in alike[0][:3])
+        more = f" (and {len(alike) - 1} more such groups)" if len(alike) > 1 else ""
+        warn(
+            f"the classes {names}{more} differ only in case or Unicode normal form; some file"
+            " systems would hold their folders for one."
+        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from augcli.cli.class_order import order_warning, warn_of_missing
+from augcli.cli.class_order import order_warning, warn_of_alike, warn_of_missing
 from augcli.cli.command import command_line
 from augcli.cli.declare import choice, flag, number
 from augcli.cli.groups import grouped
@@ -35,6 +35,7 @@ from augcli.cli.options import (
     Workers,
 )
 from augcli.cli.output import Output
+from augcli.cli.output_format import OutputFormatOption, ShardSize, check_links, parse_shard_size
 from augcli.cli.overlap import overlap_warning
 from augcli.cli.progress import WHEN, Progress, progress_bar
 from augcli.cli.reading import (
@@ -51,9 +52,19 @@ from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.source_lines import source_lines
 from augcli.cli.source_options import GroupedReading
 from augcli.cli.unused import refuse_unused
-from augcli.enums import STDIN, Chroma, Fit, Format, Labels, Originals, OtherSplits, Pair
+from augcli.enums import (
+    STDIN,
+    Chroma,
+    Fit,
+    Format,
+    Labels,
+    Originals,
+    OtherSplits,
+    OutputFormat,
+    Pair,
+)
 from augcli.errors import UserError
-from augcli.manifest.file_names import USUAL
+from augcli.manifest.file_names import ONLY_ID, USUAL
 from augcli.published import ERRORS, MANIFEST, TRAIN
 from augcli.text import count_text, listed, shorten
 
@@ -110,6 +121,8 @@ def generate(
         int, number("quality", "of JPEG and WebP, 1 to 100", least=1, most=100)
     ] = 95,
     chroma: Annotated[Chroma, choice("chroma", "chroma sampling of JPEG", Chroma)] = Chroma.full,
+    output_format: OutputFormatOption = OutputFormat.folder,
+    shard_size: ShardSize = None,
     include_originals: Annotated[
         Originals,
         choice(
@@ -189,6 +202,8 @@ def generate(
 
     # What is wrong with options comes first, then with SOURCE, then with OUT.
     output_size, background = parse_output_size(size, format), parse_colour(reading.background)
+    archive_size = parse_shard_size(shard_size, output_format)
+    check_links(output_format, include_originals)
     if pair is None:
         pair = Pair.any if per_class is None else Pair.balanced
     check_model(pipeline.saliency_specs, model, pixels)
@@ -198,14 +213,18 @@ def generate(
     listing = read_source(source, reading, warn)
     check_sources(listing, pipeline, source, pair, per_class)
     check_target(listing, pipeline.saliency_specs, model)
+    if output_format is not OutputFormat.folder:
+        name = ONLY_ID
     check_name(name, listing)
     if other_splits is OtherSplits.none or not listing.others:
         other_splits = OtherSplits.none
     else:
         _warn_of_other_training(warn, listing)
-    has_folders = listing.labels is Labels.single
+        if output_format is OutputFormat.webdataset:  # tars hold no links
+            other_splits = OtherSplits.copy
+    has_folders = output_format is OutputFormat.folder and listing.labels is Labels.single
     if has_folders:
-        _warn_of_alike(warn, listing.classes)
+        warn_of_alike(warn, listing.classes)
         if warning := order_warning(listing):
             warn(warning)
     if include_originals is Originals.link and not listing.are_files:
@@ -241,6 +260,8 @@ def generate(
         dense_labels=dense_labels,
         max_pixels=reading.max_pixels,
         classifier=None if classifier is None else classifier.identity(),
+        sink=output_format.value,
+        shard_size=archive_size,
         labels=listing.labels,
         name=name,
     )
@@ -290,20 +311,6 @@ def _warn_of_other_training(warn: Callable[[str], None], listing: Listing) -> No
         warn(
             f"{listed(map(shorten, names), 'and')} of SOURCE {are} beside {listing.split}, and not"
             " put into OUT; choose with --split."
-        )
-
-
-def _warn_of_alike(warn: Callable[[str], None], classes: Sequence[str]) -> None:
-    """Name classes whose folders in OUT would be one on file systems that ignore case."""
-    from augcli.data.labels import classes_alike
-
-    alike = classes_alike(classes)
-    if alike:
-        names = " and ".join(shorten(name, 80) for name in alike[0][:3])
-        more = f" (and {len(alike) - 1} more such groups)" if len(alike) > 1 else ""
-        warn(
-            f"the classes {names}{more} differ only in case or Unicode normal form; some file"
-            " systems would hold their folders for one."
         )
 
 

@@ -33,8 +33,8 @@ PANELS = {
     "Source": "moved split group_by classes labels_from limit classes_include classes_exclude"
     " images path_column label_column weights_column suffix"
     " multi_label label_separator unlabelled allow_empty_classes background max_pixels max_seconds",
-    "Output": "output name copies per_class size fit format quality include_originals chroma"
-    " other_splits dense_labels examples to all_recipes show map_format overlay",
+    "Output": "output name copies per_class size fit format quality include_originals output_format"
+    " shard_size chroma other_splits dense_labels examples to all_recipes show map_format overlay",
     "Run": "seed workers resume overwrite dry_run max_errors memory progress quiet json"
     " show_config_ install_completion show_completion version help help_all",
 }
@@ -42,7 +42,7 @@ RARE = frozenset(
     (
         *("limit", "classes_include", "classes_exclude", "images", "path_column", "label_column"),
         *("weights_column", "suffix", "multi_label", "label_separator", "unlabelled"),
-        *("other_splits", "group_by"),
+        *("other_splits", "group_by", "shard_size"),
         *(
             "allow_empty_classes",
             "labels_from",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from augcli.cli.source_options import MOST_PIXELS
 from augcli.enums import (
@@ -11,10 +10,6 @@ from augcli.enums import (
 )
 from augcli.errors import UserError
 from augcli.text import did_you_mean
-
-if TYPE_CHECKING:
-    pass
-
 
 # A size with something else between its numbers, or around them.
 _TWO_NUMBERS = re.compile(r"[(\[ ]?([1-9]\d{0,5})[\s,;:*x×X/]+([1-9]\d{0,5})[)\] ]?", re.ASCII)

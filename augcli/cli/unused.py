@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augcli.cli.model_options import NO_CACHE, TargetChoice, is_of_classifier
 from augcli.cli.origins import COMMAND_LINE, DEFAULT, named, nearness, spelled
-from augcli.enums import OF_A_CLASSIFIER, STDIN, Format
+from augcli.enums import OF_A_CLASSIFIER, STDIN, Format, OtherSplits, OutputFormat
 from augcli.errors import UserError
 from augcli.text import listed
 
@@ -223,6 +223,26 @@ RULES = (
         ("chroma",),
         lambda c: c.options.get("format") in (Format.jpeg, Format.same),
         "on other formats than JPEG; leave it out.",
+    ),
+    Rule(
+        ("shard_size",),
+        lambda c: c.options.get("output_format") is OutputFormat.webdataset,
+        "unless outputs are kept in tars; add --output-format webdataset, or leave it out.",
+    ),
+    Rule(
+        ("name",),
+        lambda c: c.options.get("output_format", OutputFormat.folder) is OutputFormat.folder,
+        "unless outputs are files in folders: samples in tars are called by their ids; leave it"
+        " out.",
+    ),
+    Rule(
+        ("other_splits",),
+        lambda c: (
+            c.options.get("output_format") is not OutputFormat.webdataset
+            or c.options.get("other_splits") is not OtherSplits.link
+        ),
+        "as link with --output-format webdataset, whose tars hold copies; give --other-splits"
+        " copy.",
     ),
     Rule(("progress",), lambda c: not c.has("quiet"), "beside --quiet; give one of them."),
     Rule(

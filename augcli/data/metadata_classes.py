@@ -31,7 +31,7 @@ def find_classes(metadata: Metadata, options: SourceOptions) -> tuple[str, ...]:
     ids have one name, an id two names, or a class no name.
     """
     file = metadata.table.source
-    listed = _listed(file)
+    listed = listed_classes(file)
     if listed is not None:
         return listed
     said = _in_rows(metadata, options)
@@ -150,7 +150,7 @@ def _in_rows(metadata: Metadata, options: SourceOptions) -> _Said:
     return _Said(named if is_named else {}, lines, names, texts, has_ids, most)
 
 
-def _listed(file: Path) -> tuple[str, ...] | None:
+def listed_classes(file: Path) -> tuple[str, ...] | None:
     """The classes in the list beside a metadata file, or above it, if there is one."""
     for folder in (file.parent, file.parent.parent):
         place = folder / CLASSES

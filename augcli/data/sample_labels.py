@@ -14,6 +14,7 @@ from augcli.data.label_column import LabelColumn
 from augcli.data.label_kinds import OR_MULTI, OR_UNLABELLED, items_of, with_sets
 from augcli.data.labels import label_index, shown
 from augcli.data.listing import Listing
+from augcli.data.sample_rows import with_rows
 from augcli.data.samples import LABEL_KEYS, LARGEST_LABEL, Gathered, is_integer, list_of
 from augcli.data.samples import Labels as Texts
 from augcli.data.select import take
@@ -40,8 +41,16 @@ def with_labels(
     `cls`, `class` or `class_name`; where neither is beside any image, that in .txt, unless these
     are captions. Raises UserError where an image has none.
     """
-    is_labelled = options.labels is not Labels.none
     classes: Sequence[str]
+    is_labelled = options.labels is not Labels.none
+    if is_labelled and gathered.rows.count:
+        listing = with_rows(listing, gathered.rows, options, source)
+        samples = np.flatnonzero(np.frombuffer(gathered.is_sample, np.bool_))
+        if not len(samples):
+            raise UserError(f"SOURCE {source} has no image named like key.jpg; rename them.")
+        of_files = gathered.left_out.warnings()
+        listing = replace(take(listing, samples), warnings=(*listing.warnings, *of_files))
+        return listing, of_image[samples]
     labels, warning = _labels(gathered, source) if is_labelled else (gathered.labels, "")
     is_sample = np.frombuffer(gathered.is_sample, np.bool_)
     numbers = np.frombuffer(labels.numbers, np.int32)

@@ -11,6 +11,7 @@ from augcli.data.columns import UnreadColumns
 from augcli.data.labels import printable
 from augcli.data.left_out import LeftOut, has_suffix, is_of_other_format
 from augcli.data.listing import ListingBuilder
+from augcli.data.sample_rows import SampleRows, is_row
 from augcli.data.tar_headers import LARGEST_RECORD, Member, read_at
 from augcli.image.formats import image_suffixes
 
@@ -47,6 +48,7 @@ class Gathered:
     """The images of archives. A group are neighbours with one key, whose label may stand before
     or behind its images.
 
+    `rows` are the soft labels of rows of augcli, where such stand beside the images.
     `column` is the key of JSON that has the labels, or `cls` or `txt` for members with that ending.
     `is_multi` says that an image may have several, or none.
     `inner` are the folders of `builder` as they are in the archive, `others` those of all other
@@ -66,6 +68,7 @@ class Gathered:
     has_classes: bool = False
     described: int = 0
     keys: dict[str, None] = field(default_factory=dict)
+    rows: SampleRows = field(default_factory=SampleRows)
     left_out: LeftOut = field(default_factory=LeftOut)
     unread: UnreadColumns = field(default_factory=lambda: UnreadColumns("key"))
     _endings: dict[bytes, tuple[bool, bool]] = field(default_factory=dict)
@@ -158,7 +161,10 @@ class Gathered:
         if ending == _JSON:
             values = _object(data)
             if values is not None:
-                self._note_keys(values)
+                if self.column is None and is_row(values):
+                    self.rows.note(values)
+                else:
+                    self._note_keys(values)
                 text, is_name = _label_of(values, self.column, self.is_multi)
                 if text is not None and self._label < 0:
                     self._label = self.labels.number(text, is_name)
@@ -197,6 +203,7 @@ class Gathered:
                 self.labels.numbers.append(self._label)
                 self.texts.numbers.append(self._text)
             self.described += count if self._is_described else 0
+        self.rows.close(count)
         self._label = self._text = -1
         self._is_described = False
 

@@ -33,7 +33,7 @@ _INPUT_OPTIONS = {
     "scale": "--scale",
     "order": "--channel-order",
 }
-_OPTIONS = {"method": "--saliency"}
+_OPTIONS = {"method": "--saliency", "sink": "--output-format"}
 _LABELS = {"single": "one class an image", "multi": "--multi-label", "none": "--unlabelled"}
 
 

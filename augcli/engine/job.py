@@ -30,6 +30,7 @@ from augcli.manifest.row import OLDEST_SCHEMA, SCHEMA_VERSION
 from augcli.pipeline.pipeline import Pipeline, pipeline_of
 from augcli.store.layout import DEFAULT_SINK, Place
 from augcli.store.records import Identity
+from augcli.store.sinks.shard_size import limits_of
 from augcli.store.sinks.table import SINKS
 
 if TYPE_CHECKING:
@@ -56,9 +57,15 @@ def _known_sink(name: str) -> str:
     return name
 
 
+def _a_shard_size(text: str) -> str:
+    limits_of(text)
+    return text
+
+
 # Fields that older records lack, with what they have instead.
 _LATER = {
     "sink": DEFAULT_SINK,
+    "shard_size": None,
     "other_splits": OtherSplits.none.value,
     "labels": Labels.single.value,
     "schema_version": OLDEST_SCHEMA,
@@ -80,8 +87,9 @@ class Job(BaseModel):
     `recipe` are the steps; `size` is (width, height) of all outputs, or None for the targets' own;
     `labels` are those of the source; `other_splits` is none where it has no others; `background` is
     RGB; `classifier` is `ClassifierSpec.identity()`, where one is used; `sink` is a name in
-    `SINKS`; `schema_version` is that of all rows;
-    `name` says what their files are called, as `manifest.file_names` reads it.
+    `SINKS`; `shard_size` is how much goes into an archive, where that is not the default;
+    `schema_version` is that of all rows; `name` says what files in folders are called, as
+    `manifest.file_names` reads it.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="ignore")
@@ -103,6 +111,7 @@ class Job(BaseModel):
     max_pixels: _Count = 100_000_000
     classifier: dict[str, Any] | None = None
     sink: Annotated[str, AfterValidator(_known_sink)] = DEFAULT_SINK
+    shard_size: Annotated[str, AfterValidator(_a_shard_size)] | None = None
     labels: Labels = Labels.single
     schema_version: Annotated[int, Field(strict=True, ge=OLDEST_SCHEMA, le=SCHEMA_VERSION)] = (
         SCHEMA_VERSION

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import os
 from array import array
-from collections.abc import Generator, Iterator
-from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from collections.abc import Callable, Generator, Iterator
+from pathlib import PurePosixPath
+from typing import NamedTuple
 
-from augcli.data.labels import IMAGES, class_folder
 from augcli.enums import Labels
-from augcli.errors import UnreadableImage, UserError
-from augcli.files import MIB, open_regular, read_beyond
-from augcli.image.header import upright_size
 from augcli.manifest.file_names import id_in
 from augcli.manifest.kinds import Kinds
 from augcli.manifest.row import OLDEST_SCHEMA, SCHEMA_VERSION, Row, boxes_column, label_columns
@@ -29,8 +23,6 @@ MOST_PIXELS = 100_000_000
 _LONGEST_TEXT = 600
 _OPTION = {Labels.multi: "--multi-label", Labels.none: "--unlabelled"}
 _TOLERANCE = 1e-9
-# The most that a file takes: four channels of 16 bits as they are, metadata and further pages.
-_BYTES_A_PIXEL, _ROOM = 8, 64 * MIB
 
 
 class Fault(NamedTuple):
@@ -81,11 +73,19 @@ _OF_ONE = ("label", "class_name")
 _OF_SEVERAL = ("label_ids", "label_weights", "soft_label")
 
 
+NameFaults = Callable[[Row, Labels], Iterator[str]]
+
+
 def row_faults(
-    row: Row, classes: list[str], labels: Labels = Labels.single, version: int | None = None
+    row: Row,
+    classes: list[str],
+    labels: Labels,
+    name_faults: NameFaults,
+    version: int | None = None,
 ) -> Iterator[str]:
     """What is wrong with a row by itself, of a data set with these classes and labels, of which all
-    rows have this schema version (None: that is not known)."""
+    rows have this schema version (None: that is not known); `name_faults` says what is wrong with
+    the name of its file."""
     if version is None and OLDEST_SCHEMA <= row.schema_version <= SCHEMA_VERSION:
         version = row.schema_version
     version = SCHEMA_VERSION if version is None else version
@@ -98,8 +98,12 @@ def row_faults(
             yield f"it has a {name}, which no row of a run with {_OPTION[labels]} has"
     if labels is not Labels.none and not (yield from _label_faults(row, classes, labels, version)):
         return
-    if labels is not Labels.single and row.file_name.partition("/")[0] != IMAGES:
-        yield f"the file does not lie in the folder {IMAGES}"
+    if labels is not Labels.single or (
+        row.label is not None
+        and 0 <= row.label < len(classes)
+        and row.class_name == classes[row.label]
+    ):
+        yield from name_faults(row, labels)
     if not 0.0 <= row.lam <= 1.0:
         yield f"lam {row.lam} is not between 0 and 1"
     if len(row.source_ids) != len(row.source_paths) or not row.source_ids:
@@ -161,55 +165,6 @@ def _class_faults(row: Row, classes: list[str], dominant: int) -> Iterator[str]:
         yield f"label {row.label} is not the class of greatest weight, {dominant}"
     if not 0 <= row.label < len(classes) or row.class_name != classes[row.label]:
         yield f"class name {row.class_name[:100]!r} is not that of label {row.label}"
-    elif row.file_name.partition("/")[0] != class_folder(row.class_name):
-        yield f"the file does not lie in the folder of its class {row.class_name[:100]!r}"
-
-
-def file_faults(train: Path, row: Row, max_pixels: int = MOST_PIXELS) -> Iterator[str]:
-    """What is wrong with the image that a row below `train` names. Links are not followed, and no
-    file is read whole that is too large for an image of `max_pixels`."""
-    folder, _, name = row.file_name.partition("/")
-    if not _is_plain(folder) or not _is_plain(name):
-        yield "the file name is not <class>/<file>"
-        return
-    path = os.path.join(train, row.file_name)  # noqa: PTH118 - half the time of a Path
-    limit = _ROOM + _BYTES_A_PIXEL * max_pixels
-    try:
-        if os.path.islink(os.path.join(train, folder)):  # noqa: PTH114, PTH118
-            yield "its folder is a link, which is not followed"
-            return
-        if os.path.islink(path):  # noqa: PTH114
-            yield "it is a link, which is not followed"
-            return
-        with open_regular(Path(path)) as file:
-            if os.fstat(file.fileno()).st_size > limit:
-                yield f"the file is larger than {limit // MIB:,} MiB, the most for --max-pixels"
-                return
-            whole: Any = file  # it has readinto, which its type does not say
-            if hashlib.file_digest(whole, "sha256").hexdigest() != row.sha256:
-                yield "the file's sha256 is not the row's"
-                return
-            file.seek(0)
-            height, width = upright_size(read_beyond(file, limit))
-    except (FileNotFoundError, NotADirectoryError):
-        yield "the file is missing"
-        return
-    except UserError:
-        yield "it is not a regular file"
-        return
-    except (OSError, MemoryError) as error:
-        yield f"the file cannot be read: {getattr(error, 'strerror', None) or 'too little memory'}"
-        return
-    except UnreadableImage as error:
-        yield f"the file is no image: {error}"
-        return
-    if (width, height) != (row.width, row.height):
-        yield f"the image has {width} x {height} pixels, the row says {row.width} x {row.height}"
-
-
-def _is_plain(name: str) -> bool:
-    """Whether a name is that of one thing in a folder, on every system."""
-    return name not in ("", ".", "..") and not any(c in name for c in "/\\\0")
 
 
 def _differ(a: float, b: float) -> bool:

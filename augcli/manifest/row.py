@@ -29,7 +29,11 @@ class Row(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
-    file_name: str = Field(description="path of the image below the manifest's folder, POSIX")
+    file_name: str = Field(
+        description="path of the image below the manifest's folder, POSIX; of a WebDataset the tar"
+        " and the image's name in it, as train-000000.tar/KEY.jpg (KEY is the sample_id), and in"
+        " the KEY.json of the tar that name alone"
+    )
     label: int | None = Field(
         None, description="id of the class of greatest weight; not with --multi-label"
     )

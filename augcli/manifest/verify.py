@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from augcli.enums import Labels
+from augcli.enums import Labels, OutputFormat
 from augcli.errors import UserError
 from augcli.files import read_json, sha256_of
 from augcli.manifest.columns import Columns, Hashes, find, group_of, hash_of
@@ -21,11 +20,13 @@ from augcli.manifest.faults import (
     MOST_PIXELS,
     Fault,
     Faults,
-    file_faults,
     row_faults,
 )
+from augcli.manifest.forms.form import NO_ROW as NO_ROW
+from augcli.manifest.forms.form import Files, Form
+from augcli.manifest.forms.table import FORMS
 from augcli.manifest.kinds import Kinds
-from augcli.manifest.reader import BadLine, read_classes, read_rows
+from augcli.manifest.reader import BadLine, parse_row, read_classes, read_lines, read_rows
 from augcli.manifest.record import (
     BadRecord,
     Counts,
@@ -41,7 +42,6 @@ from augcli.text import count_text
 
 _LARGEST_IDENTITY = 256 << 20
 _OF_RUN = {"source": "fingerprint"}
-NO_ROW = "no row names this file"
 
 
 class Verified(NamedTuple):
@@ -65,6 +65,7 @@ class _Records(NamedTuple):
     max_pixels: int
     labels: Labels
     schema: int | None
+    form: Form
     skipped: Counter[str] | None
     not_made: Counter[str] | None
 
@@ -89,9 +90,10 @@ def verify(out: Path) -> Verified:
         elif not folder.is_dir():
             faults.add(split, "the folder is missing")
         else:
-            _check_rows(folder, classes, records, columns, of_split)
+            files = records.form.look_into(folder, records.max_pixels)
+            _check_rows(folder, files, classes, records, columns, of_split)
             _check_between_rows(folder, columns, of_split)
-            _check_strays(folder, columns.files(), of_split)
+            _check_strays(files, columns.files(), of_split)
         _check_counts(records, split, len(columns), faults)
         rows += len(columns)
     if not faults.count:
@@ -115,8 +117,10 @@ class _FaultsOf:
 def _read_records(out: Path, faults: Faults) -> _Records:
     counts, splits = None, dict[str, Counts]()
     max_pixels, labels, schema = MOST_PIXELS, Labels.single, None
+    form = _form(_begun(out))  # where run.json is damaged
     try:
         summary = read_summary(out)
+        form = _form(summary)
         labels = _labels(summary)
         max_pixels = _most_pixels(summary)
         counts = read_counts(summary)
@@ -132,9 +136,14 @@ def _read_records(out: Path, faults: Faults) -> _Records:
             is_older = is_older or line.outputs is None
     except BadRecord as error:
         faults.add(error.name, error.what)
-        return _Records(counts, splits, max_pixels, labels, schema, None, None)
+        return _Records(counts, splits, max_pixels, labels, schema, form, None, None)
     lost = None if is_older else not_made
-    return _Records(counts, splits, max_pixels, labels, schema, skipped, lost)
+    return _Records(counts, splits, max_pixels, labels, schema, form, skipped, lost)
+
+
+def _form(record: dict[str, Any]) -> Form:
+    """The form of what a run wrote, by its record; a sink that is not known is refused before."""
+    return FORMS.get(str(record.get("sink")), FORMS[OutputFormat.folder])
 
 
 def _labels(summary: dict[str, Any]) -> Labels:
@@ -173,17 +182,25 @@ def _read_classes(out: Path, counts: Counts | None, faults: Faults) -> list[str]
 
 
 def _check_rows(
-    train: Path, classes: list[str], records: _Records, columns: Columns, faults: _FaultsOf
+    train: Path,
+    files: Files,
+    classes: list[str],
+    records: _Records,
+    columns: Columns,
+    faults: _FaultsOf,
 ) -> None:
     try:
-        for row in read_rows(train):
+        for number, _, line in read_lines(train):
+            row = parse_row(line, number)
             if isinstance(row, BadLine):
                 faults.add(MANIFEST, str(row))
                 continue
             columns.add(row)
-            of_row = row_faults(row, classes, records.labels, records.schema)
-            for what in (*of_row, *file_faults(train, row, records.max_pixels)):
+            name_faults = records.form.name_faults
+            for what in row_faults(row, classes, records.labels, name_faults, records.schema):
                 faults.add(row.file_name, what)
+            for fault in files.faults(row, line):
+                faults.add(*fault)
     except (OSError, UserError) as error:
         faults.add(MANIFEST, why_unread(error))
 
@@ -227,9 +244,9 @@ def _is_again(repeated: Hashes, met: npt.NDArray[np.bool_], name: str) -> bool:
     return before
 
 
-def _check_strays(train: Path, known: Hashes, faults: _FaultsOf) -> None:
+def _check_strays(files: Files, known: Hashes, faults: _FaultsOf) -> None:
     """Files that no row names: the first by name are shown, whatever the system lists first."""
-    strays = _Counting(_strays(os.fsencode(train), known))
+    strays = _Counting(files.strays(known))
     for where, what in heapq.nsmallest(MOST_FAULTS, strays):
         faults.add(where, what)
         strays.counts[what] -= 1
@@ -248,32 +265,6 @@ class _Counting:
         for each in self._inner:
             self.counts[each.what] += 1
             yield each
-
-
-def _strays(train: bytes, known: Hashes) -> Iterator[Fault]:
-    with os.scandir(train) as entries:
-        for entry in entries:
-            if entry.is_symlink() and entry.name != MANIFEST.encode():
-                yield Fault(_printed(entry.name), "it is a link, which is not followed")
-            elif entry.is_dir(follow_symlinks=False):
-                yield from _strays_in(entry.path, entry.name, known)
-            elif entry.name != MANIFEST.encode():
-                yield Fault(_printed(entry.name), NO_ROW)
-
-
-def _strays_in(path: bytes, folder: bytes, known: Hashes) -> Iterator[Fault]:
-    try:
-        with os.scandir(path) as entries:
-            for entry in entries:
-                name = folder + b"/" + entry.name
-                if find(known, hash_of(name)) is None:
-                    yield Fault(_printed(name), NO_ROW)
-    except OSError as error:
-        yield Fault(_printed(folder), f"the folder cannot be read: {error.strerror}")
-
-
-def _printed(name: bytes) -> str:
-    return name.decode("utf-8", "backslashreplace")
 
 
 def _check_digests(out: Path, records: _Records, faults: Faults) -> None:

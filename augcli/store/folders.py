@@ -19,11 +19,11 @@ from augcli.store.layout import (
     staged_train,
 )
 from augcli.store.records import (
+    form_in,
     is_half_removed,
     is_run,
     read_identity,
     read_run_record,
-    refuse_other_sinks,
 )
 from augcli.text import count_text, shorten
 
@@ -74,7 +74,7 @@ def refuse_as_source(source: Path) -> None:
         return
     if is_unfinished(source):
         raise UserError(f"SOURCE {source} is the OUT of a run that is not finished; {FINISH}.")
-    refuse_other_sinks(source, "a SOURCE may be")
+    form_in(source, "a SOURCE may be")
     if is_being_replaced(source):
         raise UserError(f"SOURCE {source} holds what is left of a replaced run; {REPLACE}.")
     if holds_maps(source):
@@ -92,7 +92,7 @@ def refuse_unverifiable(out: Path) -> None:
     if is_unfinished(out):
         raise UserError(f"OUT {out} holds a run that is not finished; {FINISH}.")
     if has_begun(out):
-        refuse_other_sinks(out, "`augcli verify` reads")
+        form_in(out, "`augcli verify` reads")
         return
     if is_being_replaced(out):
         raise UserError(f"OUT {out} holds what is left of a replaced run; {REPLACE}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -49,9 +50,14 @@ class _Manifest:
     digest: Any = field(default_factory=hashlib.sha256)
 
 
-def merge_parts(state: Path) -> Published:
+def merge_parts(
+    state: Path, lines_of: Callable[[parts.Part], Iterable[bytes]] = parts.Part.row_lines
+) -> Published:
     """Join the committed parts in plan order: rows into the staged manifest of their split, errors
-    beside the splits, each input that was skipped once, however many blocks it was a target of."""
+    beside the splits, each input that was skipped once, however many blocks it was a target of.
+
+    `lines_of` gives the lines of the manifest for the rows of a part, where these are others.
+    """
     skipped: dict[str, dict[str, Any]] = {}
     manifests = {TRAIN: _open_manifest(state, TRAIN)}
     try:
@@ -59,7 +65,7 @@ def merge_parts(state: Path) -> Published:
             manifest = manifests.get(part.split)
             if manifest is None:
                 manifest = manifests[part.split] = _open_manifest(state, part.split)
-            for line in part.row_lines():
+            for line in lines_of(part):
                 manifest.digest.update(line)
                 manifest.file.write(line)
             for line in part.skipped_lines():

@@ -1,4 +1,5 @@
 """Parts: the rows of one shard each. A part's rename is its shard's commit, and it proves itself.
+Beside it a file of the shard's outputs may stand, which is there before.
 
 A part holds manifest rows, then lines about inputs that were skipped, then one line that says whose
 part it is and what it holds: the run, the place in the plan, the split where that is not train,
@@ -23,10 +24,10 @@ from augcli.files import is_link, open_regular, parse_json
 from augcli.published import is_split_folder
 from augcli.store.layout import IDENTITY, PARTS, TRAIN
 
-_ROWS = ".rows"
+_ROWS, _PIECE = ".rows", ".tar"
 _ANY_PART = f"{'[0-9]' * 8}-{'[0-9]' * 5}-{'[0-9]' * 5}{_ROWS}"
 # With what versions before 0.2 wrote of skipped inputs.
-_OWN_NAME = re.compile(r"[0-9]{8}-[0-9]{5}-[0-9]{5}(\.rows(\.[0-9]+\.tmp)?|\.errors)")
+_OWN_NAME = re.compile(r"[0-9]{8}-[0-9]{5}-[0-9]{5}(\.(rows|tar)(\.[0-9]+\.tmp)?|\.errors)")
 _PROOF_KEY = "augcli_part"
 _CHUNK = 1 << 20
 _LONGEST_PROOF = 1 << 12
@@ -61,6 +62,11 @@ class Part:
     images: int  # bytes of all image files together
     content: int  # bytes of rows and skipped inputs in the file
     split: str = TRAIN
+
+    @property
+    def piece(self) -> Path:
+        """Where a sink that packs the outputs of a shard into one file puts that."""
+        return self.path.with_suffix(_PIECE)
 
     def row_lines(self) -> Iterator[bytes]:
         """Its manifest rows, each with its newline, one at a time."""
@@ -113,6 +119,11 @@ class PartWriter:
         self._rows = self._skipped = 0
         self._images = self._content = 0
         self._split: str | None = None
+
+    @property
+    def piece(self) -> Path:
+        """Where the file of a part's outputs goes, as `Part.piece` says."""
+        return self._final.with_suffix(_PIECE)
 
     def set_split(self, split: str) -> None:
         """Say of which split what comes next is; raises ValueError where that before is of
@@ -212,6 +223,14 @@ def remove_unproven(state: Path) -> int:
     for path in damaged:
         path.unlink()
     return len(damaged)
+
+
+def remove_orphans(state: Path) -> None:
+    """Remove the files of outputs beside which no part stands that proves itself."""
+    pieces = {part.piece for part in proven_parts(state)}
+    for path in _own_files(state / PARTS):
+        if path.suffix == _PIECE and path not in pieces:
+            path.unlink()
 
 
 def remove_all(state: Path) -> None:

@@ -15,7 +15,9 @@ import numpy as np
 from augcli.errors import RunFailed, UserError
 from augcli.files import MIB, is_link, parse_json, read_json, read_lines, sha256_of
 from augcli.manifest.columns import Hashes, find, hash_of
-from augcli.published import is_split_folder
+from augcli.manifest.forms.form import Form
+from augcli.manifest.forms.table import FORMS
+from augcli.published import is_archive_name, is_split_folder
 from augcli.store.layout import (
     DEFAULT_SINK,
     IDENTITY,
@@ -27,11 +29,12 @@ from augcli.store.layout import (
     STATE,
     TRAIN,
 )
-from augcli.text import shorten
+from augcli.text import listed, shorten
 
 # An identity holds recipe files and class maps.
 LARGEST_RECORD = 256 * MIB
 IMAGE_BYTES = "image_bytes"  # among the counts of run.json, since version 0.2
+TARS = "tars"  # in run.json, the bytes of each archive of each split
 _LONGEST_LINE = 64 * MIB
 _KEYS = ("recipe", "seed", "copies", "pair", "fit", "format", "versions")
 
@@ -74,16 +77,19 @@ def read_run_record(file: Path) -> dict[str, Any] | None:
     return record if all(type(number) is int and number >= 0 for number in numbers) else None
 
 
-def refuse_other_sinks(out: Path, what: str) -> None:
-    """Raise UserError where the run in OUT, by its own records, has another sink than folders of
-    images; `what` begins the sentence that says what is for those alone."""
-    records = (read_identity(out / STATE / IDENTITY), read_run_record(out / RUN))
-    for sink in (record.get("sink", DEFAULT_SINK) for record in records if record is not None):
-        if sink != DEFAULT_SINK:
+def form_in(out: Path, what: str) -> Form:
+    """The form of what the run in OUT writes, by its own records; raises UserError where they name
+    a sink of which none is known; `what` begins the sentence that says what is for others."""
+    records = (read_identity(out / STATE / IDENTITY), *map(read_run_record, run_records(out)),
+               read_identity(out / STATE / REMOVAL))  # fmt: skip
+    sinks = [record.get("sink", DEFAULT_SINK) for record in records if record is not None]
+    for sink in sinks:
+        if not isinstance(sink, str) or sink not in FORMS:
             raise UserError(
-                f"{out} was written with --sink {shorten(str(sink), 60)}; {what} only what --sink"
-                f" {DEFAULT_SINK} writes."
+                f"{out} was written with --output-format {shorten(str(sink), 60)}; {what} only what"
+                f" --output-format {listed(FORMS)} writes."
             )
+    return FORMS[sinks[0] if sinks else DEFAULT_SINK]
 
 
 def is_run(out: Path) -> bool:
@@ -111,6 +117,20 @@ def splits_of(record: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
     if not isinstance(splits, dict) or not all(map(is_split_folder, splits)):
         return {}
     return splits if all(isinstance(one, dict) for one in splits.values()) else {}
+
+
+def tars_of(record: dict[str, Any] | None) -> dict[str, dict[str, int]]:
+    """What a run's record says of archives in OUT: the bytes of each, by split and name; none where
+    it does not, or what it says are no archives."""
+    splits = None if record is None else record.get(TARS)
+    if not isinstance(splits, dict) or not {*splits} <= {TRAIN, *splits_of(record)}:
+        return {}
+    for sizes in splits.values():
+        if not isinstance(sizes, dict) or not all(map(is_archive_name, sizes)):
+            return {}
+        if not all(type(size) is int and size > 0 for size in sizes.values()):
+            return {}
+    return splits
 
 
 def splits_in(out: Path) -> list[str]:

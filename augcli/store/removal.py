@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from augcli.errors import UserError
 from augcli.files import is_link, read_lines, sha256_of
+from augcli.manifest.forms.form import Form
 from augcli.manifest.reader import LONGEST_LINE, parse_row
 from augcli.manifest.row import Row
 from augcli.store import parts
@@ -30,7 +31,6 @@ from augcli.store.layout import (
     LISTS,
     MANIFEST,
     OURS,
-    OUTPUT_NAME,
     PARTS,
     REMADE,
     REMOVAL,
@@ -43,11 +43,11 @@ from augcli.store.layout import (
     TRAIN,
 )
 from augcli.store.records import (
+    form_in,
     is_half_removed,
     manifest_is,
     read_identity,
     read_run_record,
-    refuse_other_sinks,
     run_records,
     splits_in,
 )
@@ -68,7 +68,7 @@ def remove_run(out: Path) -> None:
     of its own (`forget_removal`). Raises UserError, with nothing removed, where something lies
     among the images that no run wrote.
     """
-    refuse_other_sinks(out, "move it away, as --overwrite removes")
+    form = form_in(out, "move it away, as --overwrite removes")
     state = out / STATE
     records = [out / name for name in (*LISTS, RUN)]
     for record in (*records, *(state / name for name in (*_STATE_FILES, REMOVAL, REMOVED))):
@@ -78,11 +78,11 @@ def remove_run(out: Path) -> None:
         raise UserError(
             f"{stranger} was not written by the run in OUT; move it away to replace the run."
         )
-    for stranger in chain(_strangers_in_train(out), _strangers_in_splits(out)):
+    for stranger in chain(_strangers_in_train(out, form), _strangers_in_splits(out, form)):
         raise UserError(
             f"{stranger} is nothing that a run writes; move it away to replace the run."
         )
-    for stranger in _strangers_staged(state):
+    for stranger in _strangers_staged(state, form):
         raise UserError(
             f"{stranger} is nothing that a run writes; move it away to replace the run."
         )
@@ -90,7 +90,7 @@ def remove_run(out: Path) -> None:
         raise UserError(
             f"{stranger} was not written by the run in OUT; move it away to replace the run."
         )
-    _refuse_strangers_aside(state / ASIDE)
+    _refuse_strangers_aside(state / ASIDE, form)
     set_strangers_aside(state)
     state.mkdir(exist_ok=True)
     if read_identity(state / IDENTITY) is not None:
@@ -109,16 +109,16 @@ def remove_run(out: Path) -> None:
         (out / TRAIN / MANIFEST).replace(state / REMOVED)  # which tells what of it was a run's
         flush(out)
     for split in splits_in(out):
-        _remove_train(state / SPLITS / split)
+        _remove_train(state / SPLITS / split, form)
         if manifest_is(out, _record_of(out) or {}, split):
             (state / SPLITS).mkdir(exist_ok=True)
             (out / split).rename(state / SPLITS / split)  # so that it is the run's all the time
             flush(out)
         _remove_empty(out / split)
-    _remove_splits(state)
+    _remove_splits(state, form)
     for folder in (out, state):
-        _remove_train(folder / TRAIN)
-    remove_aside(state / ASIDE)
+        _remove_train(folder / TRAIN, form)
+    remove_aside(state / ASIDE, form)
     (state / REMOVED).unlink(missing_ok=True)
     parts.remove_all(state)
     _remove_files(state)
@@ -141,17 +141,17 @@ def forget_removal(out: Path) -> None:
         (out / STATE / REMOVAL).unlink()
 
 
-def empty_aside(aside: Path) -> None:
+def empty_aside(aside: Path, form: Form) -> None:
     """Remove what an earlier repair left, which was killed; raises UserError, with nothing removed,
     where something else lies there."""
-    _refuse_strangers_aside(aside)
-    remove_aside(aside)
+    _refuse_strangers_aside(aside, form)
+    remove_aside(aside, form)
 
 
-def remove_aside(aside: Path) -> None:
+def remove_aside(aside: Path, form: Form) -> None:
     """Remove what a repair writes, and its folder where nothing else is in it."""
-    _remove_splits(aside)
-    _remove_train(aside / TRAIN)
+    _remove_splits(aside, form)
+    _remove_train(aside / TRAIN, form)
     parts.remove_all(aside)
     for file in (aside / REMADE / MANIFEST, aside / MANIFEST):
         file.unlink(missing_ok=True)
@@ -159,11 +159,11 @@ def remove_aside(aside: Path) -> None:
         _remove_empty(folder)
 
 
-def _refuse_strangers_aside(aside: Path) -> None:
+def _refuse_strangers_aside(aside: Path, form: Form) -> None:
     folders = (PARTS, TRAIN, SPLITS, REMADE)
     strangers = [Path(e.path) for e in _entries(aside) if e.name not in (*folders, MANIFEST)]
     strangers += [aside / name for name in folders if (aside / name).is_file()]
-    strangers += _strangers_staged(aside)
+    strangers += _strangers_staged(aside, form)
     strangers += [Path(e.path) for e in _entries(aside / REMADE) if e.name != MANIFEST]
     strangers += parts.strangers(aside)
     if strangers:
@@ -193,21 +193,22 @@ def _record_of(out: Path) -> dict[str, Any] | None:
     return next(filter(None, map(read_run_record, run_records(out))), None)
 
 
-def _names_in(manifest: Path) -> npt.NDArray[np.uint64] | None:
-    """The digests, in order, of the file names in a manifest, if that is one of rows alone."""
+def _names_in(manifest: Path, form: Form) -> npt.NDArray[np.uint64] | None:
+    """The digests, in order, of the names of the files that a manifest is about, if that is one of
+    rows alone."""
     digests: list[int] = []
     try:
         for number, line in enumerate(read_lines(manifest, LONGEST_LINE), 1):
             row = parse_row(line, number)
             if not isinstance(row, Row):
                 return None
-            digests.append(int(name_digest(row.file_name)))
+            digests.append(int(name_digest(form.file_of(row.file_name))))
     except (OSError, UserError):
         return None
     return np.sort(np.array(digests, np.uint64))
 
 
-def _strangers_in_train(out: Path) -> Iterator[Path]:
+def _strangers_in_train(out: Path, form: Form) -> Iterator[Path]:
     """What lies in OUT/train and is not in its manifest, which stands elsewhere once removal has
     begun."""
     train, removed = out / TRAIN, out / STATE / REMOVED
@@ -216,24 +217,25 @@ def _strangers_in_train(out: Path) -> Iterator[Path]:
     has_begun = is_half_removed(out) and removed.exists()
     if has_begun and os.path.lexists(train / MANIFEST):
         yield train / MANIFEST
-    names = _names_in(removed if has_begun else train / MANIFEST)
+    names = _names_in(removed if has_begun else train / MANIFEST, form)
     record = read_run_record(out / RUN)
     if not has_begun and record is not None and not manifest_is(out, record):
         names = None  # it may name what the run did not write
-    yield from _not_named(train, names)
+    yield from _not_named(train, names, form)
 
 
-def _strangers_in_splits(out: Path) -> Iterator[Path]:
+def _strangers_in_splits(out: Path, form: Form) -> Iterator[Path]:
     """What lies in the folders of other splits and is not in their manifests."""
     record = _record_of(out) or {}
     for split in splits_in(out):
         folder = out / split
         if os.path.lexists(folder):
             is_own = manifest_is(out, record, split)
-            yield from _not_named(folder, _names_in(folder / MANIFEST) if is_own else None)
+            names = _names_in(folder / MANIFEST, form) if is_own else None
+            yield from _not_named(folder, names, form)
 
 
-def _not_named(train: Path, names: npt.NDArray[np.uint64] | None) -> Iterator[Path]:
+def _not_named(train: Path, names: npt.NDArray[np.uint64] | None, form: Form) -> Iterator[Path]:
     """What lies in a folder of images and is not among these names; the folder itself where none
     are known and it holds anything."""
     if names is None:
@@ -242,14 +244,20 @@ def _not_named(train: Path, names: npt.NDArray[np.uint64] | None) -> Iterator[Pa
         return
     for folder in _entries(train):
         if not folder.is_dir(follow_symlinks=False):
-            if folder.name != MANIFEST:
+            is_own = form.is_own(folder.name) and _is_among(names, folder.name)
+            if folder.name != MANIFEST and not is_own:
                 yield Path(folder.path)
             continue
         for image in _entries(folder.path):
-            digest = name_digest(f"{folder.name}/{image.name}")
-            at = int(np.searchsorted(names, digest))
-            if at == len(names) or names[at] != digest or image.is_dir(follow_symlinks=False):
+            is_own = _is_among(names, f"{folder.name}/{image.name}")
+            if not is_own or image.is_dir(follow_symlinks=False):
                 yield Path(image.path)
+
+
+def _is_among(digests: npt.NDArray[np.uint64], name: str) -> bool:
+    digest = name_digest(name)
+    at = int(np.searchsorted(digests, digest))
+    return at < len(digests) and bool(digests[at] == digest)
 
 
 def _strangers_behind_publication(out: Path) -> Iterator[Path]:
@@ -267,42 +275,47 @@ def _strangers_behind_publication(out: Path) -> Iterator[Path]:
     yield from parts.unproven(out / STATE)
 
 
-def _strangers_staged(state: Path) -> Iterator[Path]:
+def _strangers_staged(state: Path, form: Form) -> Iterator[Path]:
     """What lies among staged images that no run can have written."""
-    yield from _strangers(state / TRAIN)
+    yield from _strangers(state / TRAIN, form)
     if os.path.lexists(state / SPLITS) and not (state / SPLITS).is_dir():
         yield state / SPLITS
     for split in _entries(state / SPLITS):
         if not split.is_dir(follow_symlinks=False):
             yield Path(split.path)
-        yield from _strangers(Path(split.path))
+        yield from _strangers(Path(split.path), form)
 
 
-def _remove_splits(state: Path) -> None:
+def _remove_splits(state: Path, form: Form) -> None:
     """Remove the staged images of other splits."""
     for split in _entries(state / SPLITS):
-        _remove_train(Path(split.path))
+        _remove_train(Path(split.path), form)
     _remove_empty(state / SPLITS)
 
 
-def _strangers(train: Path) -> Iterator[Path]:
+def _strangers(train: Path, form: Form) -> Iterator[Path]:
     """What lies in a folder of images that no run can have written."""
     for folder in _entries(train):
         if not folder.is_dir(follow_symlinks=False):
-            if folder.name != MANIFEST or not folder.is_file(follow_symlinks=False):
+            is_own = folder.name == MANIFEST or form.is_own(folder.name)
+            if not is_own or not folder.is_file(follow_symlinks=False):
                 yield Path(folder.path)
             continue
         for image in _entries(folder.path):
-            if not (OUTPUT_NAME.fullmatch(image.name) and image.is_file(follow_symlinks=False)):
+            is_own = form.is_own(f"{folder.name}/{image.name}")
+            if not (is_own and image.is_file(follow_symlinks=False)):
                 yield Path(image.path)
 
 
-def _remove_train(train: Path) -> None:
+def _remove_train(train: Path, form: Form) -> None:
     """Remove images, a manifest, and the folders that are empty then."""
     for folder in _entries(train):
-        if folder.is_dir(follow_symlinks=False):
+        if not folder.is_dir(follow_symlinks=False):
+            if form.is_own(folder.name):
+                Path(folder.path).unlink()
+        else:
             for image in _entries(folder.path):
-                if OUTPUT_NAME.fullmatch(image.name):
+                if form.is_own(f"{folder.name}/{image.name}"):
                     os.unlink(image.path)  # noqa: PTH108 - without a Path for each of a million
             _remove_empty(folder.path)
     (train / MANIFEST).unlink(missing_ok=True)

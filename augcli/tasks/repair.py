@@ -8,7 +8,6 @@ so that a repair that is killed leaves what was right as it was.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -29,7 +28,9 @@ from augcli.engine.shard import ShardReport, ShardWork
 from augcli.enums import Originals
 from augcli.errors import RunFailed, UserError
 from augcli.manifest.columns import Hashes
-from augcli.manifest.faults import MOST_FAULTS, Fault, file_faults
+from augcli.manifest.faults import MOST_FAULTS, Fault
+from augcli.manifest.forms.form import Files
+from augcli.manifest.forms.table import FORMS
 from augcli.manifest.present import Present
 from augcli.manifest.reader import parse_row
 from augcli.manifest.record import Skipped
@@ -41,6 +42,8 @@ from augcli.store.layout import REMADE, TRAIN, aside_of, staged_split
 from augcli.store.lock import holding
 from augcli.store.records import manifest_is
 from augcli.store.removal import empty_aside, remove_aside
+from augcli.store.restoring.restoring import Line, Restoring
+from augcli.store.restoring.table import RESTORING
 from augcli.store.staged import prepare_state
 from augcli.tasks.repair_records import is_same, keep_record, read_set_aside, write_records
 
@@ -70,6 +73,16 @@ class _Repair(NamedTuple):
     def folder(self, block: int) -> Path:
         """Where the images of a block are in OUT."""
         return self.run.runtime.place.out / self.run.plan.split(block)
+
+    @property
+    def restoring(self) -> Restoring:
+        """What brings outputs to their places."""
+        return RESTORING[self.run.job.sink]
+
+    def files(self, block: int) -> Files:
+        """The images of a block's split as they are in OUT."""
+        form = FORMS[self.run.job.sink]
+        return form.look_into(self.folder(block), _most_pixels(self.run))
 
     def present(self, block: int) -> Present:
         """What the manifest of a block's images has."""
@@ -150,7 +163,8 @@ def _repair(
     run: Run, wrong: Hashes, skipped: dict[int, Skipped], published: frozenset[str]
 ) -> Repaired:
     out, aside = run.runtime.place.out, run.runtime.state
-    empty_aside(aside)
+    form = FORMS[run.job.sink]
+    empty_aside(aside, form)
     prepare_state(aside)
     (aside / REMADE).mkdir()
     for split in _splits(run):
@@ -163,7 +177,9 @@ def _repair(
             repair = _Repair(run, manifests, skipped, published)
             repaired = _make_images(repair)
             for split in manifests:
-                _write_manifest(repair, split)
+                _join(repair, split)
+        for split in manifests:
+            repair.restoring.take_over(run.runtime.place, split)
         flush(out)  # images are in their places before the manifests are
         for split in manifests:
             manifest = staged_split(aside, split) / MANIFEST
@@ -172,7 +188,7 @@ def _repair(
             manifest.replace(out / split / MANIFEST)
         write_records(run, skipped)
     finally:
-        remove_aside(aside)
+        remove_aside(aside, form)
     return repaired
 
 
@@ -303,8 +319,10 @@ def _against(repair: _Repair, block: int, row: Row, doubt: str | None) -> str | 
         return None
     is_of_same = before.source_ids == row.source_ids and before.params == row.params
     is_published = repair.run.plan.split(block) in repair.published  # then its rows are right
-    if is_of_same and not is_published and _is_in_place(repair, block, row):
-        return None
+    if is_of_same and not is_published:
+        there = repair.restoring.in_place(row, before)
+        if not any(repair.files(block).image_faults(there)):
+            return None
     because = "SOURCE is not as it was" if doubt is None else doubt
     if doubt is None and _is_linked(repair.folder(block) / row.file_name):
         because = "SOURCE, to which the file in OUT is a link, is not as it was"
@@ -319,10 +337,6 @@ def _is_linked(place: Path) -> bool:
         return False
 
 
-def _is_in_place(repair: _Repair, block: int, row: Row) -> bool:
-    return not any(file_faults(repair.folder(block), row, _most_pixels(repair.run)))
-
-
 def _most_pixels(run: Run) -> int:
     width, height = run.job.size or (1, 1)
     return max(run.job.max_pixels, width * height)
@@ -331,38 +345,30 @@ def _most_pixels(run: Run) -> int:
 def _put(repair: _Repair, block: int, row: Row) -> str | None:
     """Put an image that was made again in its place, unless the one that stands there is right; why
     it cannot be put there."""
-    if _is_in_place(repair, block, row):
+    if not any(repair.files(block).image_faults(row)):
         return None
     staged = staged_split(repair.aside, repair.run.plan.split(block))
-    for what in file_faults(staged, row, _most_pixels(repair.run)):
-        raise RunFailed(f"{row.file_name} was just made again, but {what}; check the disk.")
-    place = repair.folder(block) / row.file_name
-    try:
-        place.parent.mkdir(exist_ok=True)
-        if place.is_dir() and not place.is_symlink():
-            place.rmdir()
-        (staged / row.file_name).replace(place)
-    except OSError as error:
-        return f"it cannot be put in its place: {error.strerror}"
-    return None
+    most = _most_pixels(repair.run)
+    return repair.restoring.put(staged, repair.folder(block), row, most)
 
 
-def _write_manifest(repair: _Repair, split: str) -> None:
-    """Write the manifest of a split aside, of the rows that were good, those made again, and those
-    that could not be."""
-    folder, present = staged_split(repair.aside, split), repair.manifests[split]
-    folder.mkdir(parents=True, exist_ok=True)
-    with (
-        Present(repair.aside / REMADE, _NONE) as made,
-        (folder / MANIFEST).open("wb") as manifest,
-    ):
-        for shard in repair.run.plan.shards():
-            if repair.run.plan.split(shard.block) != split:
-                continue
-            for index in repair.run.plan.block(shard.block)[shard.start : shard.stop]:
-                for output in repair.expected(shard.block, index):
-                    line = made.line(output) or present.line(output)
-                    if line is not None:
-                        manifest.write(line)
-        manifest.flush()
-        os.fsync(manifest.fileno())
+def _join(repair: _Repair, split: str) -> None:
+    """Join the rows of a split aside: those that were good, those made again, and those that could
+    not be."""
+    job = repair.run.job
+    with Present(repair.aside / REMADE, _NONE) as made:
+        lines = _lines(repair, split, made)
+        repair.restoring.join(repair.run.runtime.place, split, lines, job.shard_size)
+
+
+def _lines(repair: _Repair, split: str, made: Present) -> Iterator[Line]:
+    present = repair.manifests[split]
+    for shard in repair.run.plan.shards():
+        if repair.run.plan.split(shard.block) != split:
+            continue
+        for index in repair.run.plan.block(shard.block)[shard.start : shard.stop]:
+            for output in repair.expected(shard.block, index):
+                new = made.line(output)
+                line = new or present.line(output)
+                if line is not None:
+                    yield Line(line, new is not None)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import cv2
 
+from augcli.data.tar_blocks import END, member
+
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _SMALL = (32, 32)
 
@@ -50,6 +52,20 @@ def shrink(images: Path, out: Path) -> Path:
         small = cv2.resize(cv2.imread(str(path)), _SMALL, interpolation=cv2.INTER_AREA)
         (out / name).mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(out / name / f"{number:06d}.jpg"), small)
+    return out
+
+
+def pack(images: Path, out: Path, most: int = 10_000) -> Path:
+    """The images of an image folder as samples in archives, with a .cls each, `most` in each."""
+    out.mkdir(parents=True)
+    files = image_files(images)
+    numbers = {name: number for number, name in enumerate(sorted({name for name, _ in files}))}
+    for start in range(0, len(files), most):
+        with (out / f"{start // most:06d}.tar").open("wb") as archive:
+            for name, path in files[start : start + most]:
+                archive.write(member(path.name.encode(), path.read_bytes()))
+                archive.write(member(f"{path.stem}.cls".encode(), b"%d" % numbers[name]))
+            archive.write(END)
     return out
 
 

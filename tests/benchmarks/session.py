@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 
-from tests.benchmarks.image_sets import repeat, shrink
+from tests.benchmarks.image_sets import pack, repeat, shrink
 from tests.benchmarks.measure import Cost, Failed, run, watch
 from tests.benchmarks.report import Record
 from tests.benchmarks.scale import GROWTH, SCALE, measure_growth, measure_scale
@@ -70,6 +71,12 @@ class Rows:
     scale: list[str]
 
     @property
+    def all_rows(self) -> list[Row]:
+        """All commands of rows and ratios."""
+        compared = [row for ratio in self.ratios for row in (ratio.first, ratio.second)]
+        return list(dict.fromkeys([*self.rows, *self.peers, *compared]))
+
+    @property
     def names(self) -> list[str]:
         """Of all rows, as --only sees them."""
         return [
@@ -105,6 +112,14 @@ def plan(only: re.Pattern[str], models: Sequence[Path] = ()) -> Rows:
     )
 
 
+def _images_in(path: Path) -> int:
+    """How many images a file is, or an archive has."""
+    if path.suffix == ".tar":
+        with tarfile.open(path) as archive:
+            return sum(name.endswith(".jpg") for name in archive.getnames())
+    return path.suffix.lower() in (".jpg", ".jpeg")
+
+
 def _map_name(side: int) -> str:
     return f"fine-grained map, {f'{side} px' if side else 'native'}"
 
@@ -127,10 +142,13 @@ class Session:
         self._many: int = chosen.many
         self._environment = environment()
         self._numbers = count()
-        self._count = {"native": chosen.count, "small": chosen.small_count}
+        small_count = chosen.small_count
+        self._count = {"native": chosen.count, "small": small_count, "in tars": small_count}
         self._folders = {"native": repeat(chosen.images, chosen.count, work / "native")}
         small = chosen.small_images or shrink(self._folders["native"], work / "shrunk")
         self._folders["small"] = repeat(small, chosen.small_count, work / "small")
+        if any(row.images == "in tars" for row in rows.all_rows):
+            self._folders["in tars"] = pack(self._folders["small"], work / "tars")
         self._tiny = repeat(small, _TINY, work / "tiny")
         self._costs: dict[str, list[Cost]] = {}
         self.left_out: dict[str, str] = {}
@@ -153,9 +171,8 @@ class Session:
     def _commands(self) -> dict[str, tuple[list[str], int]]:
         """Every command of a round with the number of images that it must write; rows next to
         their floor. OUT stands for a fresh folder."""
-        compared = [row for ratio in self._rows.ratios for row in (ratio.first, ratio.second)]
         rows = []
-        for row in dict.fromkeys([*self._rows.rows, *self._rows.peers, *compared]):
+        for row in self._rows.all_rows:
             if row.needs and find_spec(row.needs) is None:
                 reason = f"{row.needs} is not installed (the extra `bench` has it)"
                 self.left_out[row.name] = reason
@@ -204,7 +221,7 @@ class Session:
         out = folder / "out"
         try:
             cost = run(self._into(out, command), folder, self._environment)
-            made = sum(1 for path in out.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
+            made = sum(map(_images_in, out.rglob("*")))
             if made != outputs:
                 raise Failed(f"{made} images were written instead of {outputs}")
         except Failed as error:

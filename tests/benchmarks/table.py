@@ -8,7 +8,8 @@ from typing import Literal
 
 from tests.benchmarks.floor import CHROMA
 
-Images = Literal["native", "small"]
+# Those "in tars" are the small ones, as samples in archives.
+Images = Literal["native", "small", "in tars"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,9 @@ class Floor:
     @property
     def traits(self) -> list[str]:
         """What distinguishes it, for the names of rows too."""
-        size = "32 px" if self.images == "small" else f"{self.side} px" if self.side else "native"
+        size = "native" if self.images == "native" else "32 px"
+        if self.side:
+            size = f"{self.side} px"
         return [
             size,
             *([] if self.workers == 2 else [f"{self.workers} worker"]),
@@ -74,7 +77,8 @@ class Row:
     @property
     def floor(self) -> Floor:
         """What it is compared with."""
-        return Floor(self.images, self.side, self.workers, self.chroma, self.by_area)
+        images: Images = "native" if self.images == "native" else "small"
+        return Floor(images, self.side, self.workers, self.chroma, self.by_area)
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,7 @@ ROWS = [
     recipe("cutmix", side=224, copies=4),
     recipe("cutmix", images="small", at_most=1.2),
     recipe("cutmix", images="small", copies=4),
+    recipe("cutmix in tars", "--output-format", "webdataset", images="in tars"),
     recipe("saliencymix", at_most=2.0),
     recipe("saliencymix", copies=4, at_most=0.9),
     recipe("saliencymix", side=224, at_most=1.15),
@@ -192,6 +197,10 @@ RATIOS = [
     _against("albumentations: two of RandAugment, native", "randaugment, native", 1.2),
     _against("Augmentor: rotate, flip, colour, native", "randaugment, native", 1.2),
     _against("torch: cutmix, 224 px", "cutmix, 224 px", 1.2),
+    Ratio(
+        "Tars", "cutmix, 32 px: tars in and out over files in and out",
+        _row("cutmix in tars, 32 px"), _row("cutmix, 32 px"), "cpu", at_most=0.75,
+    ),
     Ratio(
         "Keep", "cutout keep, cached maps, over cutout",
         _row("cutout keep, cached maps, native"), _row("cutout, native"), "cpu", at_most=1.15,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.floor import CHROMA, jpeg
-from tests.benchmarks.image_sets import image_files, repeat, shrink
+from tests.benchmarks.image_sets import image_files, pack, repeat, shrink
 from tests.benchmarks.measure import Failed, Memory, run
 from tests.benchmarks.peers.images import read
 from tests.benchmarks.report import (
@@ -54,6 +54,15 @@ def test_small_images_are_32_pixels_a_side(images: Path, tmp_path: Path) -> None
     small = image_files(shrink(images, tmp_path / "small"))
     assert len(small) == 40
     assert {read(str(path)).shape for _, path in small} == {(32, 32, 3)}
+
+
+def test_packed_images_are_those_of_the_folder(images: Path, tmp_path: Path) -> None:
+    from augcli.data.source import list_source, read_image
+
+    listing = list_source(pack(images, tmp_path / "tars", 15))
+    assert (len(listing), len(listing.archives)) == (40, 3)
+    actual = [path.read_bytes() for _, path in image_files(images)]
+    assert [read_image(listing, index, 10**6) for index in range(40)] == actual
 
 
 @pytest.mark.parametrize(("workers", "chroma"), [("1", CHROMA), ("3", "4:2:0")])

@@ -64,6 +64,7 @@ def test_commands_and_options(complete: Complete) -> None:
             "cache",
             "doctor",
             "demo",
+            "convert",
             "help",
             "model",
         )
@@ -162,6 +163,7 @@ def test_odd_words_print_only_completions(words: str, augcli: Augcli, tmp_path: 
         "cache",
         "demo",
         "doctor",
+        "convert",
         "help",
         "model",
     }

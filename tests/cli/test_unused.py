@@ -27,6 +27,10 @@ OWN_SIZE = "with recipe flip, which leaves an image its own size; add --size, or
 NO_LIST = "unless SOURCE is -, a list of paths on standard input; leave it out."
 NO_LABELS = "with --unlabelled, which reads no labels; leave one of them out."
 NOT_AGAIN = "unless outputs are made again; add --replay or --repair, or leave it out."
+NO_TARS = "unless outputs are kept in tars; add --output-format webdataset, or leave it out."
+BY_ID = (
+    "unless outputs are files in folders: samples in tars are called by their ids; leave it out."
+)
 NOT_REMOVED = "unless maps are removed; write `augcli cache clean` before it."
 PUTS_NOTHING_BACK = (
     "with recipe cutout, of which --keep only chooses what is covered, and puts nothing back;"
@@ -148,6 +152,13 @@ CASES: list[tuple[str, str, tuple[str, ...], tuple[str, ...], str]] = [
         ("1G",),
         "beside clean, which removes down to --to-size; give that, or leave it out.",
     ),
+    ("generate", "shard-size", ("-r", "flip"), ("99",), NO_TARS),
+    ("generate", "name", ("-r", "flip", "--output-format", "webdataset"), ("{source}",), BY_ID),
+    (
+        *("generate", "other-splits", ("-r", "flip", "--output-format", "webdataset"), ("link",)),
+        "as link with --output-format webdataset, whose tars hold copies; give --other-splits"
+        " copy.",
+    ),
     ("cache", "older-than", (), ("30d",), NOT_REMOVED),
     ("cache", "to-size", (), ("1G",), NOT_REMOVED),
     ("verify", "workers", (), ("2",), NOT_AGAIN),
@@ -226,9 +237,9 @@ def test_every_rule_has_a_case() -> None:
 # What always has an effect, as far as the command line can know.
 ALWAYS = {
     *("source", "out", "label_smoothing", "background", "max_pixels", "per_class", "seed", "size"),
-    *("format", "include_originals", "other_splits", "memory", "max_errors", "resume", "overwrite"),
+    *("format", "include_originals", "memory", "max_errors", "resume", "overwrite"),
     *("dry_run", "json", "quiet", "examples", "to", "all_recipes", "show", "map_format", "overlay"),
-    *("replay", "repair", "name", "file", "at", "output", "version", "deep"),
+    *("replay", "repair", "file", "at", "output", "version", "deep"),
     # `SourceOptions.refuse_others` thinks of these.
     *(set(SourceOptions.model_fields) - {"group_by"}),
     *("multi_label", "unlabelled"),

@@ -223,7 +223,9 @@ def test_a_run_goes_on_with_its_own_sink_only(
     plain = run_over(source, tmp_path / "out")
     generate(with_options(plain, sink=begun), source={"source": str(source)})
     before = tree(tmp_path / "out")
-    with pytest.raises(UserError, match=rf"was begun with --sink {begun} \(now {now}\); resume"):
+    with pytest.raises(
+        UserError, match=rf"was begun with --output-format {begun} \(now {now}\); resume"
+    ):
         generate(with_options(plain, sink=now), source={"source": str(source)}, resume=True)
     assert tree(tmp_path / "out") == before
 
@@ -231,15 +233,18 @@ def test_a_run_goes_on_with_its_own_sink_only(
 @pytest.mark.parametrize(
     "about", ["`augcli verify` reads", "move it away, as --overwrite removes", "a SOURCE may be"]
 )
-def test_what_knows_folders_alone_refuses_other_sinks(
+def test_what_reads_an_out_refuses_what_it_does_not_know(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, about: str
 ) -> None:
     monkeypatch.setitem(SINKS, "zip", zip_sink)
     out, run = tmp_path / "out", run_over(source, tmp_path / "out")
     generate(with_options(run, sink="zip"), source={"source": str(source)})
     before = tree(out)
-    sentence = f"{out} was written with --sink zip; {about} only what --sink folder"
-    with pytest.raises(UserError, match=f"^{re.escape(sentence)} writes.$"):
+    sentence = (
+        f"{out} was written with --output-format zip; {about} only what --output-format folder or"
+        " webdataset writes."
+    )
+    with pytest.raises(UserError, match=f"^{re.escape(sentence)}$"):
         if "--overwrite" in about:
             generate(run, source={"source": str(source)}, overwrite=True)
         else:

@@ -39,6 +39,7 @@ from augcli.data.metadata_rows import (
 from augcli.data.parquet_columns import holds_images
 from augcli.data.path_spelling import PathSpelling
 from augcli.data.repeated import refuse_repeated
+from augcli.data.sample_rows import names_archives
 from augcli.data.source_options import SourceOptions
 from augcli.data.split_column import SplitColumn, choose_column, divide, no_splits
 from augcli.data.splits import other_splits
@@ -57,8 +58,14 @@ OPTIONS: frozenset[str] = frozenset({"path_column", "label_column", "weights_col
 def recognises(source: Path) -> bool:
     """Whether a folder has a metadata file that names its images, or a file is one."""
     if source.is_dir():
-        return bool(_find(source))
+        files = _find(source)
+        return bool(files) and not names_archives(files[0])
     if source.name == MANIFEST:
+        if names_archives(source):
+            raise UserError(
+                f"SOURCE {source} names images in tar archives, which are read by themselves; give"
+                f" the folder {source.parent}."
+            )
         return True
     if source.name not in NAMES:
         return False

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from augcli.store.layout import DEFAULT_SINK
-from augcli.store.sinks import folder
+from augcli.enums import OutputFormat
+from augcli.store.sinks import folder, webdataset
 from augcli.store.sinks.sink import Sink
 
 SINKS: dict[str, Sink] = {
-    DEFAULT_SINK: folder,
+    OutputFormat.folder: folder,
+    OutputFormat.webdataset: webdataset,
 }
