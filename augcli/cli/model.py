@@ -22,6 +22,7 @@ from augcli.cli.sizes import parse_colour
 from augcli.cli.skipped import failure
 from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
+from augcli.cli.usage import require_command
 from augcli.cli.values import path_reader
 from augcli.enums import STDIN, Labels
 from augcli.errors import RunFailed, UnreadableImage, UserError
@@ -43,6 +44,8 @@ model_app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+    callback=require_command,
 )
 
 Model = Annotated[
