@@ -21,21 +21,20 @@ def blocks(section: str) -> list[str]:
             if b.strip()]  # fmt: skip
 
 
+def add_line(file: Path, before: str, line: str) -> None:
+    """Put a line into a file, before the only one that begins so."""
+    text = file.read_text()
+    assert text.count(f"\n{before}") == 1
+    file.write_text(text.replace(f"\n{before}", f"\n{line}\n{before}"))
+
+
 def test_a_command_is_added_as_the_page_says(tmp_path: Path) -> None:
     shutil.copytree(
         ROOT / "augcli", tmp_path / "augcli", ignore=shutil.ignore_patterns("__pycache__")
     )
-    module, lines = blocks("Add a command")
+    module, entry = blocks("Add a command")
     (tmp_path / "augcli/cli/classes.py").write_text(module + "\n")
-    imported, loop = lines.splitlines()
-    app = tmp_path / "augcli/cli/app.py"
-    text = app.read_text()
-    first = "from augcli.cli.config import"
-    assert (text.count(first), len(re.findall(r"(?m)^for command in .*$", text))) == (1, 1)
-    before = re.findall(r"(?m)^for command in .*$", text)[0]
-    assert loop.replace(" classes,", "") == before  # the page shows the commands as they are
-    text = re.sub(r"(?m)^for command in .*$", loop, text.replace(first, f"{imported}\n{first}"))
-    app.write_text(text)
+    add_line(tmp_path / "augcli/cli/commands.py", '    "recipes": ', entry)
 
     def run(*arguments: str) -> str:
         command = [sys.executable, "-m", "augcli", *arguments]

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
 from augcli.cli.app import app
 from augcli.cli.unused import RULES
 from augcli.data.source_options import SourceOptions
 from tests.conftest import SAMPLE_DATA, Augcli
+from tests.helpers.commands import every_command
 
 MODEL = str(SAMPLE_DATA / "classifier.onnx")
 GRADIENT = ("-r", "cutout", "--keep", "--saliency", "gradient", "--model", MODEL)
@@ -180,11 +180,9 @@ def folder(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 def options() -> Iterator[tuple[str, Any]]:
     """Every parameter of every command, with the command's name."""
-    root: Any = typer.main.get_command(app)
-    for name, command in root.commands.items():
-        for inner, one in getattr(command, "commands", {"": command}).items():
-            for parameter in one.params:
-                yield f"{name} {inner}".strip(), parameter
+    for words, command in every_command().items():
+        for parameter in command.params:
+            yield words, parameter
 
 
 @pytest.mark.parametrize(
