@@ -4,7 +4,6 @@ names one, and the others' imports and options take longer than it may."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -30,10 +29,16 @@ COMMANDS = {
 
 
 class Commands(Mapping[str, Any]):
-    """Typer's commands by their names."""
+    """Typer's commands by their names, for one call of the program: what it says may change the
+    options of its command."""
+
+    def __init__(self) -> None:
+        self._built: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        return _build(name)
+        if name not in self._built:
+            self._built[name] = _build(name)
+        return self._built[name]
 
     def __contains__(self, name: object) -> bool:
         return name in COMMANDS
@@ -45,7 +50,6 @@ class Commands(Mapping[str, Any]):
         return len(COMMANDS)
 
 
-@cache
 def _build(name: str) -> Any:
     """What Typer makes of a command; raises KeyError where there is none."""
     module, _, attribute = COMMANDS[name].partition(":")
