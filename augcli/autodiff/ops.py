@@ -66,6 +66,7 @@ def equal(a: Value, b: Operand) -> Value:
 
 
 def cast(x: Value, dtype: Any) -> Value:
+    """x as another type of NumPy's."""
     to = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     return x.graph.op("Cast", x, shape=x.shape, dtype=dtype, to=to)
 

@@ -10,43 +10,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from onnx import ModelProto
 
 from augcli.arrays.types import Float32, Shape
 from augcli.autodiff import Differentiated, differentiate
-from augcli.autodiff.differentiate import Target
 from augcli.autodiff.images import channel_axis
 from augcli.autodiff.inspect import inspect
 from augcli.autodiff.nodes import names_read
+from augcli.classifier.derivative import Derivative
 from augcli.errors import UserError
 
 
-def cam_model(
-    model: ModelProto | Path, size: Shape, target: Target, head: str | None, layer: str | None
-) -> Differentiated:
+def cam_model(of: Derivative) -> Differentiated:
     """The model that returns a layer's activation and its gradient; raises UserError.
 
     The layer is by default the last feature map before the logits.
     """
+    layer = of.layer
     if layer is None:
-        features = inspect(model, size=size, output=head).features
+        features = inspect(of.model, size=of.size, output=of.head).features
         if not features:
             raise UserError(
                 "The model has no feature map of more than one cell, which Grad-CAM and feature-map"
                 " need; use --saliency gradient."
             )
         layer = features[-1].name
-    return differentiate(model, size=size, target=target, result="gradient", wrt=layer, output=head)
+    return differentiate(
+        of.model, size=of.size, target=of.target, result="gradient", wrt=layer, output=of.head
+    )
 
 
-def strength_model(
-    model: ModelProto | Path, size: Shape, target: Target, head: str | None, layer: str | None
-) -> Differentiated:
+def strength_model(of: Derivative) -> Differentiated:
     """The part of `cam_model` that makes the activation."""
-    return part(cam_model(model, size, target, head, layer), "activation")
+    return part(cam_model(of), "activation")
 
 
 def part(result: Differentiated, output: str) -> Differentiated:

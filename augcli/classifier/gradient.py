@@ -9,24 +9,15 @@ takes, after preprocessing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-
-from onnx import ModelProto
 
 from augcli.arrays.types import Float32
 from augcli.autodiff import Differentiated, differentiate
-from augcli.autodiff.differentiate import Target
+from augcli.classifier.derivative import Derivative
 
 
-def gradient_model(
-    model: ModelProto | Path,
-    size: tuple[int, int],
-    target: Target,
-    head: str | None,
-    layer: str | None,  # noqa: ARG001 - other methods need it
-) -> Differentiated:
+def gradient_model(of: Derivative) -> Differentiated:
     """The model that returns the saliency of its input; raises UserError."""
-    return differentiate(model, size=size, target=target, output=head)
+    return differentiate(of.model, size=of.size, target=of.target, output=of.head)
 
 
 def gradient_maps(outputs: Mapping[str, Float32], size: tuple[int, int]) -> Float32:  # noqa: ARG001

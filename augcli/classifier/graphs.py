@@ -21,12 +21,13 @@ from augcli.autodiff.images import declared_image
 from augcli.autodiff.load import files_of, load
 from augcli.autodiff.normalise import normalise
 from augcli.classifier.cache import Cache
+from augcli.classifier.derivative import Derivative
 from augcli.classifier.gradcam import cam_model, cell_strength, grad_cam, strength_model
 from augcli.classifier.gradient import gradient_maps, gradient_model
 from augcli.classifier.preprocess import Layout
 from augcli.errors import UserError
 
-Build = Callable[[ModelProto | Path, Shape, Target, str | None, str | None], Differentiated]
+Build = Callable[[Derivative], Differentiated]
 Finish = Callable[[Mapping[str, Float32], Shape], Float32]
 
 
@@ -111,14 +112,14 @@ def saliency_graph(
     key = cache_key(model, method=method, size=size, target=target, head=head, layer=layer)
     if cache is not None and (cached := cache.get(key)) is not None:
         return _from_bytes(cached)
-    build = METHODS[method].build
+    build, derivative = METHODS[method].build, Derivative(model, size, target, head, layer)
     fixed = declared(model, head).size
     try:
-        result = build(model, size, target, head, layer)
+        result = build(derivative)
     except UserError:
         if fixed is None or fixed == size:
             raise
-        result = build(_with_resize(load(model), size), size, target, head, layer)
+        result = build(derivative._replace(model=_with_resize(load(model), size)))
     channels = result.shape[3] if result.layout == "NHWC" else result.shape[1]
     graph = SaliencyGraph(
         key, result.inputs, result.outputs, result.batch, result.size, result.layout, channels,

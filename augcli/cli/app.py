@@ -11,28 +11,18 @@ import typer
 
 import augcli
 from augcli.cli import completion
-from augcli.cli.cache import cache
-from augcli.cli.config import Commands, default_map, read_settings
-from augcli.cli.convert import convert
-from augcli.cli.demo import demo
-from augcli.cli.doctor import doctor
-from augcli.cli.generate import generate
-from augcli.cli.help import HELP, Command, Group, complete_command, help_of
-from augcli.cli.inspect import inspect
-from augcli.cli.model import model_app
+from augcli.cli.commands import Commands
+from augcli.cli.config import OptionNames, default_map, read_settings
+from augcli.cli.help import HELP, Group
 from augcli.cli.origins import (
     named_as_given,
     remember_settings,
     unknown_variables,
     variable,
-    variables,
 )
 from augcli.cli.output import PIPE_CLOSED, Output, draw, expect_json, print_error
-from augcli.cli.preview import preview
-from augcli.cli.recipes import recipes
-from augcli.cli.saliency import saliency
-from augcli.cli.usage import check_dashes, usage_sentence
-from augcli.cli.verify import REPLAY_ALL, verify
+from augcli.cli.usage import check_dashes, require_command, usage_sentence
+from augcli.cli.words import REPLAY_ALL
 from augcli.errors import RunFailed, UserError, one_line
 from augcli.streams import StdoutLost
 
@@ -40,9 +30,18 @@ from augcli.streams import StdoutLost
 _UsageError: Any = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError"
 )
+
+
+class _CommandLine(Group):
+    """The group of all commands, none of which is imported here."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**{**more, "commands": Commands()})
+
+
 app = typer.Typer(
     name="augcli",
-    cls=Group,
+    cls=_CommandLine,
     invoke_without_command=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -101,33 +100,14 @@ def prepare(
         augcli generate sample_data augmented --recipe saliencymix
     """
     require_command(context)
-    settings = read_settings(Path.cwd(), _options(context.command))
+    settings = read_settings(Path.cwd(), lambda: _options(context.command))
     context.default_map = default_map(settings)
     remember_settings(context, settings)
-    if warning := unknown_variables({*variables(context.command)}):
+    if warning := unknown_variables(context.command):
         Output().warn(warning)
 
 
-def help_(
-    context: typer.Context,
-    command: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[COMMAND]...",
-            help="a command, as in `augcli help model inspect`",
-            autocompletion=complete_command,
-        ),
-    ] = None,
-) -> None:
-    """Show the help of augcli or of a command, as --help does.
-
-    augcli help generate
-    augcli help model inspect
-    """
-    draw(help_of(context.find_root(), command or []))
-
-
-def _options(group: Any) -> Commands:
+def _options(group: Any) -> OptionNames:
     """The names of each command's options that configuration can set; of a group of commands, the
     same again."""
     return {
@@ -137,21 +117,6 @@ def _options(group: Any) -> Commands:
         for name, command in group.commands.items()
         if name != HELP
     }
-
-
-for command in (generate, preview, inspect, recipes, verify, saliency, cache, doctor, demo):
-    app.command(cls=Command)(command)
-app.command(cls=Command)(convert)
-app.add_typer(model_app)
-app.command(HELP, cls=Command)(help_)
-
-
-@model_app.callback(invoke_without_command=True)
-def require_command(context: typer.Context) -> None:
-    """Show the help of a group that is called without a command, which is wrong usage."""
-    if context.invoked_subcommand is None:
-        Output().note(context.get_help())
-        raise typer.Exit(2)
 
 
 def run(arguments: list[str]) -> int:

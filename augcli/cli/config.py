@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,8 @@ PATHS: Mapping[str, tuple[str, ...]] = {
     "to": (),
 }
 
-Commands = Mapping[str, "Iterable[str] | Commands"]
+# The names of each command's options; of a group of commands, the same again.
+OptionNames = Mapping[str, "Iterable[str] | OptionNames"]
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,11 @@ class _Table:
         return _Table(content, f"{self.where}, table {command}", self.folder, self.depth + 1)
 
 
-def read_settings(folder: Path, commands: Commands) -> Settings:
+def read_settings(folder: Path, commands: Callable[[], OptionNames]) -> Settings:
     """The settings of each command, from the file in `folder` or above; of a group of commands, the
     same again.
 
-    `commands` gives the names of each command's options. A key at the top applies to each command
+    `commands` is called where there is such a file. A key at the top applies to each command
     that has the option, one in a table named after a command to that command alone. Raises
     UserError for a file that cannot be read as TOML, for an unknown key, and for a value that no
     option takes. A pyproject.toml without the word augcli in it is not read as TOML.
@@ -87,7 +88,7 @@ def read_settings(folder: Path, commands: Commands) -> Settings:
     if file is None:
         return {}
     path, content = file
-    return _settings(_Table(content, _shown(path, folder), path.parent), commands, {}, folder)
+    return _settings(_Table(content, _shown(path, folder), path.parent), commands(), {}, folder)
 
 
 def default_map(settings: Settings) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def default_map(settings: Settings) -> dict[str, Any]:
 
 
 def _settings(
-    table: _Table, commands: Commands, outer: Mapping[str, Setting], cwd: Path
+    table: _Table, commands: OptionNames, outer: Mapping[str, Setting], cwd: Path
 ) -> Settings:
     """The settings of `commands`, whose keys stand in `table`, or in tables around it (`outer`)."""
     inner = {name for name in commands if isinstance(table.content.get(name), dict)}
@@ -117,7 +118,7 @@ def _settings(
 
 
 def _of_table(
-    table: _Table, known: set[str], without: set[str], cwd: Path, commands: Commands
+    table: _Table, known: set[str], without: set[str], cwd: Path, commands: OptionNames
 ) -> dict[str, Setting]:
     settings: dict[str, Setting] = {}
     for key, value in table.content.items():
@@ -147,7 +148,7 @@ def _from(folder: Path, text: str, words: tuple[str, ...], cwd: Path) -> str:
     return os.path.relpath(folder / text, cwd)
 
 
-def _every_name(commands: Commands) -> set[str]:
+def _every_name(commands: OptionNames) -> set[str]:
     every: set[str] = set()
     for names in commands.values():
         every |= _every_name(names) if isinstance(names, Mapping) else set(names)

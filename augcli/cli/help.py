@@ -10,7 +10,7 @@ import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -150,6 +150,25 @@ def complete_command(ctx: typer.Context) -> list[str]:
     for name in ctx.params.get("command") or ():
         group = getattr(group, "commands", {}).get(name)
     return list(getattr(group, "commands", {}))
+
+
+def show_help(
+    context: typer.Context,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[COMMAND]...",
+            help="a command, as in `augcli help model inspect`",
+            autocompletion=complete_command,
+        ),
+    ] = None,
+) -> None:
+    """Show the help of augcli or of a command, as --help does.
+
+    augcli help generate
+    augcli help model inspect
+    """
+    draw(help_of(context.find_root(), command or []))
 
 
 def page(command: Any, context: Any, *, everything: bool = False) -> str:

@@ -22,6 +22,7 @@ from augcli.cli.sizes import parse_colour
 from augcli.cli.skipped import failure
 from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
+from augcli.cli.usage import require_command
 from augcli.cli.values import path_reader
 from augcli.enums import STDIN, Labels
 from augcli.errors import RunFailed, UnreadableImage, UserError
@@ -43,6 +44,8 @@ model_app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+    callback=require_command,
 )
 
 Model = Annotated[
@@ -262,9 +265,8 @@ def fit_head(
     if listing.labels is not Labels.single:
         given = "--multi-label" if listing.labels is Labels.multi else "--unlabelled"
         raise UserError(f"A head is fitted to one class an image; leave out {given}.")
-    check_other(output, "--output", {"MODEL": model})
-    for file in weights:
-        check_other(output, "--output", {f"{file}, which MODEL reads,": file})
+    for what, file in [("MODEL", model), *((f"{one}, which MODEL reads,", one) for one in weights)]:
+        check_other(output, "--output", {what: file})
     if output.exists() and not overwrite:
         raise UserError(f"{output} exists; give --overwrite or another --output.")
     check_destination(output, "--output", _is_model)
@@ -289,21 +291,21 @@ def fit_head(
     except OSError as error:
         raise RunFailed(f"--output {output} cannot be written: {error.strerror}.") from error
     failed = failure(len(left_out), max_errors)
+    values = {
+        "model": str(output),
+        "head": name,
+        **asdict(fitted),
+        "skipped": len(left_out),
+        **failed,
+    }
     accuracy = "unknown" if fitted.accuracy is None else f"{fitted.accuracy:.3f}"
-    report.result(
-        {
-            "model": str(output),
-            "head": name,
-            **asdict(fitted),
-            "skipped": len(left_out),
-            **failed,
-        },
+    text = (
         f"{output} with output {name}: {count_text(len(listing.classes), 'class')} from"
         f" {count_text(fitted.features, 'feature')} of {count_text(fitted.images, 'image')}."
         f" Accuracy on every fifth image of a class, when fitted to the others: {accuracy};"
-        " the head that is written is fitted to all.",
-        done=f"{output} is written",
+        " the head that is written is fitted to all."
     )
+    report.result(values, text, done=f"{output} is written")
     if failed:
         report.fail(f"exit 1: {failed['error']['message']}.")
         raise typer.Exit(1)

@@ -186,12 +186,12 @@ def _is_told_of(name: str, value: object, text: str, sentence: str) -> bool:
     return re.search(rf"(?<![\w./-]){re.escape(text)}(?![\w/-])", sentence) is not None
 
 
-def unknown_variables(known: set[str]) -> str:
-    """A warning of variables AUGCLI_* in the environment that no option has, or ""."""
-    unknown = sorted(
-        name for name in os.environ
-        if name.startswith(_PREFIX) and name not in known
-    )  # fmt: skip
+def unknown_variables(group: Any) -> str:
+    """A warning of variables AUGCLI_* in the environment that no option of any command in a group
+    has, or ""."""
+    ours = [name for name in os.environ if name.startswith(_PREFIX)]
+    known = {*_variables(group)} if ours else set[str]()
+    unknown = sorted(name for name in ours if name not in known)
     if not unknown:
         return ""
     more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
@@ -207,10 +207,10 @@ def _with_closest(name: str, known: set[str]) -> str:
     return shorten(name) + (f" (did you mean {_PREFIX}{near}?)" if near else "")
 
 
-def variables(group: Any) -> Iterator[str]:
+def _variables(group: Any) -> Iterator[str]:
     """The environment variables of the options of all commands in a group."""
     for command in group.commands.values():
         if hasattr(command, "commands"):
-            yield from variables(command)
+            yield from _variables(command)
         else:
             yield from filter(None, map(variable, command.params))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,6 +40,9 @@ from augcli.streams import StdoutLost
 from augcli.text import count_text
 
 if TYPE_CHECKING:
+    from augcli.classifier.spec import ClassifierSpec
+    from augcli.data.listing import Listing
+    from augcli.engine.plan import Run
     from augcli.image.sheet import Sheet
 
 _FORMATS = {
@@ -118,41 +122,27 @@ def preview(
     classifier = read_classifier(
         saliency_specs, listing.classes, model, pixels, report.warn, folder
     )
-    from augcli.engine.job import Job, Runtime
-    from augcli.engine.plan import Run
-    from augcli.image.codec import largest_side
     from augcli.image.decoder_output import decoders_silent
     from augcli.image.drawing import draw_sheet
-    from augcli.store.layout import Place
-    from augcli.tasks.preview import most_examples, preview_recipes
     from augcli.tasks.preview import preview as draw_preview
+    from augcli.tasks.preview import preview_recipes
 
     runs = [
-        Run(
+        _run(
             listing,
-            Job(
-                recipe=pipeline,
-                seed=seed,
-                pair=pair,
-                size=output_size,
-                fit=fit,
-                background=background,
-                max_pixels=reading.max_pixels,
-                classifier=None if classifier is None else classifier.identity(),
-                labels=listing.labels,
-            ),
-            Runtime(Place(Path()), classifier=classifier),
+            classifier,
+            recipe=pipeline,
+            seed=seed,
+            pair=pair,
+            size=output_size,
+            fit=fit,
+            background=background,
+            max_pixels=reading.max_pixels,
         )
         for pipeline in pipelines
     ]
+    _check_room(to, examples, runs)
     name = "paths from stdin" if source == STDIN else source
-    file_format = _FORMATS[to.suffix.lower()]
-    side = largest_side(file_format)
-    if examples > (most := most_examples(runs, side)):
-        raise UserError(
-            f"--examples {examples} do not fit into {file_format.value}, which has at most {side}"
-            f" pixels a side; {most} fit, or name a .png file with --to."
-        )
     with decoders_silent():
         if all_recipes:
             drawing = preview_recipes(runs, examples, name)
@@ -173,6 +163,31 @@ def preview(
         _show(report, drawing.sheet, done)
     values = {"file": str(to), "width": width, "height": height}
     report.result(values, f"{to} ({width} x {height})", done=done)
+
+
+def _run(listing: Listing, classifier: ClassifierSpec | None, **options: Any) -> Run:
+    """A run of these options of a `Job`, which goes nowhere."""
+    from augcli.engine.job import Job, Runtime
+    from augcli.engine.plan import Run
+    from augcli.store.layout import Place
+
+    identity = None if classifier is None else classifier.identity()
+    job = Job(classifier=identity, labels=listing.labels, **options)
+    return Run(listing, job, Runtime(Place(Path()), classifier=classifier))
+
+
+def _check_room(to: Path, examples: int, runs: Sequence[Run]) -> None:
+    """Raise UserError where a sheet of so many examples is larger than its file format can be."""
+    from augcli.image.codec import largest_side
+    from augcli.tasks.preview import most_examples
+
+    file_format = _FORMATS[to.suffix.lower()]
+    side = largest_side(file_format)
+    if examples > (most := most_examples(runs, side)):
+        raise UserError(
+            f"--examples {examples} do not fit into {file_format.value}, which has at most {side}"
+            f" pixels a side; {most} fit, or name a .png file with --to."
+        )
 
 
 def _write_sheet(to: Path, sheet: Any, before: Standing) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -36,6 +36,10 @@ from augcli.cli.unused import refuse_unused
 from augcli.enums import DEFAULT_DETECTOR, STDIN, MapFormat
 from augcli.published import ERRORS
 from augcli.text import count_text
+
+if TYPE_CHECKING:
+    from augcli.recipes.recipe import SaliencySpec
+    from augcli.tasks.maps import Written
 
 
 @grouped
@@ -79,7 +83,7 @@ def saliency(
     from augcli.recipes.recipe import SaliencySpec
     from augcli.saliency.detectors import detect
     from augcli.store.journal import check_apart
-    from augcli.store.layout import MAPS_INDEX, MAPS_STATE, Place
+    from augcli.store.layout import MAPS_STATE, Place
     from augcli.store.map_store import check_maps_out
     from augcli.tasks.maps import Maps, write_maps
 
@@ -113,6 +117,15 @@ def saliency(
             on_start=bar.start,
             on_done=bar.update,
         )
+    _show_written(report, spec, out, written, max_errors)
+    end_with_skipped(report, listing, written.skipped, max_errors, out / ERRORS)
+
+
+def _show_written(
+    report: Output, spec: SaliencySpec, out: Path, written: Written, max_errors: int
+) -> None:
+    from augcli.store.layout import MAPS_INDEX
+
     values = {
         "out": str(out),
         "method": str(spec),
@@ -133,4 +146,3 @@ def saliency(
         f"{text}{flat}{f'; {skipped}' if written.skipped else ''}.",
         done=f"OUT {out} is complete",
     )
-    end_with_skipped(report, listing, written.skipped, max_errors, out / ERRORS)

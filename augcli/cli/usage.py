@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
 from typing import Any
 
+import typer
 from typer.core import TyperGroup
 
 from augcli.cli.extra import too_much
 from augcli.cli.origins import COMMAND_LINE, nearness, variable
 from augcli.cli.other_words import COMMANDS, meaning_of
+from augcli.cli.output import Output
 from augcli.cli.words import arguments_in, exists
 from augcli.errors import UserError
 from augcli.text import closest, did_you_mean, listed, shorten
@@ -29,6 +31,13 @@ class CommandGroup(TyperGroup):
         if name not in self.commands and not name.startswith("-") and not ctx.resilient_parsing:
             raise UserError(_no_command(name, ctx, list(self.commands)))
         return super().resolve_command(ctx, args)
+
+
+def require_command(context: typer.Context) -> None:
+    """Show the help of a group that is called without a command, which is wrong usage."""
+    if context.invoked_subcommand is None:
+        Output().note(context.get_help())
+        raise typer.Exit(2)
 
 
 def check_dashes(arguments: list[str], build: Callable[[], Any]) -> None:

@@ -21,8 +21,6 @@ from augcli.text import count_text
 if TYPE_CHECKING:
     from augcli.manifest.faults import Fault
 
-REPLAY_ALL = 0
-
 
 def _advice(out: Path, faults: Sequence[Fault], *, repair: bool) -> Iterator[str]:
     """What to do about faults, a sentence each."""

@@ -11,6 +11,8 @@ from augcli.cli.origins import spelled
 from augcli.errors import UserError
 from augcli.text import shorten
 
+# The value of a --replay that stands without one.
+REPLAY_ALL = 0
 # What begins with a hyphen and may be a value: - alone, and numbers.
 _NUMBER = re.compile(r"-(?:\.?\d.*)?\Z", re.DOTALL)
 

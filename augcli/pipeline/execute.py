@@ -34,6 +34,14 @@ Detect = Callable[[Pixels, Mapping[int, float], SaliencySpec], SaliencyMap]
 Observe = Callable[[Record, Step, Sequence[Picture], Picture], None]
 
 
+class _Origin(NamedTuple):
+    """What one output is drawn by and made of: see `Execution.execute`."""
+
+    rng: np.random.Generator
+    sources: Sources
+    batch: Batch | None
+
+
 class Execution(NamedTuple):
     """How the steps of a pipeline are executed: `fit` is how images are fitted to a canvas, and
     `detect` finds saliency in the output of a step, given the share of each source in it."""
@@ -50,36 +58,32 @@ class Execution(NamedTuple):
         `sources(i)` returns source image i (0 is the target), and is called only for those that
         are used. Raises ValueError where a step draws per batch and there is no `batch`.
         """
-        return self._output_of(len(self.pipeline.steps), 0, rng, sources, batch)
+        origin = _Origin(rng, sources, batch)
+        return self._output_of(len(self.pipeline.steps), 0, origin)
 
-    def _output_of(
-        self,
-        depth: int,
-        first: int,
-        rng: np.random.Generator,
-        sources: Sources,
-        batch: Batch | None,
-    ) -> Picture:
+    def _output_of(self, depth: int, first: int, origin: _Origin) -> Picture:
         """The output of the first `depth` steps whose target is source image `first`."""
+        rng = origin.rng
         if depth == 0:
-            return sources(first)
+            return origin.sources(first)
         number = depth - 1
         steps = self.pipeline.steps
         if self.pipeline.by_class:
-            steps = self.pipeline.steps_for(sources(first).class_name)
+            steps = self.pipeline.steps_for(origin.sources(first).class_name)
         step = steps[number]
         if step.probability < 1.0 and rng.random() >= step.probability:
-            return self._output_of(number, first, rng, sources, batch)
+            return self._output_of(number, first, origin)
         choice = step.choose(rng)
         recipe = step.recipes[choice]
         inputs = [
-            self._output_of(number, first + i * self.pipeline.spans[number], rng, sources, batch)
+            self._output_of(number, first + i * self.pipeline.spans[number], origin)
             for i in range(recipe.sources)
         ]
         fitted = self._fitted(inputs)
         views = [SourceView(s, picture.detect) for s, picture in zip(fitted, inputs, strict=True)]
         target = views[0]
         if recipe.drawn_per_batch():
+            batch = origin.batch
             if batch is None:
                 raise BadValue(f"{recipe.name} draws per batch, and there is no batch")
             rng, views = batch.generator(number), sources_of_batch(recipe, views, batch, self.fit)

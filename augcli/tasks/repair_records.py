@@ -66,6 +66,7 @@ def read_set_aside(record: RunRecord, run: Run) -> dict[int, Skipped]:
 
 
 def is_same(one: Path, other: Path) -> bool:
+    """Whether two files hold the same bytes."""
     return one.is_file() and filecmp.cmp(one, other, shallow=False)
 
 

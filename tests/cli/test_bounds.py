@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import get_args
 
 import pytest
 
 from augcli.cli.app import app
 from augcli.errors import UserError
 from tests.conftest import Augcli
+from tests.helpers.commands import every_command, hints_of
 
 TOO_MANY = "1000000000000000000000"
 # What a user may write to have work that never ends, by option: the value, and the bounds.
@@ -90,25 +91,11 @@ def said(arguments: list[str]) -> str:
 
 def test_every_option_with_a_number_is_looked_at() -> None:
     actual = set()
-    groups = [
-        ("", app),
-        *(
-            (f"{group.typer_instance.info.name} ", group.typer_instance)
-            for group in app.registered_groups
-            if group.typer_instance is not None
-        ),
-    ]
-    for prefix, group in groups:
-        for command in group.registered_commands:
-            assert command.callback is not None
-            name = prefix + (command.name or command.callback.__name__)
-            hints = get_type_hints(command.callback, include_extras=True)
-            hints.pop("return", None)
-            hints.pop("context")
-            for option, hint in hints.items():
-                kind = getattr(hint, "__origin__", hint)  # of Annotated
-                if {int, float} & {kind, *get_args(kind)}:
-                    actual.add((name, f"--{option.replace('_', '-')}"))
+    for name, command in every_command().items():
+        for option, hint in hints_of(command).items():
+            kind = getattr(hint, "__origin__", hint)  # of Annotated
+            if {int, float} & {kind, *get_args(kind)}:
+                actual.add((name, f"--{option.replace('_', '-')}"))
     assert actual == set(CASES)
 
 

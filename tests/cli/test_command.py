@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
-import typer
 
 from augcli.cli.app import app
 from augcli.cli.command import PATHS
 from augcli.data.labels import from_printable
 from augcli.errors import UserError
 from tests.conftest import SAMPLE_DATA, Augcli, tree
+from tests.helpers.commands import every_command, hints_of
 
 TIMINGS = ".augcli/timings.json"
 MODEL = str(SAMPLE_DATA / "classifier.onnx")
@@ -151,16 +151,14 @@ def test_what_is_called_so_is_taken(augcli: Augcli, folder: Path) -> None:
 def test_paths_are_all_known() -> None:
     """Each parameter whose type is a path, or whose value names one, is checked."""
     actual = set()
-    root: Any = typer.main.get_command(app)
-    for command in root.commands.values():
-        for one in getattr(command, "commands", {"": command}).values():
-            hints = getattr(one.callback, "__wrapped__", one.callback).__annotations__
-            for parameter in one.params:
-                kinds = get_args(hints.get(parameter.name)) or (hints.get(parameter.name),)
-                flat = {kind for each in kinds for kind in (get_args(each) or (each,))}
-                words = ("FILE", "DIR", "SOURCE", "OUT", "MODEL")
-                if Path in flat or str(parameter.metavar).startswith(words):
-                    actual.add(parameter.name)
+    for one in every_command().values():
+        hints = hints_of(one)
+        for parameter in one.params:
+            kinds = get_args(hints.get(parameter.name)) or (hints.get(parameter.name),)
+            flat = {kind for each in kinds for kind in (get_args(each) or (each,))}
+            words = ("FILE", "DIR", "SOURCE", "OUT", "MODEL")
+            if Path in flat or str(parameter.metavar).startswith(words):
+                actual.add(parameter.name)
     assert actual == PATHS
 
 

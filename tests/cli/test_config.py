@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from augcli.cli.config import Commands, default_map, read_settings
+from augcli.cli.config import OptionNames, default_map, read_settings
 from augcli.errors import UserError
 from tests.conftest import SAMPLE_DATA, Augcli
 
 COMMANDS = {"generate": ["source", "out", "seed", "set"], "preview": ["source", "seed"]}
 
 
-def file_defaults(folder: Path, commands: Commands) -> dict[str, object]:
-    return default_map(read_settings(folder, commands))
+def file_defaults(folder: Path, commands: OptionNames) -> dict[str, object]:
+    return default_map(read_settings(folder, lambda: commands))
 
 
 def dry_run(

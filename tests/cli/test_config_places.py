@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import get_args
 
 import pytest
 
-from augcli.cli.app import app, run
+from augcli.cli.app import run
 from augcli.cli.config import PATHS
 from tests.cli.test_origins import Refuse, Resolve, cwd, options_of_all, refuse, resolve
+from tests.helpers.commands import every_command, hints_of
 
 __all__ = ["cwd", "refuse", "resolve"]
 
@@ -141,17 +142,14 @@ def test_paths_in_a_file_are_relative_to_it(
 
 def test_every_option_that_is_a_path_is_known_as_one() -> None:
     actual = set()
-    groups = [app, *(one for group in app.registered_groups if (one := group.typer_instance))]
-    for group in groups:
-        for command in group.registered_commands:
-            hints = get_type_hints(command.callback, include_extras=True)
-            for name, hint in hints.items():
-                declared = getattr(hint, "__metadata__", [None])[0]
-                if getattr(declared, "envvar", None) and Path in (
-                    hint.__origin__,
-                    *get_args(hint.__origin__),
-                ):
-                    actual.add(name)
+    for command in every_command().values():
+        for name, hint in hints_of(command).items():
+            declared = getattr(hint, "__metadata__", [None])[0]
+            if getattr(declared, "envvar", None) and Path in (
+                hint.__origin__,
+                *get_args(hint.__origin__),
+            ):
+                actual.add(name)
     assert actual | {"source", "saliency_cache"} == set(PATHS)
 
 

@@ -158,6 +158,7 @@ def test_arguments_of_verify_are_described_as_what_they_are(augcli: Augcli) -> N
     assert "the folder that is written" not in text
 
 
+@pytest.mark.slow
 def test_the_examples_run(augcli: Augcli, tmp_path: Path) -> None:
     folder = tmp_path / "cwd"
     shutil.copytree(SAMPLE_DATA, folder / "sample_data")

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
-from augcli.cli.app import app, run
+from augcli.cli.app import run
 from augcli.cli.exclusive import EXCLUSIVE
+from tests.helpers.commands import every_command
 
 # The options that hold, by their names.
 Resolve = Callable[..., dict[str, Any]]
@@ -276,17 +276,10 @@ def test_keep_of_a_file_gives_way_to_one_region_a_batch(
 
 def options_of_all() -> dict[tuple[str, ...], dict[str, Any]]:
     """The parameters of each command that configuration can set."""
-    root = typer.main.get_command(app)
-    assert isinstance(root, typer.core.TyperGroup)
-    commands = {name: one for name, one in root.commands.items() if name != "help"}
-    every: dict[tuple[str, ...], Any] = {
-        (name,): one for name, one in commands.items() if not hasattr(one, "commands")
-    }
-    for name, group in commands.items():
-        every |= {(name, inner): one for inner, one in getattr(group, "commands", {}).items()}
     return {
-        words: {one.name: one for one in command.params if one.envvar}
-        for words, command in every.items()
+        tuple(words.split()): {one.name: one for one in command.params if one.envvar}
+        for words, command in every_command().items()
+        if words != "help"
     }
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
 from augcli.cli.app import app
 from augcli.cli.unused import RULES
 from augcli.data.source_options import SourceOptions
 from tests.conftest import SAMPLE_DATA, Augcli
+from tests.helpers.commands import every_command
 
 MODEL = str(SAMPLE_DATA / "classifier.onnx")
 GRADIENT = ("-r", "cutout", "--keep", "--saliency", "gradient", "--model", MODEL)
@@ -191,11 +191,9 @@ def folder(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 def options() -> Iterator[tuple[str, Any]]:
     """Every parameter of every command, with the command's name."""
-    root: Any = typer.main.get_command(app)
-    for name, command in root.commands.items():
-        for inner, one in getattr(command, "commands", {"": command}).items():
-            for parameter in one.params:
-                yield f"{name} {inner}".strip(), parameter
+    for words, command in every_command().items():
+        for parameter in command.params:
+            yield words, parameter
 
 
 @pytest.mark.parametrize(
@@ -237,7 +235,15 @@ def test_every_rule_has_a_case() -> None:
 # What always has an effect, as far as the command line can know.
 ALWAYS = {
     *("source", "out", "label_smoothing", "background", "max_pixels", "per_class", "seed", "size"),
-    *("format", "include_originals", "memory", "max_errors", "resume", "overwrite"),
+    *(
+        "format",
+        "output_format",
+        "include_originals",
+        "memory",
+        "max_errors",
+        "resume",
+        "overwrite",
+    ),
     *("dry_run", "json", "quiet", "examples", "to", "all_recipes", "show", "map_format", "overlay"),
     *("replay", "repair", "file", "at", "output", "version", "deep"),
     # `SourceOptions.refuse_others` thinks of these.
@@ -251,7 +257,7 @@ def test_every_option_is_thought_of() -> None:
     assert not ruled & ALWAYS
     new = {p.name for _, p in options()} - ruled - ALWAYS
     further = {"command", "action", "shown", "show_config_", "help_all"}
-    further |= {"install_completion", "show_completion", "folder"}
+    further |= {"install_completion", "show_completion", "folder", "other"}
     assert not {name for name in new if not str(name).startswith("no_")} - further
 
 

@@ -208,6 +208,7 @@ def test_no_recipe_mixes_a_patient_with_itself(recipe: str, patients: Path, tmp_
     assert counts[1] > 0, "without groups"
 
 
+@pytest.mark.slow
 def test_workers_resuming_replay_and_repair_give_the_same_bytes(
     augcli: Augcli, patients: Path, tmp_path: Path
 ) -> None:

@@ -37,7 +37,13 @@ from augcli.tasks.replay import replay
 from tests.conftest import tree, write_photo
 from tests.helpers.archives import write_tar
 from tests.helpers.fuzz_sources import SOURCES, Kind, Rng, read_all
-from tests.helpers.mutations import mutated_text, mutated_values, to_toml
+from tests.helpers.mutations import (
+    mutated_text,
+    mutated_values,
+    toml_of,
+    with_checksums,
+    with_field,
+)
 from tests.helpers.runs import runtime_of
 
 SECONDS_A_CASE = 20.0
@@ -167,36 +173,6 @@ def archives_of(members: dict[str, bytes]) -> Kind:
     return prepare
 
 
-def with_field(data: bytes, rng: Rng) -> bytes:
-    """An archive with another size, type, size and type, or name in one of its headers."""
-    changed = bytearray(data)
-    starts = [at for at in range(0, len(data) - 511, 512) if data[at + 257 : at + 262] == b"ustar"]
-    if starts:
-        at = starts[int(rng.integers(len(starts)))]
-        which = int(rng.integers(4))
-        if which in (0, 3):
-            sizes = [2**63, 2**70, 2**88 - 1, 2**31, 1 << 20, 1, 511, 2**95 - 1]
-            size = sizes[int(rng.integers(len(sizes)))]
-            changed[at + 124 : at + 136] = b"\x80" + size.to_bytes(12, "big")[1:]
-        if which in (1, 3):
-            kinds = b"01234567xXgKLSVMDNA\0\xff"
-            changed[at + 156] = kinds[int(rng.integers(len(kinds)))]
-        if which == 2:
-            names = [b"../x.jpg\0", b"/x.jpg\0", b"a/\xff.jpg\0", b"a/.x.jpg\0", b"\0", b"x.cls\0"]
-            name = names[int(rng.integers(len(names)))]
-            changed[at : at + len(name)] = name
-    return bytes(changed)
-
-
-def with_checksums(data: bytes) -> bytes:
-    fixed = bytearray(data)
-    for at in range(0, len(fixed) - 511, 512):
-        if fixed[at + 257 : at + 262] == b"ustar":
-            fixed[at + 148 : at + 156] = b" " * 8
-            fixed[at + 148 : at + 156] = b"%06o\0 " % sum(fixed[at : at + 512])
-    return bytes(fixed)
-
-
 RECIPE = {
     "name": "strong",
     "label_smoothing": 0.1,
@@ -209,14 +185,6 @@ RECIPE = {
     ],
     "classes": {"cat": {"randaugment": {"m": 5}}},
 }  # fmt: skip
-
-
-def toml_of(table: dict[str, Any], rng: Rng, alone: str) -> bytes:
-    """A TOML text with damage to its bytes or to its values; a value alone gets the key `alone`."""
-    if rng.random() < 0.5:
-        return mutated_text(to_toml(table).encode(), rng)
-    changed = mutated_values(table, rng)
-    return to_toml(changed if isinstance(changed, dict) else {alone: changed}).encode()
 
 
 def recipe_files(folder: Path) -> Callable[[Rng], None]:

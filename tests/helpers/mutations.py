@@ -102,3 +102,42 @@ def _value(value: Any) -> str:
     if value is None:
         return '"null"'
     return json.dumps(value).replace("\x7f", "\\u007f") if isinstance(value, str) else str(value)
+
+
+def with_field(data: bytes, rng: np.random.Generator) -> bytes:
+    """An archive with another size, type, size and type, or name in one of its headers."""
+    changed = bytearray(data)
+    starts = [at for at in range(0, len(data) - 511, 512) if data[at + 257 : at + 262] == b"ustar"]
+    if starts:
+        at = starts[int(rng.integers(len(starts)))]
+        which = int(rng.integers(4))
+        if which in (0, 3):
+            sizes = [2**63, 2**70, 2**88 - 1, 2**31, 1 << 20, 1, 511, 2**95 - 1]
+            size = sizes[int(rng.integers(len(sizes)))]
+            changed[at + 124 : at + 136] = b"\x80" + size.to_bytes(12, "big")[1:]
+        if which in (1, 3):
+            kinds = b"01234567xXgKLSVMDNA\0\xff"
+            changed[at + 156] = kinds[int(rng.integers(len(kinds)))]
+        if which == 2:
+            names = [b"../x.jpg\0", b"/x.jpg\0", b"a/\xff.jpg\0", b"a/.x.jpg\0", b"\0", b"x.cls\0"]
+            name = names[int(rng.integers(len(names)))]
+            changed[at : at + len(name)] = name
+    return bytes(changed)
+
+
+def with_checksums(data: bytes) -> bytes:
+    """An archive whose headers have the checksums of what they hold."""
+    fixed = bytearray(data)
+    for at in range(0, len(fixed) - 511, 512):
+        if fixed[at + 257 : at + 262] == b"ustar":
+            fixed[at + 148 : at + 156] = b" " * 8
+            fixed[at + 148 : at + 156] = b"%06o\0 " % sum(fixed[at : at + 512])
+    return bytes(fixed)
+
+
+def toml_of(table: dict[str, Any], rng: np.random.Generator, alone: str) -> bytes:
+    """A TOML text with damage to its bytes or to its values; a value alone gets the key `alone`."""
+    if rng.random() < 0.5:
+        return mutated_text(to_toml(table).encode(), rng)
+    changed = mutated_values(table, rng)
+    return to_toml(changed if isinstance(changed, dict) else {alone: changed}).encode()

@@ -19,7 +19,6 @@ from augcli.recipes.mixup import Mixup
 from augcli.store import durable
 from augcli.store.layout import STATE, split_folders
 from augcli.store.merge import merge_parts
-from augcli.store.removal import remove_run
 from augcli.store.sinks import folder as sink
 from augcli.tasks.repair import repair
 from augcli.tasks.replay import replay
@@ -336,62 +335,6 @@ def test_other_files_in_another_split_are_another_source(source: Path, tmp_path:
     write_photo(source / "train" / "cat" / "new.jpg", 99, 30, 30)
     with pytest.raises(UserError, match=r"1 file added \(cat/new.jpg\), and others in the split"):
         make(source, out, resume=True)
-
-
-@pytest.mark.parametrize("step", [0, 5, 21, 34, 43, 46, 49, 55])
-def test_a_removal_that_stops(
-    source: Path, tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is left of it is a run's, and another --overwrite goes on with it."""
-
-    class Stop(Exception):
-        pass
-
-    out = make(source, tmp_path / "out")
-    expected = {split: tree(out / split) for split in ("train", "val", "test")}
-    calls, usual = iter(range(1000)), os.unlink
-
-    def unlink(*arguments: Any, **options: Any) -> None:
-        if next(calls) == step:
-            raise Stop
-        usual(*arguments, **options)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "unlink", unlink)
-        with pytest.raises(Stop):
-            remove_run(out)
-    make(source, out, **{("resume", "overwrite")[step % 2]: True})
-    assert {split: tree(out / split) for split in expected} == expected
-    assert verify(out).total == 0
-    assert sorted(path.name for path in (out / STATE).iterdir()) == [
-        "identity.json",
-        "lock",
-        "sources",
-        "timings.json",
-    ]
-
-
-def test_a_folder_of_somebody_is_refused_before_anything_is_removed(
-    source: Path, tmp_path: Path
-) -> None:
-    out = make(source, tmp_path / "out", other_splits=OtherSplits.none)
-    shutil.copytree(source / "val", out / "val")
-    before = tree(out)
-    with pytest.raises(UserError, match="out/val is not of the run in OUT, and stands where a spl"):
-        make(source, out, copies=3, overwrite=True)
-    assert tree(out) == before
-    (out / "val").rename(tmp_path / "own")
-    (out / "val").mkdir()  # an empty one is nobody's
-    assert len(rows(make(source, out, copies=3, overwrite=True) / "val")) == 8
-
-
-def test_a_run_whose_record_has_two_names_is_replaced(source: Path, tmp_path: Path) -> None:
-    """As a publication leaves it that is killed between the link and the unlink of its record."""
-    out = make(source, tmp_path / "out")
-    os.link(out / "run.json", out / STATE / "run.json")
-    make(source, out, copies=3, overwrite=True)
-    assert len(rows(out / "train")) == 60
-    assert verify(out).total == 0
 
 
 def test_a_file_that_is_exchanged_before_it_is_linked_to(

@@ -98,18 +98,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     name of its own. What else rows have, but for the columns of a run, is named in the listing's
     warnings, as are splits that are not read.
     """
-    file = source
-    if source.is_dir():
-        files = _find(source)
-        if not files:
-            raise UserError(f"SOURCE {source} has no {MANIFEST} any more; put it back.")
-        if len(files) > 1:
-            names = listed((one.name for one in files), "and")
-            raise UserError(
-                f"SOURCE {source} has {names}, which all name its images; give one of them as"
-                " SOURCE, or remove the others."
-            )
-        file = files[0]
+    file = _file_of(source)
     metadata = open_metadata(file, options)
     table = metadata.table
     is_labelled = options.labels is not Labels.none
@@ -180,6 +169,22 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     if chosen is not None:
         listing = divide(listing, chosen[0].of_rows(), chosen[0].splits, chosen[1])
     return listing
+
+
+def _file_of(source: Path) -> Path:
+    """The manifest of SOURCE; raises UserError for a folder with none, or with several."""
+    if not source.is_dir():
+        return source
+    files = _find(source)
+    if not files:
+        raise UserError(f"SOURCE {source} has no {MANIFEST} any more; put it back.")
+    if len(files) > 1:
+        names = listed((one.name for one in files), "and")
+        raise UserError(
+            f"SOURCE {source} has {names}, which all name its images; give one of them as"
+            " SOURCE, or remove the others."
+        )
+    return files[0]
 
 
 def _unread_splits(source: Path, file: Path) -> Iterator[str]:

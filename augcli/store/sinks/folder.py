@@ -53,17 +53,19 @@ def begin(place: Place, now: Identity, *, resumed: bool) -> bool:
 
 def put(place: Place, shard: Shard, contents: Iterable[OutputFile | Skipped]) -> Part:
     """As `Sink.put`: images are staged, and the rename of a shard's rows is its commit."""
-    check_no_link(os.fspath(place.state))
-    folders = set[str]()
-    part = PartWriter(place.state, shard)
+    state = place.state
+    check_no_link(os.fspath(state))
+    roots, folders = dict[str, str](), set[str]()
+    part = PartWriter(state, shard)
     try:
         for one in contents:
             part.set_split(one.split)
-            root = os.fspath(staged_split(place.state, one.split))
-            if root not in folders:
-                for above in (os.path.dirname(root), root):  # noqa: PTH120 - of strings
-                    check_no_link(above)
-                folders.add(root)
+            if one.split not in roots:
+                staged = staged_split(state, one.split)
+                for above in (staged.parent, staged):
+                    check_no_link(os.fspath(above))
+                roots[one.split] = os.fspath(staged)
+            root = roots[one.split]
             if isinstance(one, Skipped):
                 part.add_skipped(skipped_line(one))
                 continue
