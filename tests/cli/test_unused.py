@@ -11,8 +11,8 @@ import pytest
 import typer
 
 from augcli.cli.app import app
-from augcli.cli.unused import RULES
 from augcli.data.source_options import SourceOptions
+from augcli.tasks.unused import RULES
 from tests.conftest import SAMPLE_DATA, Augcli
 
 MODEL = str(SAMPLE_DATA / "classifier.onnx")

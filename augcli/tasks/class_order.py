@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from augcli.enums import Labels
 from augcli.published import CLASSES, MANIFEST, TRAIN
 from augcli.text import shorten
 
@@ -72,9 +73,16 @@ def _plain(name: str) -> str:
         return name
 
 
-def warn_of_missing(warn: Callable[[str], None], train: Path, classes: Sequence[str]) -> None:
-    """Warn of classes without a folder where ids differ for that alone."""
+def warn_of_missing(
+    warn: Callable[[str], None], listing: Listing, out: Path, others: Iterable[str]
+) -> None:
+    """Warn of classes without a folder in OUT/train or in the folders of `others`, the other
+    splits, where ids differ for that alone."""
     from augcli.data.labels import first_out_of_order
 
-    if first_out_of_order(classes) is None and (warning := missing_warning(train, classes)):
-        warn(warning)
+    classes = listing.classes
+    if listing.labels is not Labels.single or first_out_of_order(classes) is not None:
+        return
+    for split in (TRAIN, *others):
+        if warning := missing_warning(out / split, classes):
+            warn(warning)

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from augcli.cli.source_options import MOST_PIXELS
-from augcli.enums import (
-    Format,
-)
+from augcli.enums import Format
 from augcli.errors import UserError
+from augcli.tasks.limits import MOST_PIXELS
 from augcli.text import did_you_mean
-
-if TYPE_CHECKING:
-    pass
-
 
 # A size with something else between its numbers, or around them.
 _TWO_NUMBERS = re.compile(r"[(\[ ]?([1-9]\d{0,5})[\s,;:*x×X/]+([1-9]\d{0,5})[)\] ]?", re.ASCII)
