@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "augcli"
 # Modules outside of these folders are below all of them.
 FOLDERS = [
     *("arrays", "image", "data", "manifest", "operations", "autodiff", "classifier", "saliency"),
-    *("recipes", "pipeline", "store", "engine", "tasks", "cli"),
+    *("recipes", "pipeline", "store", "engine", "tasks", "api", "cli"),
 ]
 LONGEST = 400
 

@@ -1,0 +1,34 @@
+"""How further processes of Python start, in a program of ours as in anybody's."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+
+def start_context() -> Any:
+    """Where processes come from: fork on Linux in a process with one thread; elsewhere a fresh
+    interpreter, as a lock that another thread holds while it forks is never let go in the child."""
+    return multiprocessing.get_context("fork" if is_alone() else "spawn")
+
+
+def is_alone() -> bool:
+    """Whether this process can fork, and no other thread of Python is in it."""
+    return sys.platform.startswith("linux") and threading.active_count() == 1
+
+
+@contextmanager
+def main_unread() -> Iterator[None]:
+    """Meanwhile a fresh interpreter that starts does not import the main module of this one, which
+    may be a script that does its work wherever it is imported. No process of ours needs it."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
