@@ -4,7 +4,7 @@
 `open_manifest` reads what a run has left. Importing this module imports nothing else.
 """
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # of typing, whose import would be most of this one's
 
 if TYPE_CHECKING:
     from typing import Any

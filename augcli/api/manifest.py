@@ -164,7 +164,8 @@ class Manifest:
             views[row.view] = row
             if len(views) == len(_VIEWS):
                 count += 1
-                yield Triplet(*(waiting.pop(row.group_id)[view] for view in _VIEWS))
+                del waiting[row.group_id]
+                yield Triplet(*(views[view] for view in _VIEWS))
         if not count:
             raise UserError(
                 f"{self.out} has no triplets of views; make it with recipe augmix and"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from augcli.api.values import AugcliWarning
+from augcli.api.values import warn_caller
 from augcli.arrays.permutation import Permutation
 from augcli.enums import Labels
 from augcli.errors import UserError
@@ -40,7 +39,8 @@ def split_rows(manifest: Manifest, val: float, seed: int) -> SplitRows:
         raise UserError(
             f"All {len(component)} rows of {manifest.out} belong together: each shares a source"
             " image, or a group, with others, so that no part of them is free of the rest. Split"
-            " the source first, and augment its training part alone."
+            " the source first and augment its training part alone, or choose a recipe for single"
+            " images."
         )
     chosen = _choose(rows, masses, val, seed)
     share = float(rows[chosen].sum() / rows.sum())
@@ -52,7 +52,7 @@ def split_rows(manifest: Manifest, val: float, seed: int) -> SplitRows:
         )
         if not chosen.any() or chosen.all():
             raise UserError(f"{text}. Split the source first, and augment its training part alone.")
-        warnings.warn(f"{text}.", AugcliWarning, stacklevel=4)
+        warn_caller(f"{text}.")
     of_val = chosen[component]
     return SplitRows(np.flatnonzero(~of_val), np.flatnonzero(of_val))
 

@@ -255,13 +255,19 @@ def warner(options: Mapping[str, Any], sentences: list[str]) -> Callable[[str], 
     def warn(sentence: str) -> None:
         text = in_python(sentence, options)
         sentences.append(text)
-        warnings.warn(text, AugcliWarning, stacklevel=_levels_to_caller())
+        warn_caller(text)
 
     return warn
 
 
+def warn_caller(text: str) -> None:
+    """Issue an AugcliWarning as one of the line that called into the package."""
+    warnings.warn(text, AugcliWarning, stacklevel=_levels_to_caller())
+
+
 def _levels_to_caller() -> int:
-    """How many frames lie between `warn` above and the code that called into the package."""
+    """How many frames lie between the function that calls this and the code that called into the
+    package."""
     package, level = __name__.partition(".")[0], 1
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in (
