@@ -7,8 +7,6 @@
 TYPE_CHECKING = False  # of typing, whose import would be most of this one's
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from augcli.api.generate import Generated as Generated
     from augcli.api.generate import generate as generate
     from augcli.api.manifest import Manifest as Manifest
@@ -44,14 +42,16 @@ _PLACES = {
 __all__ = [*_PLACES, "__version__"]
 
 
-def __getattr__(name: str) -> "Any":
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # a name that there is not is an error of types too
 
-    value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name):
+        if name not in _PLACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -177,17 +177,21 @@ class Manifest:
                 " --repair` makes them again."
             )
 
-    def split_by_source(self, val: float = 0.1, seed: int = 0) -> SplitRows:
+    def split_by_source(
+        self, val: float = 0.1, seed: int = 0, *, source: FilePath | None = None
+    ) -> SplitRows:
         """The numbers of the rows in two parts, `train` and `val`, so that no source image, and no
         group of `group_by`, has gone into both: int64 arrays in ascending order.
 
         `val` is the share of rows in the second part, of each class as far as what belongs together
         allows; where it is missed by half or more, that is warned of. The same seed gives the same
-        parts. Raises `augcli.UserError` where all rows belong together, as after mixing images with
-        many others: split the source first, then augment its training part alone.
+        parts. The groups are read from the run's source, which is in `source` if it has moved.
+        Raises `augcli.UserError` where all rows belong together, as after mixing images with many
+        others: split the source first, then augment its training part alone.
         """
-        with python_sentences({}):
-            return split_rows(self, val, seed)
+        with python_sentences({"source": str}):
+            moved = None if source is None else read_path("source", source)
+            return split_rows(self, val, seed, moved)
 
 
 def open_manifest(out: FilePath, split: str = TRAIN) -> Manifest:

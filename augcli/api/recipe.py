@@ -300,7 +300,13 @@ def load_recipe(name: FilePath, /, **options: Any) -> ArrayRecipe:
         pipeline = build_pipeline(chosen(RecipeChoice, around | source))
         model, pixels = chosen(ModelChoice, given), chosen(InputChoice, given)
         fit = chosen(_FitChoice, given)
-        refuse_without_effect(given, around | source, [pipeline], model, pixels, fit)
+        if "fit" in given and pipeline.sources == 1:
+            raise UserError(
+                f"fit has no effect with recipe {pipeline.name}, which leaves an image its own"
+                " size; leave it out."
+            )
+        names = given.keys() - {"fit"}
+        refuse_without_effect(names, around | source, [pipeline], model, pixels)
         check_model(pipeline.saliency_specs, model, pixels)
     return ArrayRecipe(pipeline, fit.fit, model, pixels)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -27,13 +28,13 @@ class SplitRows(NamedTuple):
     val: Ints
 
 
-def split_rows(manifest: Manifest, val: float, seed: int) -> SplitRows:
+def split_rows(manifest: Manifest, val: float, seed: int, moved: Path | None = None) -> SplitRows:
     """See `Manifest.split_by_source`."""
     if isinstance(val, bool) or not 0 < val < 1:
         raise UserError(f"val={val} is not a share between 0 and 1.")
     if isinstance(seed, bool) or seed != int(seed) or not 0 <= seed < 2**63:
         raise UserError(f"seed={seed} is not a whole number from 0 to {2**63 - 1}.")
-    component, masses = _components(manifest)
+    component, masses = _components(manifest, moved)
     rows = np.bincount(component)
     if len(rows) < 2:
         raise UserError(
@@ -57,11 +58,13 @@ def split_rows(manifest: Manifest, val: float, seed: int) -> SplitRows:
     return SplitRows(np.flatnonzero(~of_val), np.flatnonzero(of_val))
 
 
-def _components(manifest: Manifest) -> tuple[Ints, npt.NDArray[np.float64]]:
+def _components(
+    manifest: Manifest, moved: Path | None = None
+) -> tuple[Ints, npt.NDArray[np.float64]]:
     """The number of what each row belongs to, and of each the label weights by class, and behind
     these its rows (components, classes + 1)."""
     together = _Together()
-    group_of = _groups_of_sources(manifest)
+    group_of = _groups_of_sources(manifest, moved)
     firsts, labels = list[int](), list[tuple[tuple[int, float], ...]]()
     for row in manifest:
         members = [f"row\0{row.group_id}"]
@@ -82,14 +85,14 @@ def _components(manifest: Manifest) -> tuple[Ints, npt.NDArray[np.float64]]:
     return component, masses
 
 
-def _groups_of_sources(manifest: Manifest) -> dict[str, int]:
+def _groups_of_sources(manifest: Manifest, moved: Path | None = None) -> dict[str, int]:
     """The group of each source image by its id, where the run had `group_by`: they are read where
     the run read them."""
     from augcli.data.listing import sample_ids
     from augcli.engine.described import read_sources, record_of
     from augcli.published import TRAIN
 
-    record = record_of(manifest.out)
+    record = record_of(manifest.out, moved)
     options = record.summary.get("source_options")
     if not isinstance(options, dict) or not options.get("group_by") or manifest.split != TRAIN:
         return {}

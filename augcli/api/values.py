@@ -220,7 +220,6 @@ def in_python(sentence: str, options: Mapping[str, Any]) -> str:
 
     def renamed(match: re.Match[str]) -> str:
         name = match[1].replace("-", "_")
-        name = "moved" if name == "source" else name
         if name not in options:
             return match[0]
         return f"{name}=True" if options[name] is bool else name

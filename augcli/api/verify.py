@@ -10,7 +10,7 @@ from augcli.api.values import python_sentences, read_bool, read_number, read_pat
 from augcli.errors import UserError
 from augcli.manifest.faults import Fault
 
-_TYPES: dict[str, Any] = {"replay": int, "repair": bool, "moved": str, "workers": int}
+_TYPES: dict[str, Any] = {"replay": int, "repair": bool, "source": str, "workers": int}
 
 
 @dataclass(frozen=True)

@@ -155,9 +155,10 @@ def test_groups_stay_together(tmp_path: Path) -> None:
         for source in row.source_ids:
             of_group.setdefault(by_name[source], set()).add(number)
     assert all(len(numbers) == 1 for numbers in of_group.values())
-    shutil.rmtree(tmp_path / "photos")
-    with pytest.raises(augcli.UserError, match=r"SOURCE .* does not exist"):
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    with pytest.raises(augcli.UserError, match=r"SOURCE .* does not exist; say with source where"):
         manifest.split_by_source()
+    assert _groups_of_sources(manifest, tmp_path / "moved") == groups
 
 
 def test_triplets_of_augmix(tmp_path: Path) -> None:
