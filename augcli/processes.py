@@ -10,11 +10,24 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+from augcli.errors import UserError
+
 
 def start_context() -> Any:
     """Where processes come from: fork on Linux in a process with one thread; elsewhere a fresh
-    interpreter, as a lock that another thread holds while it forks is never let go in the child."""
+    interpreter, as a lock that another thread holds while it forks is never let go in the child.
+    Raises UserError in a process that may have none."""
+    refuse_daemon()
     return multiprocessing.get_context("fork" if is_alone() else "spawn")
+
+
+def refuse_daemon() -> None:
+    """Raise UserError in a daemon of multiprocessing, which may start no further process."""
+    if multiprocessing.current_process().daemon:
+        raise UserError(
+            "This process is a worker of multiprocessing.Pool or the like, a daemon that may start"
+            " no further processes; call augcli from the process that started it."
+        )
 
 
 def is_alone() -> bool:

@@ -23,6 +23,7 @@ from augcli.api.values import (
 )
 from augcli.enums import STDIN
 from augcli.errors import RunFailed, UserError
+from augcli.processes import refuse_daemon
 from augcli.published import ERRORS
 from augcli.tasks.class_order import warn_of_missing
 from augcli.tasks.classifier_choice import InputChoice, ModelChoice
@@ -67,6 +68,7 @@ def generate(
     *,
     max_errors: int | None = None,
     progress: bool = False,
+    dry_run: bool = False,
     **options: Unpack[GenerateKeywords],
 ) -> Generated:
     """Augment the images of `source` into the folder `out`, with a soft-label manifest, as the
@@ -82,6 +84,7 @@ def generate(
     full. Inputs that cannot be used cost themselves: they are counted and warned of, and with
     `max_errors` RunFailed is raised behind the end where there are more. Warnings are issued as
     `augcli.AugcliWarning`, and stand in the result. Nothing is printed but a bar with `progress`.
+    With `dry_run` all is checked, nothing written, and the result says what would be made.
 
     Worker processes are forked where this process has one thread (Linux), else they are fresh
     interpreters; they never import the calling script, which needs no `if __name__ == "__main__"`.
@@ -93,8 +96,11 @@ def generate(
     sentences: list[str] = []
     warn = warner(types, sentences)
     with python_sentences(types):
+        from augcli.tasks.generate import check as check_run
         from augcli.tasks.generate import generate as generate_all
+        from augcli.tasks.generate import planned
 
+        refuse_daemon()
         most = None if max_errors is None else read_number("max_errors", max_errors)
         read_bool("progress", progress)
         place = read_source_path(source)
@@ -108,6 +114,11 @@ def generate(
         if made.resume and made.overwrite:
             raise UserError("resume=True and overwrite=True exclude each other; give one of them.")
         run, existing, record = prepare(place, folder, pipeline, choice, made, warn)
+        if read_bool("dry_run", dry_run):
+            check_run(run, existing)
+            splits = {split.name: len(split.listing) for split in run.others}
+            planned_rows, said = planned(run), tuple(sentences)
+            return Generated(folder, planned_rows, 0, splits, 0.0, False, False, None, said)
         with _bar(shown=progress) as (start, update):
             outcome = generate_all(
                 run, source=record, existing=existing, on_start=start, on_report=update

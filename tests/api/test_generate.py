@@ -79,7 +79,7 @@ def test_it_takes_the_options_of_the_command() -> None:
         for name, parameter in parameters.items()
         if name is not None and not name.startswith(("no_", "show_", "install_"))
     }
-    about_terminal = {"json", "quiet", "progress", "dry_run", "source", "out", "max_errors"}
+    about_terminal = {"json", "quiet", "progress", "source", "out", "max_errors", "dry_run"}
     hints = types_of(*api.CHOICES)
     assert of_command.keys() - about_terminal == hints.keys()
     for name in hints.keys() - {"set"}:
@@ -316,3 +316,48 @@ def test_a_loaded_recipe_serves_too(tmp_path: Path) -> None:
     assert tree(named.path / "train") == tree(tmp_path / "loaded" / "train")
     with pytest.raises(augcli.UserError, match=r"^keep has no effect beside a recipe that is"):
         augcli.generate(tmp_path / "few", tmp_path / "out", recipe, keep=True)
+
+
+def test_a_dry_run_says_what_would_be_made(photos: Path, tmp_path: Path) -> None:
+    options: Any = {"include_originals": "copy", "copies": 2}
+    planned = augcli.generate(photos, tmp_path / "out", "flip", dry_run=True, **options)
+    assert not (tmp_path / "out").exists()
+    made = augcli.generate(photos, tmp_path / "out", "flip", **options)
+    assert planned.outputs == made.outputs == 45
+    with pytest.raises(augcli.UserError, match="holds a finished run"):
+        augcli.generate(photos, tmp_path / "out", "flip", dry_run=True)
+
+
+DAEMON = """
+import multiprocessing, sys, augcli
+
+def make(source, out):
+    try:
+        augcli.generate(source, out, "flip")
+    except augcli.UserError as error:
+        return str(error)
+
+if __name__ == "__main__":
+    with multiprocessing.Pool(1) as pool:
+        print(pool.apply(make, sys.argv[1:]))
+"""
+
+
+def test_a_daemon_starts_no_workers(photos: Path, tmp_path: Path) -> None:
+    script = tmp_path / "daemon.py"
+    script.write_text(DAEMON)
+    result = subprocess.run(
+        [sys.executable, script, photos, tmp_path / "out"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert result.stdout.startswith("This process is a worker of multiprocessing.Pool or the like")
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_of_files_do_not_depend_on_the_locale(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "iso8859-15")
+    with pytest.raises(augcli.UserError, match=r"in iso8859-15, .* PYTHONUTF8=1\.$"):
+        augcli.generate(photos, tmp_path / "out", "flip")
