@@ -35,13 +35,21 @@ def is_alone() -> bool:
     return sys.platform.startswith("linux") and threading.active_count() == 1
 
 
+_main = threading.Lock()
+
+
 @contextmanager
-def main_unread() -> Iterator[None]:
-    """Meanwhile a fresh interpreter that starts does not import the main module of this one, which
-    may be a script that does its work wherever it is imported. No process of ours needs it."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
+def main_unread(context: Any) -> Iterator[None]:
+    """Meanwhile a fresh interpreter that starts in this context does not import the main module of
+    this one, which may be a script that does its work wherever it is imported. No process of ours
+    needs it."""
+    if context.get_start_method() == "fork":
         yield
-    finally:
-        sys.modules["__main__"] = main
+        return
+    with _main:  # several threads may start processes
+        module = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = module

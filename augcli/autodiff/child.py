@@ -45,7 +45,7 @@ def in_child(
         target=_answer, args=(theirs, os.getpid(), work, model, arguments, named), daemon=True
     )
     try:
-        with main_unread():
+        with main_unread(context):
             _start(process)
         theirs.close()
         end = time.monotonic() + seconds

@@ -155,7 +155,7 @@ class Pool(Generic[Item, Report]):
                     kwargs={"inherited": [*inherited, ours] if method == "fork" else None},
                     daemon=True,
                 )
-                with main_unread():
+                with main_unread(self._context):
                     process.start()
             except (OSError, MemoryError) as error:
                 why = getattr(error, "strerror", None) or one_line(error)
