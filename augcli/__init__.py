@@ -39,6 +39,8 @@ _PLACES = {
     "preview": "api.preview",
     "verify": "api.verify",
 }
+# Modules that need OpenCV where they are imported.
+_WITH_PIXELS = ("api.generate", "api.preview", "api.recipe")
 __all__ = [*_PLACES, "__version__"]
 
 
@@ -49,6 +51,10 @@ if not TYPE_CHECKING:  # a name that there is not is an error of types too
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
+        if _PLACES[name] in _WITH_PIXELS:
+            from augcli.image.opencv import require_opencv
+
+            require_opencv()
         value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
         globals()[name] = value
         return value

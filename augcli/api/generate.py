@@ -74,10 +74,20 @@ def generate(
     """Augment the images of `source` into the folder `out`, with a soft-label manifest, as the
     command `augcli generate` does with the same options: same bytes.
 
-    Options have the names of the command's, with underscores: `size=(width, height)`, `keep=True`,
-    `set={"alpha": 0.4}` for options of the recipe, `group_by=r"patient_(\\d+)"`. Neither the
-    environment (AUGCLI_...) nor a configuration file is read. `recipe` may also be what
-    `load_recipe` returned.
+    Options have the names of the command's, with underscores, and its defaults; what each does
+    stands in `augcli generate --help`. Neither the environment (AUGCLI_...) nor a configuration
+    file is read.
+
+    - of the recipe: `set={"alpha": 0.4}` for its own options, recipe_file, label_smoothing, keep,
+      tau, keep_size, saliency, saliency_size. `recipe` may also be what `load_recipe` returned.
+    - of what is made: copies, per_class, seed, `size=(width, height)`, fit, format, quality,
+      chroma, include_originals, pair, other_splits, dense_labels.
+    - of the source: classes, classes_include, classes_exclude, limit, split, path_column,
+      label_column, weights_column, images, suffix, allow_empty_classes, multi_label,
+      label_separator, unlabelled, `group_by=r"patient_(\\d+)"`, background, max_pixels.
+    - of a classifier that finds saliency: model, head, layer, device, class_list, target,
+      saliency_cache, saliency_cache_size, model_size, mean, std, scale, channel_order.
+    - of how it is made, which changes no byte: workers, memory, max_seconds, resume, overwrite.
 
     Raises `augcli.UserError` before any work for a wrong value, source or `out`; TypeError for an
     option that there is not; `augcli.RunFailed` for a run that cannot go on, as when the disk is

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from augcli.api.keywords import FilePath
 from augcli.api.splitting import SplitRows, split_rows
 from augcli.api.values import python_sentences, read_path
-from augcli.engine.outputs import ORIGINAL
 from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.manifest.reader import LONGEST_LINE, open_own, parse_row, read_classes, read_lines
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow
 
-_VIEWS = (ORIGINAL, "aug1", "aug2")
+_VIEWS = ("orig", "aug1", "aug2")
 
 
 class Triplet(NamedTuple):

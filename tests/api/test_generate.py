@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -87,6 +88,11 @@ def test_it_takes_the_options_of_the_command() -> None:
         assert getattr(choice(), name) == of_command[name], name
     known = GenerateKeywords.__annotations__.keys() | {"recipe", "labels_from"}
     assert known == hints.keys()  # labels_from is about standard input
+
+
+def test_its_docstring_names_every_option() -> None:
+    words = set(re.findall(r"\w+", str(augcli.generate.__doc__)))
+    assert GenerateKeywords.__annotations__.keys() - words == set()
 
 
 def test_numbers_have_the_bounds_of_the_command(photos: Path, tmp_path: Path) -> None:
@@ -361,3 +367,23 @@ def test_names_of_files_do_not_depend_on_the_locale(
     monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "iso8859-15")
     with pytest.raises(augcli.UserError, match=r"in iso8859-15, .* PYTHONUTF8=1\.$"):
         augcli.generate(photos, tmp_path / "out", "flip")
+
+
+def test_without_opencv_only_what_looks_at_pixels_is_refused(photos: Path, tmp_path: Path) -> None:
+    augcli.generate(photos, tmp_path / "out", "flip")
+    (tmp_path / "shadow").mkdir()
+    (tmp_path / "shadow" / "cv2.py").write_text("raise ImportError('libGL.so.1 is missing')")
+    code = (
+        "import sys, augcli\n"
+        "print(len(augcli.open_manifest(sys.argv[1])), bool(augcli.verify(sys.argv[1])))\n"
+        "for name in ('generate', 'preview', 'load_recipe'):\n"
+        "    try: getattr(augcli, name)\n"
+        "    except augcli.UserError as error: print(str(error).partition(';')[0])\n"
+    )
+    paths = os.pathsep.join([str(tmp_path / "shadow"), str(ROOT)])
+    result = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "out"], env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    missing = "OpenCV cannot be loaded (libGL.so.1 is missing)"
+    assert result.stdout.splitlines() == ["15 True", *[missing] * 3], result.stderr
