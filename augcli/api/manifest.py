@@ -233,5 +233,5 @@ def _arrow_type(pyarrow: Any, annotation: Any) -> Any:
         return pyarrow.list_(_arrow_type(pyarrow, get_args(annotation)[0]))
     if origin is not None:  # Annotated
         return _arrow_type(pyarrow, get_args(annotation)[0])
-    kinds = {str: pyarrow.string, int: pyarrow.int64, float: pyarrow.float64}
+    kinds = {str: pyarrow.string, int: pyarrow.int64, float: pyarrow.float64, bool: pyarrow.bool_}
     return kinds[annotation]()

@@ -13,6 +13,7 @@ from augcli.api.values import warn_caller
 from augcli.arrays.permutation import Permutation
 from augcli.enums import Labels
 from augcli.errors import UserError
+from augcli.text import count_text
 
 if TYPE_CHECKING:
     from augcli.api.manifest import Manifest
@@ -36,6 +37,10 @@ def split_rows(manifest: Manifest, val: float, seed: int, moved: Path | None = N
         raise UserError(f"seed={seed} is not a whole number from 0 to {2**63 - 1}.")
     component, masses = _components(manifest, moved)
     rows = np.bincount(component)
+    if len(component) < 2:
+        raise UserError(
+            f"{manifest.out} has {count_text(len(component), 'row')}, and two parts need two."
+        )
     if len(rows) < 2:
         raise UserError(
             f"All {len(component)} rows of {manifest.out} belong together: each shares a source"

@@ -137,6 +137,13 @@ def test_a_share_that_is_missed_is_said(tmp_path: Path) -> None:
         manifest.split_by_source(seed=-1)
 
 
+def test_a_single_row_has_no_parts(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "photos", 1, 1)
+    augcli.generate(source, tmp_path / "out", "flip")
+    with pytest.raises(augcli.UserError, match=r"out has 1 row, and two parts need two\.$"):
+        augcli.open_manifest(tmp_path / "out").split_by_source()
+
+
 def test_groups_stay_together(tmp_path: Path) -> None:
     for number in range(64):
         write_photo(tmp_path / "photos" / "c" / f"p{number // 4}_{number}.png", number, 8, 8)
