@@ -387,3 +387,20 @@ def test_without_opencv_only_what_looks_at_pixels_is_refused(photos: Path, tmp_p
     )  # fmt: skip
     missing = "OpenCV cannot be loaded (libGL.so.1 is missing)"
     assert result.stdout.splitlines() == ["15 True", *[missing] * 3], result.stderr
+
+
+def test_a_recipe_file_stands_in_the_place_of_a_recipe(photos: Path, tmp_path: Path) -> None:
+    file = tmp_path / "two.toml"
+    file.write_text('[[steps]]\nrecipe = "flip"\n[[steps]]\nrecipe = "cutmix"\nalpha = 0.3\n')
+    augcli.generate(photos, tmp_path / "file", recipe_file=file, label_smoothing=0.1)
+    recipe = augcli.load_recipe(str(file), label_smoothing=0.1)
+    augcli.generate(photos, tmp_path / "loaded", recipe)
+    assert tree(tmp_path / "file" / "train") == tree(tmp_path / "loaded" / "train")
+    for options, sentence in (
+        ({"recipe": "flip"}, "recipe has no effect beside recipe_file; give one of them."),
+        ({"keep": True}, "keep has no effect beside recipe_file; write it into that file."),
+    ):
+        of_any_type: Any = options
+        with pytest.raises(augcli.UserError) as refused:
+            augcli.generate(photos, tmp_path / "out", recipe_file=file, **of_any_type)
+        assert str(refused.value) == sentence
