@@ -101,7 +101,7 @@ def generate(
     Any thread may call. Ctrl-C raises KeyboardInterrupt, and `resume=True` goes on.
     """
     given = dict(options)
-    refuse_unknown("generate", given, *CHOICES)
+    refuse_unknown(generate, given, *CHOICES)
     types = types_of(*CHOICES) | {"max_errors": int}
     sentences: list[str] = []
     warn = warner(types, sentences)

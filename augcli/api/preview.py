@@ -53,7 +53,7 @@ def preview(
     `generate` does.
     """
     given = dict(options)
-    refuse_unknown("preview", given, *CHOICES)
+    refuse_unknown(preview, given, *CHOICES)
     types = types_of(*CHOICES) | {"to": str, "examples": int, "all_recipes": bool}
     warn = warner(types, [])
     with python_sentences(types):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from enum import StrEnum
+from inspect import signature
 from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType
@@ -41,13 +42,16 @@ class AugcliWarning(UserWarning):
     the terminal."""
 
 
-def refuse_unknown(function: str, options: Mapping[str, Any], *choices: type[Any]) -> None:
-    """Raise TypeError for an option that is no field of these dataclasses."""
+def refuse_unknown(
+    function: Callable[..., Any], options: Mapping[str, Any], *choices: type[Any]
+) -> None:
+    """Raise TypeError for an option of a function that is no field of these dataclasses."""
     known = [field.name for choice in choices for field in fields(choice)]
     for name in options:
         if name not in known:
+            known += [one.name for one in signature(function).parameters.values()]
             raise TypeError(
-                f"{function}() got an unexpected keyword argument"
+                f"{function.__name__}() got an unexpected keyword argument"
                 f" '{shorten(name)}'{did_you_mean(name, known)}"
             )
 

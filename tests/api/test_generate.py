@@ -179,6 +179,12 @@ def test_an_unknown_option_is_a_type_error(photos: Path, tmp_path: Path) -> None
         augcli.generate(photos, tmp_path / "out", "cutmix", **options)
 
 
+def test_an_unknown_option_may_mean_a_parameter(photos: Path, tmp_path: Path) -> None:
+    options: Any = {"max_error": 3}
+    with pytest.raises(TypeError, match=r"'max_error' \(did you mean 'max_errors'\?\)$"):
+        augcli.generate(photos, tmp_path / "out", "cutmix", **options)
+
+
 def test_sources_and_recipes_that_are_none(photos: Path, tmp_path: Path) -> None:
     for source, recipe, beginning in (
         ("-", "cutmix", "source - is a list of paths on standard input, which only the command"),
