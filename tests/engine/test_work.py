@@ -31,6 +31,7 @@ KNOWN = {
     "augcli.engine.watch",
     "augcli.errors",
     "augcli.image.decoder_output",
+    "augcli.processes",
 }
 
 
