@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augcli.api.keywords import FilePath
-from augcli.api.splitting import SplitRows, split_rows
+from augcli.api.splitting import SplitRows, groups_of_sources, split_rows
 from augcli.api.values import python_sentences, read_path
 from augcli.enums import Labels
 from augcli.errors import UserError
@@ -190,7 +190,8 @@ class Manifest:
         """
         with python_sentences({"source": str}):
             moved = None if source is None else read_path("source", source)
-            return split_rows(self, val, seed, moved)
+            group_of = groups_of_sources(self.out, self.split, moved)
+            return split_rows(self.out, self, len(self.classes), group_of, val, seed)
 
 
 def open_manifest(out: FilePath, split: str = TRAIN) -> Manifest:

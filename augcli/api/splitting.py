@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,12 +11,11 @@ import numpy.typing as npt
 
 from augcli.api.values import warn_caller
 from augcli.arrays.permutation import Permutation
-from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.text import count_text
 
 if TYPE_CHECKING:
-    from augcli.api.manifest import Manifest
+    from augcli.manifest.row import Row
 
 Ints = npt.NDArray[np.int64]
 _FAR = 0.5  # of the share that is wanted
@@ -29,21 +28,26 @@ class SplitRows(NamedTuple):
     val: Ints
 
 
-def split_rows(manifest: Manifest, val: float, seed: int, moved: Path | None = None) -> SplitRows:
-    """See `Manifest.split_by_source`."""
+def split_rows(
+    out: Path,
+    rows_in_order: Iterable[Row],
+    classes: int,
+    group_of: Mapping[str, int],
+    val: float,
+    seed: int,
+) -> SplitRows:
+    """See `Manifest.split_by_source`; `group_of` are the groups of source images by their ids."""
     if isinstance(val, bool) or not 0 < val < 1:
         raise UserError(f"val={val} is not a share between 0 and 1.")
     if isinstance(seed, bool) or seed != int(seed) or not 0 <= seed < 2**63:
         raise UserError(f"seed={seed} is not a whole number from 0 to {2**63 - 1}.")
-    component, masses = _components(manifest, moved)
+    component, masses = components(rows_in_order, classes, group_of)
     rows = np.bincount(component)
     if len(component) < 2:
-        raise UserError(
-            f"{manifest.out} has {count_text(len(component), 'row')}, and two parts need two."
-        )
+        raise UserError(f"{out} has {count_text(len(component), 'row')}, and two parts need two.")
     if len(rows) < 2:
         raise UserError(
-            f"All {len(component)} rows of {manifest.out} belong together: each shares a source"
+            f"All {len(component)} rows of {out} belong together: each shares a source"
             " image, or a group, with others, so that no part of them is free of the rest. Split"
             " the source first and augment its training part alone, or choose a recipe for single"
             " images."
@@ -52,7 +56,7 @@ def split_rows(manifest: Manifest, val: float, seed: int, moved: Path | None = N
     share = float(rows[chosen].sum() / rows.sum())
     if not chosen.any() or chosen.all() or abs(share - val) >= _FAR * val:
         text = (
-            f"{share:.1%} of the rows of {manifest.out} can go into a part of {val:.1%} without a"
+            f"{share:.1%} of the rows of {out} can go into a part of {val:.1%} without a"
             f" source image in both: the largest number of rows that belong together is"
             f" {rows.max() / rows.sum():.1%}"
         )
@@ -63,15 +67,14 @@ def split_rows(manifest: Manifest, val: float, seed: int, moved: Path | None = N
     return SplitRows(np.flatnonzero(~of_val), np.flatnonzero(of_val))
 
 
-def _components(
-    manifest: Manifest, moved: Path | None = None
+def components(
+    rows_in_order: Iterable[Row], classes: int, group_of: Mapping[str, int]
 ) -> tuple[Ints, npt.NDArray[np.float64]]:
     """The number of what each row belongs to, and of each the label weights by class, and behind
     these its rows (components, classes + 1)."""
     together = _Together()
-    group_of = _groups_of_sources(manifest, moved)
     firsts, labels = list[int](), list[tuple[tuple[int, float], ...]]()
-    for row in manifest:
+    for row in rows_in_order:
         members = [f"row\0{row.group_id}"]
         for source in row.source_ids:
             members.append(f"source\0{source}")
@@ -81,25 +84,24 @@ def _components(
         labels.append(tuple(zip(row.label_ids or (), row.label_weights or (), strict=False)))
     roots = np.array([together.root(first) for first in firsts], np.int64)
     component = np.unique(roots, return_inverse=True)[1].reshape(-1).astype(np.int64)
-    is_labelled = manifest.labels is not Labels.none
-    masses = np.zeros((component.max(initial=-1) + 1, len(manifest.classes) + 1))
+    masses = np.zeros((component.max(initial=-1) + 1, classes + 1))
     for number, label in zip(component, labels, strict=True):
         masses[number, -1] += 1
-        for class_id, weight in label if is_labelled else ():
+        for class_id, weight in label:
             masses[number, class_id] += weight
     return component, masses
 
 
-def _groups_of_sources(manifest: Manifest, moved: Path | None = None) -> dict[str, int]:
+def groups_of_sources(out: Path, split: str, moved: Path | None = None) -> dict[str, int]:
     """The group of each source image by its id, where the run had `group_by`: they are read where
     the run read them."""
     from augcli.data.listing import sample_ids
     from augcli.engine.described import read_sources, record_of
     from augcli.published import TRAIN
 
-    record = record_of(manifest.out, moved)
+    record = record_of(out, moved)
     options = record.summary.get("source_options")
-    if not isinstance(options, dict) or not options.get("group_by") or manifest.split != TRAIN:
+    if not isinstance(options, dict) or not options.get("group_by") or split != TRAIN:
         return {}
     listing = read_sources(record, lambda: ())
     assert listing.group_of is not None

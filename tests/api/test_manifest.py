@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import augcli
-from augcli.api.splitting import _components, _groups_of_sources
+from augcli.api.splitting import components, groups_of_sources
 from tests.conftest import write_photo
 
 
@@ -149,14 +149,14 @@ def test_groups_stay_together(tmp_path: Path) -> None:
         write_photo(tmp_path / "photos" / "c" / f"p{number // 4}_{number}.png", number, 8, 8)
     augcli.generate(tmp_path / "photos", tmp_path / "out", "mixup", group_by=r"p(\d+)_")
     manifest = augcli.open_manifest(tmp_path / "out")
-    groups = _groups_of_sources(manifest)
+    groups = groups_of_sources(manifest.out, "train")
     paths = {
         i: p for row in manifest for i, p in zip(row.source_ids, row.source_paths, strict=True)
     }
     by_name = {i: int(Path(p).name[1:].partition("_")[0]) for i, p in paths.items()}
     assert len(by_name) == 64
     assert len({(groups[i], by_name[i]) for i in by_name}) == len(set(by_name.values())) == 16
-    component, _ = _components(manifest)
+    component, _ = components(manifest, 1, groups)
     of_group: dict[int, set[int]] = {}
     for row, number in zip(manifest, component.tolist(), strict=True):
         for source in row.source_ids:
@@ -165,7 +165,7 @@ def test_groups_stay_together(tmp_path: Path) -> None:
     (tmp_path / "photos").rename(tmp_path / "moved")
     with pytest.raises(augcli.UserError, match=r"SOURCE .* does not exist; say with source where"):
         manifest.split_by_source()
-    assert _groups_of_sources(manifest, tmp_path / "moved") == groups
+    assert groups_of_sources(manifest.out, "train", tmp_path / "moved") == groups
 
 
 def test_triplets_of_augmix(tmp_path: Path) -> None:
