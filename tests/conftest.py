@@ -23,6 +23,12 @@ SAMPLE_DATA = ROOT / "sample_data"
 Augcli = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.fixture(autouse=True)
+def forking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers fork where they can, also beside the threads of pytest-xdist."""
+    monkeypatch.setattr("augcli.processes.is_alone", lambda: sys.platform.startswith("linux"))
+
+
 @pytest.fixture
 def augcli(tmp_path: Path) -> Augcli:
     """Run `augcli` in an empty folder, without configuration from outside."""

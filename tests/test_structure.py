@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "augcli"
 # Modules outside of these folders are below all of them.
 FOLDERS = [
     *("arrays", "metrics", "image", "data", "manifest", "operations", "autodiff", "classifier"),
-    *("saliency", "recipes", "pipeline", "store", "engine", "tasks", "cli"),
+    *("saliency", "recipes", "pipeline", "store", "engine", "tasks", "api", "cli"),
 ]
 LONGEST = 400
 # Lines of code, without the docstring, comments and blank lines.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import multiprocessing
 import os
 import signal
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from augcli.errors import UserError, one_line
+from augcli.processes import main_unread, start_context
 
 SECONDS = 120.0
 MEMORY = 8 << 30  # bytes, beyond those of the calling process
@@ -39,14 +39,14 @@ def in_child(
     Raises UserError where `work` does, and where it fails in any other way or needs more than
     `seconds` or `MEMORY`: a sentence that names the model.
     """
-    linux = sys.platform.startswith("linux")
-    context: Any = multiprocessing.get_context("fork" if linux else "spawn")
+    context = start_context()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(
         target=_answer, args=(theirs, os.getpid(), work, model, arguments, named), daemon=True
     )
     try:
-        _start(process)
+        with main_unread(context):
+            _start(process)
         theirs.close()
         end = time.monotonic() + seconds
         while not ours.poll(_POLL_SECONDS):

@@ -10,20 +10,16 @@ from typing import Annotated, Any
 
 import typer
 
-from augcli.cli.amounts import bytes_text, parse_age, parse_bytes
 from augcli.cli.declare import option
 from augcli.cli.groups import grouped
-from augcli.cli.model_options import (
-    DEFAULT_CACHE_SIZE,
-    SaliencyCache,
-    SaliencyCacheSize,
-    cache_folder,
-)
+from augcli.cli.model_options import SaliencyCache, SaliencyCacheSize
 from augcli.cli.options import Json, Quiet
 from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import choice_reader
 from augcli.errors import UserError
+from augcli.tasks.amounts import bytes_text, parse_age, parse_bytes
+from augcli.tasks.classifier_choice import DEFAULT_CACHE_SIZE, cache_folder
 from augcli.text import count_text, folded
 
 

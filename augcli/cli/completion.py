@@ -16,6 +16,7 @@ from augcli.cli.output import draw
 from augcli.enums import DETECTORS
 from augcli.errors import UserError
 from augcli.recipes.index import ENTRIES
+from augcli.recipes.plugins import plugins
 from augcli.text import listed, shorten, spelled
 
 REQUEST = "_AUGCLI_COMPLETE"  # set by the shell's script, as in complete_bash
@@ -26,12 +27,19 @@ _MOST_FILES = 10_000  # entries of a folder that are looked at
 
 def complete_recipe(incomplete: str) -> list[tuple[str, str]]:
     """The recipes whose names begin so, each with what it makes."""
-    return [(name, entry.makes) for name, entry in ENTRIES.items() if name.startswith(incomplete)]
+    named = {name: entry.makes for name, entry in ENTRIES.items()}
+    named |= {name: f"of package {one.package}" for name, one in plugins().items()}
+    return [(name, makes) for name, makes in named.items() if name.startswith(incomplete)]
 
 
 def complete_setting(ctx: typer.Context) -> list[str]:
     """The options, as in `alpha=`, of the recipe that the command line names; else of all."""
     chosen = str(ctx.params.get("recipe") or "").replace("-", "_")
+    if chosen in plugins():
+        from augcli.recipes.catalogue import recipe_class
+
+        own = recipe_class(chosen).model_fields
+        return [f"{name}=" for name in dict.fromkeys([*own, "probability"])]
     entries = [ENTRIES[chosen]] if chosen in ENTRIES else list(ENTRIES.values())
     names = [name for entry in entries for name in entry.options]
     return [f"{name}=" for name in dict.fromkeys([*names, "probability"])]

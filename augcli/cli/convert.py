@@ -11,10 +11,11 @@ from augcli.cli.declare import choice
 from augcli.cli.groups import grouped
 from augcli.cli.options import Json, Quiet
 from augcli.cli.output import Output
-from augcli.cli.output_format import AnyOutputFormat, ShardSize, parse_shard_size
+from augcli.cli.output_format import AnyOutputFormat, ShardSize
 from augcli.cli.progress import WHEN, Progress, progress_bar
 from augcli.cli.unused import refuse_unused
 from augcli.errors import UserError
+from augcli.tasks.output_format import parse_shard_size
 from augcli.text import count_text, listed
 
 

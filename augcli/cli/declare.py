@@ -12,6 +12,7 @@ import typer
 from augcli.cli.origins import named
 from augcli.cli.values import choice_reader, number_reader, path_reader
 from augcli.errors import UserError
+from augcli.tasks.limits import LIMITS
 
 
 def option(name: str, help: str, *short: str, **more: Any) -> Any:
@@ -62,14 +63,12 @@ def number(
     name: str,
     help: str,
     *short: str,
-    least: float,
-    most: float,
-    kind: type[int] | type[float] = int,
     metavar: str = "N",
     **more: Any,
 ) -> Any:
-    """An option whose number, whole or not by its `kind`, is from `least` to `most`; UserError says
-    so, whatever it comes from. NaN lies between no bounds."""
+    """An option whose number is within its bounds in `LIMITS`; UserError says so, whatever it comes
+    from. NaN lies between no bounds."""
+    least, most, kind = LIMITS[name.replace("-", "_")]
 
     def checked(
         context: typer.Context, parameter: typer.CallbackParam, value: float | None

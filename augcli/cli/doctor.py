@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from augcli.cli.amounts import bytes_text
 from augcli.cli.groups import grouped
 from augcli.cli.options import Json, Quiet
 from augcli.cli.output import Output
+from augcli.tasks.amounts import bytes_text
 from augcli.text import listed
 
 if TYPE_CHECKING:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from augcli.cli.class_order import order_warning, warn_of_alike, warn_of_missing
 from augcli.cli.command import command_line
 from augcli.cli.declare import choice, flag, number
 from augcli.cli.groups import grouped
-from augcli.cli.model_options import (
-    InputOptions,
-    ModelOptions,
-    check_model,
-    read_classifier,
-)
+from augcli.cli.model_options import InputOptions, ModelOptions
 from augcli.cli.options import (
-    MOST_OUTPUTS,
     FitOption,
     Json,
     MaxErrors,
@@ -35,47 +27,24 @@ from augcli.cli.options import (
     Workers,
 )
 from augcli.cli.output import Output
-from augcli.cli.output_format import OutputFormatOption, ShardSize, check_links, parse_shard_size
-from augcli.cli.overlap import overlap_warning
+from augcli.cli.output_format import OutputFormatOption, ShardSize
 from augcli.cli.progress import WHEN, Progress, progress_bar
-from augcli.cli.reading import (
-    check_name,
-    check_sources,
-    check_target,
-    read_existing,
-    read_pipeline,
-    read_source,
-    source_record,
-)
-from augcli.cli.sizes import parse_colour, parse_output_size
+from augcli.cli.reading import read_pipeline
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.source_lines import source_lines
 from augcli.cli.source_options import GroupedReading
 from augcli.cli.unused import refuse_unused
-from augcli.enums import (
-    STDIN,
-    Chroma,
-    Fit,
-    Format,
-    Labels,
-    Originals,
-    OtherSplits,
-    OutputFormat,
-    Pair,
-)
-from augcli.errors import UserError
-from augcli.manifest.file_names import ONLY_ID, USUAL
+from augcli.enums import STDIN, Chroma, Fit, Format, Labels, Originals, OtherSplits, OutputFormat
+from augcli.manifest.file_names import USUAL
 from augcli.published import ERRORS, MANIFEST, TRAIN
-from augcli.text import count_text, listed, shorten
+from augcli.tasks.class_order import warn_of_missing
+from augcli.text import count_text, listed
 
 if TYPE_CHECKING:
-    from augcli.data.listing import Listing
     from augcli.engine.plan import Run
     from augcli.tasks.generate import Outcome
 
 
-# MiB that a process can address at most (47 bits).
-MOST_MEMORY = 1 << 27
 _ORIGINALS = {
     **dict.fromkeys(("yes", "true", "all", "1"), Originals.copy),
     **dict.fromkeys(("no", "false", "0"), Originals.none),
@@ -94,9 +63,7 @@ def generate(
     reading: GroupedReading,
     copies: Annotated[
         int,
-        number(
-            "copies", "outputs for each source image, at least 1", "-k", least=1, most=1_000_000
-        ),
+        number("copies", "outputs for each source image, at least 1", "-k"),
     ] = 1,
     per_class: Annotated[
         int | None,
@@ -104,8 +71,6 @@ def generate(
             "per-class",
             "outputs for each class instead, at least 1, copied originals among them; views of"
             " a group count as one",
-            least=1,
-            most=MOST_OUTPUTS,
         ),
     ] = None,
     seed: Seed = 0,
@@ -117,9 +82,7 @@ def generate(
         Format,
         choice("format", "the file format of outputs", Format, {"jpg": Format.jpeg}),
     ] = Format.jpeg,
-    quality: Annotated[
-        int, number("quality", "of JPEG and WebP, 1 to 100", least=1, most=100)
-    ] = 95,
+    quality: Annotated[int, number("quality", "of JPEG and WebP, 1 to 100")] = 95,
     chroma: Annotated[Chroma, choice("chroma", "chroma sampling of JPEG", Chroma)] = Chroma.full,
     output_format: OutputFormatOption = OutputFormat.folder,
     shard_size: ShardSize = None,
@@ -143,8 +106,6 @@ def generate(
         number(
             "dense-labels",
             "write the column soft_label for up to N classes",
-            least=0,
-            most=1_000_000,
         ),
     ] = 100,
     max_seconds: Annotated[
@@ -153,9 +114,6 @@ def generate(
             "max-seconds",
             "give up on an image that takes longer to decode",
             metavar="SECONDS",
-            least=0.1,
-            most=1_000_000,
-            kind=float,
         ),
     ] = 60.0,
     memory: Annotated[
@@ -164,8 +122,6 @@ def generate(
             "memory",
             "the most decoded images, in MiB, that a worker holds",
             metavar="MIB",
-            least=16,
-            most=MOST_MEMORY,
         ),
     ] = 512,
     max_errors: MaxErrors = 0,
@@ -193,95 +149,39 @@ def generate(
 
     pipeline = read_pipeline(recipe_options)
     refuse_unused(context, [pipeline], pipeline.saliency_specs)
-    if warning := overlap_warning(pipeline):
-        warn(warning)
-    from augcli.cpus import available_cpus
-    from augcli.store.journal import check_apart, check_linkable, check_out
     from augcli.tasks.generate import check as check_run
     from augcli.tasks.generate import generate as generate_all
+    from augcli.tasks.prepare import Choice, RunChoice, prepare
 
-    # What is wrong with options comes first, then with SOURCE, then with OUT.
-    output_size, background = parse_output_size(size, format), parse_colour(reading.background)
-    archive_size = parse_shard_size(shard_size, output_format)
-    check_links(output_format, include_originals)
-    if pair is None:
-        pair = Pair.any if per_class is None else Pair.balanced
-    check_model(pipeline.saliency_specs, model, pixels)
-    folder = None if source == STDIN else Path(source)
-    if pipeline.sources == 1:
-        reading = replace(reading, group_by=None)  # of a configuration file
-    listing = read_source(source, reading, warn)
-    check_sources(listing, pipeline, source, pair, per_class)
-    check_target(listing, pipeline.saliency_specs, model)
-    if output_format is not OutputFormat.folder:
-        name = ONLY_ID
-    check_name(name, listing)
-    if other_splits is OtherSplits.none or not listing.others:
-        other_splits = OtherSplits.none
-    else:
-        _warn_of_other_training(warn, listing)
-        if output_format is OutputFormat.webdataset:  # tars hold no links
-            other_splits = OtherSplits.copy
-    has_folders = output_format is OutputFormat.folder and listing.labels is Labels.single
-    if has_folders:
-        warn_of_alike(warn, listing.classes)
-        if warning := order_warning(listing):
-            warn(warning)
-    if include_originals is Originals.link and not listing.are_files:
-        raise UserError(
-            f"--include-originals link cannot link to what lies in the archive {source}; copy it."
-        )
-    existing = read_existing(resume=resume, overwrite=overwrite)
-    check_out(out, folder, existing)
-    check_apart(out, listing)
-    if include_originals is Originals.link:
-        check_linkable(out, listing)
-    classifier = read_classifier(
-        pipeline.saliency_specs, listing.classes, model, pixels, warn, folder, out
+    run, existing, record = prepare(
+        source,
+        out,
+        pipeline,
+        Choice(reading, model, pixels),
+        RunChoice(
+            copies=copies,
+            per_class=per_class,
+            seed=seed,
+            workers=workers,
+            name=name,
+            size=size,
+            fit=fit,
+            format=format,
+            quality=quality,
+            chroma=chroma,
+            output_format=output_format,
+            shard_size=shard_size,
+            include_originals=include_originals,
+            pair=pair,
+            other_splits=other_splits,
+            dense_labels=dense_labels,
+            max_seconds=max_seconds,
+            memory=memory,
+            resume=resume,
+            overwrite=overwrite,
+        ),
+        warn,
     )
-    from augcli.engine.job import Job, Runtime
-    from augcli.engine.plan import Run
-    from augcli.store.layout import Place
-
-    job = Job(
-        recipe=pipeline,
-        seed=seed,
-        copies=copies,
-        per_class=per_class,
-        pair=pair,
-        size=output_size,
-        fit=fit,
-        format=format,
-        quality=quality,
-        chroma=chroma,
-        include_originals=include_originals,
-        other_splits=other_splits,
-        background=background,
-        dense_labels=dense_labels,
-        max_pixels=reading.max_pixels,
-        classifier=None if classifier is None else classifier.identity(),
-        sink=output_format.value,
-        shard_size=archive_size,
-        labels=listing.labels,
-        name=name,
-    )
-    workers = workers or available_cpus()
-    runtime = Runtime(Place(out), memory << 20, classifier, workers, max_seconds)
-    run = Run(listing, job, runtime)
-    if not run.others:  # all of them are training splits, or empty
-        run = replace(run, job=job.model_copy(update={"other_splits": OtherSplits.none}))
-    if run.plan.outputs == 0:
-        raise UserError(
-            f"--per-class {per_class} counts the copied originals, and each class has as many:"
-            " nothing is left to augment; raise it, or leave out --include-originals."
-        )
-    if include_originals is not Originals.none and size is not None:
-        warn("the originals in OUT keep their own sizes, whatever --size says.")
-    if run.plan.outputs > MOST_OUTPUTS:
-        raise UserError(
-            f"That is {run.plan.outputs} outputs, more than {MOST_OUTPUTS}; lower --copies or"
-            " --per-class."
-        )
     if dry_run:
         check_run(run, existing)
         _show_plan(report, run, source, sentences, replaces=overwrite)
@@ -289,29 +189,16 @@ def generate(
     with progress_bar(progress, quiet=quiet) as bar:
         outcome = generate_all(
             run,
-            source=source_record(source, reading),
+            source=record,
             command=command_line(context),
             existing=existing,
             on_start=bar.start,
             on_report=lambda shard: bar.update(shard.outputs),
         )
     _show_outcome(report, run, out, outcome, max_errors)
-    for split in (TRAIN, *outcome.others) if has_folders else ():
-        warn_of_missing(report.warn, out / split, listing.classes)
-    end_with_skipped(report, listing, outcome.skipped, max_errors, out / ERRORS)
-
-
-def _warn_of_other_training(warn: Callable[[str], None], listing: Listing) -> None:
-    """Name training splits beside the one that is augmented: they do not go along."""
-    from augcli.data.split_names import is_training
-
-    names = [other.split for other in listing.others if is_training(other.split)]
-    if names:
-        are = "is another training split" if len(names) == 1 else "are other training splits"
-        warn(
-            f"{listed(map(shorten, names), 'and')} of SOURCE {are} beside {listing.split}, and not"
-            " put into OUT; choose with --split."
-        )
+    if output_format is OutputFormat.folder:
+        warn_of_missing(report.warn, run.listing, out, outcome.others)
+    end_with_skipped(report, run.listing, outcome.skipped, max_errors, out / ERRORS)
 
 
 def _show_plan(

@@ -11,10 +11,10 @@ from augcli.cli.groups import grouped
 from augcli.cli.options import Json, Quiet, Source
 from augcli.cli.output import Output
 from augcli.cli.progress import WHEN, Progress, progress_bar
-from augcli.cli.reading import read_source
 from augcli.cli.source_lines import source_lines
 from augcli.cli.source_options import GroupedReading
 from augcli.cli.unused import refuse_unused
+from augcli.tasks.source_choice import read_source
 
 
 @grouped

@@ -13,12 +13,10 @@ from augcli.cli.completion import complete_model
 from augcli.cli.declare import choice, file_option, flag, option
 from augcli.cli.groups import grouped
 from augcli.cli.help import Command, Group
-from augcli.cli.model_options import Head, InputOptions, read_settings
+from augcli.cli.model_options import Head, InputOptions
 from augcli.cli.options import Json, MaxErrors, Quiet, Source
 from augcli.cli.output import Output
 from augcli.cli.progress import WHEN, Progress, progress_bar
-from augcli.cli.reading import read_source
-from augcli.cli.sizes import parse_colour
 from augcli.cli.skipped import failure
 from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
@@ -27,6 +25,9 @@ from augcli.cli.values import path_reader
 from augcli.enums import STDIN, Labels
 from augcli.errors import RunFailed, UnreadableImage, UserError
 from augcli.files import replace_only, standing
+from augcli.tasks.classifier_choice import read_settings
+from augcli.tasks.sizes import parse_colour
+from augcli.tasks.source_choice import read_source
 from augcli.text import count_text
 
 if TYPE_CHECKING:

@@ -34,12 +34,6 @@ if TYPE_CHECKING:
     pass
 
 
-# What a run may make: file systems hold no more, and a thousand CPUs take months for it.
-MOST_OUTPUTS = 10_000_000_000
-# The shorter side of a map, which no image that can be decoded exceeds.
-LARGEST_MAP = 1 << 15
-
-
 # What others call the same.
 _FITS = {
     **dict.fromkeys(("crop", "fill", "centercrop"), Fit.cover),
@@ -123,9 +117,6 @@ LabelSmoothing = Annotated[
         "share of the label's weight, 0 to 1, that is spread evenly over all classes; else that of"
         " --recipe-file, or 0",
         metavar="SHARE",
-        least=0,
-        most=1,
-        kind=float,
     ),
 ]
 KeepOption = Annotated[
@@ -138,9 +129,6 @@ Tau = Annotated[
         "with --keep: the quantile of importance, 0 to 1, above which nothing is cut (default:"
         " 0.6)",
         metavar="SHARE",
-        least=0,
-        most=1,
-        kind=float,
     ),
 ]
 KeepSize = Annotated[
@@ -150,9 +138,6 @@ KeepSize = Annotated[
         "with --keep: sides of the region that is put back, as a share of the image's (default:"
         " 0.5)",
         metavar="SHARE",
-        least=0,
-        most=1,
-        kind=float,
     ),
 ]
 SaliencyName = Annotated[
@@ -171,11 +156,9 @@ SaliencySize = Annotated[
     number(
         "saliency-size",
         "find saliency on a copy whose shorter side has N pixels (default: the image itself)",
-        least=1,
-        most=LARGEST_MAP,
     ),
 ]
-Seed = Annotated[int, number("seed", "the same seed gives the same bytes", least=0, most=2**63 - 1)]
+Seed = Annotated[int, number("seed", "the same seed gives the same bytes")]
 Name = Annotated[
     str,
     option(
@@ -217,13 +200,11 @@ Workers = Annotated[
         "workers",
         "processes, at least 1 (default: one for each CPU)",
         "-j",
-        least=1,
-        most=1024,
     ),
 ]
 MaxErrors = Annotated[
     int,
-    number("max-errors", "exit 1 if more than N inputs cannot be used", least=0, most=MOST_OUTPUTS),
+    number("max-errors", "exit 1 if more than N inputs cannot be used"),
 ]
 Json = Annotated[
     bool,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from augcli.cli.declare import file_option, flag, number
 from augcli.cli.groups import grouped
-from augcli.cli.model_options import InputOptions, ModelOptions, check_model, read_classifier
+from augcli.cli.model_options import InputOptions, ModelOptions
 from augcli.cli.options import (
     FitOption,
     Json,
@@ -23,34 +21,16 @@ from augcli.cli.options import (
     Source,
 )
 from augcli.cli.output import Output, say_if_stopped
-from augcli.cli.reading import (
-    check_sources,
-    check_target,
-    every_pipeline,
-    read_pipeline,
-    read_source,
-)
-from augcli.cli.sizes import parse_colour, parse_output_size
+from augcli.cli.reading import read_every_pipeline, read_pipeline
 from augcli.cli.source_options import GroupedReading
 from augcli.cli.unused import refuse_unused
-from augcli.enums import STDIN, Fit, Format, Labels, Pair
-from augcli.errors import RunFailed, UserError
-from augcli.files import Standing, standing
+from augcli.enums import STDIN, Fit, Pair
 from augcli.streams import StdoutLost
-from augcli.text import count_text
 
 if TYPE_CHECKING:
-    from augcli.classifier.spec import ClassifierSpec
     from augcli.data.listing import Listing
-    from augcli.engine.plan import Run
+    from augcli.files import Standing
     from augcli.image.sheet import Sheet
-
-_FORMATS = {
-    ".png": Format.png,
-    ".jpg": Format.jpeg,
-    ".jpeg": Format.jpeg,
-    ".webp": Format.webp,
-}
 
 
 @grouped
@@ -61,9 +41,7 @@ def preview(
     model: ModelOptions,
     pixels: InputOptions,
     reading: GroupedReading,
-    examples: Annotated[
-        int, number("examples", "rows of the sheet, at least 1", "-n", least=1, most=200)
-    ] = 6,
+    examples: Annotated[int, number("examples", "rows of the sheet, at least 1", "-n")] = 6,
     to: Annotated[
         Path,
         file_option("to", "the file that is written: PNG, JPEG or WebP by its name"),
@@ -91,122 +69,44 @@ def preview(
         from augcli.cli.pictures import require_colours
 
         require_colours()
-    if to.suffix.lower() not in _FORMATS:
-        raise UserError(f"--to {to} is no PNG, JPEG or WebP file; name it like preview.png.")
-    from augcli.data.destination import (
-        LARGEST_SHEET,
-        check_destination,
-        check_not_in_run,
-        check_outside,
-    )
-    from augcli.image.sheet_file import is_sheet
+    from augcli.tasks.preview_file import place_for, sheet_format, write_sheet
 
-    pipelines = every_pipeline(recipe_options) if all_recipes else [read_pipeline(recipe_options)]
+    written = sheet_format(to, "--to")
+    if all_recipes:
+        pipelines = read_every_pipeline(recipe_options)
+    else:
+        pipelines = [read_pipeline(recipe_options)]
     saliency_specs = [d for pipeline in pipelines for d in pipeline.saliency_specs]
     refuse_unused(context, pipelines, saliency_specs)
-    output_size, background = parse_output_size(size, Format.same), parse_colour(reading.background)
-    check_model(saliency_specs, model, pixels)
-    if all(pipeline.sources == 1 for pipeline in pipelines):
-        reading = replace(reading, group_by=None)  # of a configuration file
-    listing = read_source(source, reading, report.warn)
-    if all_recipes and listing.labels is Labels.none:
-        pipelines = [pipeline for pipeline in pipelines if pipeline.sources == 1]
-    for pipeline in pipelines:
-        check_sources(listing, pipeline, source, pair)
-    check_target(listing, saliency_specs, model)
-    check_destination(to, "--to", is_sheet, LARGEST_SHEET)
-    check_outside(to, "--to", listing, None if source == STDIN else Path(source))
-    check_not_in_run(to, "--to")
-    before = standing(to)
-    folder = None if source == STDIN else Path(source)
-    classifier = read_classifier(
-        saliency_specs, listing.classes, model, pixels, report.warn, folder
-    )
-    from augcli.image.decoder_output import decoders_silent
     from augcli.image.drawing import draw_sheet
-    from augcli.tasks.preview import preview as draw_preview
-    from augcli.tasks.preview import preview_recipes
+    from augcli.tasks.prepare import Choice, SheetChoice, prepare_sheet
+    from augcli.tasks.preview import draw
 
-    runs = [
-        _run(
-            listing,
-            classifier,
-            recipe=pipeline,
-            seed=seed,
-            pair=pair,
-            size=output_size,
-            fit=fit,
-            background=background,
-            max_pixels=reading.max_pixels,
-        )
-        for pipeline in pipelines
-    ]
-    _check_room(to, examples, runs)
+    before: Standing = None
+
+    def check_place(listing: Listing) -> None:
+        nonlocal before
+        before = place_for(to, "--to", listing, source)
+
+    runs = prepare_sheet(
+        source,
+        pipelines,
+        Choice(reading, model, pixels),
+        SheetChoice(seed, size, fit, pair),
+        report.warn,
+        check_place,
+    )
     name = "paths from stdin" if source == STDIN else source
-    with decoders_silent():
-        if all_recipes:
-            drawing = preview_recipes(runs, examples, name)
-        else:
-            drawing = draw_preview(runs[0], examples, name)
-    if drawing.unreadable:
-        (path, reason), *others = drawing.unreadable.items()
-        more = f" (and {count_text(len(others), 'more image')})" if others else ""
-        report.warn(
-            f"{path}{more} of SOURCE cannot be read and has no place on the sheet: {reason}"
-        )
-    pixels_drawn = draw_sheet(drawing.sheet)
+    sheet = draw(runs, examples, name, written, report.warn)
+    pixels_drawn = draw_sheet(sheet)
     height, width = pixels_drawn.shape[:2]
-    _write_sheet(to, pixels_drawn, before)
+    write_sheet(to, pixels_drawn, before)
     done = f"The sheet {to} is written"
     say_if_stopped(f"{done[0].lower()}{done[1:]}.")
     if show:
-        _show(report, drawing.sheet, done)
+        _show(report, sheet, done)
     values = {"file": str(to), "width": width, "height": height}
     report.result(values, f"{to} ({width} x {height})", done=done)
-
-
-def _run(listing: Listing, classifier: ClassifierSpec | None, **options: Any) -> Run:
-    """A run of these options of a `Job`, which goes nowhere."""
-    from augcli.engine.job import Job, Runtime
-    from augcli.engine.plan import Run
-    from augcli.store.layout import Place
-
-    identity = None if classifier is None else classifier.identity()
-    job = Job(classifier=identity, labels=listing.labels, **options)
-    return Run(listing, job, Runtime(Place(Path()), classifier=classifier))
-
-
-def _check_room(to: Path, examples: int, runs: Sequence[Run]) -> None:
-    """Raise UserError where a sheet of so many examples is larger than its file format can be."""
-    from augcli.image.codec import largest_side
-    from augcli.tasks.preview import most_examples
-
-    file_format = _FORMATS[to.suffix.lower()]
-    side = largest_side(file_format)
-    if examples > (most := most_examples(runs, side)):
-        raise UserError(
-            f"--examples {examples} do not fit into {file_format.value}, which has at most {side}"
-            f" pixels a side; {most} fit, or name a .png file with --to."
-        )
-
-
-def _write_sheet(to: Path, sheet: Any, before: Standing) -> None:
-    """Write the sheet whole, or leave what stood there; raises RunFailed."""
-    from augcli.files import replace_only
-    from augcli.image.sheet_file import encode_sheet
-
-    try:
-        data = encode_sheet(sheet, to.suffix)
-    except (OSError, ValueError) as error:
-        height, width = sheet.shape[:2]
-        raise RunFailed(
-            f"--to {to} cannot hold {width} x {height} pixels; name a .png file, or draw fewer"
-            " --examples."
-        ) from error
-    try:
-        replace_only(to, data, before)
-    except OSError as error:
-        raise RunFailed(f"--to {to} cannot be written: {error.strerror or error}.") from error
 
 
 def _show(report: Output, sheet: Sheet, done: str) -> None:

@@ -15,7 +15,8 @@ from augcli.cli.groups import grouped
 from augcli.cli.options import Json
 from augcli.cli.output import Output
 from augcli.errors import UserError
-from augcli.recipes.index import ENTRIES, GROUPS, OWN_LABEL, group_of
+from augcli.recipes.index import ENTRIES, OWN_LABEL, Entry, group_of
+from augcli.recipes.plugins import plugins
 from augcli.text import count_text
 
 if TYPE_CHECKING:
@@ -61,7 +62,10 @@ def recipes(
 
     output = Output(json)
     if name is None:
-        facts = {one: _facts(one) for one in ENTRIES}
+        names, faults = _shown_names()
+        for fault in faults:
+            output.warn(fault)
+        facts = {one: _facts(one) for one in names}
         output.result(facts, _overview(facts))
         return
     if shown is None and name != SHOW and name.lower() in _LIST:
@@ -114,11 +118,17 @@ def _facts(name: str) -> dict[str, Any]:
     from augcli.recipes.catalogue import recipe_class
 
     recipe = recipe_class(name)
-    entry = ENTRIES[recipe.name]
     paragraphs = [" ".join(block.split()) for block in (recipe.__doc__ or "").split("\n\n")]
+    if recipe.name in ENTRIES:
+        entry, group = ENTRIES[recipe.name], group_of(recipe.name)
+    else:
+        plugin = plugins()[recipe.name]
+        label = OWN_LABEL if recipe.sources == 1 else "that of the recipe"
+        makes = paragraphs[0] or "no description"
+        entry, group = Entry("", makes, label), f"Package {plugin.package} {plugin.version}"
     return {
         "name": recipe.name,
-        "group": group_of(recipe.name),
+        "group": group,
         "makes": entry.makes,
         "sources": recipe.sources,
         "label": entry.label,
@@ -126,6 +136,21 @@ def _facts(name: str) -> dict[str, Any]:
         "description": paragraphs,
         "options": [*_options(recipe), *_of_every_recipe(recipe)],
     }
+
+
+def _shown_names() -> tuple[list[str], list[str]]:
+    """The recipes that are listed, and what is wrong with others, as sentences."""
+    from augcli.recipes.plugins import clashes, load_plugin
+
+    names, faults = [name for name in ENTRIES if name not in clashes()], [*clashes().values()]
+    for name, plugin in plugins().items():
+        try:
+            if name not in clashes():
+                load_plugin(plugin)
+                names.append(name)
+        except UserError as error:
+            faults.append(str(error))
+    return names, list(dict.fromkeys(faults))
 
 
 _REFERENCE = re.compile(r"\((?:([^()]*\d{4}), )?(https?://[^\s()]+)\)")
@@ -142,10 +167,11 @@ def _overview(facts: dict[str, dict[str, Any]]) -> str:
     """All recipes below their headings, in lines of less than 80 characters."""
     width = max(map(len, facts))
     lines: list[str] = []
-    for group, entries in GROUPS.items():
+    for group in dict.fromkeys(one["group"] for one in facts.values()):
         lines += [f"{group}:"]
-        for name in entries:
-            one = facts[name]
+        for name, one in facts.items():
+            if one["group"] != group:
+                continue
             label = "" if one["label"] == OWN_LABEL else f"; label {one['label']}"
             cited = one["paper"]["citation"]
             text = f"{one['makes']}{label}{f' ({cited})' if cited else ''}"

@@ -9,13 +9,7 @@ import typer
 
 from augcli.cli.declare import choice, flag
 from augcli.cli.groups import grouped
-from augcli.cli.model_options import (
-    InputOptions,
-    ModelOptions,
-    check_model,
-    is_of_classifier,
-    read_classifier,
-)
+from augcli.cli.model_options import InputOptions, ModelOptions
 from augcli.cli.options import (
     Json,
     MaxErrors,
@@ -28,13 +22,15 @@ from augcli.cli.options import (
 )
 from augcli.cli.output import Output
 from augcli.cli.progress import WHEN, Progress, progress_bar
-from augcli.cli.reading import check_target, read_existing, read_source
-from augcli.cli.sizes import parse_colour
 from augcli.cli.skipped import end_with_skipped, failure, skipped_text
 from augcli.cli.source_options import ReadingOptions
 from augcli.cli.unused import refuse_unused
 from augcli.enums import DEFAULT_DETECTOR, STDIN, MapFormat
 from augcli.published import ERRORS
+from augcli.tasks.checks import check_target
+from augcli.tasks.classifier_choice import check_model, is_of_classifier, read_classifier
+from augcli.tasks.sizes import parse_colour
+from augcli.tasks.source_choice import read_existing, read_source
 from augcli.text import count_text
 
 if TYPE_CHECKING:

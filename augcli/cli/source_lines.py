@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from augcli.cli.amounts import bytes_text
 from augcli.enums import Labels
+from augcli.tasks.amounts import bytes_text
 from augcli.text import count_text, first_reasons, shorten
 
 if TYPE_CHECKING:

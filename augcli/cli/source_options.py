@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from augcli.cli.declare import choice, file_option, flag, number, option
 from augcli.cli.values import path_reader
-from augcli.enums import Labels, LabelsFrom
-from augcli.errors import UserError
-from augcli.text import count_text, shorten
-
-if TYPE_CHECKING:
-    from augcli.data.source_options import SourceOptions
-
-# What OpenCV decodes at most.
-MOST_PIXELS = 1 << 30
-_MOST_IMAGES = 1 << 40
+from augcli.enums import LabelsFrom
+from augcli.tasks.source_choice import GroupedChoice, SourceChoice
 
 LabelsFromOption = Annotated[
     LabelsFrom,
@@ -28,7 +20,7 @@ Background = Annotated[
 ]
 MaxPixels = Annotated[
     int,
-    number("max-pixels", "refuse images of more than N pixels", least=1, most=MOST_PIXELS),
+    number("max-pixels", "refuse images of more than N pixels"),
 ]
 PathColumn = Annotated[
     str | None,
@@ -91,7 +83,7 @@ Unlabelled = Annotated[
 ]
 Limit = Annotated[
     int | None,
-    number("limit", "use N images, spread evenly over SOURCE", least=1, most=_MOST_IMAGES),
+    number("limit", "use N images, spread evenly over SOURCE"),
 ]
 GroupBy = Annotated[
     str | None,
@@ -105,7 +97,7 @@ GroupBy = Annotated[
 
 
 @dataclass(frozen=True)
-class ReadingOptions:
+class ReadingOptions(SourceChoice):
     """Which images of SOURCE are read, and how."""
 
     labels_from: LabelsFromOption = LabelsFrom.parent
@@ -126,63 +118,9 @@ class ReadingOptions:
     label_separator: LabelSeparator = None
     unlabelled: Unlabelled = False
 
-    @property
-    def labels(self) -> Labels:
-        """What the labels are; raises UserError where two options say it."""
-        if self.multi_label and self.unlabelled:
-            raise UserError(
-                "--multi-label says that images have labels, and --unlabelled that they have none;"
-                " give one of them."
-            )
-        if self.unlabelled:
-            return Labels.none
-        return Labels.multi if self.multi_label else Labels.single
-
-    def of_source(self) -> SourceOptions:
-        """What they say about SOURCE; raises UserError where the file of classes is none."""
-        from augcli.data.source_options import SourceOptions
-
-        values: dict[str, Any] = {
-            name: getattr(self, name) for name in SourceOptions.model_fields if hasattr(self, name)
-        }
-        values["classes"] = None if self.classes is None else _read_classes(self.classes)
-        values["images"] = None if self.images is None else str(self.images.absolute())
-        for name in ("classes_include", "classes_exclude"):
-            values[name] = tuple(values[name] or ())
-        return SourceOptions(**values)
-
 
 @dataclass(frozen=True)
-class GroupedReading(ReadingOptions):
+class GroupedReading(ReadingOptions, GroupedChoice):
     """Which images of SOURCE are read, how, and which of them belong together."""
 
     group_by: GroupBy = None
-
-
-def _read_classes(file: Path) -> tuple[str, ...]:
-    from augcli.data.labels import split_lines
-    from augcli.text_files import LARGEST_LIST, read_text
-
-    try:
-        names = tuple(split_lines(read_text(file, LARGEST_LIST)))
-    except FileNotFoundError as error:
-        raise UserError(
-            f"--classes {file} does not exist; give a file that names the classes, one a line"
-            " (--classes-include chooses classes)."
-        ) from error
-    except OSError as error:
-        raise UserError(f"--classes {file} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise UserError(f"--classes {file} cannot be read: {error}.") from error
-    lines: dict[str, int] = {}
-    for line, name in enumerate(names, 1):
-        if not name.strip():
-            raise UserError(f"--classes {file}, line {line}: it is empty; name a class there.")
-        if lines.setdefault(name, line) != line:
-            raise UserError(
-                f"--classes {file}, line {line}: {shorten(name)} stands in line {lines[name]}"
-                " already; name each class once."
-            )
-    if not names:
-        raise UserError(f"--classes {file} has {count_text(0, 'line')}; name a class in each.")
-    return names

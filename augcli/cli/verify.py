@@ -10,7 +10,7 @@ import typer
 
 from augcli.cli.declare import flag, number
 from augcli.cli.groups import grouped
-from augcli.cli.options import MOST_OUTPUTS, Json, Quiet, Workers
+from augcli.cli.options import Json, Quiet, Workers
 from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
@@ -58,8 +58,6 @@ def verify(
             "replay",
             "make N outputs again from their rows, all of them without N, and compare",
             metavar="[N]",
-            least=0,
-            most=MOST_OUTPUTS,
         ),
     ] = None,
     repair: Annotated[
@@ -82,9 +80,6 @@ def verify(
             "max-seconds",
             "give up on an image that takes longer to decode",
             metavar="SECONDS",
-            least=0.1,
-            most=1_000_000,
-            kind=float,
         ),
     ] = 60.0,
     json: Json = False,
@@ -97,68 +92,38 @@ def verify(
     """
     report = Output(json, quiet)
     refuse_unused(context)
-    makes = repair or replay is not None
-    if makes:
-        from augcli.image.opencv import require_opencv
+    from augcli.tasks.verify import verify as verify_all
 
-        require_opencv()
-    from augcli.manifest.faults import Faults
-    from augcli.manifest.verify import verify as verify_all
-    from augcli.store.folders import refuse_unverifiable
-
-    refuse_unverifiable(out)
-    before = None
-    if repair:
-        from augcli.store.journal import stamp
-
-        before = stamp(out)
-    verified = verify_all(out)
-    replayed = repaired = 0
-    further = Faults()
-    if makes:
-        from augcli.cpus import available_cpus
-        from augcli.engine.job import Runtime
-        from augcli.store.layout import Place
-
-        place, workers = Place(out), workers or available_cpus()
-        runtime = Runtime(place, workers=workers, seconds_an_image=max_seconds)
-        if repair and verified.total:
-            from augcli.tasks.repair import repair as repair_all
-
-            result = repair_all(runtime, verified.wrong, moved=moved, before=before)
-            repaired = result.replaced
-            for fault in result.faults:
-                further.add(*fault)
-            further.add_unseen("cannot be made again", result.total - len(result.faults))
-            report.note(f"{count_text(repaired, 'row')} made again.")
-            verified = verify_all(out)
-        if replay is not None and verified.rows:
-            from augcli.tasks.replay import replay as replay_rows
-
-            replayed = min(replay, verified.rows) or verified.rows
-            for fault in replay_rows(runtime, replay, moved=moved):
-                further.add(*fault)
-    faults, total = [*verified.faults, *further.first], verified.total + further.count
+    checked = verify_all(
+        out,
+        replay=replay,
+        repair=repair,
+        moved=moved,
+        workers=workers,
+        max_seconds=max_seconds,
+        on_repair=lambda rows: report.note(f"{count_text(rows, 'row')} made again."),
+    )
+    faults, total = checked.faults, checked.total
     values = {
         "out": str(out),
-        "rows": verified.rows,
-        "replayed": replayed,
-        "repaired": repaired,
+        "rows": checked.rows,
+        "replayed": checked.replayed,
+        "repaired": checked.repaired,
         "fault_count": total,
         "faults": [fault._asdict() for fault in faults],
     }
-    again = f", {replayed} made again" if replay is not None else ""
+    again = f", {checked.replayed} made again" if replay is not None else ""
     done = f"OUT {out} is checked, with {count_text(total, 'fault')}"
     if not total:
         report.result(
             values,
-            f"{count_text(verified.rows, 'row')} and"
-            f" {'its file' if verified.rows == 1 else 'their files'} agree{again}.",
+            f"{count_text(checked.rows, 'row')} and"
+            f" {'its file' if checked.rows == 1 else 'their files'} agree{again}.",
             done=done,
         )
         return
-    kinds = verified.kinds, further.kinds
-    summary = f"{count_text(total, 'fault')} in {count_text(verified.rows, 'row')}{again}"
+    kinds = checked.kinds
+    summary = f"{count_text(total, 'fault')} in {count_text(checked.rows, 'row')}{again}"
     if not all(each.are_all_shown for each in kinds):
         summary += "; --json lists " + (
             "each" if len(faults) == total else f"{len(faults)} of them"

@@ -28,6 +28,7 @@ from augcli.image.codec import Encoding
 from augcli.manifest.file_names import ONLY_ID, read_template
 from augcli.manifest.row import OLDEST_SCHEMA, SCHEMA_VERSION
 from augcli.pipeline.pipeline import Pipeline, pipeline_of
+from augcli.recipes.plugins import plugin_versions
 from augcli.store.layout import DEFAULT_SINK, Place
 from augcli.store.records import Identity
 from augcli.store.sinks.shard_size import limits_of
@@ -205,4 +206,6 @@ def versions(job: Job | None = None) -> dict[str, str]:
         from augcli.ort import onnxruntime
 
         several |= {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__}
+    if job is not None:
+        several |= plugin_versions({recipe.name for recipe in job.pipeline.recipes()})
     return {"augcli": augcli.__version__, "opencv": cv2.__version__, **several}

@@ -30,13 +30,24 @@ def find_maps(
     contents: Sequence[bytes] = (),
 ) -> Sequence[SaliencyMap]:
     """The saliency map of each image, in order; `contents` as `classifier_maps` takes them."""
-    if spec.detector in OF_THE_IMAGE or run.runtime.classifier is None:
+    return maps_by(run.runtime.classifier, images, labels, spec, contents)
+
+
+def maps_by(
+    classifier: ClassifierSpec | None,
+    images: Sequence[Pixels],
+    labels: Sequence[SoftLabel],
+    spec: SaliencySpec,
+    contents: Sequence[bytes] = (),
+) -> Sequence[SaliencyMap]:
+    """As `find_maps`, by the classifier of a run, or without one."""
+    if spec.detector in OF_THE_IMAGE or classifier is None:
         return detect(spec.detector, images, spec.size)
     from augcli.saliency.classifier import classifier_maps
 
     weights = [(label.ids, label.weights) for label in labels]
     detector, size = spec
-    return classifier_maps(run.runtime.classifier, detector, images, weights, size, contents)
+    return classifier_maps(classifier, detector, images, weights, size, contents)
 
 
 def with_classifier(run: Run, classifier: ClassifierSpec | None) -> Run:

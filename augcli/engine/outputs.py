@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from augcli.arrays.seeds import generator, output_id, rekey
 from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.data.labels import SoftLabel, mix, smooth
 from augcli.data.listing import Sample
 from augcli.engine.images import Decoded, Images
-from augcli.engine.maps import find_maps, without_cache
+from augcli.engine.maps import maps_by, without_cache
 from augcli.engine.partners import Partners
 from augcli.engine.plan import Run
-from augcli.enums import Labels, Pair
+from augcli.enums import Fit, Labels, Pair
 from augcli.errors import UnreadableImage
 from augcli.pipeline.execute import Execution, Observe
 from augcli.pipeline.per_batch import Batch
@@ -21,6 +21,9 @@ from augcli.pipeline.picture import Picture
 from augcli.pipeline.pipeline import Pipeline
 from augcli.recipes.recipe import SaliencySpec
 from augcli.text import shorten
+
+if TYPE_CHECKING:
+    from augcli.classifier.spec import ClassifierSpec
 
 ORIGINAL = "orig"
 
@@ -49,7 +52,9 @@ class Outputs:
         self._images = images
         self._block = block
         self._partners = Partners(run.plan)
-        self._uncached = without_cache(run)  # no second run comes across an image that steps made
+        self._uncached = without_cache(
+            run
+        ).runtime.classifier  # no second run comes across an image that steps made
         self._rng = generator(run.job.seed)
 
     def of(self, place: int, copy: int) -> list[Output]:
@@ -95,12 +100,10 @@ class Outputs:
 
     def _execution(self, used: Mapping[int, Decoded]) -> Execution:
         """Makes pictures from these sources, of which it knows the labels."""
-
-        def detect(image: Pixels, shares: Mapping[int, float], spec: SaliencySpec) -> SaliencyMap:
-            label = mix([used[slot].sample.label for slot in shares], list(shares.values()))
-            return find_maps(self._uncached, [image], [label], spec)[0]
-
-        return Execution(self._run.job.pipeline, self._run.job.fit, detect)
+        job = self._run.job
+        return execution_over(
+            job.pipeline, job.fit, self._uncached, lambda slot: used[slot].sample.label
+        )
 
     def _batch(self, copy: int) -> Batch:
         """What the outputs of a block share, for recipes that draw once a batch."""
@@ -115,6 +118,22 @@ class Outputs:
         )
 
 
+def execution_over(
+    pipeline: Pipeline,
+    fit: Fit,
+    classifier: ClassifierSpec | None,
+    label_of: Callable[[int], SoftLabel],
+) -> Execution:
+    """Makes pictures of sources, whose labels `label_of` gives by their numbers; `classifier` finds
+    the saliency of what steps made."""
+
+    def detect(image: Pixels, shares: Mapping[int, float], spec: SaliencySpec) -> SaliencyMap:
+        label = mix([label_of(slot) for slot in shares], list(shares.values()))
+        return maps_by(classifier, [image], [label], spec)[0]
+
+    return Execution(pipeline, fit, detect)
+
+
 def saliency_method(pipeline: Pipeline, picture: Picture) -> str:
     """The detectors that were used for an output, in the order in which the pipeline names them."""
     used = set(picture.saliency_specs)
@@ -123,12 +142,23 @@ def saliency_method(pipeline: Pipeline, picture: Picture) -> str:
 
 def output_label(run: Run, picture: Picture, labels: list[SoftLabel], view: str) -> SoftLabel:
     """The soft label of an output made from sources with these labels."""
-    label = mix(labels, list(picture.shares.values()))
-    if run.job.labels is Labels.multi:  # the sum of shares may be 1 + 2**-52
+    smoothing = 0.0 if view == ORIGINAL else run.job.pipeline.label_smoothing
+    classes = len(run.listing.classes)
+    return mixed_label(labels, picture.shares.values(), run.job.labels, smoothing, classes)
+
+
+def mixed_label(
+    labels: Sequence[SoftLabel],
+    shares: Iterable[float],
+    kind: Labels,
+    smoothing: float,
+    classes: int,
+) -> SoftLabel:
+    """The label of what was mixed of sources with these labels."""
+    label = mix(labels, list(shares))
+    if kind is Labels.multi:  # the sum of shares may be 1 + 2**-52
         return SoftLabel(label.ids, tuple([min(weight, 1.0) for weight in label.weights]))
-    if view == ORIGINAL:
-        return label
-    return smooth(label, run.job.pipeline.label_smoothing, len(run.listing.classes))
+    return smooth(label, smoothing, classes)
 
 
 def _without_partner(run: Run, target: int) -> str:

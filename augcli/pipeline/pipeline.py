@@ -21,6 +21,8 @@ from augcli.pipeline.keep import Keep
 from augcli.pipeline.picture import Record
 from augcli.recipes.catalogue import build_recipe
 from augcli.recipes.first_options import KEEP_OPTIONS, RECIPE_OPTIONS
+from augcli.recipes.index import ENTRIES
+from augcli.recipes.plugins import plugins
 from augcli.recipes.recipe import Recipe, SaliencySpec
 
 
@@ -61,7 +63,7 @@ class Step:
             {
                 "recipe": recipe.name,
                 "weight": weight,
-                "options": described_options(recipe, RECIPE_OPTIONS.get(recipe.name, ())),
+                "options": described_options(recipe, _always_described(recipe)),
             }
             for recipe, weight in zip(self.recipes, self.weights, strict=True)
         ]
@@ -157,6 +159,14 @@ class Pipeline:
         if params is None or not self.is_single:
             return params
         return {"recipe": self.steps[0].recipe.name, "params": params}
+
+
+def _always_described(recipe: Recipe) -> Collection[str]:
+    """The options of a recipe that are described at their defaults too: of another package all, as
+    its defaults may change with its versions."""
+    if recipe.name not in ENTRIES and recipe.name in plugins():
+        return type(recipe).model_fields
+    return RECIPE_OPTIONS.get(recipe.name, ())
 
 
 def described_options(options: BaseModel, always: Collection[str]) -> dict[str, Any]:

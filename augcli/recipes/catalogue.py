@@ -11,20 +11,26 @@ from augcli.declared import shortened, what_is_wrong
 from augcli.errors import UserError
 from augcli.recipes.index import ENTRIES
 from augcli.recipes.other_names import OPTIONS
+from augcli.recipes.plugins import clashes, load_plugin, plugins
 from augcli.recipes.recipe import Recipe
 from augcli.text import did_you_mean, folded, shorten, spelled
 
 
 def recipe_names() -> list[str]:
-    """The names of all recipes, sorted."""
-    return sorted(ENTRIES)
+    """The names of all recipes, sorted, also those of other packages."""
+    return sorted({*ENTRIES, *plugins()})
 
 
 def recipe_class(name: str) -> type[Recipe]:
     """The recipe that a name spells; raises UserError."""
-    known = spelled(name, ENTRIES)
+    names = recipe_names()
+    known = spelled(name, names)
+    if (why := clashes().get(known or name)) is not None:
+        raise UserError(why)
     if known is None:
-        raise UserError(f"There is no recipe '{shorten(name)}'{did_you_mean(name, ENTRIES)}.")
+        raise UserError(f"There is no recipe '{shorten(name)}'{did_you_mean(name, names)}.")
+    if known not in ENTRIES:
+        return load_plugin(plugins()[known])
     module, _, class_name = ENTRIES[known].place.partition(":")
     recipe: type[Recipe] = getattr(import_module(f"augcli.recipes.{module}"), class_name)
     return recipe

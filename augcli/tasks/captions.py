@@ -19,10 +19,13 @@ from augcli.operations.table import OPERATIONS
 from augcli.pipeline.keep import Keep
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.chain import Operation
-from augcli.text import count_text
+from augcli.recipes.index import ENTRIES
+from augcli.recipes.plugins import plugins
+from augcli.text import count_text, shorten
 
 _CLASSES = 5  # of a label, by name
 NO_CLASS = "no class"
+_LONGEST = 40  # of a parameter that only its package knows
 _CHANNELS = ("red", "green", "blue")
 
 
@@ -213,6 +216,10 @@ def explain_fit(shape: Shape, canvas: Shape, fit: Fit) -> str:
 def explain_draw(recipe: str, params: Mapping[str, Any], shape: tuple[int, int]) -> list[str]:
     """What a recipe drew for an image of `shape` (rows, columns), by its name and its parameters:
     operations with their magnitudes, boxes, numbers."""
+    if (
+        recipe not in ENTRIES and recipe in plugins()
+    ):  # of another package, whose parameters may be anything
+        return [f"{name} {shorten(str(value), _LONGEST)}" for name, value in params.items()]
     sentences: list[str] = []
     for name, value in params.items():
         sentences += _explain(recipe, name, value, params, shape)

@@ -139,13 +139,13 @@ def _taken(record: Record, canvas: Shape) -> Mapping[int, Box]:
     """From which box of which input, on the canvas, a step took pixels; an input of which all
     pixels may have gone in is not named."""
     params = record["params"]
-    if "crops" in params:  # the quadrants of RICAP
+    if record["recipe"] == "ricap":  # its quadrants
         boxes = quadrants(params["boundary"], canvas)
         corners = zip(params["crops"], boxes, strict=True)
         crops = (Box(y, x, y + box.height, x + box.width) for (y, x), box in corners)
         return {number: crop for number, crop in enumerate(crops) if crop.area > 0}
     box = params.get("taken") or params.get("box")
-    return {} if box is None else {1: Box(*box)}
+    return {1: box} if isinstance(box, Box) else {}
 
 
 def _who(output: Output, number: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,10 @@ import numpy as np
 from augcli.engine.images import Images
 from augcli.engine.outputs import Outputs
 from augcli.engine.plan import Run
+from augcli.enums import Format
 from augcli.errors import UnreadableImage, UserError
+from augcli.image.codec import largest_side
+from augcli.image.decoder_output import decoders_silent
 from augcli.image.layout import most_lines
 from augcli.image.sheet import Line, Panel, Sheet
 from augcli.tasks.captions import (
@@ -42,6 +45,33 @@ def most_examples(runs: Sequence[Run], side: int) -> int:
     applied = sum(pipeline.sources // span for span in pipeline.spans[1:])
     panels = pipeline.sources + PANELS_A_STEP * applied * len(pipeline.views)
     return most_lines(min(panels, MOST_PANELS), side, captions=True)
+
+
+def draw(
+    runs: Sequence[Run],
+    examples: int,
+    source: str,
+    written: Format,
+    warn: Callable[[str], None],
+) -> Sheet:
+    """The sheet of one run, or of several over one source, as it fits into a file of this format;
+    `warn` is called for images that have no place on it. Raises UserError."""
+    side = largest_side(written)
+    if examples > (most := most_examples(runs, side)):
+        raise UserError(
+            f"--examples {examples} do not fit into {written.value}, which has at most {side}"
+            f" pixels a side; {most} fit, or name a .png file with --to."
+        )
+    with decoders_silent():
+        if len(runs) > 1:
+            drawing = preview_recipes(runs, examples, source)
+        else:
+            drawing = preview(runs[0], examples, source)
+    if drawing.unreadable:
+        (path, reason), *others = drawing.unreadable.items()
+        more = f" (and {count_text(len(others), 'more image')})" if others else ""
+        warn(f"{path}{more} of SOURCE cannot be read and has no place on the sheet: {reason}")
+    return drawing.sheet
 
 
 def preview(run: Run, examples: int, source: str = "SOURCE") -> Preview:

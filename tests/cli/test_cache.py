@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from augcli.classifier.cache import BOUND, Cache
-from augcli.cli.amounts import bytes_text, parse_age, parse_bytes
-from augcli.cli.model_options import DEFAULT_CACHE_SIZE
 from augcli.errors import UserError
+from augcli.tasks.amounts import bytes_text, parse_age, parse_bytes
+from augcli.tasks.classifier_choice import DEFAULT_CACHE_SIZE
 from tests.classifier.test_cache import files, key
 from tests.conftest import SAMPLE_DATA, Augcli, tree
 

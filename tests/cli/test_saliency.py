@@ -17,22 +17,21 @@ from augcli.classifier.build import build_spec
 from augcli.classifier.graphs import METHODS
 from augcli.classifier.settings import ModelSettings
 from augcli.classifier.spec import ClassifierSpec
-from augcli.cli.model_options import (
-    DeviceChoice,
-    InputOptions,
-    ModelOptions,
-    Order,
-    TargetChoice,
-    is_of_classifier,
-    read_classifier,
-    read_settings,
-)
+from augcli.cli.model_options import InputOptions, ModelOptions
 from augcli.enums import DETECTORS, OF_A_CLASSIFIER, OF_THE_IMAGE, Detector
 from augcli.errors import RunFailed, UserError
 from augcli.image.codec import decode
 from augcli.saliency.classifier import classifier_maps
 from augcli.saliency.detectors import FUNCTIONS, detect
 from augcli.saliency.overlay import overlay
+from augcli.tasks.classifier_choice import (
+    DeviceChoice,
+    Order,
+    TargetChoice,
+    is_of_classifier,
+    read_classifier,
+    read_settings,
+)
 from tests.cli.conftest import Run, rows
 from tests.conftest import SAMPLE_DATA, Augcli, tree, write_photo
 from tests.helpers.onnx_models import SAMPLE

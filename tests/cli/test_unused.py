@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from augcli.cli.app import app
-from augcli.cli.unused import RULES
 from augcli.data.source_options import SourceOptions
+from augcli.tasks.unused import RULES
 from tests.conftest import SAMPLE_DATA, Augcli
 from tests.helpers.commands import every_command
 

@@ -10,8 +10,8 @@ import pytest
 
 from augcli.cli.app import run
 from augcli.cli.near_numbers import number_meant
-from augcli.cli.sizes import parse_colour
 from augcli.errors import UserError
+from augcli.tasks.sizes import parse_colour
 from tests.conftest import ROOT, Augcli, write_photo
 
 MODEL = ROOT / "sample_data/classifier.onnx"

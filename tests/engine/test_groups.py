@@ -314,8 +314,8 @@ def test_too_few_groups_are_refused_before_work(
 
 
 def test_ricap_needs_four_groups_in_other_classes() -> None:
-    from augcli.cli.reading import check_groups
     from augcli.errors import UserError
+    from augcli.tasks.checks import check_groups
 
     pipeline = Pipeline("ricap", (Step(RICAP()),))
     check_groups(listing([0, 0, 1, 1, 1], [0, 0, 1, 2, 3]), pipeline, "S", Pair.any)

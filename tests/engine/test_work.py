@@ -31,12 +31,13 @@ KNOWN = {
     "augcli.engine.watch",
     "augcli.errors",
     "augcli.image.decoder_output",
+    "augcli.processes",
 }
 
 
 @pytest.fixture(params=["fork", "spawn"], autouse=True)
 def either_method(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "_context", lambda: multiprocessing.get_context(request.param))
+    monkeypatch.setattr(local, "start_context", lambda: multiprocessing.get_context(request.param))
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ import multiprocessing
 from augcli.__main__ import main
 from augcli.engine.executors import pool as local
 
-local._context = lambda: multiprocessing.get_context("spawn")
+local.start_context = lambda: multiprocessing.get_context("spawn")
 if __name__ == "__main__":
     main()
 """
@@ -52,7 +52,7 @@ def many(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["fork", "spawn"])
 def either_method(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "_context", lambda: multiprocessing.get_context(request.param))
+    monkeypatch.setattr(local, "start_context", lambda: multiprocessing.get_context(request.param))
 
 
 def prepared(source: Path, out: Path, **options: Any) -> Run:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from augcli.classifier.spec import ClassifierSpec
-from augcli.cli.reading import read_existing
 from augcli.data.listing import Listing
 from augcli.data.source import list_source
 from augcli.engine.job import Job, Runtime
@@ -20,6 +19,7 @@ from augcli.recipes.cutmix import CutMix
 from augcli.store.layout import STATE, Place
 from augcli.tasks import generate as generate_module
 from augcli.tasks.generate import Outcome
+from augcli.tasks.source_choice import read_existing
 
 
 def make_run(

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from augcli.cli.overlap import overlap_warning
 from augcli.errors import BadValue, UserError
 from augcli.operations.corruptions.overlay_files import read_overlay
 from augcli.operations.corruptions.table import COMMON, CORRUPTIONS, EXTRA, corrupt
@@ -19,6 +18,7 @@ from augcli.recipes.corrupt import Corrupt, Ice, Params
 from augcli.recipes.names import find_recipe
 from augcli.recipes.other_names import HINTS
 from augcli.tasks.captions import explain_draw
+from augcli.tasks.overlap import overlap_warning
 from augcli.text import folded
 from tests.conftest import Augcli, write_photo
 from tests.helpers.single_images import KEPT, check, draws, p_between, p_uniform, photo, shown

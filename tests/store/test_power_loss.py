@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from augcli.cli.reading import read_existing
 from augcli.engine.plan import Shard
 from augcli.engine.shard import ShardReport, ShardWork
 from augcli.engine.watch import UNWATCHED
@@ -27,6 +26,7 @@ from augcli.store import journal as resume
 from augcli.store.layout import IDENTITY, RUN, STATE, TIMINGS, TRAIN
 from augcli.store.sinks import folder as sink
 from augcli.tasks import generate as generate_module
+from augcli.tasks.source_choice import read_existing
 from tests.conftest import tree, write_photo
 from tests.helpers.runs import generate, run_over, with_options
 

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from augcli.cli.model_options import ModelOptions
-from augcli.cli.reading import check_sources, check_target
 from augcli.data.listing import Listing
 from augcli.data.source import list_source
 from augcli.data.source_options import SourceOptions
@@ -26,6 +25,7 @@ from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.catalogue import build_recipe
 from augcli.store.layout import STATE
 from augcli.tasks.captions import describe_run, label_lines
+from augcli.tasks.checks import check_sources, check_target
 from augcli.tasks.panels import draw_line
 from augcli.tasks.repair import repair
 from augcli.tasks.replay import replay

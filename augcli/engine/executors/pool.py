@@ -7,7 +7,6 @@ decoder again when it is tried alone is set aside, and its item is made without 
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import sys
 import time
@@ -23,6 +22,7 @@ from typing import Any, Generic
 from augcli.engine.executors.work import Item, Report, Work
 from augcli.engine.executors.worker import NOTHING, Progress, Trial, run_worker, signals_held
 from augcli.errors import RESUME, RunFailed, one_line
+from augcli.processes import main_unread, start_context
 
 _IN_HAND = 2
 _TRIALS = 2
@@ -75,7 +75,7 @@ class Pool(Generic[Item, Report]):
         self._deaths: dict[Item, int] = {}
         self._seconds = seconds_an_image
         self._seconds_an_output = max(seconds_an_output, seconds_an_image)
-        self._context = _context()
+        self._context = start_context()
         self._size = min(workers, _MOST_WORKERS)
         self._in_vain = 0
         self.workers: list[_Worker[Item]] = []
@@ -155,7 +155,8 @@ class Pool(Generic[Item, Report]):
                     kwargs={"inherited": [*inherited, ours] if method == "fork" else None},
                     daemon=True,
                 )
-                process.start()
+                with main_unread(self._context):
+                    process.start()
             except (OSError, MemoryError) as error:
                 why = getattr(error, "strerror", None) or one_line(error)
                 raise RunFailed(
@@ -275,11 +276,6 @@ class Pool(Generic[Item, Report]):
             if worker.tasks and ending:
                 worker.ending = ending
                 worker.process.kill()
-
-
-def _context() -> Any:
-    """fork on Linux, where all threads are ours; elsewhere a fresh interpreter."""
-    return multiprocessing.get_context("fork" if sys.platform.startswith("linux") else "spawn")
 
 
 def _exit_name(code: int | None) -> str:

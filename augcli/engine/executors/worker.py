@@ -86,11 +86,12 @@ def signals_held() -> Iterator[None]:
     def note(signum: int, _: FrameType | None) -> None:  # a thread may get what this one blocks
         came.append(signum)
 
-    before = {ending: signal.getsignal(ending) or signal.SIG_DFL for ending in _ENDING}
+    # One that is not Python's, as of a program around it, cannot be put back.
+    before = {one: handler for one in _ENDING if (handler := signal.getsignal(one)) is not None}
     blocks = hasattr(signal, "pthread_sigmask")
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if blocks else set()
     try:
-        for ending in _ENDING:
+        for ending in before:
             signal.signal(ending, note)
         if blocks:
             signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from augcli.enums import Labels
 from augcli.published import CLASSES, MANIFEST, TRAIN
 from augcli.text import shorten
 
@@ -72,23 +73,16 @@ def _plain(name: str) -> str:
         return name
 
 
-def warn_of_missing(warn: Callable[[str], None], train: Path, classes: Sequence[str]) -> None:
-    """Warn of classes without a folder where ids differ for that alone."""
+def warn_of_missing(
+    warn: Callable[[str], None], listing: Listing, out: Path, others: Iterable[str]
+) -> None:
+    """Warn of classes without a folder in OUT/train or in the folders of `others`, the other
+    splits, where ids differ for that alone."""
     from augcli.data.labels import first_out_of_order
 
-    if first_out_of_order(classes) is None and (warning := missing_warning(train, classes)):
-        warn(warning)
-
-
-def warn_of_alike(warn: Callable[[str], None], classes: Sequence[str]) -> None:
-    """Name classes whose folders in OUT would be one on file systems that ignore case."""
-    from augcli.data.labels import classes_alike
-
-    alike = classes_alike(classes)
-    if alike:
-        names = " and ".join(shorten(name, 80) for name in alike[0][:3])
-        more = f" (and {len(alike) - 1} more such groups)" if len(alike) > 1 else ""
-        warn(
-            f"the classes {names}{more} differ only in case or Unicode normal form; some file"
-            " systems would hold their folders for one."
-        )
+    classes = listing.classes
+    if listing.labels is not Labels.single or first_out_of_order(classes) is not None:
+        return
+    for split in (TRAIN, *others):
+        if warning := missing_warning(out / split, classes):
+            warn(warning)

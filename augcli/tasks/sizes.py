@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 
-from augcli.cli.source_options import MOST_PIXELS
-from augcli.enums import (
-    Format,
-)
+from augcli.enums import Format
 from augcli.errors import UserError
+from augcli.tasks.limits import MOST_PIXELS
 from augcli.text import did_you_mean
 
 # A size with something else between its numbers, or around them.
