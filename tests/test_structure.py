@@ -18,7 +18,7 @@ LONGEST = 400
 # Lines of code, without the docstring, comments and blank lines.
 LONGEST_FUNCTION = 75
 # What is longer for now.
-LONG_FUNCTIONS = {"augcli.cli.generate.generate"}
+LONG_FUNCTIONS: set[str] = set()
 TESTS = Path(__file__).parent
 
 MODULES = {
@@ -145,6 +145,7 @@ PASSING = [
     "augcli.autodiff.rules.indexing.gathered_elements",
     "augcli.cli.help._wrap",
     "augcli.image.lettering.wrap",
+    "augcli.metrics.calibration.rms_calibration_error",
     "augcli.pipeline.keep.cut",
     "augcli.pipeline.keep.paste",
 ]

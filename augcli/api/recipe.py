@@ -25,7 +25,7 @@ from augcli.arrays.seeds import generator
 from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.data.labels import SoftLabel, dense
 from augcli.declared import what_is_unlike
-from augcli.engine.maps import maps_by
+from augcli.engine.maps import find_maps
 from augcli.engine.outputs import ORIGINAL, execution_over, mixed_label, saliency_method
 from augcli.enums import Fit, Labels
 from augcli.errors import UserError
@@ -260,7 +260,7 @@ class _Batch:
         def detect(spec: SaliencySpec) -> SaliencyMap:
             if (at, spec) not in self._maps:
                 image, label = self._images[at], self._labels[at]
-                self._maps[at, spec] = maps_by(self._classifier, [image], [label], spec)[0]
+                self._maps[at, spec] = find_maps(self._classifier, [image], [label], spec)[0]
             return self._maps[at, spec]
 
         return detect

@@ -166,7 +166,7 @@ class Images:
         labels = [one.sample.label for one in together]
         images = [_without_padding(one) for one in together]
         contents = [one.content for one in together]
-        maps = find_maps(self._run, images, labels, spec, contents)
+        maps = find_maps(self._run.runtime.classifier, images, labels, spec, contents)
         for one, saliency_map in zip(together, maps, strict=True):
             one.maps[spec] = _on_canvas(saliency_map, one)
 

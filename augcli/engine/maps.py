@@ -23,24 +23,14 @@ _SMALL = 96 * 96 * 3
 
 
 def find_maps(
-    run: Run,
-    images: Sequence[Pixels],
-    labels: Sequence[SoftLabel],
-    spec: SaliencySpec,
-    contents: Sequence[bytes] = (),
-) -> Sequence[SaliencyMap]:
-    """The saliency map of each image, in order; `contents` as `classifier_maps` takes them."""
-    return maps_by(run.runtime.classifier, images, labels, spec, contents)
-
-
-def maps_by(
     classifier: ClassifierSpec | None,
     images: Sequence[Pixels],
     labels: Sequence[SoftLabel],
     spec: SaliencySpec,
     contents: Sequence[bytes] = (),
 ) -> Sequence[SaliencyMap]:
-    """As `find_maps`, by the classifier of a run, or without one."""
+    """The saliency map of each image, in order, by the classifier of a run, or without one;
+    `contents` as `classifier_maps` takes them."""
     if spec.detector in OF_THE_IMAGE or classifier is None:
         return detect(spec.detector, images, spec.size)
     from augcli.saliency.classifier import classifier_maps

@@ -10,7 +10,7 @@ from augcli.arrays.types import Pixels, SaliencyMap
 from augcli.data.labels import SoftLabel, mix, smooth
 from augcli.data.listing import Sample
 from augcli.engine.images import Decoded, Images
-from augcli.engine.maps import maps_by, without_cache
+from augcli.engine.maps import find_maps, without_cache
 from augcli.engine.partners import Partners
 from augcli.engine.plan import Run
 from augcli.enums import Fit, Labels, Pair
@@ -129,7 +129,7 @@ def execution_over(
 
     def detect(image: Pixels, shares: Mapping[int, float], spec: SaliencySpec) -> SaliencyMap:
         label = mix([label_of(slot) for slot in shares], list(shares.values()))
-        return maps_by(classifier, [image], [label], spec)[0]
+        return find_maps(classifier, [image], [label], spec)[0]
 
     return Execution(pipeline, fit, detect)
 

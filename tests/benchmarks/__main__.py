@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.benchmarks.plan import plan
 from tests.benchmarks.report import (
     comparison,
     joined,
@@ -20,7 +21,7 @@ from tests.benchmarks.report import (
     write_json,
     write_section,
 )
-from tests.benchmarks.session import ROOT, Session, plan
+from tests.benchmarks.session import ROOT, Session
 
 _RAM_DISK = Path("/dev/shm")
 _README = Path(__file__).parent / "README.md"

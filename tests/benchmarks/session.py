@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import re
 import shutil
-import subprocess
 import sys
-import tarfile
-from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -19,117 +13,34 @@ from statistics import median
 
 from tests.benchmarks.image_sets import pack, repeat, shrink
 from tests.benchmarks.measure import Cost, Failed, run, watch
+from tests.benchmarks.plan import (
+    FIXED,
+    FIXED_FLOOR,
+    HELP,
+    Rows,
+    environment,
+    images_in,
+    map_name,
+    memory_name,
+    model_name,
+)
 from tests.benchmarks.report import Record
 from tests.benchmarks.scale import GROWTH, SCALE, measure_growth, measure_scale
 from tests.benchmarks.table import (
     FIXED_AT_MOST_SECONDS,
     HELP_AT_MOST_MS,
     MAPS,
-    MEMORY,
     MEMORY_GROWTH_AT_MOST,
     MODEL_RATIOS,
-    PEERS,
-    RATIOS,
-    ROWS,
     Floor,
-    Ratio,
     Row,
-    recipe,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-HELP = "augcli --help"
-FIXED, FIXED_FLOOR = "cutmix of 6 images of 32 px", "floor of 6 images of 32 px"
 _TINY = 6
 _HELPS_A_ROUND = 5
 _MAPS = {"native": 64, "small": 256}
 _MIB = 1 << 20
-
-
-def environment() -> dict[str, str]:
-    """The environment of measured commands: the repository's code, no settings from outside."""
-    outside = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("AUGCLI_", "PYTHONDONTWRITEBYTECODE"))
-    }
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return {**outside, "PYTHONPATH": path}
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What one run measures."""
-
-    rows: list[Row]
-    peers: list[Row]
-    ratios: list[Ratio]
-    maps: list[int]
-    models: list[Path]
-    starts: list[str]
-    memory: list[Row]
-    scale: list[str]
-
-    @property
-    def all_rows(self) -> list[Row]:
-        """All commands of rows and ratios."""
-        compared = [row for ratio in self.ratios for row in (ratio.first, ratio.second)]
-        return list(dict.fromkeys([*self.rows, *self.peers, *compared]))
-
-    @property
-    def names(self) -> list[str]:
-        """Of all rows, as --only sees them."""
-        return [
-            *(row.name for row in (*self.rows, *self.peers)),
-            *(ratio.name for ratio in self.ratios),
-            *map(_map_name, self.maps),
-            *map(_model_name, self.models),
-            *self.starts,
-            *map(_memory_name, self.memory),
-            *self.scale,
-        ]
-
-
-def plan(only: re.Pattern[str], models: Sequence[Path] = ()) -> Rows:
-    """The rows that match, with one for each listed recipe that the table does not name."""
-    listed = subprocess.run(
-        [sys.executable, "-m", "augcli", "recipes", "--json"],
-        env=environment(),
-        capture_output=True,
-        check=True,
-    )
-    named = {row.title for row in ROWS}
-    actual = [*ROWS, *(recipe(name) for name in json.loads(listed.stdout) if name not in named)]
-    return Rows(
-        [row for row in actual if only.search(row.name)],
-        [row for row in PEERS if only.search(row.name)],
-        [ratio for ratio in RATIOS if only.search(ratio.name)],
-        [side for side in MAPS if only.search(_map_name(side))],
-        [model for model in models if only.search(_model_name(model))],
-        [name for name in (HELP, FIXED) if only.search(name)],
-        [row for row in MEMORY if only.search(_memory_name(row))],
-        [name for name in (SCALE, GROWTH) if only.search(name)],
-    )
-
-
-def _images_in(path: Path) -> int:
-    """How many images a file is, or an archive has."""
-    if path.suffix == ".tar":
-        with tarfile.open(path) as archive:
-            return sum(name.endswith(".jpg") for name in archive.getnames())
-    return path.suffix.lower() in (".jpg", ".jpeg")
-
-
-def _map_name(side: int) -> str:
-    return f"fine-grained map, {f'{side} px' if side else 'native'}"
-
-
-def _model_name(model: Path) -> str:
-    return f"model {model.stem}"
-
-
-def _memory_name(row: Row) -> str:
-    return f"memory of {row.name}"
 
 
 class Session:
@@ -188,10 +99,10 @@ class Session:
         for side in self._rows.maps:
             images = "small" if side == 32 else "native"
             module = [sys.executable, "-m", "tests.benchmarks.maps", str(self._folders[images])]
-            commands[_map_name(side)] = [*module, str(side), str(_MAPS[images])], 0
+            commands[map_name(side)] = [*module, str(side), str(_MAPS[images])], 0
         for model in self._rows.models:
             module = [sys.executable, "-m", "tests.benchmarks.models", str(model.resolve())]
-            commands[_model_name(model)] = module, 0
+            commands[model_name(model)] = module, 0
         if HELP in self._rows.starts:
             for number in range(_HELPS_A_ROUND):
                 commands[f"{HELP} {number}"] = [sys.executable, "-m", "augcli", "--help"], 0
@@ -221,7 +132,7 @@ class Session:
         out = folder / "out"
         try:
             cost = run(self._into(out, command), folder, self._environment)
-            made = sum(map(_images_in, out.rglob("*")))
+            made = sum(map(images_in, out.rglob("*")))
             if made != outputs:
                 raise Failed(f"{made} images were written instead of {outputs}")
         except Failed as error:
@@ -302,7 +213,7 @@ class Session:
     def _maps(self) -> list[Record]:
         records = []
         for side in self._rows.maps:
-            name = _map_name(side)
+            name = map_name(side)
             if not self._whole(name):
                 continue
             costs = [json.loads(cost.stdout) for cost in self._costs[name]]
@@ -316,7 +227,7 @@ class Session:
     def _models(self) -> list[Record]:
         records = []
         for model in self._rows.models:
-            name = _model_name(model)
+            name = model_name(model)
             if not self._whole(name):
                 continue
             costs = [json.loads(cost.stdout) for cost in self._costs[name]]
@@ -355,7 +266,7 @@ class Session:
     def _memories(self) -> list[Record]:
         records = []
         for row in self._rows.memory:
-            name = _memory_name(row)
+            name = memory_name(row)
             _say(name)
             folder = self._fresh()
             command = self._into(folder / "out", self._row(row))

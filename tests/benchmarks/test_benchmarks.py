@@ -15,6 +15,7 @@ from tests.benchmarks.floor import CHROMA, jpeg
 from tests.benchmarks.image_sets import image_files, pack, repeat, shrink
 from tests.benchmarks.measure import Failed, Memory, run
 from tests.benchmarks.peers.images import read
+from tests.benchmarks.plan import plan
 from tests.benchmarks.report import (
     Record,
     comparison,
@@ -24,7 +25,6 @@ from tests.benchmarks.report import (
     write_json,
     write_section,
 )
-from tests.benchmarks.session import plan
 from tests.benchmarks.table import Floor, Row, recipe
 from tests.conftest import SAMPLE_DATA
 

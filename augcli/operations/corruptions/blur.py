@@ -256,5 +256,6 @@ def _read_at(size: int, factor: float) -> tuple[Indices, Floats]:
 
 
 def apply_glass(image: Pixels, strength: Glass, seed: int) -> Pixels:
+    """The image with its pixels exchanged with others near by, between two blurs."""
     height, width = image.shape[:2]
     return glass_blur(image, strength, glass_shifts(strength, (height, width), seed))

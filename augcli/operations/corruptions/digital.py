@@ -124,6 +124,7 @@ def elastic_transform(
 
 
 def apply_elastic(image: Pixels, strength: ElasticStrength, seed: int) -> Pixels:
+    """The image under a random affine map and a smooth field of shifts."""
     height, width = image.shape[:2]
     alpha, deviation, offset = (number * min(height, width) for number in strength)
     uniform = uniform_field(seed, (6 + 2 * height * width,))

@@ -195,5 +195,6 @@ def apply_speckle(image: Pixels, deviation: float, seed: int) -> Pixels:
 
 
 def apply_spatter(image: Pixels, strength: Spatter, seed: int) -> Pixels:
+    """The image with drops of water, or of mud at the two greatest severities."""
     noise = strength.mean + strength.deviation * normal_field(seed, image.shape[:2])
     return spatter(image, strength, liquid(noise, strength))

@@ -68,6 +68,7 @@ def apply_gaussian(image: Pixels, deviation: float, seed: int) -> Pixels:
 
 
 def apply_shot(image: Pixels, rate: float, seed: int) -> Pixels:
+    """The image with Poisson noise: each value is a count of `rate` times its own."""
     words = random_bytes(seed, 2 * image.size).view("<u2").reshape(image.shape)
     counts = poisson_counts(image, rate, words)
     shown = truncated(np.arange(int(counts.max()) + 1) / float(rate))
@@ -75,6 +76,7 @@ def apply_shot(image: Pixels, rate: float, seed: int) -> Pixels:
 
 
 def apply_impulse(image: Pixels, amount: float, seed: int) -> Pixels:
+    """The image with a share `amount` of its values black or white."""
     uniform = uniform_field(seed, image.shape)
     return impulse_noise(image, uniform < amount, uniform < amount / 2)
 

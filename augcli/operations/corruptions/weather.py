@@ -185,6 +185,7 @@ def _brightened(added: float) -> npt.NDArray[np.uint16]:
 
 
 def apply_snow(image: Pixels, strength: Snow, seed: int, angle: float) -> Pixels:
+    """The image, whiter, with flakes that fall at an angle."""
     noise = strength.mean + strength.deviation * normal_field(seed, image.shape[:2])
     return snow(image, snow_layer(noise, strength, angle), strength.keep)
 
@@ -200,5 +201,6 @@ def apply_frost(
 
 
 def apply_fog(image: Pixels, strength: Fog, seed: int) -> Pixels:
+    """The image under a plasma fractal of fog."""
     height, width = image.shape[:2]
     return fog(image, strength.strength, cloud_of(seed, (height, width), strength.decay))
