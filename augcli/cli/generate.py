@@ -266,8 +266,9 @@ def generate(
             on_report=lambda shard: bar.update(shard.outputs),
         )
     _show_outcome(report, run, out, outcome, max_errors)
-    for split in (TRAIN, *outcome.others) if has_folders else ():
-        warn_of_missing(report.warn, out / split, listing.classes)
+    if has_folders:
+        splits = (out / split for split in (TRAIN, *outcome.others))
+        warn_of_missing(report.warn, splits, listing.classes)
     end_with_skipped(report, listing, outcome.skipped, max_errors, out / ERRORS)
 
 
@@ -335,7 +336,8 @@ def _show_plan(
         f"{originals_text}{_splits_text(splits)}."
     )
     name = "paths from stdin" if source == STDIN else source
-    report.result(values, "\n".join((*source_lines(name, facts), "", plan)))
+    lines = source_lines(name, facts, run.job.other_splits)
+    report.result(values, "\n".join((*lines, "", plan)))
 
 
 def _splits_text(splits: Mapping[str, int]) -> str:

@@ -14,7 +14,7 @@ from augcli.cli.options import MOST_OUTPUTS, Json, Quiet, Workers
 from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
-from augcli.errors import escape
+from augcli.errors import UserError, escape
 from augcli.published import MANIFEST, RUN, TRAIN
 from augcli.text import count_text
 
@@ -115,6 +115,12 @@ def verify(
 
         before = stamp(out)
     verified = verify_all(out)
+    if repair and not verified.total:
+        from augcli.store.leftovers import clear
+
+        clear(out)
+    elif not repair:
+        _warn_of_leftovers(out, report)
     replayed = repaired = 0
     further = Faults()
     if makes:
@@ -169,3 +175,22 @@ def verify(
     advice = _advice(out, faults, repair=repair)
     report.result(values, "\n".join([*lines, f"{summary}.", *map(escape, advice)]), done=done)
     raise typer.Exit(1)
+
+
+def _warn_of_leftovers(out: Path, report: Output) -> None:
+    """Say what a killed process left in OUT, unless one is at work there."""
+    from augcli.store.leftovers import leftovers
+    from augcli.store.lock import refuse_held
+
+    places = leftovers(out)
+    if not places:
+        return
+    try:
+        refuse_held(out)
+    except UserError:
+        return
+    others = f", and {count_text(len(places) - 1, 'other')} there" if len(places) > 1 else ""
+    report.warn(
+        f"a process that was killed in its last steps left {places[0]}{others}; nothing needs that"
+        f" any more, and `augcli verify {out} --repair` removes it."
+    )

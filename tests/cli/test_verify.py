@@ -190,14 +190,23 @@ def test_repair_makes_again_exactly_what_is_broken(
 
 
 def test_repair_needs_the_source_as_it_was(augcli: Augcli, out: Path, photos: Path) -> None:
+    """Or OUT's own record of what it was, by which files that were added are left out."""
+    before = tree(out / "train")
     lose_a_file(out)
     write_photo(photos / "ant/new.jpg", 5, 20, 20)
+    kept = (out / ".augcli/sources").read_bytes()
+    (out / ".augcli/sources").write_bytes(kept[:-1])
+    result = augcli("verify", out, "--repair")
+    assert (result.returncode, "the list of the files that OUT was begun" in result.stderr) == (
+        2, True
+    )  # fmt: skip
+    (out / ".augcli/sources").unlink()
     result = augcli("verify", out, "--repair")
     assert result.returncode == 2
-    assert (
-        "are no longer those that OUT was made from: 1 file added (ant/new.jpg); restore"
-        in result.stderr
-    )
+    assert "are no longer those that OUT was made from; restore them, or make" in result.stderr
+    (out / ".augcli/sources").write_bytes(kept)
+    assert augcli("verify", out, "--repair").returncode == 0
+    assert tree(out / "train") == before
 
 
 def harmed_and_repaired(augcli: Augcli, out: Path) -> None:

@@ -329,11 +329,43 @@ def test_datasets_reads_the_splits(source: Path, tmp_path: Path) -> None:
 def test_other_files_in_another_split_are_another_source(source: Path, tmp_path: Path) -> None:
     out = make(source, tmp_path / "out")
     write_photo(source / "val" / "cat" / "0.jpg", 99, 30, 30)
-    with pytest.raises(UserError, match=r"with other files in SOURCE: others in the split val;"):
+    one = r"in the split val 1 file of another size \(cat/0.jpg\)"
+    with pytest.raises(UserError, match=rf"with other files in SOURCE: {one};"):
         make(source, out, resume=True)
     write_photo(source / "train" / "cat" / "new.jpg", 99, 30, 30)
-    with pytest.raises(UserError, match=r"1 file added \(cat/new.jpg\), and others in the split"):
+    with pytest.raises(UserError, match=rf"1 file added \(cat/new.jpg\) and {one};"):
         make(source, out, resume=True)
+    shutil.rmtree(source / "val")
+    with pytest.raises(UserError, match=r"1 file added \(cat/new.jpg\) and no split val;"):
+        make(source, out, resume=True)
+
+
+def test_an_image_that_is_gone_from_source_costs_itself(source: Path, tmp_path: Path) -> None:
+    """A repair makes the others again, whatever else was added to SOURCE or has gone from it."""
+    out = make(source, tmp_path / "out")
+    before = {split: tree(out / split) for split in ("train", "val", "test")}
+    lost = {row["source_paths"][0]: row["file_name"] for row in rows(out / "val")}
+    gone = (source / "val" / "cat" / "1.jpg").read_bytes()
+    for name in ("val/cat/1.jpg", "val/dog/2.jpg", "val/dog/3.jpg"):
+        (out / "val" / lost[name]).unlink()
+    shutil.rmtree(out / "train" / "cat")
+    (source / "val" / "cat" / "1.jpg").unlink()
+    write_photo(source / "train" / "cat" / "new.jpg", 99, 30, 30)
+    repaired = repair(runtime_of(out), verify(out).wrong)
+    assert [(fault.where, fault.what[-72:]) for fault in repaired.faults] == [
+        (
+            "val/cat/1.jpg",
+            "cannot be made again: the file cannot be read: No such file or directory",
+        )
+    ]
+    (out / "val" / lost["val/cat/1.jpg"]).write_bytes(gone)
+    assert {split: tree(out / split) for split in before} == before
+    shutil.rmtree(source / "test")
+    (out / "train" / "metadata.jsonl").unlink()
+    assert repair(runtime_of(out), verify(out).wrong).total == 0
+    assert {split: tree(out / split) for split in before} == before
+    gone_now = {"val/cat/1.jpg"} | {f"test/{c}/{i}.jpg" for c in ("cat", "dog") for i in range(3)}
+    assert {fault.where for fault in replay(runtime_of(out))} == gone_now
 
 
 @pytest.mark.parametrize("step", [0, 5, 21, 34, 43, 46, 49, 55])
