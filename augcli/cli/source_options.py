@@ -91,7 +91,12 @@ Unlabelled = Annotated[
 ]
 Limit = Annotated[
     int | None,
-    number("limit", "use N images, spread evenly over SOURCE", least=1, most=_MOST_IMAGES),
+    number(
+        "limit",
+        "use N images, spread evenly over SOURCE; of splits only the augmented one is cut",
+        least=1,
+        most=_MOST_IMAGES,
+    ),
 ]
 GroupBy = Annotated[
     str | None,

@@ -147,7 +147,8 @@ def _is_of_files(listing: Listing) -> bool:
     if len(listing.folder_of) != count or len(listing.class_of) != count:
         return False
     ids, weights, row_ends = listing.soft_ids, listing.soft_weights, listing.soft_ends
-    ends, ids_of = [(listing.ends, len(listing.names))], [listing.class_of]
+    ids_of = [listing.class_of]
+    ends: list[tuple[npt.NDArray[Any], int]] = [(listing.ends, len(listing.names))]
     if ids is not None and weights is not None and row_ends is not None:
         if len(row_ends) != count or len(ids) != len(weights) or ids.min(initial=0) < 0:
             return False

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from augcli.data.archive_folders import with_class_folders
+from augcli.data.archive_folders import by_inner_splits, with_class_folders
 from augcli.data.image_file import open_at_once, read_whole, too_large
 from augcli.data.labels import shown
 from augcli.data.listing import Listing, first_repeated
@@ -117,19 +117,18 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
             " which names none; move it elsewhere, or give a pattern like"
             f" '{next(filter(None, splits))}-*.tar'."
         )
-    split = choose_shards(splits, options.split, source)
     of_image = np.zeros(len(listing), np.int64) if is_one else spans[:, 0].astype(np.int64)
     if gathered.is_webdataset:
         listing, of_image = with_labels(listing, gathered, of_image, options, source)
+        listing = by_inner_splits(listing, gathered.inner, options, source) or listing
     else:
         listing = with_class_folders(
             listing, gathered.inner, gathered.others, options, source, gathered.left_out
         )
-    return (
-        listing
-        if is_one and options.split is None
-        else divided(listing, np.array(splits)[of_image], split)
-    )
+    if listing.split or (is_one and options.split is None):
+        return listing
+    split = choose_shards(splits, options.split, source)
+    return divided(listing, np.array(splits)[of_image], split)
 
 
 def _gather(gathered: Gathered, path: Path) -> None:
