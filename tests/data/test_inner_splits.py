@@ -94,7 +94,7 @@ def test_without_labels_and_with_several(tmp_path: Path, kind: str) -> None:
 
 
 def test_samples_of_webdataset_in_folders_of_splits(tmp_path: Path) -> None:
-    files = {}
+    files: dict[str, bytes] = {}
     for name, label in (("train/0", "cat"), ("train/1", "dog"), ("val/0", "dog")):
         files |= {f"{name}.jpg": b"", f"{name}.cls": label.encode()}
     for source in (write_tar(tmp_path / "s.tar", files), tmp_path):
@@ -116,7 +116,7 @@ def test_a_class_folder_without_images(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_a_whole_run(augcli: Augcli, tmp_path: Path, kind: str) -> None:
-    files = {}
+    files: dict[str, bytes] = {}
     for number, name in enumerate(FILES):
         write_photo(tmp_path / "one.jpg", number, 20, 16)
         files[name] = (tmp_path / "one.jpg").read_bytes()
