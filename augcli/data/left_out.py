@@ -82,6 +82,11 @@ class LeftOut:
                 continue
             self.add("hidden", sorted(images))
 
+    @property
+    def first_other(self) -> bytes | None:
+        """The first file that is no image, if there is one."""
+        return self._counts["no image"][1][0] if "no image" in self._counts else None
+
     def warnings(self) -> Iterator[str]:
         """A sentence about what is no file, one about what is no image, and one about images."""
         if "no file" in self._counts:

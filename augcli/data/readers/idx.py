@@ -7,6 +7,7 @@ readers see them.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,11 @@ def recognises(source: Path) -> bool:
 
 
 def _folder(source: Path) -> Path | None:
-    for folder in (source, source / _RAW):
+    """The folder of a source that has the files: torchvision's ROOT/MNIST/raw also by its ROOT,
+    where nothing else is in that."""
+    visible = (path for path in source.iterdir() if not path.name.startswith("."))
+    inner = list(islice(visible, 2))
+    for folder in (source, source / _RAW, *(path / _RAW for path in inner if len(inner) == 1)):
         if folder.is_dir() and any(
             name["what"] == "images"
             for name in (_NAME.fullmatch(path.name) for path in folder.iterdir())

@@ -54,7 +54,12 @@ def recognises(source: Path) -> bool:
 
 
 def _files(source: Path) -> list[bytes]:
-    return data_files(source, lambda name: name.lower().endswith(b".parquet") and name != _MANIFEST)
+    """The Parquet files in a folder, but for those that tell of the .tar beside them, as those of
+    img2dataset do."""
+    files = data_files(
+        source, lambda name: name.lower().endswith(b".parquet") and name != _MANIFEST
+    )
+    return [name for name in files if not (source / os.fsdecode(name)).with_suffix(".tar").exists()]
 
 
 def list_images(source: Path, options: SourceOptions) -> Listing:

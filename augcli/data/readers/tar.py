@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     except OSError as error:
         raise UserError(f"SOURCE {source} cannot be read: {error.strerror}.") from error
     if not gathered.spans:
-        raise UserError(f"SOURCE {source} has no image in it; give an archive of images.")
+        raise UserError(_without_images(source, shards, gathered))
     spans = np.frombuffer(gathered.spans, np.uint64).reshape(-1, 2 if is_one else 3)
     listing = gathered.builder.finish(root, (), spans=spans, archives=names)
     again = first_repeated(listing)
@@ -129,6 +130,17 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
         return listing
     split = choose_shards(splits, options.split, source)
     return divided(listing, np.array(splits)[of_image], split)
+
+
+def _without_images(source: Path, shards: Sequence[Path], gathered: Gathered) -> str:
+    """Why archives are not read that hold other files than images, as a sentence."""
+    first = gathered.left_out.first_other
+    if first is None:
+        return f"SOURCE {source} has no image in it; give an archive of images."
+    return (
+        f"SOURCE {source} has no image in it, but {shown(first)}; where that is of a data set,"
+        f" unpack it by `tar -xf {shlex.quote(str(shards[0]))}` and give the folder."
+    )
 
 
 def _gather(gathered: Gathered, path: Path) -> None:
