@@ -91,11 +91,17 @@ def _read_soft(stored: StoredArray, count: int, classes: int, *, is_multi: bool)
     return ArrayLabels(classes_of, (ids, weights, ends), classes, normaliser)
 
 
+def _place(stored: StoredArray) -> str:
+    return stored.where.rstrip(",")
+
+
 def _check_targets(rows: np.ndarray[Any, Any], start: int, stored: StoredArray) -> None:
     with np.errstate(invalid="ignore"):
         bad = np.flatnonzero(~((rows >= 0) & (rows <= 1)).all(axis=1))
     if len(bad):
-        raise UserError(f"{stored.where}: row {start + int(bad[0])} has targets that are {RANGE}.")
+        raise UserError(
+            f"{_place(stored)}: row {start + int(bad[0])} has targets that are {RANGE}."
+        )
 
 
 def _check_rows(
@@ -119,4 +125,4 @@ def _check_rows(
             if several
             else f"has weights that are {BEYOND}"
         )
-        raise UserError(f"{stored.where}: row {start + row} {what}; fix it, or {OR_MULTI}.")
+        raise UserError(f"{_place(stored)}: row {start + row} {what}; fix it, or {OR_MULTI}.")
