@@ -141,7 +141,8 @@ def flags_of(file: Path, options: SourceOptions) -> tuple[str, list[str]] | None
     if flags and options.labels is Labels.multi:
         some = listed(map(column_text, flags[:_FIRST]), "and")
         raise UserError(
-            f"{file} has columns of 0 and 1 ({some}) beside others; name those that are classes with --classes FILE."
+            f"{file} has columns of 0 and 1 ({some}) beside others; name those that are classes"
+            " with --classes FILE."
         )
     return (table.columns[path], flags) if flags else None
 
