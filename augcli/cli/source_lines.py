@@ -26,10 +26,8 @@ def source_lines(
     of_classes = f" of {count_text(len(facts.classes), 'class')}"
     if facts.labels is Labels.none:
         of_classes = " without labels"
-    yield (
-        f"{source}: {facts.kind}; {count_text(images, 'image')}{of_classes},"
-        f" {bytes_text(facts.bytes)}."
-    )
+    size = f", {bytes_text(facts.bytes)}" if facts.bytes else ""  # Parquet does not say it
+    yield f"{source}: {facts.kind}; {count_text(images, 'image')}{of_classes}{size}."
     if len(facts.splits) > 1 or facts.splits[0].name:
         yield from _split_lines(facts, other_splits)
     if facts.groups is not None:

@@ -38,7 +38,7 @@ from augcli.files import MIB, open_regular
 from augcli.text import count_text, listed
 
 KIND = "a .parquet file or a folder of them"
-OPTIONS: frozenset[str] = frozenset({"split", "label_column", "path_column"})
+OPTIONS: frozenset[str] = frozenset({"split", "label_column", "weights_column", "path_column"})
 # A folder of images may have one; its images are files.
 _MANIFEST = b"metadata.parquet"
 _SHARD = re.compile(r"(.+?)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?")
@@ -137,7 +137,7 @@ def _add_file(
             if not 0 <= rows <= size:  # as an image takes a byte at least
                 raise UserError(f"{where} claims {rows} rows, more than it has bytes.")
             spans = _spans(file, columns, len(split.files), where)
-            if columns.label or columns.group is not None:
+            if columns.label or columns.weights or columns.group is not None:
                 _add_labels(split, file, columns, where, options)
     except (pyarrow.ArrowException, ValueError, OSError) as error:
         raise unreadable(error, path, "Parquet") from error
@@ -193,11 +193,16 @@ def _spans(file: Any, columns: Columns, number: int, where: str) -> np.ndarray[A
 def _add_labels(
     split: TableSplit, file: Any, columns: Columns, where: str, options: SourceOptions
 ) -> None:
-    row, names = 0, list(dict.fromkeys(filter(None, (columns.label, columns.group))))
+    row, names = (
+        0,
+        list(dict.fromkeys(filter(None, (columns.label, *columns.weights, columns.group)))),
+    )
     for batch in file.iter_batches(_ROWS_AT_ONCE, columns=names, use_threads=False):
         if columns.label:
             label = batch.column(columns.label)
             split.add_column(label, columns.has_numbers, where, row, options)
+        if columns.weights:
+            split.add_weights(batch, columns.weights, where, row, options)
         if columns.group is not None:
             split.add_groups(batch.column(columns.group), where)
         row += batch.num_rows
