@@ -100,3 +100,21 @@ def test_a_run_is_verified_and_replayed(augcli: Augcli, tmp_path: Path, kind: st
         assert all(int(first) // 2 != int(other) // 2 for other in others)
     assert augcli("verify", "O", "--replay", cwd=tmp_path).returncode == 0
     assert augcli("preview", *words, "--to", "p.png", cwd=tmp_path).returncode == 0
+
+
+def test_a_classifier_is_asked_for_all_classes_of_an_image(augcli: Augcli, tmp_path: Path) -> None:
+    """For the sum of their logits by their weights; of an image without any its map is flat."""
+    columns = ("cat", "flower")  # of the classifier of sample_data
+    rows = [{"file_name": f"{i}.png", columns[0]: int(i > 0), columns[1]: int(i > 2)}
+            for i in range(6)]  # fmt: skip
+    write(tmp_path / "S", "csv", rows)
+    model = Path(__file__).parents[2] / "sample_data/classifier.onnx"
+    words = ("--multi-label", "-r", "saliencymix", "--saliency", "gradcam", "--model", model)
+    result = augcli("generate", "S", "O", *words, "--saliency-cache", "none", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    lines = (tmp_path / "O/train/metadata.jsonl").read_text().splitlines()
+    flat = {row["source_paths"][1]: json.loads(row["params"])["flat"] for row in
+            map(json.loads, lines) if len(row["source_paths"]) > 1}  # fmt: skip
+    assert flat.get("0.png", True)
+    assert not all(flat.values())
+    assert augcli("verify", "O", "--replay", cwd=tmp_path).returncode == 0

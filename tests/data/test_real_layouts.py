@@ -63,17 +63,18 @@ def write_img2dataset(root: Path, kind: str) -> Path:
     parquet: Any = pytest.importorskip("pyarrow.parquet")
     root.mkdir()
     for shard in range(2):
-        rows, members = [], dict[str, bytes]()
+        rows: list[dict[str, Any]] = []
+        members: dict[str, bytes] = {}
         for index in range(4):
             key = f"{shard:05}{index:04}"
-            row = {
+            row: dict[str, Any] = {
                 "url": f"http://a/{key}", "caption": f"photo {key}", "key": key,
                 "status": "success", "error_message": None, "width": 8, "height": 8,
                 "exif": "{}", "sha256": "0" * 64, "label": ("cat", "dog")[index % 2],
             }  # fmt: skip
             rows.append(row)
             members[f"{key}.jpg"] = jpeg(index)
-            members[f"{key}.txt"] = row["caption"].encode()  # type: ignore[union-attr]
+            members[f"{key}.txt"] = row["caption"].encode()
             members[f"{key}.json"] = json.dumps(row, indent=4).encode()
         name = f"{shard:05}"
         if kind == "webdataset":
@@ -84,7 +85,7 @@ def write_img2dataset(root: Path, kind: str) -> Path:
                 (root / name / member).write_bytes(data)
         if kind == "parquet":
             images = [data for member, data in members.items() if member.endswith(".jpg")]
-            rows = [row | {"jpg": data} for row, data in zip(rows, images, strict=True)]  # type: ignore[dict-item]
+            rows = [row | {"jpg": data} for row, data in zip(rows, images, strict=True)]
         else:
             rows.append(rows[0] | {"status": "failed_to_download", "key": f"{shard:05}0004"})
         parquet.write_table(pyarrow.Table.from_pylist(rows), root / f"{name}.parquet")

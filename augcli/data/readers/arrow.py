@@ -159,8 +159,8 @@ def _add_file(
                     label.validate(full=True)
                     split.add_column(label, columns.has_numbers, str(path), row, options)
                 if columns.weights:
-                    for name in columns.weights:
-                        batch.column(name).validate(full=True)
+                    for weights in columns.weights:
+                        batch.column(weights).validate(full=True)
                     split.add_weights(batch, columns.weights, str(path), row, options)
                 if columns.group is not None:
                     of_group = batch.column(columns.group)
