@@ -21,6 +21,7 @@ CLASSES_FILE = "_classes.csv"
 _PATHS = (("filename", "file_name", "path", "image"),)
 _NUMBER = re.compile(r"(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE]-[0-9]{1,3})?")
 _FIRST = 5
+_PLAIN = {"0": 0.0, "1": 1.0, 0: 0.0, 1: 1.0}  # of nearly all values
 
 
 def find_flags(table: Table, options: SourceOptions) -> tuple[int, list[int]]:
@@ -88,6 +89,12 @@ def flag_columns(table: Table, path: int) -> list[str]:
 def targets(values: Sequence[Any], number: int, table: Table) -> list[float]:
     """The target of each class in row `number`; raises UserError for what is no number from 0 to
     1."""
+    try:
+        plain = [_PLAIN[value] for value in values]
+    except (KeyError, TypeError):  # other numbers, or none
+        pass
+    else:
+        return plain
     found = []
     for value in values:
         target = _target(value)
