@@ -142,7 +142,7 @@ def kept_listing(state: Path, fingerprint: object) -> Listing | None:
 def _is_of_files(listing: Listing) -> bool:
     """Whether a listing from a record is one of image files, whose columns fit together."""
     count, classes = len(listing), len(listing.classes)
-    if not listing.root or listing.spans is not None or count == 0:
+    if not listing.root or not listing.are_files or count == 0:
         return False
     if len(listing.folder_of) != count or len(listing.class_of) != count:
         return False
