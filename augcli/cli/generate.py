@@ -238,7 +238,8 @@ def _show_plan(
         f"{originals_text}{_splits_text(splits)}."
     )
     name = "paths from stdin" if source == STDIN else source
-    report.result(values, "\n".join((*source_lines(name, facts), "", plan)))
+    lines = source_lines(name, facts, run.job.other_splits)
+    report.result(values, "\n".join((*lines, "", plan)))
 
 
 def _splits_text(splits: Mapping[str, int]) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from augcli.enums import Labels
+from augcli.enums import Labels, OtherSplits
 from augcli.tasks.amounts import bytes_text
 from augcli.text import count_text, first_reasons, shorten
 
@@ -18,23 +18,18 @@ _MOST_SIZES = 4
 _LONGEST_NAME = 28
 
 
-def source_lines(source: str, facts: Inspection) -> Iterator[str]:
-    """The lines in which `augcli inspect` shows a source."""
+def source_lines(
+    source: str, facts: Inspection, other_splits: OtherSplits = OtherSplits.link
+) -> Iterator[str]:
+    """The lines in which `augcli inspect` shows a source, of which `other_splits` go into OUT."""
     images = sum(one.images for one in facts.splits)
     of_classes = f" of {count_text(len(facts.classes), 'class')}"
     if facts.labels is Labels.none:
         of_classes = " without labels"
-    yield (
-        f"{source}: {facts.kind}; {count_text(images, 'image')}{of_classes},"
-        f" {bytes_text(facts.bytes)}."
-    )
+    size = f", {bytes_text(facts.bytes)}" if facts.bytes else ""  # Parquet does not say it
+    yield f"{source}: {facts.kind}; {count_text(images, 'image')}{of_classes}{size}."
     if len(facts.splits) > 1 or facts.splits[0].name:
-        first, *others = facts.splits
-        are = "is" if first.images == 1 else "are"
-        yield f"Split {first.name}: {count_text(first.images, 'image')}, which {are} augmented."
-        for other in others:
-            are = "is" if other.images == 1 else "are"
-            yield f"Split {other.name}: {count_text(other.images, 'image')}, which {are} not."
+        yield from _split_lines(facts, other_splits)
     if facts.groups is not None:
         yield _group_line(facts.groups)
     yield ""
@@ -49,6 +44,21 @@ def source_lines(source: str, facts: Inspection) -> Iterator[str]:
             f" {count_text(without, 'image')} with none."
         )
     yield from _header_lines(facts, images)
+
+
+def _split_lines(facts: Inspection, other_splits: OtherSplits) -> Iterator[str]:
+    """What becomes of the images of each split."""
+    from augcli.data.split_names import is_training
+
+    first, *others = facts.splits
+    yield f"Split {shorten(first.name)}: {count_text(first.images, 'image')}, to be augmented."
+    for other in others:
+        becomes = "to be put into OUT unchanged"
+        if is_training(other.name):
+            becomes = "left out, as a training split beside the other"
+        elif other_splits is OtherSplits.none:
+            becomes = "left out (--other-splits none)"
+        yield f"Split {shorten(other.name)}: {count_text(other.images, 'image')}, {becomes}."
 
 
 def _group_line(groups: GroupFacts) -> str:

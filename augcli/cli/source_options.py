@@ -83,7 +83,9 @@ Unlabelled = Annotated[
 ]
 Limit = Annotated[
     int | None,
-    number("limit", "use N images, spread evenly over SOURCE"),
+    number(
+        "limit", "use N images, spread evenly over SOURCE; of splits only the augmented one is cut"
+    ),
 ]
 GroupBy = Annotated[
     str | None,

@@ -14,7 +14,7 @@ from augcli.cli.options import Json, Quiet, Workers
 from augcli.cli.output import Output
 from augcli.cli.unused import refuse_unused
 from augcli.cli.values import path_reader
-from augcli.errors import escape
+from augcli.errors import UserError, escape
 from augcli.published import MANIFEST, RUN, TRAIN
 from augcli.text import count_text
 
@@ -103,6 +103,8 @@ def verify(
         max_seconds=max_seconds,
         on_repair=lambda rows: report.note(f"{count_text(rows, 'row')} made again."),
     )
+    if not repair:
+        _warn_of_leftovers(out, report)
     faults, total = checked.faults, checked.total
     values = {
         "out": str(out),
@@ -132,3 +134,22 @@ def verify(
     advice = _advice(out, faults, repair=repair)
     report.result(values, "\n".join([*lines, f"{summary}.", *map(escape, advice)]), done=done)
     raise typer.Exit(1)
+
+
+def _warn_of_leftovers(out: Path, report: Output) -> None:
+    """Say what a killed process left in OUT, unless one is at work there."""
+    from augcli.store.leftovers import leftovers
+    from augcli.store.lock import refuse_held
+
+    places = leftovers(out)
+    if not places:
+        return
+    try:
+        refuse_held(out)
+    except UserError:
+        return
+    others = f", and {count_text(len(places) - 1, 'other')} there" if len(places) > 1 else ""
+    report.warn(
+        f"a process that was killed in its last steps left {places[0]}{others}; nothing needs that"
+        f" any more, and `augcli verify {out} --repair` removes it."
+    )

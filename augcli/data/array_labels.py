@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -11,13 +12,47 @@ from augcli.data.class_numbers import MOST_CLASSES
 from augcli.data.class_numbers import Labels as ClassIds
 from augcli.data.label_kinds import OR_MULTI, RANGE
 from augcli.data.listing import NO_CLASS
-from augcli.data.npy_files import StoredArray
 from augcli.data.weights import BEYOND, EXACT, NEAR, Normaliser, is_near
 from augcli.enums import Labels
 from augcli.errors import UserError
 from augcli.text import count_text
 
 _VALUES_AT_ONCE = 1 << 20
+
+
+class Rows(Protocol):
+    """An array, of a file or of memory; `where` names it in sentences. One that is `packed` is read
+    whole."""
+
+    @property
+    def where(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def packed(self) -> int: ...
+
+    def read_rows(self, start: int, stop: int) -> np.ndarray[Any, Any]: ...
+
+
+class ArrayInMemory(NamedTuple):
+    """Labels of (n, classes) that stand in memory."""
+
+    where: str
+    values: np.ndarray[Any, Any]
+    packed: int = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.values.dtype
+
+    def read_rows(self, start: int, stop: int) -> np.ndarray[Any, Any]:
+        return self.values[start:stop]
 
 
 class ArrayLabels(NamedTuple):
@@ -32,7 +67,7 @@ class ArrayLabels(NamedTuple):
     normaliser: Normaliser | None = None
 
 
-def read_labels(stored: StoredArray, count: int, labels: Labels = Labels.single) -> ArrayLabels:
+def read_labels(stored: Rows, count: int, labels: Labels = Labels.single) -> ArrayLabels:
     """The labels of `count` images: integers of shape (n,) or (n, 1), one-hot integers or soft
     floats of shape (n, K), whose rows have the sum 1; multi-label ones are targets from 0 to 1 of
     shape (n, K).
@@ -76,7 +111,29 @@ def read_labels(stored: StoredArray, count: int, labels: Labels = Labels.single)
     return _read_soft(stored, count, shape[1], is_multi=is_multi)
 
 
-def _read_soft(stored: StoredArray, count: int, classes: int, *, is_multi: bool) -> ArrayLabels:
+def joined(parts: Sequence[ArrayLabels]) -> ArrayLabels:
+    """The labels of several arrays, one behind the other, of as many classes."""
+    normaliser = Normaliser()
+    for part in parts:
+        if part.normaliser is not None and part.normaliser.count:
+            normaliser.note(part.normaliser.count, part.normaliser.furthest)
+    classes_of = np.concatenate([part.classes_of for part in parts])
+    if all(part.soft is None for part in parts):
+        return ArrayLabels(parts[0].where, classes_of, None, parts[0].classes, normaliser)
+    ids, weights, ends = array("i"), array("d"), array("q")
+    for part in parts:
+        count = len(part.classes_of)
+        one = (part.classes_of.astype(np.int32), np.ones(count), np.arange(1, count + 1))
+        of_part = one if part.soft is None else part.soft
+        before = len(ids)
+        ids.frombytes(np.asarray(of_part[0], np.int32).tobytes())
+        weights.frombytes(np.asarray(of_part[1], np.float64).tobytes())
+        ends.frombytes((np.asarray(of_part[2], np.int64) + before).tobytes())
+    soft = ids, weights, ends
+    return ArrayLabels(parts[0].where, classes_of, soft, parts[0].classes, normaliser)
+
+
+def _read_soft(stored: Rows, count: int, classes: int, *, is_multi: bool) -> ArrayLabels:
     normaliser = Normaliser()
     ids, weights, ends = array("i"), array("d"), array("q")
     classes_of = np.empty(count, np.int64)
@@ -102,15 +159,21 @@ def _read_soft(stored: StoredArray, count: int, classes: int, *, is_multi: bool)
     return ArrayLabels(stored.where, classes_of, (ids, weights, ends), classes, normaliser)
 
 
-def _check_targets(rows: np.ndarray[Any, Any], start: int, stored: StoredArray) -> None:
+def _place(stored: Rows) -> str:
+    return stored.where.rstrip(",")
+
+
+def _check_targets(rows: np.ndarray[Any, Any], start: int, stored: Rows) -> None:
     with np.errstate(invalid="ignore"):
         bad = np.flatnonzero(~((rows >= 0) & (rows <= 1)).all(axis=1))
     if len(bad):
-        raise UserError(f"{stored.where}: row {start + int(bad[0])} has targets that are {RANGE}.")
+        raise UserError(
+            f"{_place(stored)}: row {start + int(bad[0])} has targets that are {RANGE}."
+        )
 
 
 def _check_rows(
-    rows: np.ndarray[Any, Any], start: int, stored: StoredArray, normaliser: Normaliser
+    rows: np.ndarray[Any, Any], start: int, stored: Rows, normaliser: Normaliser
 ) -> None:
     with np.errstate(invalid="ignore", over="ignore"):
         sums = rows.sum(axis=1)
@@ -130,4 +193,4 @@ def _check_rows(
             if several
             else f"has weights that are {BEYOND}"
         )
-        raise UserError(f"{stored.where}: row {start + row} {what}; fix it, or {OR_MULTI}.")
+        raise UserError(f"{_place(stored)}: row {start + row} {what}; fix it, or {OR_MULTI}.")

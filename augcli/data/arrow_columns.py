@@ -51,7 +51,8 @@ class Columns(NamedTuple):
     """The columns that are read. `inner` is where the bytes of the images lie in theirs: in a
     field `bytes`, or in the column itself (empty). `label` is empty where images have none. `names`
     are those of the classes, where the table has them; `has_numbers` says whether labels are
-    numbers. `group` is the one that --group-by names, if it names one."""
+    numbers. `group` is the one that --group-by names, if it names one. `weights` are in the place
+    of `label` where a column has a weight for each class, or each of several is of one class."""
 
     image: str
     inner: str
@@ -60,6 +61,7 @@ class Columns(NamedTuple):
     names: tuple[str, ...] | None
     others: tuple[str, ...]
     group: str | None = None
+    weights: tuple[str, ...] = ()
 
 
 def find_columns(schema: pyarrow.Schema, options: SourceOptions, where: str) -> Columns:
@@ -72,6 +74,14 @@ def find_columns(schema: pyarrow.Schema, options: SourceOptions, where: str) -> 
     if options.labels is Labels.none:
         others = tuple(name for name in schema.names if name not in (image, group))
         return Columns(image, inner, "", True, None, others, group)
+    weights = _weights_columns(schema, features, options, where, (image, group))
+    if weights:
+        names = None
+        if options.weights_column is None:
+            names = tuple(printable(n.encode("utf-8", "surrogateescape")) for n in weights)
+            check_names(names, where)
+        others = tuple(name for name in schema.names if name not in (image, group, *weights))
+        return Columns(image, inner, "", True, names, others, group, weights)
     label = _label_column(schema, features, options, where, image)
     kind, feature = _of_list(schema.field(label).type), one_of_list(features.get(label))
     names = feature.get("names") if isinstance(feature, dict) else None
@@ -169,10 +179,48 @@ def _label_column(
         return named[0]
     if lists:
         raise _refuse_lists(lists[0], where)
+    of_classes = ""
+    if is_multi and any(map(_is_number, kinds.values())):
+        of_classes = ", those with a number for each class with --classes FILE"
     raise UserError(
         f"{where} has {_some(kinds)}, and none of labels beside the images; name one"
-        f" with --label-column, or {OR_UNLABELLED}."
+        f" with --label-column{of_classes}, or {OR_UNLABELLED}."
     )
+
+
+def _weights_columns(
+    schema: pyarrow.Schema,
+    features: dict[str, Any],
+    options: SourceOptions,
+    where: str,
+    taken: tuple[str | None, ...],
+) -> tuple[str, ...]:
+    """The column with a weight for each class that an option names; else, where an image may have
+    several classes and no column is named or marked as that of labels, those with a number for each
+    class: those that --classes names, or all others. Raises UserError."""
+    kinds = {name: schema.field(name).type for name in schema.names if name not in taken}
+    if options.weights_column is not None:
+        if options.label_column is not None:
+            raise UserError(
+                "--label-column and --weights-column both say what the labels are; give one."
+            )
+        kind = kinds.get(options.weights_column)
+        if kind is None or _of_list(kind) is kind or not _is_number(_of_list(kind)):
+            what = "lists of numbers"
+            _refuse(options.weights_column, kinds, "--weights-column", what, where)
+        return (options.weights_column,)
+    if options.labels is not Labels.multi or options.label_column is not None:
+        return ()
+    if any(
+        name in _LABELS or _of_list(kind) is not kind
+        or _is_type(one_of_list(features.get(name)), "ClassLabel")
+        for name, kind in kinds.items()
+    ):  # fmt: skip
+        return ()
+    named = tuple(name for name in kinds if options.classes and name in options.classes)
+    if named:
+        return named
+    return tuple(kinds) if kinds and all(map(_is_number, kinds.values())) else ()
 
 
 def _refuse_lists(name: str, where: str) -> UserError:
@@ -244,6 +292,10 @@ def _of_list(kind: Any) -> Any:
 
 def _is_integer(kind: pyarrow.DataType) -> bool:
     return str(kind).removeprefix("u") in ("int8", "int16", "int32", "int64")
+
+
+def _is_number(kind: pyarrow.DataType) -> bool:
+    return _is_integer(kind) or str(kind) in ("bool", "halffloat", "float", "double")
 
 
 def _is_text(kind: pyarrow.DataType) -> bool:

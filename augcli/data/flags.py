@@ -21,6 +21,7 @@ CLASSES_FILE = "_classes.csv"
 _PATHS = (("filename", "file_name", "path", "image"),)
 _NUMBER = re.compile(r"(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE]-[0-9]{1,3})?")
 _FIRST = 5
+_PLAIN = {"0": 0.0, "1": 1.0, 0: 0.0, 1: 1.0}  # of nearly all values
 
 
 def find_flags(table: Table, options: SourceOptions) -> tuple[int, list[int]]:
@@ -52,11 +53,16 @@ def check_flags(table: Table, flags: Sequence[int]) -> None:
         raise UserError(f"{table.top}: it has no column of a class; add one for each.")
 
 
-def targets_in(table: Table, path: int, classes: Sequence[str] | None) -> list[int]:
+def targets_in(
+    table: Table, path: int, classes: Sequence[str] | None, group: str | None = None
+) -> list[int]:
     """The places of the columns with a target for each class, in a table that is not said to have
-    them: those that `classes` name, else all but that of paths where their first rows hold nothing
-    else than numbers from 0 to 1; none where there are others."""
-    others = [at for at, name in enumerate(table.columns) if at != path and not divides(name)]
+    them: those that `classes` name, else all but those of paths and of the groups where their first
+    rows hold nothing else than numbers from 0 to 1; none where there are others."""
+    others = [
+        at for at, name in enumerate(table.columns)
+        if at != path and not divides(name) and name.strip() != group
+    ]  # fmt: skip
     named = [at for at in others if class_of_column(table.columns[at]) in set(classes or ())]
     if named:
         check_flags(table, named)
@@ -68,9 +74,27 @@ def targets_in(table: Table, path: int, classes: Sequence[str] | None) -> list[i
     return others
 
 
+def flag_columns(table: Table, path: int) -> list[str]:
+    """The columns of which the first rows hold 0 and 1 alone, as they do of classes; none where
+    they are fewer than two."""
+    others = [at for at, name in enumerate(table.columns) if at != path and not divides(name)]
+    first = [row for _, row in islice(rows(table, others), _FIRST)]
+    flags = [
+        class_of_column(table.columns[at]) for place, at in enumerate(others)
+        if all(_target(row[place]) in (0.0, 1.0) for row in first)
+    ]  # fmt: skip
+    return flags if first and len(flags) > 1 else []
+
+
 def targets(values: Sequence[Any], number: int, table: Table) -> list[float]:
     """The target of each class in row `number`; raises UserError for what is no number from 0 to
     1."""
+    try:
+        plain = [_PLAIN[value] for value in values]
+    except (KeyError, TypeError):  # other numbers, or none
+        pass
+    else:
+        return plain
     found = []
     for value in values:
         target = _target(value)

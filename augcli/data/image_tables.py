@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from augcli.data.array_labels import ArrayInMemory, ArrayLabels, joined, read_labels
 from augcli.data.arrow_columns import Columns
 from augcli.data.class_numbers import Labels as ClassIds
 from augcli.data.class_numbers import Numbered, name_classes
@@ -27,6 +28,7 @@ from augcli.data.source_options import SourceOptions
 from augcli.data.splits import choose_split
 from augcli.enums import Labels
 from augcli.errors import UserError
+from augcli.text import count_text
 
 # What datasets whose labels are withheld have in their place.
 _NO_LABEL = -1
@@ -52,6 +54,28 @@ class TableSplit:
     labels: list[Numbered] = field(default_factory=list)
     groups: Groups = field(default_factory=Groups)
     counts: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    weights: list[ArrayLabels] = field(default_factory=list)
+
+    def add_weights(
+        self, batch: Any, names: Sequence[str], where: str, first: int, options: SourceOptions
+    ) -> None:
+        """Append the weights of all classes in a record batch whose first row is row `first`: a
+        column of lists, or one for each class. Raises UserError."""
+        at = where if first == 0 else f"{where}, from row {first} on"
+        columns = [batch.column(name) for name in names]
+        if any(column.null_count for column in columns):
+            raise UserError(f"{at} has rows without weights; give each image some.")
+        if str(columns[0].type).startswith(_LISTS):
+            lengths = np.unique(columns[0].value_lengths().to_numpy(zero_copy_only=False))
+            if len(lengths) > 1:
+                raise UserError(f"{at} has weights for different numbers of classes; fix them.")
+            flat = columns[0].flatten()
+            values = _numbers(flat, at).reshape(batch.num_rows, -1)
+        else:
+            values = np.column_stack([_numbers(column, at) for column in columns])
+        if batch.num_rows:
+            part = read_labels(ArrayInMemory(at, values), batch.num_rows, options.labels)
+            self.weights.append(part)
 
     def add_column(
         self, column: Any, has_numbers: bool, where: str, first: int, options: SourceOptions
@@ -140,6 +164,13 @@ class TableSplit:
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
+def _numbers(column: Any, where: str) -> npt.NDArray[np.float64]:
+    if column.null_count:
+        raise UserError(f"{where} has lists in which weights are missing; fix them.")
+    values = column.to_numpy(zero_copy_only=False)
+    return np.asarray(values, np.float64)
+
+
 def list_tables(
     root: Path,
     splits: Mapping[str, TableSplit],
@@ -159,6 +190,8 @@ def list_tables(
     warnings = list(unread.warnings(source))
     if not sum(map(len, splits[chosen].spans)):
         raise UserError(f"SOURCE {source} has no rows; give a table of images.")
+    if columns.weights:
+        return join_splits(_weighted(root, splits, columns, options, source, warnings), chosen)
     if options.labels is Labels.single:
         numbers = _labelled(splits, columns, chosen, source, warnings)
     else:
@@ -179,6 +212,44 @@ def list_tables(
         if options.labels is Labels.multi:
             listings[name] = with_sets(listings[name], splits[name].sets(ids))
     return join_splits(listings, chosen)
+
+
+def _weighted(
+    root: Path,
+    splits: Mapping[str, TableSplit],
+    columns: Columns,
+    options: SourceOptions,
+    source: str,
+    warnings: Sequence[str],
+) -> dict[str, Listing]:
+    """The listings of splits whose images have a weight for each class."""
+    labels = {name: joined(split.weights) for name, split in splits.items() if split.weights}
+    widths = {one.classes for one in labels.values()}
+    if len(widths) > 1:
+        raise UserError(f"SOURCE {source} has splits with weights for other classes; fix them.")
+    width = next(iter(widths)) or 0
+    known = columns.names if columns.names is not None else options.classes
+    if known is not None and len(known) != width:
+        raise UserError(
+            f"SOURCE {source} has weights for {count_text(width, 'class')}, and"
+            f" {count_text(len(known), 'name')} for them; name each."
+        )
+    classes = tuple(map(str, range(width))) if known is None else tuple(known)
+    listings = {}
+    for name, one in labels.items():
+        listing = _listing(root, splits[name], one.classes_of, classes, columns, ())
+        if one.soft is not None:
+            ids, weights, ends = one.soft
+            listing = replace(
+                listing,
+                soft_ids=np.array(ids, np.int32),
+                soft_weights=np.array(weights, np.float64),
+                soft_ends=np.array(ends, np.int64),
+            )
+        said = [*warnings, *(one.normaliser.warnings(source) if one.normaliser else ())]
+        listings[name] = replace(listing, labels=options.labels, warnings=tuple(said))
+        warnings = ()
+    return listings
 
 
 def _labelled(

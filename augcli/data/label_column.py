@@ -46,6 +46,7 @@ class LabelColumn:
         # Texts as they stand, of which several may name one class.
         self._texts: dict[str, int] = {}
         self._first: list[int] = []
+        self._of_flags: list[int] = []
         self.normaliser = Normaliser()
         self._length: tuple[int, int] | None = None
         self.numbers = array("i")
@@ -88,16 +89,24 @@ class LabelColumn:
 
     def _add_several(self, value: Any, number: int) -> None:
         items = items_of(value, self._separator, lambda: self._where(number))
-        names = (_name(item) if isinstance(item, str) else item for item in items)
-        keys = [self._number(item, number) for item in names]
+        keys = [self._key(item, number) for item in items]
         self.add_targets(keys, [1.0] * len(keys))
+
+    def _key(self, item: int | str, number: int) -> int:
+        if not isinstance(item, str):
+            return self._number(item, number)
+        found = self._texts.get(item)
+        if found is None:
+            found = self._texts[item] = self._number(_name(item), number)
+        return found
 
     def add_flags(self, weights: Sequence[float], number: int) -> None:
         """Note the target of each class in row `number` of a multi-label table, by the ids of the
         classes, of which all are known."""
-        keys = [self._number(at, number) for at in range(len(weights))]
-        pairs = [(key, weight) for key, weight in zip(keys, weights, strict=True) if weight > 0.0]
-        self.add_targets([key for key, _ in pairs], [weight for _, weight in pairs])
+        if len(self._of_flags) != len(weights):
+            self._of_flags = [self._number(at, number) for at in range(len(weights))]
+        keys = [key for key, weight in zip(self._of_flags, weights, strict=True) if weight > 0.0]
+        self.add_targets(keys, [weight for weight in weights if weight > 0.0])
 
     def add_targets(self, keys: Sequence[int], weights: Sequence[float]) -> None:
         """Note a row's labels by their numbers, with their weights."""

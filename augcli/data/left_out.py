@@ -83,6 +83,11 @@ class LeftOut:
                 continue
             self.add("hidden", sorted(images))
 
+    @property
+    def first_other(self) -> bytes | None:
+        """The first file that is no image, if there is one."""
+        return self._counts["no image"][1][0] if "no image" in self._counts else None
+
     def warnings(self) -> Iterator[str]:
         """A sentence about links to folders above, one about folders of several classes, one about
         what is no file, one about what is no image, and one about images."""

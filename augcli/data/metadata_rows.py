@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from augcli.data import json_lines, parquet_columns
 from augcli.data.columns import UnreadColumns, divides
+from augcli.data.flags import flag_columns, targets_in
 from augcli.data.groups import group_column
 from augcli.data.header import column_text, given_column, refuse_other_bytes
 from augcli.data.labels import from_printable, shown
@@ -89,6 +90,12 @@ def foreign_files(folder: Path) -> list[Path]:
     return [file for file in files if os.path.lexists(file) and not file.is_dir()]
 
 
+def holds_folders(folder: Path) -> bool:
+    """Whether a folder has visible folders in it."""
+    with os.scandir(folder) as entries:
+        return any(not entry.name.startswith(".") and entry.is_dir() for entry in entries)
+
+
 def why_foreign(file: Path) -> str:
     """Why a metadata file in a folder does not say what the folder's images are; empty where it
     does. Raises UserError where pyarrow is missing."""
@@ -101,7 +108,7 @@ def why_foreign(file: Path) -> str:
             return f"it has no column {_PATH}"
         if file.suffix == ".parquet" and parquet_columns.holds_images(file):
             return "it holds images itself"
-        if not _LABELS & {name.strip() for name in table.columns}:
+        if not has_labels(table) and (holds_folders(file.parent) or not flag_columns(table, path)):
             return "it has no column label; give it as SOURCE, with --label-column, to use it"
         first = [below(value) for _, (value,) in islice(rows(table, [path]), _FIRST)]
     except UserError as error:
@@ -110,6 +117,34 @@ def why_foreign(file: Path) -> str:
     if first and not any(path and os.path.lexists(folder + b"/" + path) for path in first):
         return f"the files that it names first, as {shown(first[0] or b'')}, are not there"
     return ""
+
+
+def has_labels(table: Table) -> bool:
+    """Whether a column is named as one of labels."""
+    return bool(_LABELS & {name.strip() for name in table.columns})
+
+
+def flags_of(file: Path, options: SourceOptions) -> tuple[str, list[str]] | None:
+    """The column of files, and those that say of each class whether an image has it, in a metadata
+    file without labels; None where it has labels, or no such columns."""
+    if options.label_column is not None or options.weights_column is not None:
+        return None
+    table = open_table(file)
+    path = path_column(table) if options.path_column is None else None
+    if path is None or has_labels(table) or _SEVERAL in map(str.strip, table.columns):
+        return None
+    if options.labels is Labels.multi:
+        columns = targets_in(table, path, options.classes, options.group_by)
+        if columns:
+            return table.columns[path], [table.columns[at] for at in columns]
+    flags = flag_columns(table, path)
+    if flags and options.labels is Labels.multi:
+        some = listed(map(column_text, flags[:_FIRST]), "and")
+        raise UserError(
+            f"{file} has columns of 0 and 1 ({some}) beside others; name those that are classes"
+            " with --classes FILE."
+        )
+    return (table.columns[path], flags) if flags else None
 
 
 def is_path_column(name: str) -> bool:

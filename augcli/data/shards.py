@@ -19,7 +19,7 @@ import numpy.typing as npt
 from augcli.data.labels import shown, split_lines
 from augcli.data.listing import Listing
 from augcli.data.select import take
-from augcli.data.split_names import SPLITS
+from augcli.data.split_names import SPLITS, rank
 from augcli.data.splits import choose_split
 from augcli.errors import UserError
 from augcli.files import open_regular
@@ -205,7 +205,7 @@ def divided(listing: Listing, splits: npt.NDArray[np.str_], split: str) -> Listi
         return listing
     others = tuple(
         replace(take(listing, np.flatnonzero(splits == name)), split=name, warnings=())
-        for name in sorted(set(splits.tolist()) - {split}, key=SPLITS.index)
+        for name in sorted(set(splits.tolist()) - {split}, key=lambda name: (rank(name), name))
     )
     chosen = take(listing, np.flatnonzero(splits == split)) if others else listing
     return replace(chosen, split=split, others=others)

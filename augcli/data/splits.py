@@ -215,15 +215,22 @@ def with_others(listing: Listing, others: Iterable[Listing], source: Path) -> Li
     if strange:
         is_sorted = classes == class_index(classes)
         classes = class_index([*classes, *strange]) if is_sorted else (*classes, *strange)
-        some = ", ".join(shorten(name) for name in strange[:_NAMED])
-        more_names = ", ..." if len(strange) > _NAMED else ""
-        are = "class is" if len(strange) == 1 else "classes are"
-        warnings = (*warnings, f"{len(strange)} {are} not in the split {listing.split}, and in"
-                    f" another one ({some}{more_names}).")  # fmt: skip
+        warnings = (*warnings, strange_classes(strange, listing.split))
     numbered = tuple(number_classes(other, classes, str(source)) for other in more)
     return replace(
         number_classes(listing, classes, str(source)), others=numbered, warnings=warnings
     )
+
+
+def strange_classes(names: Sequence[str], split: str) -> str:
+    """What to warn of where only other splits than the one that is augmented have classes of these
+    names; an empty text where there are none."""
+    if not names:
+        return ""
+    some = ", ".join(shorten(name) for name in names[:_NAMED])
+    more = ", ..." if len(names) > _NAMED else ""
+    are = "class is" if len(names) == 1 else "classes are"
+    return f"{len(names)} {are} not in the split {split}, and in another one ({some}{more})."
 
 
 def check_classes(source: str, folders: Iterable[bytes], remedy: str) -> str:

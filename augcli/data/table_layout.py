@@ -75,7 +75,7 @@ def find_layout(table: Table, options: SourceOptions) -> Layout:
     if options.labels is Labels.none:
         return Layout(path, None, None, False, root, suffix)
     if options.labels is Labels.multi and not _says_labels(table, options):
-        targets = targets_in(table, path, options.classes)
+        targets = targets_in(table, path, options.classes, options.group_by)
         if targets:
             return Layout(path, None, None, False, root, suffix, targets)
     label, weights, by_elimination = _find_labels(table, path, options)

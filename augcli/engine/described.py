@@ -32,7 +32,7 @@ from augcli.manifest.record import BadRecord, read_summary
 from augcli.manifest.row import Row
 from augcli.store.folders import refuse_as_source
 from augcli.store.layout import CLASSES, LISTED, RUN, STATE
-from augcli.store.sources import read_listed, sources_changed
+from augcli.store.sources import kept_listing, read_listed, sources_changed
 
 if TYPE_CHECKING:
     from augcli.classifier.spec import ClassifierSpec
@@ -103,7 +103,7 @@ def read_sources(record: RunRecord, rows: Callable[[], Iterable[Row]]) -> Listin
                     " now."
                 )
             refuse_as_source(place)
-            listing = _in_order_of(out, list_source(place, _source_options(summary)), fingerprint)
+            listing = _list_again(record, place, fingerprint)
         else:
             listing = _listed_sources(record, rows)
     except _UNLIKE as error:
@@ -120,6 +120,24 @@ def read_sources(record: RunRecord, rows: Callable[[], Iterable[Row]]) -> Listin
             f" from{_changed(out, listing)}; give the place to which {source} has moved."
         )
     return listing
+
+
+def _list_again(record: RunRecord, place: Path, fingerprint: object) -> Listing:
+    """The images of a source, as the run listed them: where files have gone since or were added,
+    and the source was not moved, by what OUT has kept of that, so that each file that is gone costs
+    itself."""
+
+    def kept() -> Listing | None:
+        return None if record.moved else kept_listing(record.out / STATE, fingerprint)
+
+    try:
+        listing = list_source(place, _source_options(record.summary))
+    except UserError:
+        if (before := kept()) is None:
+            raise
+        return before
+    listing = _in_order_of(record.out, listing, fingerprint)
+    return listing if listing.fingerprint() == fingerprint else kept() or listing
 
 
 def _source_options(summary: dict[str, Any]) -> SourceOptions:

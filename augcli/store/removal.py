@@ -55,7 +55,7 @@ from augcli.store.staged import name_digest
 from augcli.store.strangers import set_strangers_aside
 
 _STATE_FILES = (CLASSES, ERRORS, RUN, IDENTITY, LISTED, SOURCES, MANIFEST, TIMINGS, CARD)
-_UNFINISHED = re.compile(
+UNFINISHED = re.compile(
     rf"({'|'.join(map(re.escape, (*_STATE_FILES, REMOVAL, *KEPT)))})\.[0-9]+\.tmp"
 )
 
@@ -159,15 +159,23 @@ def remove_aside(aside: Path, form: Form) -> None:
         _remove_empty(folder)
 
 
+def holds_strangers_aside(aside: Path, form: Form) -> bool:
+    """Whether something lies where a repair makes its outputs that no repair writes."""
+    return bool(_strangers_aside(aside, form))
+
+
 def _refuse_strangers_aside(aside: Path, form: Form) -> None:
+    for stranger in _strangers_aside(aside, form):
+        raise UserError(f"{stranger} is nothing that a repair writes; move it away.")
+
+
+def _strangers_aside(aside: Path, form: Form) -> list[Path]:
     folders = (PARTS, TRAIN, SPLITS, REMADE)
     strangers = [Path(e.path) for e in _entries(aside) if e.name not in (*folders, MANIFEST)]
     strangers += [aside / name for name in folders if (aside / name).is_file()]
     strangers += _strangers_staged(aside, form)
     strangers += [Path(e.path) for e in _entries(aside / REMADE) if e.name != MANIFEST]
-    strangers += parts.strangers(aside)
-    if strangers:
-        raise UserError(f"{strangers[0]} is nothing that a repair writes; move it away.")
+    return strangers + parts.strangers(aside)
 
 
 def _foreign_records(out: Path) -> Iterator[Path]:
@@ -324,7 +332,7 @@ def _remove_train(train: Path, form: Form) -> None:
 
 def _remove_files(state: Path) -> None:
     for entry in _entries(state):
-        if entry.name in _STATE_FILES or _UNFINISHED.fullmatch(entry.name):
+        if entry.name in _STATE_FILES or UNFINISHED.fullmatch(entry.name):
             Path(entry.path).unlink(missing_ok=True)
 
 

@@ -1,10 +1,9 @@
 """The images that a run began with: their names, labels and sizes, kept in OUT, by which a resumed
-run says what has changed in SOURCE since.
+run says what has changed in SOURCE since, and a repair knows what is not there any more.
 
 The file is one line of JSON, which says how many bytes each column of the listing has, and then the
-columns themselves: 24 bytes a file beside its name. Of other splits that line has digests alone.
-Pixels are not compared: an image that was exchanged for another one of as many bytes goes
-unnoticed.
+columns themselves: 24 bytes a file beside its name. Those of other splits follow. Pixels are not
+compared: an image that was exchanged for another one of as many bytes goes unnoticed.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from augcli.data.labels import shown
+from augcli.data.labels import from_printable, printable, shown
 from augcli.data.listing import GONE, Listing, sample_ids
 from augcli.enums import Labels
 from augcli.errors import UserError
@@ -50,17 +49,30 @@ _Difference = tuple[Listing, Indices, str]
 
 
 class _Sources(NamedTuple):
-    """A listing, the bytes of each file of it, and digests of the other splits beside it, by their
-    names; None in an older record."""
+    """A listing, and the bytes of each file of it."""
 
     listing: Listing
     sizes: Sizes
-    others: dict[str, str] | None
 
 
 def keep_sources(state: Path, listing: Listing) -> None:
     """Write down what a run begins with. Each file is looked up, for its size."""
     remove_unfinished(state / SOURCES)  # of a run that was killed here
+    head, pieces = _to_columns(listing)
+    others = []
+    for other in listing.others:
+        of_split, more = _to_columns(other)
+        others.append(of_split)
+        pieces += more
+    digest = hashlib.blake2b(digest_size=16)
+    for piece in pieces:
+        digest.update(piece)
+    head |= {"digest": digest.hexdigest(), **({"splits": others} if others else {})}
+    replace_file(state / SOURCES, json.dumps(head).encode() + b"\n", *pieces)
+
+
+def _to_columns(listing: Listing) -> tuple[dict[str, Any], list[bytes | memoryview]]:
+    """What the first line says of a listing, and the columns behind it."""
     folders, sizes = b"\0".join(listing.folders), listing.sizes()
     values = {name: getattr(listing, name, None) for name in _COLUMNS} | {"sizes": sizes}
     columns = {
@@ -68,22 +80,18 @@ def keep_sources(state: Path, listing: Listing) -> None:
         for name, column in values.items()
         if column is not None
     }
-    pieces: list[bytes | memoryview] = [folders, listing.names]
-    pieces += [column.data for column in columns.values()]
-    digest = hashlib.blake2b(digest_size=16)
-    for piece in pieces:
-        digest.update(piece)
-    head = {
+    head: dict[str, Any] = {
+        "root": printable(os.path.abspath(listing.root)),  # noqa: PTH100 - bytes
         "classes": listing.classes,
         "folders": len(folders),
         "names": len(listing.names),
         "columns": {name: column.nbytes for name, column in columns.items()},
-        "digest": digest.hexdigest(),
-        **({"others": _digests(listing)} if listing.others else {}),
     }
     if listing.labels is not Labels.single:
         head["labels"] = listing.labels.value
-    replace_file(state / SOURCES, json.dumps(head).encode() + b"\n", *pieces)
+    if listing.split:
+        head["split"] = listing.split
+    return head, [folders, listing.names, *(column.data for column in columns.values())]
 
 
 def sources_changed(state: Path, listing: Listing) -> str | None:
@@ -94,19 +102,20 @@ def sources_changed(state: Path, listing: Listing) -> str | None:
     Compared are names, labels, order and sizes. Raises UserError where the record is damaged.
     """
     try:
-        before = _read(state / SOURCES)
-        if before is None:
+        splits = _read(state / SOURCES)
+        if splits is None:
             return None
-        alone = replace(listing, others=())
-        words = _compare(before, _Sources(alone, alone.sizes(), None))
-        now = _digests(listing)
-        was = now if before.others is None else before.others
-        changed = [name for name in {**was, **now} if was.get(name) != now.get(name)]
-        if changed:
-            splits = listed([shorten(str(name)) for name in changed], "and")
-            more = f"others in the split{'s' * (len(changed) > 1)} {splits}"
-            words = f"{words}, and {more}" if words else more
-        return words
+        before, *others = splits
+        words = [_compare(before, _Sources(replace(listing, others=()), listing.sizes()))]
+        was = {other.listing.split: other for other in others}
+        now = {other.split: _Sources(other, other.sizes()) for other in listing.others}
+        for name in {**was, **now}:
+            if name not in was or name not in now:
+                words.append(f"{'a' if name in now else 'no'} split {shorten(name)}")
+            elif differs := _compare(was[name], now[name]):
+                words.append(f"in the split {shorten(name)} {differs}")
+        words = [one for one in words if one]
+        return listed(words, "and") if words else ""
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise UserError(
             f"{state / SOURCES}, the list of the files that OUT was begun with, is damaged;"
@@ -114,24 +123,63 @@ def sources_changed(state: Path, listing: Listing) -> str | None:
         ) from error
 
 
-def _digests(listing: Listing) -> dict[str, str]:
-    """Digests of the names, labels and sizes of the other splits of a source."""
-    digests = {}
-    for other in listing.others:
-        digest = hashlib.blake2b(other.fingerprint().encode(), digest_size=16)
-        digest.update(np.ascontiguousarray(other.sizes(), np.int64).data)
-        digests[other.split] = digest.hexdigest()
-    return digests
+def kept_listing(state: Path, fingerprint: object) -> Listing | None:
+    """The listing, of image files, that `keep_sources` wrote into `state`, where that has this
+    fingerprint: of a source from which files have gone since, or to which some were added. None
+    where nothing proves itself as that."""
+    try:
+        splits = _read(state / SOURCES)
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return None
+    if splits is None:
+        return None
+    before, *others = (one.listing for one in splits)
+    whole = replace(before, others=tuple(others))
+    is_sound = all(map(_is_of_files, (before, *others)))
+    return whole if is_sound and whole.fingerprint() == fingerprint else None
+
+
+def _is_of_files(listing: Listing) -> bool:
+    """Whether a listing from a record is one of image files, whose columns fit together."""
+    count, classes = len(listing), len(listing.classes)
+    if not listing.root or not listing.are_files or count == 0:
+        return False
+    if len(listing.folder_of) != count or len(listing.class_of) != count:
+        return False
+    ids, weights, row_ends = listing.soft_ids, listing.soft_weights, listing.soft_ends
+    ids_of = [listing.class_of]
+    ends: list[tuple[npt.NDArray[Any], int]] = [(listing.ends, len(listing.names))]
+    if ids is not None and weights is not None and row_ends is not None:
+        if len(row_ends) != count or len(ids) != len(weights) or ids.min(initial=0) < 0:
+            return False
+        ends.append((row_ends, len(ids)))
+        ids_of.append(ids)
+    elif any(column is not None for column in (ids, weights, row_ends)):
+        return False
+    if listing.labels is Labels.single and len(ids_of) == 1 and listing.class_of.min() < 0:
+        return False
+    if listing.group_of is not None and len(listing.group_of) != count:
+        return False
+    return (
+        int(listing.folder_of.max()) < len(listing.folders)
+        and all(int(column[-1]) == last and _is_rising(column) for column, last in ends)
+        and all(c.min(initial=-1) >= -1 and c.max(initial=-1) < classes for c in ids_of)
+    )
+
+
+def _is_rising(column: npt.NDArray[Any]) -> bool:
+    """Whether no number of a column is less than the one before it, or than 0."""
+    return bool(column[0] >= 0 and np.all(column[1:] >= column[:-1]))
 
 
 def read_names(file: Path) -> tuple[tuple[str, ...], bytes] | None:
     """The classes that a run began with, and the SHA-256 of its paths, each with a NUL behind it;
     None where the record is missing or damaged."""
     try:
-        before = _read(file)
-        if before is None:
+        splits = _read(file)
+        if splits is None:
             return None
-        listing, digest = before.listing, hashlib.sha256()
+        listing, digest = splits[0].listing, hashlib.sha256()
         for index in range(len(listing)):
             digest.update(listing.relative_path(index) + b"\0")
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
@@ -139,8 +187,9 @@ def read_names(file: Path) -> tuple[tuple[str, ...], bytes] | None:
     return listing.classes, digest.digest()
 
 
-def _read(file: Path) -> _Sources | None:
-    """What `keep_sources` wrote; raises one of several exceptions where it is damaged."""
+def _read(file: Path) -> list[_Sources] | None:
+    """What `keep_sources` wrote, the other splits behind the first; raises one of several
+    exceptions where it is damaged."""
     try:
         data = read_bytes(file, _LARGEST)
     except FileNotFoundError:
@@ -151,9 +200,19 @@ def _read(file: Path) -> _Sources | None:
     head, rest = parse_json(data[:at]), memoryview(data)[at:]
     if hashlib.blake2b(rest, digest_size=16).hexdigest() != head["digest"]:
         raise ValueError("its digest differs")
-    lengths = [head["folders"], head["names"], *head["columns"].values()]
+    splits = []
+    for one in (head, *head.get("splits", ())):
+        lengths = [one["folders"], one["names"], *one["columns"].values()]
+        splits.append(_from_columns(one, lengths, rest))
+        rest = rest[sum(lengths) :]
+    return splits
+
+
+def _from_columns(head: dict[str, Any], lengths: list[int], data: memoryview) -> _Sources:
+    """A listing of which `_to_columns` returned the head and the columns, which `data` begins
+    with."""
     starts = [0, *accumulate(lengths)]
-    folders, names, *parts = (rest[a:b] for a, b in pairwise(starts))
+    folders, names, *parts = (data[a:b] for a, b in pairwise(starts))
     columns: dict[str, Any] = {
         name: np.frombuffer(part, _COLUMNS[name])
         for name, part in zip(head["columns"], parts, strict=True)
@@ -162,12 +221,12 @@ def _read(file: Path) -> _Sources | None:
     if "spans" in columns:
         columns["spans"] = columns["spans"].reshape(len(sizes), -1)
     columns["labels"] = Labels(head.get("labels", Labels.single))
-    folder_names = tuple(bytes(folders).split(b"\0"))
-    return _Sources(
-        Listing(b"", tuple(head["classes"]), folder_names, names=bytes(names), **columns),
-        sizes,
-        dict(head["others"]) if "others" in head else None,
-    )
+    root, folder_names = from_printable(head.get("root", "")), tuple(bytes(folders).split(b"\0"))
+    classes, split = tuple(head["classes"]), str(head.get("split", ""))
+    listing = Listing(
+        root, classes, folder_names, names=bytes(names), split=split, **columns
+    )  # fmt: skip
+    return _Sources(listing, sizes)
 
 
 def _compare(before: _Sources, now: _Sources) -> str:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from augcli.enums import Labels
 from augcli.published import CLASSES, MANIFEST, TRAIN
-from augcli.text import shorten
+from augcli.text import listed, shorten
 
 if TYPE_CHECKING:
     from augcli.data.listing import Listing
 
+_NAMED = 3
 _REMEDY = f"use the ids of {MANIFEST} and {CLASSES}."
 
 
@@ -40,23 +41,45 @@ def order_warning(listing: Listing) -> str:
     )
 
 
-def missing_warning(train: Path, classes: Sequence[str]) -> str:
-    """What to warn of where a class has no folder in OUT/train (or the folder of another split), so
-    that ImageFolder counts on without it; else an empty text."""
+def missing_warning(splits: Iterable[Path], classes: Sequence[str]) -> str:
+    """What to warn of where classes have no folder in those of splits in OUT, so that ImageFolder
+    counts on without them and gives others other ids; else an empty text."""
+    missing = [(split, gone) for split in splits if (gone := _missing(split, classes))]
+    if not missing:
+        return ""
+    places = [
+        f"{shorten(str(split))} has no folder for {_named(gone)}" if number == 0
+        else f"{shorten(str(split))} none for {_named(gone)}"
+        for number, (split, gone) in enumerate(missing)
+    ]  # fmt: skip
+    them = "it" if len(missing) == 1 and len(missing[0][1]) == 1 else "them"
+    return (
+        f"{listed(places, 'and')}, as no image there shows most of {them}: ImageFolder counts on"
+        f" without {them} and gives other ids than the manifest; {_REMEDY}"
+    )
+
+
+def _missing(split: Path, classes: Sequence[str]) -> list[str]:
+    """The classes without a folder in that of a split, where a class behind them has one."""
     from augcli.data.labels import class_folder
 
     try:
-        with os.scandir(train) as entries:
+        with os.scandir(split) as entries:
             there = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
     except OSError:
-        return ""
+        return []
     gone = [class_id for class_id, name in enumerate(classes) if class_folder(name) not in there]
     if not gone or len(there) == gone[0]:  # the ids before it stay
-        return ""
-    return (
-        f"no image in OUT/{train.name} shows most of class {shorten(classes[gone[0]])}, so that"
-        f" ImageFolder counts on without it and gives other ids than the manifest; {_REMEDY}"
-    )
+        return []
+    return [classes[class_id] for class_id in gone]
+
+
+def _named(classes: Sequence[str]) -> str:
+    """Classes in a sentence; of many the first."""
+    names = [shorten(name, 40) for name in classes[:_NAMED]]
+    if len(classes) > _NAMED:
+        names.append(f"{len(classes) - _NAMED} more")
+    return f"{'class' if len(classes) == 1 else 'classes'} {listed(names, 'and')}"
 
 
 def _place(classes: Sequence[str], own: int, other: int) -> str:
@@ -76,13 +99,12 @@ def _plain(name: str) -> str:
 def warn_of_missing(
     warn: Callable[[str], None], listing: Listing, out: Path, others: Iterable[str]
 ) -> None:
-    """Warn of classes without a folder in OUT/train or in the folders of `others`, the other
+    """Warn once of classes without a folder in OUT/train or in the folders of `others`, the other
     splits, where ids differ for that alone."""
     from augcli.data.labels import first_out_of_order
 
     classes = listing.classes
     if listing.labels is not Labels.single or first_out_of_order(classes) is not None:
         return
-    for split in (TRAIN, *others):
-        if warning := missing_warning(out / split, classes):
-            warn(warning)
+    if warning := missing_warning((out / split for split in (TRAIN, *others)), classes):
+        warn(warning)

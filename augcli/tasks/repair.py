@@ -39,6 +39,7 @@ from augcli.published import MANIFEST
 from augcli.store.durable import flush
 from augcli.store.journal import stamp
 from augcli.store.layout import REMADE, TRAIN, aside_of, staged_split
+from augcli.store.leftovers import remove_leftovers
 from augcli.store.lock import holding
 from augcli.store.records import manifest_is
 from augcli.store.removal import empty_aside, remove_aside
@@ -156,7 +157,9 @@ def repair(
             if (out / split).exists() and not (out / split).is_dir():
                 raise UserError(f"{out / split} is not a folder; move it away.")
         published = [split for split in _splits(run) if manifest_is(out, record.summary, split)]
-        return _repair(run, wrong, read_set_aside(record, run), frozenset(published))
+        repaired = _repair(run, wrong, read_set_aside(record, run), frozenset(published))
+        remove_leftovers(out)
+        return repaired
 
 
 def _repair(

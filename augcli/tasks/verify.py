@@ -39,8 +39,8 @@ def verify(
     max_seconds: float = 60.0,
     on_repair: Callable[[int], None] = lambda _: None,
 ) -> Checked:
-    """Check OUT; with `repair`, make again what is missing or broken first; then make `replay`
-    outputs again (0: all, None: none) and compare.
+    """Check OUT; with `repair`, make again what is missing or broken first, and remove what killed
+    processes left; then make `replay` outputs again (0: all, None: none) and compare.
 
     `on_repair` is called with how many rows were put in place, where anything was wrong. `moved`
     is where the run's SOURCE is now; `workers` None are as many as there are CPUs. Raises UserError
@@ -58,6 +58,10 @@ def verify(
 
         before = stamp(out)
     verified = verify_records(out)
+    if repair and not verified.total:
+        from augcli.store.leftovers import clear
+
+        clear(out)
     replayed = repaired = 0
     further = Faults()
     if makes:

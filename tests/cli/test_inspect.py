@@ -61,8 +61,8 @@ def test_in_words(augcli: Augcli, tmp_path: Path) -> None:
     root = fill(tmp_path / "photos")
     lines = augcli("inspect", root, "--deep").stdout.splitlines()
     assert lines[1:3] == [
-        "Split train: 3 images, which are augmented.",
-        "Split val: 3 images, which are not.",
+        "Split train: 3 images, to be augmented.",
+        "Split val: 3 images, to be put into OUT unchanged.",
     ]
     assert lines[4:7] == [
         "    id  class    train      val",

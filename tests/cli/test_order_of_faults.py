@@ -78,8 +78,8 @@ def test_one_image_is_counted_as_one(augcli: Augcli, tmp_path: Path) -> None:
     write_photo(tmp_path / "s/val/cat/2.jpg", 2, 24, 20)
     lines = augcli("inspect", tmp_path / "s").stdout.splitlines()
     assert lines[1:3] == [
-        "Split train: 1 image, which is augmented.",
-        "Split val: 1 image, which is not.",
+        "Split train: 1 image, to be augmented.",
+        "Split val: 1 image, to be put into OUT unchanged.",
     ]
     result = augcli("inspect", tmp_path / "s", "--split", "val")
     assert result.stderr.endswith("only the split val is read; train beside it is not.\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -65,12 +66,32 @@ def test_a_class_that_a_split_lacks(augcli: Augcli, source: Path) -> None:
     result = augcli("generate", "S", "O", "-r", "flip", cwd=source.parent)
     assert (result.returncode, result.stderr) == (
         0,
-        "augcli: warning: no image in OUT/val shows most of class a, so that ImageFolder counts on"
-        " without it and gives other ids than the manifest; use the ids of metadata.jsonl and"
-        " classes.txt.\n",
+        "augcli: warning: O/val has no folder for class a, as no image there shows most of it:"
+        " ImageFolder counts on without it and gives other ids than the manifest; use the ids of"
+        " metadata.jsonl and classes.txt.\n",
     )
     (row,) = map(json.loads, (source.parent / "O/val/metadata.jsonl").read_text().splitlines())
     assert (row["label"], row["class_name"]) == (1, "b")
+
+
+def test_classes_that_several_splits_lack(augcli: Augcli, source: Path) -> None:
+    """It is said once, with all of them; a class behind which none has a folder changes no id."""
+    for number, name in enumerate("cdefz"):
+        write_photo(source / "train" / name / "1.jpg", number, 20, 16)
+    write_photo(source / "val" / "f" / "1.jpg", 1, 20, 16)
+    write_photo(source / "test" / "b" / "1.jpg", 1, 20, 16)
+    shutil.rmtree(source / "val" / "a")
+    shutil.rmtree(source / "val" / "b")
+    result = augcli("generate", "S", "O", "-r", "flip", cwd=source.parent)
+    assert (result.returncode, result.stderr) == (
+        0,
+        "augcli: warning: O/val has no folder for classes a, b, c and 3 more and O/test none for"
+        " classes a, c, d and 3 more, as no image there shows most of them: ImageFolder counts on"
+        " without them and gives other ids than the manifest; use the ids of metadata.jsonl and"
+        " classes.txt.\n",
+    )
+    assert "warning" not in augcli("generate", "S", "P", "-r", "flip", "--classes-include", "[ab]",
+                                   "--other-splits", "none", cwd=source.parent).stderr  # fmt: skip
 
 
 def test_a_split_that_is_chosen_goes_alone(augcli: Augcli, source: Path) -> None:
@@ -81,7 +102,16 @@ def test_a_split_that_is_chosen_goes_alone(augcli: Augcli, source: Path) -> None
 
 def test_another_training_split_does_not_go_along(augcli: Augcli, source: Path) -> None:
     write_photo(source / "trainval" / "a" / "9.jpg", 9, 20, 16)
-    result = augcli("generate", "S", "O", "-r", "flip", "--split", "train", cwd=source.parent)
+    command = ("generate", "S", "O", "-r", "flip", "--split", "train")
+    lines = augcli(*command, "--dry-run", cwd=source.parent).stdout.splitlines()
+    assert lines[1:4] == [
+        "Split train: 3 images, to be augmented.",
+        "Split trainval: 1 image, left out, as a training split beside the other.",
+        "Split val: 2 images, to be put into OUT unchanged.",
+    ]
+    none = augcli(*command, "--dry-run", "--other-splits", "none", cwd=source.parent).stdout
+    assert none.splitlines()[3] == "Split val: 2 images, left out (--other-splits none)."
+    result = augcli(*command, cwd=source.parent)
     assert (result.returncode, folders(source.parent / "O")) == (0, [".augcli", "train", "val"])
     assert result.stderr == (
         "augcli: warning: trainval of SOURCE is another training split beside train, and not put"

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from augcli.manifest import verify as verify_module
+from augcli.manifest.forms import folder
 from augcli.manifest.row import to_line
 from tests.conftest import SAMPLE_DATA, Augcli, tree, write_photo
 from tests.manifest.test_verify import write_records
@@ -190,14 +191,23 @@ def test_repair_makes_again_exactly_what_is_broken(
 
 
 def test_repair_needs_the_source_as_it_was(augcli: Augcli, out: Path, photos: Path) -> None:
+    """Or OUT's own record of what it was, by which files that were added are left out."""
+    before = tree(out / "train")
     lose_a_file(out)
     write_photo(photos / "ant/new.jpg", 5, 20, 20)
+    kept = (out / ".augcli/sources").read_bytes()
+    (out / ".augcli/sources").write_bytes(kept[:-1])
+    result = augcli("verify", out, "--repair")
+    assert (result.returncode, "the list of the files that OUT was begun" in result.stderr) == (
+        2, True
+    )  # fmt: skip
+    (out / ".augcli/sources").unlink()
     result = augcli("verify", out, "--repair")
     assert result.returncode == 2
-    assert (
-        "are no longer those that OUT was made from: 1 file added (ant/new.jpg); restore"
-        in result.stderr
-    )
+    assert "are no longer those that OUT was made from; restore them, or make" in result.stderr
+    (out / ".augcli/sources").write_bytes(kept)
+    assert augcli("verify", out, "--repair").returncode == 0
+    assert tree(out / "train") == before
 
 
 def harmed_and_repaired(augcli: Augcli, out: Path) -> None:
@@ -276,7 +286,7 @@ def test_rows_are_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             name = f"{number:016x}"
             names = {"file_name": f"cat/{name}.jpg", "sample_id": name, "group_id": name}
             manifest.write(to_line(row | names))
-    monkeypatch.setattr(verify_module, "file_faults", lambda *_: ())
+    monkeypatch.setattr(folder._Files, "image_faults", lambda *_: ())
     write_records(tmp_path, outputs=count, classes=1)
     verify_module.verify(tmp_path)  # what is imported and cached at first
     tracemalloc.start()

@@ -161,9 +161,9 @@ def test_lists_of_classes_are_warned_of_where_their_order_is_another(
     (tmp_path / "in/classes.txt").write_text("bird\ncat\ndog\n")
     result = augcli("generate", tmp_path / "in", tmp_path / "out", "-r", "flip")
     assert result.stderr == (  # no image shows it, so there is no folder of it
-        "augcli: warning: no image in OUT/train shows most of class bird, so that ImageFolder"
-        " counts on without it and gives other ids than the manifest; use the ids of"
-        " metadata.jsonl and classes.txt.\n"
+        f"augcli: warning: {tmp_path}/out/train has no folder for class bird, as no image there"
+        " shows most of it: ImageFolder counts on without it and gives other ids than the manifest;"
+        " use the ids of metadata.jsonl and classes.txt.\n"
     )
     assert find_classes(tmp_path / "out/train") == {"cat": 0, "dog": 1}
     (tmp_path / "in/classes.txt").write_text("cat\ndog\nzebra\n")  # behind the others

@@ -13,6 +13,7 @@ from PIL import Image
 from augcli.arrays.types import UInt8
 from augcli.data.source import list_source, read_image
 from augcli.data.source_options import SourceOptions
+from augcli.enums import Labels
 from augcli.errors import UnreadableImage, UserError
 from augcli.image.codec import decode
 from tests.conftest import Augcli
@@ -168,3 +169,32 @@ def test_a_run_over_mnist_replays(augcli: Augcli, tmp_path: Path) -> None:
     assert any(np.array_equal(first, one) for one in originals)
     assert augcli("preview", tmp_path / "m", "-r", "cutmix", "--to", tmp_path / "p.png"
                   ).returncode == 0  # fmt: skip
+
+
+def test_targets_for_each_class(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    flags = (np.arange(60).reshape(20, 3) % 4 == 0).astype(np.uint8)
+    (tmp_path / "train-labels-idx1-ubyte").unlink()
+    (tmp_path / "train-labels-idx2-ubyte").write_bytes(idx(flags))
+    for name in ("t10k-labels-idx1-ubyte", "t10k-images-idx3-ubyte"):
+        (tmp_path / name).unlink()
+    options = SourceOptions(labels=Labels.multi, classes=("a", "b", "c"))
+    listing = list_source(tmp_path, options)
+    assert listing.classes == ("a", "b", "c")
+    assert [listing.label(at).ids for at in range(20)] == [
+        tuple(np.flatnonzero(row).tolist()) for row in flags
+    ]
+    assert list_source(tmp_path, SourceOptions(labels=Labels.multi)).classes == ("0", "1", "2")
+    with pytest.raises(UserError, match="holds values of type 8 along 2 axes"):
+        list_source(tmp_path)
+    (tmp_path / "train-labels-idx2-ubyte").write_bytes(idx(flags * 2))
+    with pytest.raises(UserError, match="row 0 has targets that are not numbers from 0 to 1"):
+        list_source(tmp_path, options)
+
+
+def test_images_without_labels(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    for path in tmp_path.glob("*-labels-*"):
+        path.unlink()
+    listing = list_source(tmp_path, SourceOptions(labels=Labels.none))
+    assert (len(listing), listing.classes, len(listing.others[0])) == (20, (), 10)

@@ -210,19 +210,6 @@ def test_what_may_be_no_classes_is_asked_about(
     assert actual == message if message.endswith(".") or not message else message in actual
 
 
-def test_splits_in_an_archive(tmp_path: Path) -> None:
-    for prefix in ("", "data/"):
-        names = ("train/cat/1.jpg", "train/dog/2.jpg", "val/cat/3.jpg")
-        source = write_tar(tmp_path / "s.tar", {prefix + name: b"-" for name in names})
-        with pytest.raises(UserError) as refused:
-            list_source(source)
-        assert str(refused.value) == (
-            f"SOURCE {source} holds splits (train, val), not classes; give an archive of train"
-            " alone."
-        )
-        (tmp_path / "s.tar").unlink()
-
-
 def test_a_metadata_file_that_names_other_files_is_not_read(tmp_path: Path) -> None:
     root = fill(tmp_path, "a/1.jpg", "metadata.parquet")
     (root / "metadata.csv").write_text("image_id,dx\n1,x\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,11 @@ from typing import Any
 import pytest
 
 from augcli.data.destination import check_not_in_run
-from augcli.enums import Originals, OtherSplits
+from augcli.enums import OtherSplits
 from augcli.errors import RunFailed, UserError
 from augcli.manifest.verify import verify
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.mixup import Mixup
-from augcli.store import durable
 from augcli.store.layout import STATE, split_folders
 from augcli.store.merge import merge_parts
 from augcli.store.sinks import folder as sink
@@ -325,47 +323,3 @@ def test_datasets_reads_the_splits(source: Path, tmp_path: Path) -> None:
     for split, name in (("val", "validation"), ("test", "test")):
         labels = {row["sample_id"]: row["label"] for row in rows(out / split)}
         assert dict(zip(loaded[name]["sample_id"], loaded[name]["label"], strict=True)) == labels
-
-
-def test_other_files_in_another_split_are_another_source(source: Path, tmp_path: Path) -> None:
-    out = make(source, tmp_path / "out")
-    write_photo(source / "val" / "cat" / "0.jpg", 99, 30, 30)
-    with pytest.raises(UserError, match=r"with other files in SOURCE: others in the split val;"):
-        make(source, out, resume=True)
-    write_photo(source / "train" / "cat" / "new.jpg", 99, 30, 30)
-    with pytest.raises(UserError, match=r"1 file added \(cat/new.jpg\), and others in the split"):
-        make(source, out, resume=True)
-
-
-def test_a_file_that_is_exchanged_before_it_is_linked_to(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    link, other = durable.link_file, (source / "val/cat/0.jpg").read_bytes()
-
-    def exchange(file: bytes, path: str) -> None:
-        os.unlink(file)  # noqa: PTH108 - bytes
-        Path(os.fsdecode(file)).write_bytes(other + b"more")
-        link(file, path)
-
-    monkeypatch.setattr(sink, "link_file", exchange)
-    assert verify(make(source, tmp_path / "out", workers=1)).total == 0
-
-
-@pytest.mark.parametrize("split", ["val", "train"])
-def test_a_link_that_was_changed_with_its_source_stays_a_fault(
-    source: Path, tmp_path: Path, split: str
-) -> None:
-    out = make(source, tmp_path / "out", include_originals=Originals.link)
-    name = next(row["file_name"] for row in rows(out / split) if row["view"] == "orig")
-    before, manifest = (out / split / name).read_bytes(), (out / split / "metadata.jsonl")
-    right = manifest.read_bytes()
-    with (out / split / name).open("ab") as file:
-        file.write(b"junk")
-    repaired = repair(runtime_of(out), verify(out).wrong)
-    assert (repaired.replaced, repaired.total) == (0, 1)
-    (fault,) = repaired.faults
-    assert fault.where == (name if split == "train" else f"{split}/{name}")
-    assert "as SOURCE, to which the file in OUT is a link, is not as it was" in fault.what
-    assert manifest.read_bytes() == right
-    (out / split / name).write_bytes(before)
-    assert verify(out).total == 0

@@ -25,7 +25,7 @@ from augcli.files import MIB, open_regular, read_json
 from augcli.text import shorten
 
 KIND = "a folder that datasets' save_to_disk wrote or an .arrow file"
-OPTIONS: frozenset[str] = frozenset({"split", "label_column", "path_column"})
+OPTIONS: frozenset[str] = frozenset({"split", "label_column", "weights_column", "path_column"})
 _SPLITS, _STATE = "dataset_dict.json", "state.json"
 _FILE_MAGIC = b"ARROW1"
 _MAGIC = 8
@@ -160,6 +160,10 @@ def _add_file(
                     label = batch.column(columns.label)
                     label.validate(full=True)
                     split.add_column(label, columns.has_numbers, str(path), row, options)
+                if columns.weights:
+                    for weights in columns.weights:
+                        batch.column(weights).validate(full=True)
+                    split.add_weights(batch, columns.weights, str(path), row, options)
                 if columns.group is not None:
                     of_group = batch.column(columns.group)
                     of_group.validate(full=True)

@@ -7,26 +7,32 @@ readers see them.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from augcli.data.class_numbers import Labels, Numbered, name_classes
+from augcli.data.array_labels import ArrayInMemory, ArrayLabels, read_labels
+from augcli.data.class_numbers import Numbered, name_classes
 from augcli.data.inner_splits import join_splits
+from augcli.data.label_kinds import refuse_separator
 from augcli.data.listing import Listing
 from augcli.data.pieces import GZIP, unpack_start
 from augcli.data.pixel_rows import Rows, check_rows, list_rows, read_row
 from augcli.data.source_options import SourceOptions
 from augcli.data.splits import choose_split
+from augcli.enums import Labels
 from augcli.errors import UserError
-from augcli.files import open_regular
+from augcli.files import open_regular, size_text
 from augcli.text import count_text, listed
 from augcli.text_files import LARGEST_LIST, read_text
 
 KIND = "a folder with idx files"
 OPTIONS: frozenset[str] = frozenset({"split"})
 _NAME = re.compile(
-    r"(?:(?P<set>.+)-)?(?P<split>train|t10k|test)-(?P<what>images|labels)[-.]idx[13]-ubyte"
+    r"(?:(?P<set>.+)-)?(?P<split>train|t10k|test)-(?P<what>images|labels)[-.]idx[1-3]-ubyte"
     r"(?P<gz>\.gz)?"
 )
 _SPLITS = {"train": "train", "t10k": "test", "test": "test"}
@@ -43,7 +49,11 @@ def recognises(source: Path) -> bool:
 
 
 def _folder(source: Path) -> Path | None:
-    for folder in (source, source / _RAW):
+    """The folder of a source that has the files: torchvision's ROOT/MNIST/raw also by its ROOT,
+    where nothing else is in that."""
+    visible = (path for path in source.iterdir() if not path.name.startswith("."))
+    inner = list(islice(visible, 2))
+    for folder in (source, source / _RAW, *(path / _RAW for path in inner if len(inner) == 1)):
         if folder.is_dir() and any(
             name["what"] == "images"
             for name in (_NAME.fullmatch(path.name) for path in folder.iterdir())
@@ -77,24 +87,47 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
             f"SOURCE {source} holds several data sets ({several}); put the files of each into a"
             " folder of its own."
         )
-    labels: dict[str, Numbered] = {}
+    labels: dict[str, ArrayLabels] = {}
     rows: dict[str, Rows] = {}
     for split in sorted({split for split, _ in files}):
         images, beside = files.get((split, "images")), files.get((split, "labels"))
-        if images is None or beside is None:
+        if images is None or (beside is None and options.labels is not Labels.none):
             there, other = (images, "images") if beside is None else (beside, "labels")
             missing = "labels" if other == "images" else "images"
             raise UserError(f"SOURCE {source} has no {missing} for {there}; add them.")
         rows[split] = _read_rows(images)
-        numbers = _read_labels(beside, rows[split].count, images)
-        labels[split] = Numbered(str(beside), numbers)
+        count = rows[split].count
+        if beside is None or options.labels is Labels.none:
+            labels[split] = ArrayLabels(str(images), np.zeros(count, np.int64))
+        else:
+            labels[split] = _read_labels(beside, count, images, options.labels)
     chosen = choose_split(rows, options.split, str(source))
     names = _mapping(folder, data_sets.pop())
-    classes = name_classes(labels.values(), names, options, str(source))
+    classes = _classes(labels, names, options, str(source))
     listings = {
-        name: list_rows(folder, [rows[name]], labels[name].labels, classes) for name in rows
+        name: replace(
+            list_rows(folder, [rows[name]], one.classes_of, classes, one.soft),
+            labels=Labels.multi if options.labels is Labels.multi else Labels.single,
+        )
+        for name, one in labels.items()
     }
     return join_splits(listings, chosen)
+
+
+def _classes(
+    labels: Mapping[str, ArrayLabels],
+    names: Sequence[str] | None,
+    options: SourceOptions,
+    source: str,
+) -> tuple[str, ...]:
+    if options.labels is not Labels.multi:
+        numbers = [Numbered(one.where, one.classes_of) for one in labels.values()]
+        return name_classes(numbers, names, options, source)
+    refuse_separator(options, source, "a target for each class")
+    widths = [
+        Numbered(one.where, np.array([(one.classes or 1) - 1]), None) for one in labels.values()
+    ]
+    return name_classes(widths, names, options, source)
 
 
 def read_image(listing: Listing, index: int, limit: int) -> bytes:
@@ -141,19 +174,27 @@ def _read_rows(path: Path) -> Rows:
     return rows
 
 
-def _read_labels(path: Path, images: int, of: Path) -> Labels:
-    offset, (count,) = _read_shape(path, (1,))
+def _read_labels(path: Path, images: int, of: Path, labels: Labels) -> ArrayLabels:
+    """The labels of so many images: one number each, or 0 and 1 for each class."""
+    is_multi = labels is Labels.multi
+    offset, (count, *more) = _read_shape(path, (2,) if is_multi else (1,))
     if count != images:
         raise UserError(
             f"{of} has {count_text(images, 'image')} and {path} {count_text(count, 'label')}; give"
             " files that belong together."
         )
-    data = _read_start(path, offset + count)[offset:]
-    if len(data) < count:
+    size = count * (more[0] if more else 1)
+    if size > LARGEST_LIST:
+        raise UserError(f"{path} holds more than {size_text(LARGEST_LIST)} of labels.")
+    data = _read_start(path, offset + size)[offset:]
+    if len(data) < size:
         raise UserError(
             f"{path} ends before the last of its {count_text(count, 'label')}; download it again."
         )
-    return np.frombuffer(data, np.uint8).astype(np.int64)
+    values = np.frombuffer(data, np.uint8)
+    if not is_multi:
+        return ArrayLabels(str(path), values.astype(np.int64))
+    return read_labels(ArrayInMemory(str(path), values.reshape(count, -1)), count, labels)
 
 
 def _mapping(folder: Path, data_set: str) -> list[str] | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from augcli.data.columns import UnreadColumns
 from augcli.data.doubtful_labels import doubt_labels
 from augcli.data.groups import Groups
+from augcli.data.header import column_text
 from augcli.data.image_file import read_image as read_image
 from augcli.data.label_column import BLANKS, NO_LABEL, is_id, refuse_unknown
 from augcli.data.label_kinds import (
@@ -30,6 +31,7 @@ from augcli.data.metadata_rows import (
     NAMES,
     Row,
     below,
+    flags_of,
     inside,
     is_path_column,
     open_metadata,
@@ -38,6 +40,7 @@ from augcli.data.metadata_rows import (
 )
 from augcli.data.parquet_columns import holds_images
 from augcli.data.path_spelling import PathSpelling
+from augcli.data.readers import table as tables
 from augcli.data.repeated import refuse_repeated
 from augcli.data.sample_rows import names_archives
 from augcli.data.source_options import SourceOptions
@@ -51,6 +54,7 @@ from augcli.published import TRAIN
 from augcli.text import count_text, listed, shorten
 
 KIND = f"a folder with a {MANIFEST}"
+_NAMED = 3
 _WITHOUT_LISTS = (None, None, None)
 OPTIONS: frozenset[str] = frozenset({"path_column", "label_column", "weights_column", "split"})
 
@@ -99,6 +103,8 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     warnings, as are splits that are not read.
     """
     file = _file_of(source)
+    if options.labels is not Labels.none and (flags := flags_of(file, options)):
+        return _list_flags(file, *flags, options)
     metadata = open_metadata(file, options)
     table = metadata.table
     is_labelled = options.labels is not Labels.none
@@ -185,6 +191,19 @@ def _file_of(source: Path) -> Path:
             " SOURCE, or remove the others."
         )
     return files[0]
+
+
+def _list_flags(file: Path, path: str, flags: Sequence[str], options: SourceOptions) -> Listing:
+    """The listing of a metadata file with a column for each class; raises UserError where an image
+    is to have one class."""
+    if options.labels is Labels.multi:
+        return tables.list_images(file, options.model_copy(update={"path_column": path}))
+    more = ", ..." if len(flags) > _NAMED else ""
+    some = ", ".join(column_text(name) for name in flags[:_NAMED])
+    raise UserError(
+        f"{file} has no column label, and {len(flags)} of 0 and 1 ({some}{more}); if each of these"
+        " is a class, give --multi-label, else name the labels with --label-column."
+    )
 
 
 def _unread_splits(source: Path, file: Path) -> Iterator[str]:

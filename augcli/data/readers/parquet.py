@@ -39,7 +39,7 @@ from augcli.files import MIB, open_regular
 from augcli.text import count_text, listed
 
 KIND = "a .parquet file or a folder of them"
-OPTIONS: frozenset[str] = frozenset({"split", "label_column", "path_column"})
+OPTIONS: frozenset[str] = frozenset({"split", "label_column", "weights_column", "path_column"})
 # A folder of images may have one; its images are files.
 _MANIFEST = b"metadata.parquet"
 _SHARD = re.compile(r"(.+?)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?")
@@ -55,7 +55,12 @@ def recognises(source: Path) -> bool:
 
 
 def _files(source: Path) -> list[bytes]:
-    return data_files(source, lambda name: name.lower().endswith(b".parquet") and name != _MANIFEST)
+    """The Parquet files in a folder, but for those that tell of the .tar beside them, as those of
+    img2dataset do."""
+    files = data_files(
+        source, lambda name: name.lower().endswith(b".parquet") and name != _MANIFEST
+    )
+    return [name for name in files if not (source / os.fsdecode(name)).with_suffix(".tar").exists()]
 
 
 def list_images(source: Path, options: SourceOptions) -> Listing:
@@ -134,7 +139,7 @@ def _add_file(
                 raise UserError(f"{where} claims {rows} rows, more than it has bytes.")
             check_codecs(path)
             spans = _spans(file, columns, len(split.files), where)
-            if columns.label or columns.group is not None:
+            if columns.label or columns.weights or columns.group is not None:
                 _add_labels(split, file, columns, where, options)
     except (pyarrow.ArrowException, ValueError, OSError) as error:
         raise unreadable(error, path, "Parquet") from error
@@ -190,12 +195,17 @@ def _spans(file: Any, columns: Columns, number: int, where: str) -> np.ndarray[A
 def _add_labels(
     split: TableSplit, file: Any, columns: Columns, where: str, options: SourceOptions
 ) -> None:
-    row, names = 0, list(dict.fromkeys(filter(None, (columns.label, columns.group))))
+    row, names = (
+        0,
+        list(dict.fromkeys(filter(None, (columns.label, *columns.weights, columns.group)))),
+    )
     refuse_bombs(Path(where), file, names)
     for batch in file.iter_batches(_ROWS_AT_ONCE, columns=names, use_threads=False):
         if columns.label:
             label = batch.column(columns.label)
             split.add_column(label, columns.has_numbers, where, row, options)
+        if columns.weights:
+            split.add_weights(batch, columns.weights, where, row, options)
         if columns.group is not None:
             split.add_groups(batch.column(columns.group), where)
         row += batch.num_rows

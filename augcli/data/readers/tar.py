@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import shlex
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from augcli.data.archive_folders import with_class_folders
+from augcli.data.archive_folders import by_inner_splits, with_class_folders
 from augcli.data.image_file import open_at_once, read_whole, too_large
 from augcli.data.labels import shown
 from augcli.data.listing import Listing, first_repeated
@@ -102,7 +103,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     except OSError as error:
         raise UserError(f"SOURCE {source} cannot be read: {error.strerror}.") from error
     if not gathered.spans:
-        raise UserError(f"SOURCE {source} has no image in it; give an archive of images.")
+        raise UserError(_without_images(source, shards, gathered))
     spans = np.frombuffer(gathered.spans, np.uint64).reshape(-1, 2 if is_one else 3)
     listing = gathered.builder.finish(root, (), spans=spans, archives=names)
     again = first_repeated(listing)
@@ -117,18 +118,28 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
             " which names none; move it elsewhere, or give a pattern like"
             f" '{next(filter(None, splits))}-*.tar'."
         )
-    split = choose_shards(splits, options.split, source)
     of_image = np.zeros(len(listing), np.int64) if is_one else spans[:, 0].astype(np.int64)
     if gathered.is_webdataset:
         listing, of_image = with_labels(listing, gathered, of_image, options, source)
+        listing = by_inner_splits(listing, gathered.inner, options, source) or listing
     else:
         listing = with_class_folders(
             listing, gathered.inner, gathered.others, options, source, gathered.left_out
         )
+    if listing.split or (is_one and options.split is None):
+        return listing
+    split = choose_shards(splits, options.split, source)
+    return divided(listing, np.array(splits)[of_image], split)
+
+
+def _without_images(source: Path, shards: Sequence[Path], gathered: Gathered) -> str:
+    """Why archives are not read that hold other files than images, as a sentence."""
+    first = gathered.left_out.first_other
+    if first is None:
+        return f"SOURCE {source} has no image in it; give an archive of images."
     return (
-        listing
-        if is_one and options.split is None
-        else divided(listing, np.array(splits)[of_image], split)
+        f"SOURCE {source} has no image in it, but {shown(first)}; where that is of a data set,"
+        f" unpack it by `tar -xf {shlex.quote(str(shards[0]))}` and give the folder."
     )
 
 

@@ -14,12 +14,13 @@ from augcli.data.labels import shown
 from augcli.data.left_out import LeftOut, has_suffix, is_image_name, is_of_other_format
 from augcli.data.listing import Listing, ListingBuilder, first_repeated
 from augcli.data.source_options import SourceOptions
+from augcli.data.splits import choose_split
 from augcli.data.zip_headers import NO_FILE, STORED, entries
 from augcli.errors import UnreadableImage, UserError
 from augcli.files import open_regular
 
 KIND = "a .zip archive"
-OPTIONS = frozenset({"allow_empty_classes"})
+OPTIONS = frozenset({"allow_empty_classes", "split"})
 _MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _LOCAL_HEADER = 30
 # In `spans`: where the local header begins, bytes as they lie, method, CRC-32, bytes unpacked.
@@ -42,9 +43,9 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
     """List the images in an archive, in the order of its directory.
 
     The first folder of a member is its class; where all images lie in folders of one folder, that
-    one is passed over. Raises UserError for an archive that breaks off, is encrypted, is packed by
-    other methods than stored and deflated, climbs out of itself, holds a name twice, or has no
-    image or one without a folder, and for what is no regular file.
+    one is passed over; splits in it are as in folders. Raises UserError for an archive that breaks
+    off, is encrypted, is packed by other methods than stored and deflated, climbs out of itself,
+    holds a name twice, or has no image or one without a folder, and for what is no regular file.
     """
     builder, left_out, spans = ListingBuilder(), LeftOut(), array("Q")
     others: dict[bytes, None] = {}
@@ -74,7 +75,10 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
         twice = shown(listing.relative_path(again))
         raise UserError(f"SOURCE {source} holds {twice} twice; make the archive anew.")
     visible = [folder for folder in others if not _is_hidden(folder)]
-    return with_class_folders(listing, listing.folders, visible, options, source, left_out)
+    listing = with_class_folders(listing, listing.folders, visible, options, source, left_out)
+    if options.split is not None and not listing.split:
+        choose_split((), options.split, source)
+    return listing
 
 
 def read_image(listing: Listing, index: int, limit: int) -> bytes:

@@ -21,6 +21,7 @@ from augcli.manifest.record import Skipped, skipped_line
 from augcli.manifest.row import to_line
 from augcli.store.durable import check_no_link, flush, link_file, write_file
 from augcli.store.layout import TRAIN, Place, staged_split
+from augcli.store.leftovers import remove_leftovers
 from augcli.store.merge import Published, merge_parts
 from augcli.store.parts import Part, PartWriter, Shard, proven_parts, read_part, remove_unproven
 from augcli.store.publish import is_finished, publish
@@ -42,6 +43,7 @@ def begin(place: Place, now: Identity, *, resumed: bool) -> bool:
     """As `Sink.begin`: a finished run has all of its images in their folders."""
     if resumed and is_finished(place.out, now):
         check_complete(place.out)
+        remove_leftovers(place.out)
         return True
     prepare_state(place.state)
     if resumed:
@@ -119,6 +121,7 @@ def finish(
     published = merge_parts(place.state)
     summary = summarise(published)
     publish(place.out, classes, summary, _card(classes, summary))
+    remove_leftovers(place.out)
     return published
 
 

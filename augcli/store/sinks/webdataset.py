@@ -27,6 +27,7 @@ from augcli.manifest.row import to_line
 from augcli.store import parts
 from augcli.store.durable import check_no_link, flush
 from augcli.store.layout import IDENTITY, Place
+from augcli.store.leftovers import remove_leftovers
 from augcli.store.merge import Published, merge_parts
 from augcli.store.parts import Part, PartWriter, Shard, proven_parts, read_part, remove_unproven
 from augcli.store.publish import is_finished, publish
@@ -43,7 +44,7 @@ def begin(place: Place, now: Identity, *, resumed: bool) -> bool:
     """As `Sink.begin`: a finished run has all of its archives, with as many bytes as it wrote."""
     if resumed and is_finished(place.out, now):
         check_archives(place.out)
-        parts.remove_all(place.state)  # of a run that was killed while it did
+        remove_leftovers(place.out)
         return True
     prepare_state(place.state)
     if resumed:
@@ -114,4 +115,5 @@ def finish(
     with Archives(place.state, limits_of(record.get("shard_size"))) as archives:
         published = merge_parts(place.state, archives.add)
     publish(place.out, classes, summarise(published) | {TARS: archives.sizes})
+    remove_leftovers(place.out)
     return published
