@@ -188,7 +188,7 @@ def generate(
     folder = None if source == STDIN else Path(source)
     if pipeline.sources == 1:
         reading = replace(reading, group_by=None)  # of a configuration file
-    listing = read_source(source, reading, warn)
+    listing = read_source(source, reading, warn, out)
     check_sources(listing, pipeline, source, pair, per_class)
     check_target(listing, pipeline.saliency_specs, model)
     if other_splits is OtherSplits.none or not listing.others:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from augcli.cli.model_options import ModelOptions, TargetChoice, is_of_classifier
 from augcli.cli.options import RecipeOptions
 from augcli.cli.source_options import ReadingOptions
+from augcli.cli.words import exists
 from augcli.enums import (
     STDIN,
     Existing,
@@ -19,6 +20,7 @@ from augcli.enums import (
     Pair,
 )
 from augcli.errors import UserError
+from augcli.published import STATE
 from augcli.text import count_text, did_you_mean, listed, shorten
 
 if TYPE_CHECKING:
@@ -28,10 +30,15 @@ if TYPE_CHECKING:
 _NAMED = 3
 
 
-def read_source(source: str, reading: ReadingOptions, warn: Callable[[str], None]) -> Listing:
+def read_source(
+    source: str,
+    reading: ReadingOptions,
+    warn: Callable[[str], None],
+    out: Path | None = None,
+) -> Listing:
     """List the images of SOURCE; `warn` is called with each sentence about what of it is not read.
 
-    Raises UserError.
+    Raises UserError; where SOURCE and `out` were mixed up, with that.
     """
     from augcli.data.source import list_paths, list_source
 
@@ -44,6 +51,7 @@ def read_source(source: str, reading: ReadingOptions, warn: Callable[[str], None
     else:
         from augcli.store.folders import refuse_as_source
 
+        _refuse_other_order(source, out)
         refuse_as_source(Path(source))
         listing = list_source(Path(source), reading.of_source())
     from augcli.data.missing_images import refuse_all_missing
@@ -52,6 +60,36 @@ def read_source(source: str, reading: ReadingOptions, warn: Callable[[str], None
     for sentence in listing.warnings:
         warn(sentence)
     return listing
+
+
+def _refuse_other_order(source: str, out: Path | None) -> None:
+    """Refuse a SOURCE that is not there, and is a recipe's name, or stands before what holds
+    images; raises UserError."""
+    if exists(source):
+        return
+    from augcli.data.missing_source import why_missing
+    from augcli.recipes.names import find_recipe
+
+    recipe = find_recipe(source)
+    if recipe is not None:
+        raise UserError(
+            f"SOURCE {shorten(source)} does not exist, and is a recipe's name; give that as"
+            f" --recipe {recipe}, and SOURCE first."
+        )
+    other = out is not None and not exists(str(out / STATE)) and (out.is_file() or _holds(out))
+    if other and not why_missing(Path(source)):
+        raise UserError(
+            f"SOURCE {shorten(source)} does not exist, and OUT {shorten(str(out))} does; SOURCE"
+            " stands first, and OUT behind it."
+        )
+
+
+def _holds(folder: Path) -> bool:
+    """Whether there is something in a folder that can be looked into."""
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False
 
 
 def source_record(source: str, reading: ReadingOptions) -> dict[str, Any]:

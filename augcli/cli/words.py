@@ -32,6 +32,17 @@ def arguments_in(command: Any, words: Sequence[str]) -> Iterator[Word]:
             yield one
 
 
+def value_of(command: Any, words: Sequence[str], name: str) -> str:
+    """The value that the words give an option, by its name in the code; "" where there is none."""
+    for at, word in enumerate(words):
+        for one in command.params:
+            if one.name == name and one.param_type_name == "option":
+                key, equals, value = word.partition("=")
+                if key in one.opts:
+                    return value if equals else " ".join(words[at + 1 : at + 2])
+    return ""
+
+
 def refuse_swallowed(command: Any, words: Sequence[str]) -> None:
     """Refuse an option that takes another option, or what may be one, for its value, as where a
     variable is unset; raises UserError."""
