@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +31,7 @@ from augcli.cli.recipes import recipes
 from augcli.cli.saliency import saliency
 from augcli.cli.usage import check_dashes, usage_sentence
 from augcli.cli.verify import REPLAY_ALL, verify
-from augcli.errors import RunFailed, UserError, one_line
+from augcli.errors import RunFailed, UserError, fault_of_augcli
 from augcli.streams import StdoutLost
 
 # What Typer raises for wrong arguments, which it does not export.
@@ -185,12 +184,7 @@ def run(arguments: list[str]) -> int:
     except MemoryError:
         return _failed("There is not enough memory; give fewer --workers or a smaller --memory.", 1)
     except Exception as error:  # noqa: BLE001 - a traceback tells a user nothing
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        return _failed(
-            f"augcli failed: {one_line(error)} ({where.name}, line {where.lineno} of"
-            f" {Path(where.filename).name}); please report it.",
-            1,
-        )
+        return _failed(f"augcli failed: {fault_of_augcli(error)}.", 1)
     return code if isinstance(code, int) else int(bool(code))
 
 

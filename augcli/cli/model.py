@@ -13,6 +13,7 @@ from augcli.cli.completion import complete_model
 from augcli.cli.declare import choice, file_option, flag, option
 from augcli.cli.groups import grouped
 from augcli.cli.help import Command, Group
+from augcli.cli.model_file import check_model_file
 from augcli.cli.model_options import Head, InputOptions, read_settings
 from augcli.cli.options import Json, MaxErrors, Quiet, Source
 from augcli.cli.output import Output
@@ -82,6 +83,7 @@ def inspect_model(
 
     require_opencv()
     require_onnx()
+    check_model_file("MODEL", model)
     from augcli.autodiff.child import in_child
 
     values, unknown = in_child(_look_at, model, read_settings(pixels, head=head), head)
@@ -257,6 +259,7 @@ def fit_head(
     from augcli.cpus import available_cpus
     from augcli.image.decoder_output import decoders_silent
 
+    check_model_file("MODEL", model)
     weights = in_child(files_of, model)  # beside the model
     listing = read_source(source, reading, report.warn)
     if listing.labels is not Labels.single:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from augcli.cli.amounts import parse_bytes
 from augcli.cli.completion import complete_model
 from augcli.cli.declare import choice, file_option, number, option
+from augcli.cli.model_file import check_model_file
 from augcli.cli.sizes import parse_size
 from augcli.cli.values import text_of_path
 from augcli.enums import OF_A_CLASSIFIER
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from augcli.classifier.spec import ClassifierSpec
 
 NO_CACHE = "none"
-_OTHER_MODELS = (".pt", ".pth", ".ckpt", ".safetensors", ".h5", ".keras", ".pb", ".tflite")
 _LARGEST_INPUT = 1 << 14
 _MOST = 1_000_000  # of a scale, a mean or a standard deviation
 
@@ -177,16 +177,7 @@ def check_model(
 
     require_onnx()
     read_settings(pixels, head=asked.head, layer=asked.layer)
-    if not asked.model.exists():
-        raise UserError(
-            f"--model {asked.model} does not exist; give the file of a classifier that is exported"
-            " to ONNX."
-        )
-    if asked.model.suffix.lower() in _OTHER_MODELS:
-        raise UserError(
-            f"--model {asked.model} is not an ONNX file by its name; export the classifier to"
-            " ONNX, and give that."
-        )
+    check_model_file("--model", asked.model)
 
 
 def read_classifier(
