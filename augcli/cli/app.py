@@ -180,7 +180,10 @@ def run(arguments: list[str]) -> int:
     except RunFailed as error:
         return _failed(str(error), 1)
     except OSError as error:  # what the system refuses where no command expected it
-        return _failed(f"{error.filename or 'The system'}: {error.strerror or error}.", 1)
+        what = f"{error.filename} cannot be used" if error.filename else "The system fails"
+        return _failed(
+            f"{what}: {error.strerror or error}; fix that and give the same command again.", 1
+        )
     except MemoryError:
         return _failed("There is not enough memory; give fewer --workers or a smaller --memory.", 1)
     except Exception as error:  # noqa: BLE001 - a traceback tells a user nothing

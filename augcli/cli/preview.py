@@ -191,7 +191,9 @@ def _write_sheet(to: Path, sheet: Any, before: Standing) -> None:
     try:
         replace_only(to, data, before)
     except OSError as error:
-        raise RunFailed(f"--to {to} cannot be written: {error.strerror or error}.") from error
+        raise RunFailed(
+            f"--to {to} cannot be written: {error.strerror or error}; name another file."
+        ) from error
 
 
 def _show(report: Output, sheet: Sheet, done: str) -> None:

@@ -21,11 +21,12 @@ from augcli.enums import (
 )
 from augcli.errors import UserError
 from augcli.published import STATE
-from augcli.text import count_text, did_you_mean, listed, shorten
+from augcli.text import count_text, did_you_mean, listed, shorten, spelled
 
 if TYPE_CHECKING:
     from augcli.data.listing import Listing
     from augcli.pipeline.pipeline import Pipeline
+    from augcli.recipes.recipe import Recipe
 
 _NAMED = 3
 
@@ -132,7 +133,7 @@ def read_pipeline(recipe_options: RecipeOptions) -> Pipeline:
     if recipe_options.recipe is None:
         raise UserError("No recipe is given; add --recipe NAME (`augcli recipes` lists them).")
     recipe = recipe_class(recipe_of(recipe_options.recipe))
-    options = spelled_options(recipe.name, _parse_settings(recipe_options.set or []))
+    options = spelled_options(recipe.name, _parse_settings(recipe_options.set or [], recipe))
     probability = 1.0
     if "probability" in options and "probability" not in recipe.model_fields:
         probability = _parse_probability(options.pop("probability"))
@@ -166,13 +167,24 @@ def _said(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def _like(key: str, recipe: type[Recipe]) -> str:
+    """How a setting is written whose value is missing: with the default, where the recipe has an
+    option of that name."""
+    option = spelled(key.strip(), recipe.model_fields)
+    if option is None:
+        return "it like --set alpha=0.4"
+    default = recipe.model_fields[option].get_default(call_default_factory=True)
+    value = "VALUE" if default is None else getattr(default, "value", default)
+    return f"--set {option}=VALUE" if isinstance(value, list | tuple) else f"--set {option}={value}"
+
+
 # A setting without =, as alpha:0.4, and the next one behind a comma or a blank.
 _SPLIT_OTHERWISE = re.compile(r"([A-Za-z_][\w-]*)\s*(?:[:\s]|->)\s*([^\s:]+)")
 _FURTHER = re.compile(r"[,;&\s]\s*([A-Za-z_][\w-]*)\s*=")
 _CUT = "\0"  # in no word of a command line
 
 
-def _parse_settings(settings: list[str]) -> dict[str, Any]:
+def _parse_settings(settings: list[str], recipe: type[Recipe]) -> dict[str, Any]:
     from augcli.recipes.names import written_settings
 
     options: dict[str, Any] = {}
@@ -180,7 +192,7 @@ def _parse_settings(settings: list[str]) -> dict[str, Any]:
         key, equals, value = setting.partition("=")
         if not equals or not key:
             pair = _SPLIT_OTHERWISE.fullmatch(setting.strip())
-            like = f"--set {pair[1]}={pair[2]}" if pair is not None else "it like --set alpha=0.4"
+            like = f"--set {pair[1]}={pair[2]}" if pair is not None else _like(key, recipe)
             raise UserError(f"--set {setting} is not key=value; write {like}.")
         if _FURTHER.search(value):
             each = _FURTHER.sub(lambda match: f"{_CUT}{match[1]}=", setting).split(_CUT)
@@ -238,7 +250,7 @@ def check_sources(
         )
     for class_name in pipeline.by_class:
         if class_name not in listing.classes:
-            hint = did_you_mean(class_name, listing.classes)
+            hint = did_you_mean(class_name, listing.classes) or "; leave that out of the file"
             raise UserError(
                 f"The recipe file changes options for class '{class_name}', which SOURCE {source}"
                 f" does not have{hint}."
