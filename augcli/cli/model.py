@@ -83,10 +83,11 @@ def inspect_model(
 
     require_opencv()
     require_onnx()
+    settings = read_settings(pixels, head=head)
     check_model_file("MODEL", model)
     from augcli.autodiff.child import in_child
 
-    values, unknown = in_child(_look_at, model, read_settings(pixels, head=head), head)
+    values, unknown = in_child(_look_at, model, settings, head)
     report.result(values, "\n".join(_page(values, unknown)))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
+from augcli.cli.words import exists
 from augcli.errors import UserError
 from augcli.text import shorten
 
@@ -16,10 +18,13 @@ def check_model_file(called: str, model: Path) -> None:
     """Refuse a model that is not there, is a folder, or is of another kind by its name; raises
     UserError, where the model is `called` so."""
     what = f"{called} {model}"
-    if not model.exists():
+    if not exists(str(model)):
         from augcli.data.missing_source import why_missing
 
-        raise UserError(f"{what} does not exist{why_missing(model, _GIVE) or f'; {_GIVE}'}.")
+        hint = ""
+        with suppress(OSError):  # as for a name that is too long
+            hint = why_missing(model, _GIVE)
+        raise UserError(f"{what} does not exist{hint or f'; {_GIVE}'}.")
     if model.is_dir():
         raise UserError(f"{what} is a folder; give the ONNX file of a classifier{_inside(model)}.")
     if model.suffix.lower() in _OTHER_MODELS:

@@ -77,8 +77,9 @@ def _refuse_other_order(source: str, out: Path | None) -> None:
             f"SOURCE {shorten(source)} does not exist, and is a recipe's name; give that as"
             f" --recipe {recipe}, and SOURCE first."
         )
-    other = out is not None and not exists(str(out / STATE)) and (out.is_file() or _holds(out))
-    if other and not why_missing(Path(source)):
+    if out is None or not exists(str(out)) or exists(str(out / STATE)):
+        return
+    if (out.is_file() or _holds(out)) and not why_missing(Path(source)):
         raise UserError(
             f"SOURCE {shorten(source)} does not exist, and OUT {shorten(str(out))} does; SOURCE"
             " stands first, and OUT behind it."

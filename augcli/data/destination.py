@@ -37,10 +37,14 @@ def check_destination(
         )
     try:
         mode = folder.stat().st_mode
-    except OSError as error:
+    except FileNotFoundError as error:
         raise UserError(
             f"{option} {path} cannot be written, as there is no folder {path.parent}; make it, or"
             " name a file elsewhere."
+        ) from error
+    except OSError as error:
+        raise UserError(
+            f"{option} {path} cannot be written: {error.strerror}; name a file elsewhere."
         ) from error
     if not stat.S_ISDIR(mode):
         raise UserError(

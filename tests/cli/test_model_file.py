@@ -15,6 +15,7 @@ from tests.conftest import write_photo
 WANTED = "give the file of a classifier that is exported to ONNX"
 SAID = {
     "classifer.onnx": "classifer.onnx does not exist (did you mean classifier.onnx?).",
+    "x" * 300: f"{'x' * 300} does not exist; {WANTED}.",
     "absent": f"absent does not exist; {WANTED}.",
     "no/classifier.onnx": f"no/classifier.onnx does not exist, as there is no no; {WANTED}.",
     "models": "models is a folder; give the ONNX file of a classifier, as models/net.onnx.",
