@@ -1,12 +1,29 @@
 """The ways in which something is the user's to fix."""
 
+import os
+import traceback
+
 # How the sentence of a RunFailed ends.
 RESUME = "fix that and run the same command with --resume."
 
 
-def one_line(error: Exception) -> str:
+def said_by(error: Exception) -> str:
     """What an exception of a library says, as the part of a sentence."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    if isinstance(error, MemoryError):
+        return "there is too little memory"
+    text = str(getattr(error, "strerror", None) or error)
+    return " ".join(text.split())[:300].rstrip(".") or "no reason is given"
+
+
+def fault_of_augcli(error: Exception) -> str:
+    """An exception that nothing expects, as the part of a sentence for those who fix augcli."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = ""
+    if frames:
+        name = os.path.basename(frames[-1].filename)  # noqa: PTH119 - of any system
+        place = f" ({frames[-1].name}, line {frames[-1].lineno} of {name})"
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return f"{text}{place}; please report it"
 
 
 # Characters of a sentence: names in it may be as long as a file system takes them.

@@ -235,3 +235,22 @@ def size_text(count: int) -> str:
         if count >= size and count % size == 0:
             return f"{count // size} {unit}"
     return count_text(count, "byte")
+
+
+def why_unwritable(folder: Path) -> str:
+    """Why nothing can be written in a folder, as the part of a sentence; "" where it can."""
+    if os.access(folder, os.W_OK | os.X_OK):
+        return ""
+    if hasattr(os, "statvfs"):
+        with suppress(OSError):
+            if os.statvfs(folder).f_flag & os.ST_RDONLY:
+                return f"the file system of {folder} is read-only"
+    return f"no permission in {folder}"
+
+
+def exists(name: str) -> bool:
+    """Whether a text is the path of something."""
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):
+        return False

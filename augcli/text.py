@@ -66,14 +66,15 @@ def spelled(name: str, names: Collection[str]) -> str | None:
     return same[0] if len(same) == 1 else None
 
 
-def closest(name: str, names: Iterable[str]) -> str | None:
-    """The one of `names` that may be meant by `name`, which is none of them, or None."""
+def closest(name: str, names: Iterable[str], near_from: float = _NEAR) -> str | None:
+    """The one of `names` that may be meant by `name`, which is none of them, or None; `near_from`,
+    from 0 to 1, is how much of two names is then the same."""
     from difflib import get_close_matches
 
     by_fold: dict[str, str] = {}
     for known in names:
         by_fold.setdefault(folded(known) or known, known)
-    near = get_close_matches(folded(name[:_LONGEST_NAME]) or name, by_fold, 1, _NEAR)
+    near = get_close_matches(folded(name[:_LONGEST_NAME]) or name, by_fold, 1, near_from)
     return by_fold[near[0]] if near else None
 
 

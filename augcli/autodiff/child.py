@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from augcli.errors import UserError, one_line
+from augcli.errors import UserError, said_by
 from augcli.processes import main_unread, start_context
 
 SECONDS = 120.0
@@ -100,7 +100,7 @@ def _answer(
     except RecursionError:
         answer = "refused", f"The model {model} is nested too deeply; simplify it."
     except Exception as error:  # noqa: BLE001 - libraries raise any kind for a bad model
-        answer = "refused", f"The model {model} cannot be used: {one_line(error)}"
+        answer = "refused", f"The model {model} cannot be used: {said_by(error)}; export it again."
     with suppress(BrokenPipeError):
         pipe.send(answer)
     pipe.close()

@@ -56,8 +56,8 @@ def user_errors() -> Iterator[None]:
     except RecursionError as error:
         raise UserError("The model is nested too deeply; simplify it.") from error
     except Exception as error:
-        reason = f"{type(error).__name__}: {ort_message(error)}"
-        raise UserError(f"The model cannot be used: {reason}") from error
+        reason = ort_message(error).rstrip(".") or "no reason is given"
+        raise UserError(f"The model cannot be used: {reason}; export it again.") from error
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from augcli.errors import UserError, one_line
+from augcli.errors import UserError, said_by
 
 _INSTALL = "run `pip install 'augcli[onnx]'`"
 
@@ -19,5 +19,5 @@ def require_onnx() -> None:
         ) from error
     except ImportError as error:
         raise UserError(
-            f"A package that a classifier needs cannot be loaded ({one_line(error)}); {_INSTALL}."
+            f"A package that a classifier needs cannot be loaded ({said_by(error)}); {_INSTALL}."
         ) from error

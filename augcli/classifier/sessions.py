@@ -100,7 +100,7 @@ def resolve_device(
     if reason is None:
         return "cuda"
     if device == "cuda":
-        raise UserError(f"--device cuda is not possible: {reason}.")
+        raise UserError(f"--device cuda is not possible: {reason}; --device cpu works without it.")
     if missing_gpu() is None and _NO_DEVICE not in reason:
         warn(f"the classifier runs on the CPU, for {reason}")
     return "cpu"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +22,7 @@ from augcli.cli.origins import (
 from augcli.cli.output import PIPE_CLOSED, Output, draw, expect_json, print_error
 from augcli.cli.usage import check_dashes, require_command, usage_sentence
 from augcli.cli.words import REPLAY_ALL
-from augcli.errors import RunFailed, UserError, one_line
+from augcli.errors import RunFailed, UserError, fault_of_augcli
 from augcli.streams import StdoutLost
 
 # What Typer raises for wrong arguments, which it does not export.
@@ -148,16 +147,14 @@ def run(arguments: list[str]) -> int:
     except RunFailed as error:
         return _failed(str(error), 1)
     except OSError as error:  # what the system refuses where no command expected it
-        return _failed(f"{error.filename or 'The system'}: {error.strerror or error}.", 1)
+        what = f"{error.filename} cannot be used" if error.filename else "The system fails"
+        return _failed(
+            f"{what}: {error.strerror or error}; fix that and give the same command again.", 1
+        )
     except MemoryError:
         return _failed("There is not enough memory; give fewer --workers or a smaller --memory.", 1)
     except Exception as error:  # noqa: BLE001 - a traceback tells a user nothing
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        return _failed(
-            f"augcli failed: {one_line(error)} ({where.name}, line {where.lineno} of"
-            f" {Path(where.filename).name}); please report it.",
-            1,
-        )
+        return _failed(f"augcli failed: {fault_of_augcli(error)}.", 1)
     return code if isinstance(code, int) else int(bool(code))
 
 

@@ -124,6 +124,11 @@ def _of_table(
     for key, value in table.content.items():
         if key in without:
             continue
+        if key == "tool" and table.where.endswith("augcli.toml") and commands:
+            raise UserError(
+                f"{table.where}: [tool.augcli] is for pyproject.toml; write its keys at the top of"
+                " augcli.toml, without a heading."
+            )
         if isinstance(value, dict) and key not in known and commands:
             raise UserError(f"{table.where}: there is no command {_unknown(key, set(commands))}")
         name = key.replace("-", "_")
@@ -217,7 +222,10 @@ def _as_option(key: str, value: Any, where: str) -> Any:
         return [one] if key in _LISTS else one
     if isinstance(value, dict):
         return [f"{name}={_scalar(key, setting, where)}" for name, setting in value.items()]
-    raise UserError(f"{where}: {key} is a table, as in {key} = {{ alpha = 0.4 }}.")
+    raise UserError(
+        f"{where}: {key} = {shorten(str(value), 60)} is no table; write it like"
+        f" {key} = {{ alpha = 0.4 }}."
+    )
 
 
 def _scalar(key: str, value: Any, where: str) -> Any:

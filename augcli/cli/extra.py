@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from augcli.cli.origins import spelled
-from augcli.cli.words import Word, arguments_in, exists
+from augcli.cli.words import Word, arguments_in
+from augcli.files import exists
 from augcli.published import RUN
 from augcli.text import listed, shorten
 
@@ -26,11 +27,15 @@ def too_much(context: Any, words: Sequence[str], takes: Sequence[str]) -> str:
         beside = [word.text, *_that_follow(arguments[number:])]
         if word.option is not None and (hint := _beside(word, beside)):
             return f"'{_short(word.text)}' is too much; {hint}."
+    if hint := _in_two(arguments):
+        return hint
     extra = [word.text for word in arguments[len(takes) :]]
     text, path = _short(" ".join(extra)), context.command_path
     options = {spelled(one) for one in context.command.params}
-    if "--recipe" in options and (hint := _of_a_recipe(extra[0])):
-        return f"'{_short(extra[0])}' is too much; {hint}."
+    texts = [*extra[:1], *(word.text for word in arguments if "=" not in word.text)]
+    for one in texts if "--recipe" in options else ():
+        if hint := _of_a_recipe(one):
+            return f"'{_short(one)}' is too much; {hint}."
     for option, say in _OF_COMMANDS.items():
         if option in options and (hint := say(extra)):
             return f"'{text}' is too much: `{path}` {hint}."
@@ -43,6 +48,21 @@ def too_much(context: Any, words: Sequence[str], takes: Sequence[str]) -> str:
     what = listed(takes, "and") if takes else "no argument"
     remedy = f"`{path} --help` shows what it takes"
     return f"'{text}' is too much: `{path}` takes {what}; {remedy}."
+
+
+def _in_two(arguments: Sequence[Word]) -> str:
+    """The sentence about a path with a blank, of which a shell made two arguments; "" where there
+    is none such."""
+    for number, word in enumerate(arguments):
+        texts = [word.text, *_that_follow(arguments[number:])]
+        for count in range(2, len(texts) + 1):
+            whole = " ".join(texts[:count])
+            if exists(whole) and not exists(word.text):
+                return (
+                    f"'{_short(word.text)}' does not exist, but '{_short(whole)}' does; put a path"
+                    " with blanks in quotes."
+                )
+    return ""
 
 
 def _that_follow(words: Sequence[Word]) -> list[str]:

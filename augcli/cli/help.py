@@ -171,10 +171,15 @@ def show_help(
     draw(help_of(context.find_root(), command or []))
 
 
+def terminal_width() -> int:
+    """The most characters of a line: as the terminal has them, less one, but 79 at most."""
+    return max(_NARROWEST, min(shutil.get_terminal_size().columns or _WIDEST, _WIDEST)) - 1
+
+
 def page(command: Any, context: Any, *, everything: bool = False) -> str:
     """The help of a command or a group of commands as text, with `everything` also what is rarely
     used."""
-    width = max(_NARROWEST, min(shutil.get_terminal_size().columns or _WIDEST, _WIDEST)) - 1
+    width = terminal_width()
     params = [one for one in command.get_params(context) if not getattr(one, "hidden", False)]
     arguments = [param for param in params if param.param_type_name == "argument"]
     options = [param for param in params if param.param_type_name == "option"]

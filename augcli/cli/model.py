@@ -26,6 +26,7 @@ from augcli.enums import STDIN, Labels
 from augcli.errors import RunFailed, UnreadableImage, UserError
 from augcli.files import replace_only, standing
 from augcli.tasks.classifier_choice import read_settings
+from augcli.tasks.model_file import check_model_file
 from augcli.tasks.sizes import parse_colour
 from augcli.tasks.source_choice import read_source
 from augcli.text import count_text
@@ -86,9 +87,11 @@ def inspect_model(
 
     require_opencv()
     require_onnx()
+    settings = read_settings(pixels, head=head)
+    check_model_file("MODEL", model)
     from augcli.autodiff.child import in_child
 
-    values, unknown = in_child(_look_at, model, read_settings(pixels, head=head), head)
+    values, unknown = in_child(_look_at, model, settings, head)
     report.result(values, "\n".join(_page(values, unknown)))
 
 
@@ -261,6 +264,7 @@ def fit_head(
     from augcli.cpus import available_cpus
     from augcli.image.decoder_output import decoders_silent
 
+    check_model_file("MODEL", model)
     weights = in_child(files_of, model)  # beside the model
     listing = read_source(source, reading, report.warn)
     if listing.labels is not Labels.single:

@@ -12,6 +12,7 @@ import typer
 
 from augcli.cli.completion import complete_recipe
 from augcli.cli.groups import grouped
+from augcli.cli.help import terminal_width
 from augcli.cli.options import Json
 from augcli.cli.output import Output
 from augcli.errors import UserError
@@ -202,7 +203,7 @@ def _wrap(text: str, first: str = "", others: str | None = None) -> list[str]:
     """Lines of less than 80 characters; no word is broken."""
     return textwrap.wrap(
         text,
-        79,
+        terminal_width(),
         initial_indent=first,
         subsequent_indent=" " * len(first) if others is None else others,
         break_long_words=False,

@@ -89,7 +89,7 @@ def saliency(
     refuse_unused(context, saliency_specs=[spec])
     background = parse_colour(reading.background)
     check_model([spec], model, pixels)
-    listing = read_source(source, reading, report.warn)
+    listing = read_source(source, reading, report.warn, out)
     check_target(listing, [spec], model)
     folder = None if source == STDIN else Path(source)
     existing = read_existing(resume=resume, overwrite=overwrite)

@@ -116,7 +116,8 @@ def _header_lines(facts: Inspection, images: int) -> Iterator[str]:
         kinds = f"{_counts(headers.formats)}; {_counts(headers.modes)}"
         yield f"By the headers of {of}: {text}; {kinds}."
     if headers.unreadable:
-        what = f"{count_text(len(headers.unreadable), 'image')} of {of}"
+        those = f"{images}" if headers.read == images else f"the {headers.read} that were looked at"
+        what = f"{count_text(len(headers.unreadable), 'image')} of {those}"
         what = "The only image" if images == 1 else what
         yield f"{what} cannot be read: {first_reasons(headers.unreadable)}."
     if headers.read < images:

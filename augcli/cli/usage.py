@@ -13,13 +13,16 @@ from typer.core import TyperGroup
 
 from augcli.cli.extra import too_much
 from augcli.cli.origins import COMMAND_LINE, nearness, variable
-from augcli.cli.other_words import COMMANDS, meaning_of
+from augcli.cli.other_words import COMMANDS, MODEL_COMMANDS, meaning_of
 from augcli.cli.output import Output
-from augcli.cli.words import arguments_in, exists
+from augcli.cli.words import arguments_in, value_of
 from augcli.errors import UserError
-from augcli.text import closest, did_you_mean, listed, shorten
+from augcli.files import exists
+from augcli.text import closest, did_you_mean, folded, listed, shorten
 
 _LONGEST = 100
+# How near the name of an option is to one that may be meant: nearer than --clean to --mean.
+_NEAR = 0.7
 _ONE_DASH = re.compile(r"(-[a-z][a-z-]+)(?:=|\Z)")
 
 
@@ -92,7 +95,13 @@ def _no_command(name: str, context: Any, known: list[str]) -> str:
     path = context.command_path
     if context.parent is None and (hint := COMMANDS.get(name.lower())):
         return f"{there_is_none}; {hint}."
-    if closest(name, known) is None and context.parent is None:
+    if context.parent is not None:
+        command = MODEL_COMMANDS.get(name.lower()) or (
+            f"inspect {shorten(name)}" if exists(name) or name.lower().endswith(".onnx") else ""
+        )
+        if command:
+            return f"{there_is_none}; write `{path} {command}`."
+    elif closest(name, known) is None:
         if exists(name):
             return f"{there_is_none}; write `augcli generate {shorten(name)} OUT --recipe NAME`."
         from augcli.recipes.names import find_recipe
@@ -136,6 +145,8 @@ def _no_option(name: str, context: Any, path: str, words: Sequence[str]) -> str:
     own = _options(context.command)
     arguments = [_called(one) for one in context.command.params if not _is_option(one)]
     value = _value_behind(name, words)
+    if "--recipe" in own and (hint := _of_the_recipe(name, value, context.command, words)):
+        return f"There is no option {name}; {hint}."
     if hint := meaning_of(name, [*own, *arguments], value):
         return f"There is no option {name}; {hint}."
     elsewhere = [one for one in _every_command(context.find_root().command)
@@ -145,14 +156,15 @@ def _no_option(name: str, context: Any, path: str, words: Sequence[str]) -> str:
         takes = " ".join(_called(one) for one in command.params if not _is_option(one))
         whole = f"{path} {command.name} {takes}".rstrip()
         return f"{name} stands behind the command and its arguments: write `{whole} {name} ...`."
-    near = closest(name, own)
-    if near is None and (hint := _of_a_recipe(name, value)):
+    near = closest(name, own, _NEAR)
+    if near is None and (hint := _of_a_recipe(name, value, is_taken="--recipe" in own)):
         return f"There is no option {name}; {hint}."
     if elsewhere:
         return (
             f"`{path}` has no option {name}, which is one of `{elsewhere[0].name}`; leave it out."
         )
-    return f"There is no option {name}{did_you_mean(name, own)}; `{path} --help` lists them."
+    meant = f" (did you mean '{near}'?)" if near is not None else ""
+    return f"There is no option {name}{meant}; `{path} --help` lists them."
 
 
 def _value_behind(name: str, words: Sequence[str]) -> str:
@@ -165,18 +177,44 @@ def _value_behind(name: str, words: Sequence[str]) -> str:
     return "VALUE"
 
 
-def _of_a_recipe(name: str, value: str) -> str:
-    """What to say where an option of a recipe stands as one of a command."""
-    from augcli.recipes.catalogue import recipe_class, recipe_names
-    from augcli.text import folded
+def _of_the_recipe(name: str, value: str, command: Any, words: Sequence[str]) -> str:
+    """What to say where an option of the recipe that is given stands as one of the command, or one
+    that other recipes have; "" where it is neither, or no recipe is given."""
+    from augcli.recipes.catalogue import recipe_class
+    from augcli.recipes.names import find_recipe
+    from augcli.recipes.other_names import OPTIONS
 
-    options = {
-        folded(one) for recipe in recipe_names() for one in recipe_class(recipe).model_fields
-    }
-    key = name.lstrip("-")
-    if not name.startswith("--") or folded(key) not in options:
+    recipe = find_recipe(value_of(command, words, "recipe"))
+    if recipe is None or not name.startswith("--"):
         return ""
-    return f"options of a recipe are given as --set {key}={value}"
+    key = name.removeprefix("--")
+    options = {folded(one): one for one in recipe_class(recipe).model_fields}
+    option = options.get(folded(key)) or options.get(OPTIONS.get(folded(key), ""))
+    if option is not None:
+        return f"options of a recipe are given as --set {option}={value}"
+    if folded(key) in _options_of_recipes():
+        return f"recipe {recipe} has none of that name either (`augcli recipes {recipe}`)"
+    return ""
+
+
+def _of_a_recipe(name: str, value: str, *, is_taken: bool) -> str:
+    """What to say where a recipe, or an option of one, stands as an option of a command; whether
+    the command takes a recipe."""
+    from augcli.recipes.names import find_recipe
+
+    key = name.lstrip("-")
+    if not name.startswith("--"):
+        return ""
+    if folded(key) in _options_of_recipes():
+        return f"options of a recipe are given as --set {key}={value}"
+    recipe = find_recipe(key) if is_taken else None
+    return f"a recipe is given as --recipe {recipe}" if recipe is not None else ""
+
+
+def _options_of_recipes() -> set[str]:
+    from augcli.recipes.catalogue import recipe_class, recipe_names
+
+    return {folded(one) for recipe in recipe_names() for one in recipe_class(recipe).model_fields}
 
 
 def _every_command(command: Any) -> Iterator[Any]:

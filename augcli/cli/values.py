@@ -30,6 +30,7 @@ def choice_reader(
             return text
         word = spelled(text, known) or synonyms.get(folded(text))
         if word is None:
+            _refuse_empty(option, text)
             near = (meant or {}).get(folded(text))
             hint = f" (did you mean '{near}'?)" if near else did_you_mean(text, known)
             raise UserError(f"{option} {_quoted(text)} is unknown{hint}; give {listed(known)}.")
@@ -82,6 +83,7 @@ def number_reader(
         try:
             return kind(text)
         except ValueError:
+            _refuse_empty(option, text)
             if kind is int and text.strip().lstrip("+-").isdecimal():  # of thousands of digits
                 return float("-inf" if text.strip().startswith("-") else "inf")
             remedy = give
@@ -96,5 +98,10 @@ def number_reader(
     return read
 
 
+def _refuse_empty(option: str, text: str) -> None:
+    if not text.strip():
+        raise UserError(f"{option} is {'blank' if text else 'empty'}; is a variable unset?")
+
+
 def _quoted(text: str) -> str:
-    return shorten(text, _SHOWN) if text.strip() else repr(text)
+    return shorten(text, _SHOWN)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from augcli.cli.origins import spelled
@@ -34,6 +33,17 @@ def arguments_in(command: Any, words: Sequence[str]) -> Iterator[Word]:
             yield one
 
 
+def value_of(command: Any, words: Sequence[str], name: str) -> str:
+    """The value that the words give an option, by its name in the code; "" where there is none."""
+    for at, word in enumerate(words):
+        for one in command.params:
+            if one.name == name and one.param_type_name == "option":
+                key, equals, value = word.partition("=")
+                if key in one.opts:
+                    return value if equals else " ".join(words[at + 1 : at + 2])
+    return ""
+
+
 def refuse_swallowed(command: Any, words: Sequence[str]) -> None:
     """Refuse an option that takes another option, or what may be one, for its value, as where a
     variable is unset; raises UserError."""
@@ -50,14 +60,6 @@ def refuse_swallowed(command: Any, words: Sequence[str]) -> None:
             f"{option} needs a value behind it, and {shorten(value, 60)} looks like an option;"
             f" where it is the value, write {option}={shorten(value, 60)}."
         )
-
-
-def exists(name: str) -> bool:
-    """Whether a text is the path of something."""
-    try:
-        return Path(name).exists()
-    except (OSError, ValueError):
-        return False
 
 
 def _pieces(command: Any, words: Sequence[str]) -> Iterator[Word | tuple[Any, str]]:

@@ -11,7 +11,7 @@ from augcli.data.labels import printable
 from augcli.data.listing import Listing
 from augcli.data.splits import splits_of_run
 from augcli.errors import UserError
-from augcli.files import open_regular, read_beyond
+from augcli.files import open_regular, read_beyond, why_unwritable
 from augcli.published import MAPS_STATE, STATE, TRAIN
 
 _SIGNATURE = 16
@@ -37,15 +37,21 @@ def check_destination(
         )
     try:
         mode = folder.stat().st_mode
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{option} {path} cannot be written, as there is no folder {path.parent}; make it, or"
+            " name a file elsewhere."
+        ) from error
     except OSError as error:
         raise UserError(
-            f"{option} {path} cannot be written: {error.strerror}; name a file in a folder that"
-            " exists."
+            f"{option} {path} cannot be written: {error.strerror}; name a file elsewhere."
         ) from error
     if not stat.S_ISDIR(mode):
-        raise UserError(f"{option} {path} cannot be written: {folder} is not a folder.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UserError(f"{option} {path} cannot be written: no permission in {folder}.")
+        raise UserError(
+            f"{option} {path} cannot be written: {path.parent} is not a folder; name a file in one."
+        )
+    if reason := why_unwritable(path.parent):
+        raise UserError(f"{option} {path} cannot be written: {reason}; name a file elsewhere.")
     try:
         with open_regular(path) as file:
             start = read_beyond(file, longest)

@@ -53,7 +53,7 @@ def level_warning(
     grouping = [top for top in sorted(inner) if len(_stems(inner[top])) > 1]
     if not grouping:
         return ""
-    level = _LABELS_FROM.get(depths.most_common(1)[0][0])
+    level = _LABELS_FROM.get(min(depths)) if len(depths) == 1 else None
     names = sorted(set[bytes]().union(*inner.values()))
     also = listing.format(level=level) if level else ""
     return (

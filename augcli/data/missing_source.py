@@ -23,8 +23,9 @@ def missing_source(source: Path) -> UserError:
     return UserError(f"SOURCE {source} does not exist{why_missing(source) or f'; {_GIVE}'}.")
 
 
-def why_missing(source: Path) -> str:
-    """What follows `does not exist` in a sentence, empty where nothing is known of it."""
+def why_missing(source: Path, give: str = _GIVE) -> str:
+    """What follows `does not exist` in a sentence, empty where nothing is known of it; `give` says
+    what stands there."""
     text = str(source)
     if source.is_symlink():
         to = shorten(str(source.readlink()))
@@ -40,7 +41,7 @@ def why_missing(source: Path) -> str:
     if "\\" in text and os.path.lexists(text.replace("\\", "/")):
         return f" (did you mean {shlex.quote(text.replace(chr(92), '/'))}?)"
     if any(sign in text for sign in "*?["):
-        return _of_pattern(text)
+        return _of_pattern(text, give)
     place = source
     while place.parent != place and not os.path.lexists(place.parent):
         place = place.parent
@@ -49,18 +50,18 @@ def why_missing(source: Path) -> str:
         whole = near / source.relative_to(place)
         return f" (did you mean {shlex.quote(str(whole if whole.exists() else near))}?)"
     if place != source:
-        return f", as there is no {place}; {_GIVE}"
+        return f", as there is no {place}; {give}"
     return ""
 
 
-def _of_pattern(text: str) -> str:
+def _of_pattern(text: str, give: str) -> str:
     """What a pattern that no reader takes names."""
     names = list(islice(glob.iglob(text), _LOOKED_AT))  # noqa: PTH207 - of any folder
     if not names:
-        return f": it is a pattern that names nothing; {_GIVE}"
+        return f": it is a pattern that names nothing; {give}"
     folders = {os.path.dirname(name) for name in names}  # noqa: PTH120
     number = count_text(len(names), "file or folder", "files and folders")
-    remedy = _GIVE
+    remedy = give
     if len(folders) == 1:
         (folder,) = folders
         remedy = f"give `{shlex.quote(folder or '.')}`, the folder itself"

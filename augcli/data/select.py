@@ -17,6 +17,7 @@ from augcli.errors import UserError
 from augcli.text import count_text, did_you_mean, listed, shorten
 
 _NAMED = 3
+_SHOWN = 5
 
 
 def select(listing: Listing, options: SourceOptions, source: str) -> Listing:
@@ -115,6 +116,9 @@ def _with_chosen_classes(listing: Listing, options: SourceOptions, source: str) 
                 parts = [part for part in pattern.split(",") if part]
                 if len(parts) > 1 and set(parts) <= {*listing.classes}:
                     hint = f"; write {' '.join(f'{option} {shorten(part)}' for part in parts)}"
+                first = [shorten(name, 60) for name in listing.classes[:_SHOWN]]
+                more = [f"{len(listing.classes) - _SHOWN} more"] if listing.classes[_SHOWN:] else []
+                hint = hint or f"; it has {listed([*first, *more], 'and')}"
                 raise UserError(
                     f"{option} {shorten(pattern)} fits no class of SOURCE {source}{hint}."
                 )

@@ -56,9 +56,10 @@ class SourceOptions(BaseModel):
                 )
             if name not in COMMON | taken:
                 own = [f"--{one.replace('_', '-')}" for one in sorted(taken)]
-                instead = f"it takes {listed(own, 'and')}" if own else "leave it out"
+                others = f" (its own options are {listed(own, 'and')})" if own[1:] else ""
                 raise UserError(
-                    f"{option} has no effect on SOURCE {source}, which is {kind}; {instead}."
+                    f"{option} has no effect on SOURCE {source}, which is {kind}; leave it"
+                    f" out{others}."
                 )
 
 

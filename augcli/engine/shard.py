@@ -7,7 +7,6 @@ outputs, and when they are there, is the sink's affair.
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,7 +27,7 @@ from augcli.engine.rows import (
 from augcli.engine.run_work import RunWork
 from augcli.engine.watch import UNWATCHED, Watch
 from augcli.enums import Originals, OtherSplits
-from augcli.errors import UnreadableImage
+from augcli.errors import UnreadableImage, fault_of_augcli
 from augcli.image.codec import encode, output_format, suffix
 from augcli.manifest.record import Skipped
 from augcli.store.sinks.sink import OutputFile
@@ -211,10 +210,7 @@ def _reason_against(work: Callable[[_Copy], None], copy: _Copy) -> str | None:
     except OSError:
         raise
     except Exception as error:  # noqa: BLE001 - a fault of ours costs one image, and is listed
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        kind = type(error).__name__
-        reason = f"augcli failed on it: {kind}: {error} ({where.name}, line {where.lineno})"
-        return " ".join(reason.split())
+        return f"augcli failed on it: {fault_of_augcli(error)}"
     return None
 
 

@@ -12,7 +12,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from augcli.errors import UserError, one_line
+from augcli.errors import UserError, said_by
 from augcli.recipes.index import ENTRIES
 from augcli.recipes.other_names import SYNONYMS
 from augcli.text import folded, listed, shorten
@@ -96,7 +96,7 @@ def load_plugin(plugin: Plugin) -> type[Recipe]:
     try:
         recipe = plugin.point.load()
     except (Exception, SystemExit) as error:
-        why = one_line(error) if isinstance(error, Exception) else "it ends Python"
+        why = said_by(error) if isinstance(error, Exception) else "it ends Python"
         raise UserError(f"{whose} cannot be loaded ({why}); {remedy}") from error
     if not isinstance(recipe, type) or not issubclass(recipe, Recipe):
         raise UserError(
@@ -115,7 +115,7 @@ def load_plugin(plugin: Plugin) -> type[Recipe]:
     except Exception as error:
         raise UserError(
             f"{whose} needs a default for each option, and a draw that is annotated with what it"
-            f" returns ({one_line(error)}); {remedy}"
+            f" returns ({said_by(error)}); {remedy}"
         ) from error
     return recipe
 

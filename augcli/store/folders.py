@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from pathlib import Path
 
 from augcli.data.left_out import is_image_name
@@ -26,6 +27,8 @@ from augcli.store.records import (
     read_run_record,
 )
 from augcli.text import count_text, shorten
+
+_LOOKED_AT = 1_000
 
 FINISH = "finish it by the same `augcli generate ...` with --resume"
 FINISH_MAPS = "finish them by the same `augcli saliency ...` with --resume"
@@ -68,7 +71,7 @@ def refuse_as_source(source: Path) -> None:
     """Refuse a SOURCE that is an OUT without a data set in it; raises UserError that says what it
     is and what to do."""
     try:
-        if not source.is_dir():
+        if not source.is_dir() or not os.access(source, os.R_OK | os.X_OK):
             return
     except OSError:  # which its reader says
         return
@@ -96,7 +99,8 @@ def refuse_unverifiable(out: Path) -> None:
         return
     if is_being_replaced(out):
         raise UserError(f"OUT {out} holds what is left of a replaced run; {REPLACE}.")
-    remedy = "give the OUT of `augcli generate`"
+    inside = _run_inside(out)
+    remedy = "give the OUT of `augcli generate`" + (f", as {inside}" if inside else "")
     if holds_maps(out):
         remedy = "`augcli saliency ... --resume` checks them"
         if not _is_there(out / MAPS_INDEX):
@@ -104,6 +108,15 @@ def refuse_unverifiable(out: Path) -> None:
     elif _is_there(out / MANIFEST) and is_run(out.absolute().parent):
         remedy = f"give {out.parent}"
     raise UserError(f"OUT {out} {describe(out)}, and is no run of augcli; {remedy}.")
+
+
+def _run_inside(folder: Path) -> Path | None:
+    """The first folder in another, by name, that holds a run."""
+    try:
+        names = sorted(one.name for one in islice(folder.iterdir(), _LOOKED_AT))
+    except OSError:
+        return None
+    return next((folder / name for name in names if is_run(folder / name)), None)
 
 
 def replaced_run(out: Path) -> tuple[str, int | None] | None:

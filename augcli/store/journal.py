@@ -13,7 +13,7 @@ from augcli.data.left_out import is_image_name
 from augcli.data.listing import Listing
 from augcli.enums import Existing
 from augcli.errors import UserError
-from augcli.files import is_link, read_bytes
+from augcli.files import is_link, read_bytes, why_unwritable
 from augcli.store.durable import flush, write_json
 from augcli.store.folders import describe, is_unfinished, replaced_run
 from augcli.store.layout import IDENTITY, KEPT, OURS, RUN, SOURCES, STATE, TRAIN
@@ -81,15 +81,23 @@ def check_place(out: Path, source: Path | None) -> None:
     parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not parent.is_dir():
         raise UserError(f"OUT {out} lies below {parent}, which is a file; choose another.")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise UserError(f"OUT {out} cannot be written: no permission in {parent}; choose another.")
-    if not out.exists() and _is_called_like_a_file(out.name):
-        bare = out
-        while _is_called_like_a_file(bare.name):
-            bare = bare.with_suffix("")
-        raise UserError(
-            f"OUT {out} is called like a file, and a folder is written; name a folder, as {bare}."
-        )
+    if reason := why_unwritable(parent):
+        raise UserError(f"OUT {out} cannot be written: {reason}; choose another.")
+    refuse_name_of_file(out, "OUT")
+
+
+def refuse_name_of_file(folder: Path, called: str) -> None:
+    """Refuse a folder that is not there and is called like a file; raises UserError, where it is
+    `called` so."""
+    if folder.exists() or not _is_called_like_a_file(folder.name):
+        return
+    bare = folder
+    while _is_called_like_a_file(bare.name):
+        bare = bare.with_suffix("")
+    raise UserError(
+        f"{called} {folder} is called like a file, and a folder is written; name a folder, as"
+        f" {bare}."
+    )
 
 
 def _is_called_like_a_file(name: str) -> bool:

@@ -36,7 +36,9 @@ def holding(out: Path, folder: str = STATE) -> Iterator[None]:
             raise UserError(f"{state} is a link, and nothing is written through links; remove it.")
         state.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"OUT {out} cannot be written: {error.strerror}.") from error
+        raise UserError(
+            f"OUT {out} cannot be written: {error.strerror}; choose another."
+        ) from error
     with _held(out, state):
         try:
             remove_unfinished(state / _HOLDER)  # of a killed run
@@ -57,7 +59,9 @@ def _held(out: Path, state: Path) -> Iterator[None]:
     except Timeout as error:
         raise UserError(f"OUT {out} is in use by {_holder(state)}; wait for it.") from error
     except OSError as error:
-        raise UserError(f"OUT {out} cannot be written: {error.strerror}.") from error
+        raise UserError(
+            f"OUT {out} cannot be written: {error.strerror}; choose another."
+        ) from error
     try:
         yield
     finally:

@@ -58,7 +58,7 @@ def check_sources(
         )
     for class_name in pipeline.by_class:
         if class_name not in listing.classes:
-            hint = did_you_mean(class_name, listing.classes)
+            hint = did_you_mean(class_name, listing.classes) or "; leave that out of the file"
             raise UserError(
                 f"The recipe file changes options for class '{class_name}', which SOURCE {source}"
                 f" does not have{hint}."

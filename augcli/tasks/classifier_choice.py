@@ -12,6 +12,7 @@ from augcli.enums import OF_A_CLASSIFIER
 from augcli.errors import UserError
 from augcli.tasks.amounts import parse_bytes
 from augcli.tasks.limits import MOST_OF_PIXELS
+from augcli.tasks.model_file import check_model_file
 from augcli.tasks.sizes import parse_size
 from augcli.text import folded
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 NO_CACHE = "none"
 DEFAULT_CACHE_SIZE = "10G"
-_OTHER_MODELS = (".pt", ".pth", ".ckpt", ".safetensors", ".h5", ".keras", ".pb", ".tflite")
 _LARGEST_INPUT = 1 << 14
 
 
@@ -98,16 +98,7 @@ def check_model(
 
     require_onnx()
     read_settings(pixels, head=asked.head, layer=asked.layer)
-    if not asked.model.exists():
-        raise UserError(
-            f"--model {asked.model} does not exist; give the file of a classifier that is exported"
-            " to ONNX."
-        )
-    if asked.model.suffix.lower() in _OTHER_MODELS:
-        raise UserError(
-            f"--model {asked.model} is not an ONNX file by its name; export the classifier to"
-            " ONNX, and give that."
-        )
+    check_model_file("--model", asked.model)
 
 
 def read_classifier(

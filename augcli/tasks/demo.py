@@ -7,6 +7,7 @@ from pathlib import Path
 
 import augcli
 from augcli.errors import RunFailed, UserError
+from augcli.store.journal import refuse_name_of_file
 
 _PHOTOGRAPHS = "sample_data"
 
@@ -19,6 +20,7 @@ def copy_photographs(folder: Path, photos: Path) -> None:
     RunFailed where they cannot be written.
     """
     source = _photographs()
+    refuse_name_of_file(folder, "FOLDER")
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UserError(f"{folder} exists already; give augcli demo another FOLDER.")

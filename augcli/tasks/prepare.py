@@ -129,7 +129,7 @@ def prepare(
         pair = Pair.any if made.per_class is None else Pair.balanced
     check_model(pipeline.saliency_specs, choice.model, choice.pixels)
     reading = reading_for([pipeline], choice.reading)
-    listing = read_source(source, reading, warn)
+    listing = read_source(source, reading, warn, out)
     check_sources(listing, pipeline, source, pair, made.per_class)
     check_target(listing, pipeline.saliency_specs, choice.model)
     check_name(name, listing)

@@ -57,4 +57,6 @@ def write_sheet(to: Path, sheet: Pixels, before: Standing) -> None:
     try:
         replace_only(to, data, before)
     except OSError as error:
-        raise RunFailed(f"--to {to} cannot be written: {error.strerror or error}.") from error
+        raise RunFailed(
+            f"--to {to} cannot be written: {error.strerror or error}; name another file."
+        ) from error

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from augcli.enums import STDIN, Existing, Labels, LabelsFrom
 from augcli.errors import UserError
+from augcli.files import exists
+from augcli.published import STATE
 from augcli.text import count_text, shorten
 
 if TYPE_CHECKING:
@@ -100,10 +102,15 @@ def _read_classes(file: Path) -> tuple[str, ...]:
     return names
 
 
-def read_source(source: str, reading: SourceChoice, warn: Callable[[str], None]) -> Listing:
+def read_source(
+    source: str,
+    reading: SourceChoice,
+    warn: Callable[[str], None],
+    out: Path | None = None,
+) -> Listing:
     """List the images of SOURCE; `warn` is called with each sentence about what of it is not read.
 
-    Raises UserError.
+    Raises UserError; where SOURCE and `out` were mixed up, with that.
     """
     from augcli.data.source import list_paths, list_source
 
@@ -116,6 +123,7 @@ def read_source(source: str, reading: SourceChoice, warn: Callable[[str], None])
     else:
         from augcli.store.folders import refuse_as_source
 
+        _refuse_other_order(source, out)
         refuse_as_source(Path(source))
         listing = list_source(Path(source), reading.of_source())
     from augcli.data.missing_images import refuse_all_missing
@@ -124,6 +132,37 @@ def read_source(source: str, reading: SourceChoice, warn: Callable[[str], None])
     for sentence in listing.warnings:
         warn(sentence)
     return listing
+
+
+def _refuse_other_order(source: str, out: Path | None) -> None:
+    """Refuse a SOURCE that is not there, and is a recipe's name, or stands before what holds
+    images; raises UserError."""
+    if exists(source):
+        return
+    from augcli.data.missing_source import why_missing
+    from augcli.recipes.names import find_recipe
+
+    recipe = find_recipe(source)
+    if recipe is not None:
+        raise UserError(
+            f"SOURCE {shorten(source)} does not exist, and is a recipe's name; give that as"
+            f" --recipe {recipe}, and SOURCE first."
+        )
+    if out is None or not exists(str(out)) or exists(str(out / STATE)):
+        return
+    if (out.is_file() or _holds(out)) and not why_missing(Path(source)):
+        raise UserError(
+            f"SOURCE {shorten(source)} does not exist, and OUT {shorten(str(out))} does; SOURCE"
+            " stands first, and OUT behind it."
+        )
+
+
+def _holds(folder: Path) -> bool:
+    """Whether there is something in a folder that can be looked into."""
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False
 
 
 def source_record(source: str, reading: SourceChoice) -> dict[str, Any]:

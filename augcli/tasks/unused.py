@@ -145,6 +145,12 @@ RULES = (
     ),
     Rule(
         _OF_A_CLASSIFIER,
+        lambda c: "saliency" not in c.options or bool(c.saliency_specs),
+        "with recipe {recipe}, which looks for no saliency; leave it out, or add --keep and"
+        f" --saliency {listed(OF_A_CLASSIFIER)}.",
+    ),
+    Rule(
+        _OF_A_CLASSIFIER,
         _asks_classifier,
         f"where no classifier is used; add --saliency {listed(OF_A_CLASSIFIER)}, or leave it out.",
     ),

@@ -108,7 +108,7 @@ def test_a_file_feeds_every_command(augcli: Augcli, photos: Path, tmp_path: Path
             r"augcli.toml, table preview: source is text or a number, not \{'a': 1\}",
         ),
         ('out = "a\\u0000b"', r"augcli.toml: out is text or a number, not a\\x00b"),
-        ("set = 'a=1'", "augcli.toml: set is a table, as in set = { alpha = 0.4 }"),
+        ("set = 'a=1'", "augcli.toml: set = a=1 is no table; write it like set = { alpha = 0.4 }"),
         ("set = {a = [1]}", r"augcli.toml: set is text or a number, not \[1\]"),
         ("x" * 5000 + " = 1", "augcli.toml: there is no option 'x{200}...'"),
         ("'\\n\U0001f600\u2028' = 1", "there is no option"),

@@ -72,7 +72,7 @@ def test_in_words(augcli: Augcli, tmp_path: Path) -> None:
     assert lines[8] == (
         "By the headers of all images: 8x6 (4), 10x4 (1); PNG (4), JPEG (1); RGB (5)."
     )
-    assert lines[9].startswith("1 image of all images cannot be read: val/bee/6.jpg (")
+    assert lines[9].startswith("1 image of 6 cannot be read: val/bee/6.jpg (")
     assert lines[10] == (
         "1 image repeats another one's content, in 1 group: train/ant/1.png = val/bee/4.png."
     )

@@ -50,6 +50,49 @@ OPTION = {
     "generate S O --soft-labels": (
         "--soft-labels; labels are soft, and stand in OUT/train/metadata.jsonl"
     ),
+    "verify --out O": "--out; OUT stands first, without an option",
+    "generate S O -r flip --hflip": "--hflip; a recipe is given as --recipe flip",
+    "generate S O --cut-mix": "--cut-mix; a recipe is given as --recipe cutmix",
+    "generate S O --clean": "--clean; --overwrite replaces a run",
+    "generate S O -r randaugment --n 2": "--n; options of a recipe are given as --set n=2",
+    "generate S O -r randaugment --magnitude=9": (
+        "--magnitude; options of a recipe are given as --set m=9"
+    ),
+    "generate S O -r flip --threshold 3": (
+        "--threshold; recipe flip has none of that name either (`augcli recipes flip`)"
+    ),
+    "generate S O --no-labels": "--no-labels; --unlabelled reads images without labels",
+    "generate S O --unlabeled": "--unlabeled; --unlabelled reads images without labels",
+    "generate S O --multilabel": "--multilabel; --multi-label is meant",
+    "generate S O --group patient": (
+        "--group; --group-by COLUMN, or a regular expression over names, keeps groups apart"
+    ),
+    "inspect S --groups patient": (
+        "--groups; --group-by COLUMN, or a regular expression over names, keeps groups apart"
+    ),
+    "generate S O --output-format png": (
+        "--output-format; --format jpeg, png, webp or same is meant"
+    ),
+    "generate S O --labels t.csv": (
+        "--labels; a table of labels is given as SOURCE, and the labels of outputs stand in"
+        " OUT/train/metadata.jsonl"
+    ),
+    "inspect S --labels t.csv": "--labels; a table of labels is given as SOURCE",
+    "inspect S --csv t.csv": "--csv; a table of paths and labels is given as SOURCE",
+    "generate S O --img-dir S": f"--img-dir; {SOURCE}",
+    "generate S O --recursive": (
+        "--recursive; the images below the folder of a class are read at any depth"
+    ),
+    "generate S O --val-split 0.2": (
+        "--val-split; augcli divides nothing; SOURCE has folders train and val, or a column split"
+    ),
+    "generate S O --epochs 3": (
+        "--epochs; nothing is trained here: images and labels are written for that"
+    ),
+    "generate S O --keep-originals": (
+        "--keep-originals; --include-originals copy or link has the originals in OUT"
+    ),
+    "verify O --fix": "--fix; --repair makes again what is missing or broken",
     "cache --clean": "--clean; write `augcli cache clean`",
     "generate S O -r mixup --p": "--p; write --set probability=VALUE",
 }
@@ -97,6 +140,65 @@ def refuse(capfd: pytest.CaptureFixture[str], *words: str) -> str:
 @pytest.mark.parametrize("command", OPTION)
 def test_options(capfd: pytest.CaptureFixture[str], command: str) -> None:
     assert refuse(capfd, *shlex.split(command)) == f"There is no option {OPTION[command]}."
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("generate cutmix S O", "'cutmix' is too much; a recipe is given as --recipe cutmix."),
+        ("generate S cutmix O", "'cutmix' is too much; a recipe is given as --recipe cutmix."),
+        (
+            "generate cutmix S -r flip",
+            "SOURCE cutmix does not exist, and is a recipe's name; give that as --recipe cutmix,"
+            " and SOURCE first.",
+        ),
+        (
+            "generate new S -r flip",
+            "SOURCE new does not exist, and OUT S does; SOURCE stands first, and OUT behind it.",
+        ),
+        (
+            "saliency new S",
+            "SOURCE new does not exist, and OUT S does; SOURCE stands first, and OUT behind it.",
+        ),
+        (
+            "generate new O -r flip",
+            "SOURCE new does not exist; give a folder with one folder a class.",
+        ),
+        (
+            "generate my photos O -r flip",
+            "'my' does not exist, but 'my photos' does; put a path with blanks in quotes.",
+        ),
+        (
+            "generate S O --split val -r flip",
+            "--split has no effect on SOURCE S, which is a folder with one folder a class; leave it"
+            " out.",
+        ),
+        (
+            "generate S O --clen -r flip",
+            "There is no option --clen; `augcli generate --help` lists them.",
+        ),
+        (
+            "train S",
+            "There is no command 'train'; augcli trains nothing: `augcli generate` writes images"
+            " and labels for what does.",
+        ),
+        (
+            "download S",
+            "There is no command 'download'; nothing is downloaded; `augcli demo` makes a first"
+            " data set.",
+        ),
+        (
+            "model my.onnx",
+            "There is no command 'my.onnx'; write `augcli model inspect my.onnx`.",
+        ),
+        ("model show", "There is no command 'show'; write `augcli model inspect MODEL`."),
+    ],
+)
+def test_what_is_meant(
+    folder: Path, capfd: pytest.CaptureFixture[str], command: str, said: str
+) -> None:
+    (folder / "my photos").mkdir()
+    assert refuse(capfd, *command.split()) == said
 
 
 @pytest.mark.parametrize("name", RECIPE)

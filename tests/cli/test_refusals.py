@@ -64,7 +64,7 @@ CASES = {
     ),
     "preview into no folder": (
         ["preview", "S", "-r", "cutmix", "--to", "no/p.png"],
-        "--to no/p.png cannot be written: No such file or directory",
+        "--to no/p.png cannot be written, as there is no folder no; make it, or name a file",
     ),
     "preview as text": (["preview", "S", "-r", "cutmix", "--to", "p.txt"], "--to p.txt is no PNG"),
     "verify nothing": (["verify", "O"], "OUT O does not exist"),

@@ -96,7 +96,7 @@ def test_words_of_options() -> None:
         choice_reader("--fit", Fit, {})("covr")
     with pytest.raises(UserError, match=r"--format tiff is unknown; give jpeg, png, webp or same"):
         formats("tiff")
-    with pytest.raises(UserError, match=r"--fit '' is unknown; give cover, contain or stretch\."):
+    with pytest.raises(UserError, match=r"--fit is empty; is a variable unset\?"):
         choice_reader("--fit", Fit, {})("")
 
 

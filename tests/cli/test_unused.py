@@ -43,6 +43,10 @@ EVERY = (
 )
 
 # What is given, the option without effect, its value, and why it has none.
+NO_MAPS = (
+    "with recipe flip, which looks for no saliency; leave it out, or add --keep and --saliency"
+    " gradient, gradcam or feature-map."
+)
 CASES: list[tuple[str, str, tuple[str, ...], tuple[str, ...], str]] = [
     ("generate", "recipe", (CHAIN,), ("flip",), "beside --recipe-file; give one of them."),
     ("generate", "set", (CHAIN,), ("alpha=1",), IN_FILE),
@@ -164,6 +168,11 @@ CASES: list[tuple[str, str, tuple[str, ...], tuple[str, ...], str]] = [
     ("verify", "workers", (), ("2",), NOT_AGAIN),
     ("verify", "max-seconds", (), ("9",), NOT_AGAIN),
     ("verify", "source", (), ("S",), NOT_AGAIN),
+]
+CASES += [
+    (command, option, ("-r", "flip"), value, NO_MAPS)
+    for command, option, _, value, why in CASES
+    if why == NO_CLASSIFIER and command == "generate"
 ]
 # Of these an error may say instead that one of two is to be given.
 RIVALS = {"recipe", "copies", "progress", "recipe-file", "set"}

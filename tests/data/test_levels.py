@@ -79,11 +79,12 @@ def test_the_command_that_a_warning_names_takes_the_inner_folders(
     assert result.returncode == 0
     assert "from 15 images of 2 classes" in result.stdout
     line = result.stderr.split("all by `")[1].split(" -print0")[0]
-    assert line == f"find '{tmp_path}/it'\"'\"'s {{all}}' -iname '*.jp*g'"
-    listed = "\n".join(map(str, root.rglob("*.jpg"))).encode()
+    assert line == f"find '{tmp_path}/it'\"'\"'s {{all}}' '(' -iname '*.jp*g' -o -iname '*.png' ')'"
+    names = [*root.rglob("*.jpg"), *root.rglob("*.png")]
+    listed = "\n".join(map(str, names)).encode()
     result = augcli("generate", "-", tmp_path / "out", "-r", "flip", "--dry-run",
                   "--labels-from", "parent", stdin=listed)  # fmt: skip
-    assert "from 12 images of 3 classes" in result.stdout
+    assert "from 15 images of 3 classes" in result.stdout
 
 
 @pytest.mark.parametrize("prefix", ["", "animals/"])

@@ -20,7 +20,7 @@ from augcli.manifest.verify import verify
 from augcli.store.removal import remove_run
 from augcli.tasks.repair import repair
 from augcli.tasks.replay import replay
-from tests.conftest import tree, write_photo
+from tests.conftest import Augcli, tree, write_photo
 from tests.helpers.runs import generate, run_over, runtime_of
 
 
@@ -324,3 +324,20 @@ def test_what_no_run_wrote_is_not_removed(out: Path, name: str) -> None:
     with pytest.raises(UserError, match=f"{name} is nothing that a run writes; move it away"):
         remove_run(out)
     assert tree(out) == before
+
+
+def test_the_command(augcli: Augcli, out: Path, tmp_path: Path) -> None:
+    assert (
+        "33 rows and their files agree, 33 made again." in augcli("verify", out, "--replay").stdout
+    )
+    other_image(out)
+    result = augcli("verify", out)
+    assert (result.returncode, result.stderr) == (1, "")
+    assert result.stdout.endswith(
+        f"`augcli verify {out} --repair` makes again what is missing or broken.\n"
+    )
+    assert augcli("verify", out, "--repair").returncode == 0
+    result = augcli("generate", out, tmp_path / "again", "-r", "mixup", "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["outputs"] == 30
+    assert json.loads(result.stdout)["splits"] == {"val": 3}

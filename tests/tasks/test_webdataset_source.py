@@ -19,7 +19,7 @@ from augcli.enums import Labels, OtherSplits
 from augcli.errors import UserError
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.mixup import Mixup
-from tests.conftest import Augcli, tree, write_photo
+from tests.conftest import tree, write_photo
 from tests.helpers.runs import generate, make_run, run_over
 
 
@@ -184,20 +184,3 @@ class TestAsSource:
     def test_its_manifest_is_no_source(self, made: Path) -> None:
         with pytest.raises(UserError, match=r"names images in tar archives, .*; give the folder"):
             list_source(made / "out/train/metadata.jsonl")
-
-
-def test_the_command(augcli: Augcli, out: Path, tmp_path: Path) -> None:
-    assert (
-        "33 rows and their files agree, 33 made again." in augcli("verify", out, "--replay").stdout
-    )
-    other_image(out)
-    result = augcli("verify", out)
-    assert (result.returncode, result.stderr) == (1, "")
-    assert result.stdout.endswith(
-        f"`augcli verify {out} --repair` makes again what is missing or broken.\n"
-    )
-    assert augcli("verify", out, "--repair").returncode == 0
-    result = augcli("generate", out, tmp_path / "again", "-r", "mixup", "--json")
-    assert (result.returncode, result.stderr) == (0, "")
-    assert json.loads(result.stdout)["outputs"] == 30
-    assert json.loads(result.stdout)["splits"] == {"val": 3}

@@ -43,6 +43,9 @@ _NAMED = 3
 _MOST_FOLDERS = 1_000_000
 # The device and the number of a folder, by which it is known again behind links.
 _Place = tuple[int, int]
+_LOOKED_AT = 1_000
+_FIX = "make it readable, or move it out of SOURCE"
+_JPEG = dict.fromkeys((b".jpg", b".jpeg", b".jpe"), "*.jp*g")
 KIND = "a folder with one folder a class"
 OPTIONS = frozenset({"allow_empty_classes"})
 # Of files that stand beside images; the first bytes of others are looked at.
@@ -113,7 +116,7 @@ def list_images(source: Path, options: SourceOptions) -> Listing:
                     empty[printable(top)] = holds.unread
     except OSError as error:
         where = shown(os.fsencode(error.filename or source))
-        raise UserError(f"{where} in SOURCE cannot be read: {error.strerror}.") from error
+        raise UserError(f"{where} in SOURCE cannot be read: {error.strerror}; {_FIX}.") from error
     if len(empty) == len(classes):
         raise UserError(_nothing(source, top_level, next(filter(None, empty.values()), b"")))
     doubt = check_classes(str(source), builder.folders, f"give {source}/{{name}}")
@@ -135,15 +138,15 @@ def _list_unlabelled(source: Path) -> Listing:
         holds = _add_class(builder, left_out, os.fsencode(source), b"", NO_CLASS, {})
     except OSError as error:
         where = shown(os.fsencode(error.filename or source))
-        raise UserError(f"{where} in SOURCE cannot be read: {error.strerror}.") from error
+        raise UserError(f"{where} in SOURCE cannot be read: {error.strerror}; {_FIX}.") from error
     if holds is None or not holds.images:
         raise UserError(f"SOURCE {source} holds no images; give a folder of images.")
     folders = [folder for folder in builder.folders if folder]
     warnings = []
     if folders:
-        are = "folder of it is" if len(folders) == 1 else "folders of it are"
         warnings.append(
-            f"{source}: images in {len(folders)} {are} used without labels, as --unlabelled says."
+            f"{source}: images in {count_text(len(folders), 'folder')} of it are used without"
+            " labels, as --unlabelled says."
         )
     listing = builder.finish(source, ())
     return replace(listing, warnings=(*warnings, *left_out.warnings()))
@@ -197,14 +200,17 @@ def _add_class(
 
 def _level_warning(source: Path, listing: Listing) -> str:
     """A warning where the folders of SOURCE are perhaps no classes, but groups of them."""
-    suffix = os.path.splitext(listing.relative_path(0))[1].lower()  # noqa: PTH122
-    pattern = "*.jp*g" if suffix in (b".jpg", b".jpeg") else f"*{suffix.decode()}"
+    images = range(min(len(listing), _LOOKED_AT))
+    suffixes = {os.path.splitext(listing.relative_path(at))[1].lower() for at in images}  # noqa: PTH122
+    patterns = sorted({_JPEG.get(one, f"*{printable(one)}") for one in suffixes})
+    named = " -o ".join(f"-iname {shlex.quote(one)}" for one in patterns)
+    named = f"'(' {named} ')'" if len(patterns) > 1 else named
     counts = np.bincount(listing.folder_of, minlength=len(listing.folders)).tolist()
     return level_warning(
         listing.folders,
         counts,
         f"give {_escaped(str(source))}/{{name}}",
-        f" alone, or all by `find {_escaped(shlex.quote(str(source)))} -iname '{pattern}' -print0 |"
+        f" alone, or all by `find {_escaped(shlex.quote(str(source)))} {_escaped(named)} -print0 |"
         " augcli generate - OUT --labels-from {level}`",
     )
 

@@ -122,7 +122,8 @@ def _collect(
             if isinstance(value, str) and not value.isascii():
                 refuse_other_bytes(value, column, table.where(number))
         folder, file_name = _divide_path(row[0], layout.suffix, table, number, spelling)
-        if layout.label is not None and type(row[1]) is str and row[1] != row[1].strip(BLANKS):
+        label = None if layout.label is None else row[1]
+        if type(label) is str and label != label.strip(BLANKS):
             blanks += 1
         add(row[1:first_split], number)
         for split, value in zip(splits, row[first_split:], strict=not grouping):

@@ -21,7 +21,7 @@ from typing import Any, Generic
 
 from augcli.engine.executors.work import Item, Report, Work
 from augcli.engine.executors.worker import NOTHING, Progress, Trial, run_worker, signals_held
-from augcli.errors import RESUME, RunFailed, one_line
+from augcli.errors import RESUME, RunFailed, said_by
 from augcli.processes import main_unread, start_context
 
 _IN_HAND = 2
@@ -158,10 +158,9 @@ class Pool(Generic[Item, Report]):
                 with main_unread(self._context):
                     process.start()
             except (OSError, MemoryError) as error:
-                why = getattr(error, "strerror", None) or one_line(error)
                 raise RunFailed(
                     f"Worker process {len(self.workers) + 1} of {self._size} (--workers) cannot be"
-                    f" started: {why}; {self._remedy}"
+                    f" started: {said_by(error)}; {self._remedy}"
                 ) from error
             theirs.close()
             sent = len(self._set_aside)
@@ -256,7 +255,8 @@ class Pool(Generic[Item, Report]):
         if targets[0] in self._set_aside and deaths > 2 * (_TRIALS + 1):
             reason = stall or "its workers die"
             raise RunFailed(
-                f"The shard of one image that is left out is not made ({reason}); {self._remedy}"
+                f"The outputs of one image, which is left out, are not made: {reason};"
+                f" {self._remedy}"
             )
         if deaths > _TRIALS + 1 or stall:
             self._set_aside[targets[0]] = stall or "making its outputs killed its worker each time"

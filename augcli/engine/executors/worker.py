@@ -21,7 +21,7 @@ from typing import Any, Literal
 from augcli.engine.executors.memory import keep_memory, limit_memory
 from augcli.engine.executors.work import Work
 from augcli.engine.watch import Watch
-from augcli.errors import one_line
+from augcli.errors import fault_of_augcli, said_by
 from augcli.image.decoder_output import silence_decoders
 
 NOTHING = -1
@@ -141,7 +141,7 @@ def run_worker(
         return
     except Exception as error:  # noqa: BLE001 - a traceback would tell a user nothing
         with suppress(Exception):
-            pipe.send(("failed", f"A worker process cannot work ({one_line(error)})"))
+            pipe.send(("failed", f"A worker process cannot work ({said_by(error)})"))
         sys.exit(1)
 
 
@@ -184,4 +184,4 @@ def _do(work: Work[Any, Any], task: Any, watch: Watch) -> Message:
     except OSError as error:
         return "failed", f"{error.filename or work.place}: {error.strerror or error}"
     except Exception as error:  # noqa: BLE001 - a fault of ours costs one image, and is listed
-        return "broken", f"augcli failed on it: {one_line(error)}"
+        return "broken", f"augcli failed on it: {fault_of_augcli(error)}"
