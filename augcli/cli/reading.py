@@ -106,7 +106,13 @@ def read_pipeline(recipe_options: RecipeOptions) -> Pipeline:
     keep = None
     if recipe_options.keep:
         keep = build_keep(
-            looked_for | _said(tau=recipe_options.tau, size=recipe_options.keep_size), [built]
+            looked_for
+            | _said(
+                tau=recipe_options.tau,
+                size=recipe_options.keep_size,
+                candidates=recipe_options.keep_candidates,
+            ),
+            [built],
         )
     return Pipeline(built.name, (Step(built, probability, keep=keep),), smoothing or 0.0)
 
