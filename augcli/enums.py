@@ -53,6 +53,14 @@ class MapFormat(StrEnum):
     npy = "npy"
 
 
+class Candidates(StrEnum):
+    """The regions that KeepAugment compares: those that the recipe may draw, or all that lie wholly
+    inside the image."""
+
+    recipe = "recipe"
+    inside = "inside"
+
+
 class Chroma(StrEnum):
     """JPEG chroma sampling. Mixing twice through 4:2:0 costs about 7 dB in the colour planes."""
 

@@ -79,7 +79,8 @@ def generate(
     file is read.
 
     - of the recipe: `set={"alpha": 0.4}` for its own options, recipe_file, label_smoothing, keep,
-      tau, keep_size, saliency, saliency_size. `recipe` may also be what `load_recipe` returned.
+      tau, keep_size, keep_candidates, saliency, saliency_size. `recipe` may also be what
+      `load_recipe` returned.
     - of what is made: copies, per_class, seed, `size=(width, height)`, fit, format, quality,
       chroma, output_format, shard_size, name, include_originals, pair, other_splits, dense_labels.
     - of the source: classes, classes_include, classes_exclude, limit, split, path_column,

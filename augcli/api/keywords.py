@@ -24,6 +24,7 @@ class AroundKeywords(TypedDict, total=False):
     keep: bool
     tau: float | None
     keep_size: float | None
+    keep_candidates: Literal["recipe", "inside"] | None
     saliency: Detector | None
     saliency_size: int | None
 

@@ -278,10 +278,10 @@ def load_recipe(name: FilePath, /, **options: Any) -> ArrayRecipe:
     """The recipe of this name, or that of a TOML file, for arrays.
 
     Options are the recipe's own (`augcli recipes NAME` shows them) and `probability`; what goes
-    around it, as for `generate`: `keep`, `tau`, `keep_size`, `saliency`, `saliency_size`,
-    `label_smoothing`; `fit`, how a partner of another size meets the target's; and for saliency of
-    a classifier `model` with what belongs to it. Raises `augcli.UserError` for a wrong value,
-    TypeError for an option that there is not.
+    around it, as for `generate`: `keep`, `tau`, `keep_size`, `keep_candidates`, `saliency`,
+    `saliency_size`, `label_smoothing`; `fit`, how a partner of another size meets the target's; and
+    for saliency of a classifier `model` with what belongs to it. Raises `augcli.UserError` for a
+    wrong value, TypeError for an option that there is not.
     """
     is_file = isinstance(name, PathLike) or is_file_name(str(name))
     with python_sentences(types_of(RecipeChoice, ModelChoice, InputChoice)):

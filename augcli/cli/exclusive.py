@@ -35,12 +35,12 @@ EXCLUSIVE = (
     ("show", "json"),
     ("quiet", "progress"),
 )
+_OF_KEEP = ("tau", "keep_size", "keep_candidates")
 # What says more about the recipe that --recipe names: it gives way to what is there instead of one.
 _OF_A_RECIPE = {
-    "recipe_file": ("set", "keep", "tau", "keep_size", "saliency", "saliency_size"),
+    "recipe_file": ("set", "keep", *_OF_KEEP, "saliency", "saliency_size"),
     "all_recipes": ("set",),
 }
-_OF_KEEP = ("tau", "keep_size")
 _OF_SALIENCY = ("saliency", "saliency_size")
 
 

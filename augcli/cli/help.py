@@ -25,7 +25,7 @@ HELP = "help"  # the command
 # By the parameters' names, in the order in which they are shown; the RARE ones with --help-all.
 PANELS = {
     "Recipe": "recipe set recipe_file pair label_smoothing",
-    "Saliency and keep": "keep saliency tau keep_size saliency_size",
+    "Saliency and keep": "keep saliency tau keep_size keep_candidates saliency_size",
     "Check": "replay repair deep",
     "Clean": "older_than to_size",
     "Model": "at model device target layer head saliency_cache saliency_cache_size class_list"
@@ -48,6 +48,7 @@ RARE = frozenset(
             "labels_from",
             "tau",
             "keep_size",
+            "keep_candidates",
             "saliency_size",
             "head",
             "layer",
@@ -63,7 +64,6 @@ RARE = frozenset(
             "chroma",
             "dense_labels",
             "memory",
-            "name",
             "progress",
         ),
     )

@@ -22,6 +22,7 @@ from augcli.enums import (
     DETECTORS,
     OF_A_CLASSIFIER,
     OF_THE_IMAGE,
+    Candidates,
     Fit,
     Pair,
 )
@@ -140,6 +141,15 @@ KeepSize = Annotated[
         metavar="SHARE",
     ),
 ]
+KeepCandidates = Annotated[
+    Candidates | None,
+    choice(
+        "keep-candidates",
+        "with --keep: the regions that are compared: all that the recipe may draw, or those wholly"
+        " inside the image (default: recipe)",
+        Candidates,
+    ),
+]
 SaliencyName = Annotated[
     str | None,
     option(
@@ -226,5 +236,6 @@ class RecipeOptions:
     keep: KeepOption = False
     tau: Tau = None
     keep_size: KeepSize = None
+    keep_candidates: KeepCandidates = None
     saliency: SaliencyName = None
     saliency_size: SaliencySize = None

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from augcli.errors import UserError
 from augcli.pipeline.keep import Keep
 from augcli.recipes.catalogue import recipe_class
+from augcli.recipes.first_options import KEEP_BEFORE
 from augcli.text import shorten
 
 # Differences that a sentence lists.
@@ -22,6 +23,7 @@ _LONGEST_VALUE = 80
 _KEEP_OPTIONS = {
     "tau": "--tau",
     "size": "--keep-size",
+    "candidates": "--keep-candidates",
     "saliency": "--saliency",
     "saliency_size": "--saliency-size",
 }
@@ -179,5 +181,5 @@ def _of_step(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
         if then is not now:
             yield _change("--keep", then is not None, now is not None)
         return
-    usual = _defaults(Keep)
+    usual = {**_defaults(Keep), **KEEP_BEFORE}
     yield from _each(usual | then, usual | now, _KEEP_OPTIONS)

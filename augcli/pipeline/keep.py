@@ -2,9 +2,13 @@
 
 KeepAugment (Gong et al., CVPR 2021, https://arxiv.org/abs/2011.11778) keeps what is salient for the
 label. The importance of a region is the sum of the saliency map over it, and is compared with the
-tau-quantile of all regions of that size. A recipe that covers a region covers one of little
+tau-quantile of all candidates of that size. A recipe that covers a region covers one of little
 importance (selective cut); after any other one a region of great importance is put back
 (selective paste).
+
+Candidates are the places that the recipe itself may draw, so that KeepAugment is a condition on its
+draw, and with tau 1 no condition at all. For Cutout and for a paste these are squares around any
+pixel, clipped at the border.
 """
 
 from __future__ import annotations
@@ -18,9 +22,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augcli.arrays.types import Pixels, SaliencyMap, Shape
 from augcli.declared import declared_spellings, find_unknown, shortened, what_is_wrong
-from augcli.enums import DEFAULT_DETECTOR, Detector
+from augcli.enums import DEFAULT_DETECTOR, Candidates, Detector
 from augcli.errors import UserError
-from augcli.image.box import Box
+from augcli.image.box import Box, places_around
 from augcli.image.collage import laid_over
 from augcli.image.fit import Fitted
 from augcli.recipes.recipe import (
@@ -34,9 +38,11 @@ from augcli.recipes.recipe import (
 )
 from augcli.recipes.shares import evenly, with_target_in
 from augcli.saliency.regions import (
+    Scores,
     best_region,
     draw_region,
     is_flat,
+    place_scores,
     region_scores,
     threshold,
 )
@@ -52,6 +58,11 @@ class Keep(BaseModel):
     )
     size: float = Field(
         0.5, gt=0, le=1, description="sides of the region put back, as a share of the image's"
+    )
+    candidates: Candidates = Field(
+        Candidates.recipe,
+        description="regions that are compared: all that the recipe may draw, clipped at the border"
+        " as it clips; inside: those wholly inside the image",
     )
     saliency: Detector = Field(DEFAULT_DETECTOR, description=DETECTOR_DESCRIPTION)
     saliency_size: MapSide | None = Field(
@@ -90,8 +101,8 @@ class KeepParams:
     `box` is the region that was covered (`mode` "cut") or put back ("paste"), None where nothing
     was: no region qualified for a cut, or the recipe left the image alone. `score` is its
     importance and `threshold` what that was compared with. `admissible` says whether any region
-    qualified; a paste then takes the most important one. In a `flat` map no region is above or
-    below the threshold.
+    qualified; a paste then takes the most important one. In a `flat` map all candidates are of
+    the same importance: that of the threshold.
     """
 
     mode: str
@@ -172,13 +183,21 @@ def selective_cut(
 ) -> tuple[Any, KeepParams]:
     """Draw the recipe's parameters with a region that the label can spare.
 
-    The size is the recipe's own; the region is uniform over those below the threshold. None
-    qualifies: nothing is covered.
+    The size is the recipe's own; the region is uniform over the candidates of at most the
+    threshold. Of those wholly inside the image only what is below it qualifies, and where none
+    does, nothing is covered.
     """
     size = recipe.region_size(rng, target.shape)
     if size is None or min(size) == 0:
         return recipe.cover(rng, None), KeepParams.left_alone()
     saliency_map, flat = usable(target.saliency(keep.saliency_spec))
+    if keep.candidates is Candidates.recipe:
+        places = recipe.places(size, target.shape)
+        scores = place_scores(saliency_map, places)
+        limit = threshold(scores, keep.tau)
+        place = _drawn(rng, scores, limit, below=True)
+        keep_params = KeepParams.cut(places.box(place), float(scores[place]), limit, flat)
+        return recipe.cover_spared(rng, places.box(place), sources), keep_params
     height, width = (min(side, limit) for side, limit in zip(size, target.shape, strict=True))
     scores = region_scores(saliency_map, height, width)
     limit = threshold(scores, keep.tau)
@@ -191,11 +210,20 @@ def selective_cut(
 
 
 def selective_paste(keep: Keep, rng: np.random.Generator, target: SourceView) -> KeepParams:
-    """Draw the region that is put back, uniform over those above the threshold.
+    """Draw the region that is put back, uniform over the candidates of at least the threshold.
 
-    None qualifies: the most important one is taken.
+    Of those wholly inside the image only what is above it qualifies, and where none does, the most
+    important one is taken.
     """
     saliency_map, flat = usable(target.saliency(keep.saliency_spec))
+    if keep.candidates is Candidates.recipe:
+        height, width = (2 * max(1, round(side * keep.size / 2)) for side in target.shape)
+        places = places_around((height, width), target.shape)
+        scores = place_scores(saliency_map, places)
+        limit = threshold(scores, keep.tau)
+        place = _drawn(rng, scores, limit, below=False)
+        score = float(scores[place])
+        return KeepParams.paste(places.box(place), score, limit, flat, admissible=True)
     height, width = (max(1, round(side * keep.size)) for side in target.shape)
     scores = region_scores(saliency_map, height, width)
     limit = threshold(scores, keep.tau)
@@ -240,3 +268,15 @@ def usable(saliency_map: SaliencyMap) -> tuple[SaliencyMap, bool]:
 def _box(corner: tuple[int, int], height: int, width: int) -> Box:
     top, left = corner
     return Box(top, left, top + height, left + width)
+
+
+def _drawn(
+    rng: np.random.Generator, scores: Scores, limit: float, *, below: bool
+) -> tuple[int, int]:
+    """The place of a candidate on this side of the limit, or at it: there is always one, but for
+    the rounding of the quantile."""
+    lowest, highest = float(scores.min()), float(scores.max())
+    limit = max(limit, lowest) if below else min(limit, highest)
+    place = draw_region(rng, scores, limit, below=below, or_at=True)
+    assert place is not None
+    return place

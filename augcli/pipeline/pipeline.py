@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from augcli.pipeline.keep import Keep
 from augcli.pipeline.picture import Record
 from augcli.recipes.catalogue import build_recipe
-from augcli.recipes.first_options import KEEP_OPTIONS, RECIPE_OPTIONS
+from augcli.recipes.first_options import KEEP_BEFORE, KEEP_OPTIONS, RECIPE_OPTIONS
 from augcli.recipes.index import ENTRIES
 from augcli.recipes.plugins import plugins
 from augcli.recipes.recipe import Recipe, SaliencySpec
@@ -67,7 +67,9 @@ class Step:
             }
             for recipe, weight in zip(self.recipes, self.weights, strict=True)
         ]
-        keep = None if self.keep is None else described_options(self.keep, KEEP_OPTIONS)
+        keep = None
+        if self.keep is not None:
+            keep = described_options(self.keep, KEEP_OPTIONS, KEEP_BEFORE)
         return {"probability": self.probability, "one_of": recipes, "keep": keep}
 
 
@@ -169,14 +171,14 @@ def _always_described(recipe: Recipe) -> Collection[str]:
     return RECIPE_OPTIONS.get(recipe.name, ())
 
 
-def described_options(options: BaseModel, always: Collection[str]) -> dict[str, Any]:
-    """Options as JSON: those in `always`, and of others those that are not at their default."""
+def described_options(
+    options: BaseModel, always: Collection[str], before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Options as JSON: those in `always`, and of others those that are not at their default, or at
+    what they were `before` they existed."""
     fields = type(options).model_fields
-    names = {
-        name
-        for name in fields
-        if name in always or getattr(options, name) != fields[name].get_default()
-    }
+    left_out = {name: field.get_default() for name, field in fields.items()} | dict(before or {})
+    names = {name for name in fields if name in always or getattr(options, name) != left_out[name]}
     return options.model_dump(mode="json", include=names)
 
 
@@ -198,5 +200,7 @@ def _step_of(description: Mapping[str, Any]) -> Step:
         build_recipe(choice["recipe"], choice["options"]) for choice in description["one_of"]
     ]
     weights = tuple(choice["weight"] for choice in description["one_of"])
-    keep = None if description["keep"] is None else Keep.model_validate(description["keep"])
+    keep = None
+    if description["keep"] is not None:
+        keep = Keep.model_validate({**KEEP_BEFORE, **description["keep"]})
     return Step(first, description["probability"], tuple(others), weights, keep)

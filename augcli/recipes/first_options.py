@@ -7,6 +7,9 @@ that what was made without it keeps its digest, its names and its random numbers
 from __future__ import annotations
 
 KEEP_OPTIONS = ("tau", "size", "saliency", "saliency_size")
+# What an option was before there was such an option, where its default is another: records and
+# digests lack it where it is that.
+KEEP_BEFORE = {"candidates": "inside"}
 
 RECIPE_OPTIONS: dict[str, tuple[str, ...]] = {
     "augmix": ("width", "depth", "severity", "alpha", "all_ops", "views"),

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from augcli.arrays.types import Colour, Shape
-from augcli.image.box import Box
+from augcli.image.box import Box, Places, places_inside
 from augcli.image.fit import Fitted
 from augcli.recipes.fill import FILL_DESCRIPTION, NOISE, Fill, cover, draw_fill
 from augcli.recipes.recipe import Augmented, RegionRecipe
@@ -56,6 +56,9 @@ class RandomErasing(RegionRecipe):
         top = int(rng.integers(shape[0] - height + 1))
         left = int(rng.integers(shape[1] - width + 1))
         return Box(top, left, top + height, left + width)
+
+    def places(self, size: tuple[int, int], shape: Shape) -> Places:
+        return places_inside(size, shape)
 
     def cover(self, rng: np.random.Generator, box: Box | None) -> Params:
         return Params(box, draw_fill(rng, self.fill))

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from augcli.arrays.types import Floats, Pixels, SaliencyMap, Shape
-from augcli.image.box import Box
+from augcli.image.box import Box, Places, places_around
 from augcli.image.collage import Image, laid_over, pixels_of
 from augcli.image.fit import Fitted
 from augcli.saliency.regions import saliency_peak
@@ -169,8 +169,8 @@ class Recipe(BaseModel):
 class RegionRecipe(Recipe):
     """A recipe that covers one region of the target: it draws a size, then a place for it.
 
-    KeepAugment, which chooses the region itself, calls `region_size` and `cover`. `Params` have a
-    `box`.
+    KeepAugment, which chooses the place itself, calls `region_size`, `places` and `cover`. `Params`
+    have a `box`.
     """
 
     @property
@@ -194,6 +194,10 @@ class RegionRecipe(Recipe):
     def place(self, rng: np.random.Generator, size: tuple[int, int], shape: Shape) -> Box:
         """Draw a place for a region of this size: around any pixel, clipped at the border."""
         return box_around(uniform_pixel(rng, shape), size, shape)
+
+    def places(self, size: tuple[int, int], shape: Shape) -> Places:
+        """All places that `place` draws from, each as likely as any other."""
+        return places_around(size, shape)
 
     def cover(self, rng: np.random.Generator, box: Box | None) -> Any:
         """The `Params` record for covering `box`; for None, that of an image left alone."""

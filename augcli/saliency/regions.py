@@ -13,6 +13,7 @@ import numpy as np
 
 from augcli.arrays.select import of_rank
 from augcli.arrays.types import Floats, SaliencyMap
+from augcli.image.box import Places
 
 Scores = Floats
 
@@ -51,6 +52,17 @@ def region_scores(saliency_map: SaliencyMap, height: int, width: int) -> Scores:
     return scores
 
 
+def place_scores(saliency_map: SaliencyMap, places: Places) -> Scores:
+    """The sum of a map (H, W) over each of some places, which may be clipped at its border.
+
+    Returns float64 (rows, columns), as many as there are of each in `places`.
+    """
+    table = cv2.integral(saliency_map, sdepth=cv2.CV_64F)
+    bands = cv2.subtract(table[places.bottoms], table[places.tops])
+    scores: Scores = cv2.subtract(bands[:, places.rights], bands[:, places.lefts])
+    return scores
+
+
 def threshold(scores: Scores, tau: float) -> float:
     """The tau-quantile of all scores, linear between neighbours: ``numpy.quantile``, but faster.
 
@@ -66,13 +78,17 @@ def threshold(scores: Scores, tau: float) -> float:
 
 
 def draw_region(
-    rng: np.random.Generator, scores: Scores, limit: float, below: bool
+    rng: np.random.Generator, scores: Scores, limit: float, below: bool, or_at: bool = False
 ) -> tuple[int, int] | None:
-    """(top, left) of a region, uniform over those that score strictly below (or above) the limit.
+    """The place of a score, uniform over those that are strictly below (or above) the limit, or
+    also at it.
 
     None, and nothing drawn, if there is no such region.
     """
-    admissible = scores < limit if below else scores > limit
+    if or_at:
+        admissible = scores <= limit if below else scores >= limit
+    else:
+        admissible = scores < limit if below else scores > limit
     upto = np.cumsum(cv2.reduce(admissible.view(np.uint8), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S))
     if not upto[-1]:
         return None

@@ -12,7 +12,7 @@ from augcli.arrays.types import Shape
 from augcli.data.labels import SoftLabel
 from augcli.data.listing import Listing
 from augcli.engine.plan import Run
-from augcli.enums import Fit, Labels, Pair
+from augcli.enums import Candidates, Fit, Labels, Pair
 from augcli.image.fit import place
 from augcli.operations.magnitudes import ENHANCEMENTS, TRANSLATIONS
 from augcli.operations.table import OPERATIONS
@@ -96,7 +96,10 @@ def _describe_step(step: Step) -> str:
 
 def describe_keep(keep: Keep) -> str:
     """The options of KeepAugment."""
-    return " ".join(["keep", f"tau={keep.tau:g}", f"size={keep.size:g}", str(keep.saliency_spec)])
+    options = [f"tau={keep.tau:g}", f"size={keep.size:g}"]
+    if keep.candidates is not Candidates.recipe:
+        options.append(f"candidates={keep.candidates}")
+    return " ".join(["keep", *options, str(keep.saliency_spec)])
 
 
 def _options(options: BaseModel) -> list[str]:
@@ -183,6 +186,8 @@ def ranked(classes: Sequence[str], label: SoftLabel) -> tuple[list[tuple[str, fl
 def explain_keep(keep_params: Mapping[str, Any], total: float) -> str:
     """What KeepAugment chose and why; `total` is the sum of the saliency map."""
     cuts = keep_params["mode"] == "cut"
+    if keep_params["flat"] and keep_params["admissible"]:
+        return "the map is flat: any box " + ("may be cut" if cuts else "may be put back")
     if keep_params["flat"]:
         return "the map is flat: " + ("nothing is cut" if cuts else "the first box is put back")
     if keep_params["box"] is None and keep_params["admissible"]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from augcli.enums import Candidates
 from augcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class RecipeChoice:
     keep: bool = False
     tau: float | None = None
     keep_size: float | None = None
+    keep_candidates: Candidates | None = None
     saliency: str | None = None
     saliency_size: int | None = None
 
@@ -62,7 +64,8 @@ def build_pipeline(choice: RecipeChoice) -> Pipeline:
     built = build_recipe(recipe.name, options)
     keep = None
     if choice.keep:
-        keep = build_keep(looked_for | _said(tau=choice.tau, size=choice.keep_size), [built])
+        around = _said(tau=choice.tau, size=choice.keep_size, candidates=choice.keep_candidates)
+        keep = build_keep(looked_for | around, [built])
     return Pipeline(built.name, (Step(built, probability, keep=keep),), smoothing or 0.0)
 
 

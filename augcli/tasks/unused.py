@@ -94,7 +94,7 @@ def _makes_outputs(called: Called) -> bool:
     return "repair" not in called.options or called.has("repair") or called.has("replay")
 
 
-_OF_A_RECIPE = ("set", "keep", "tau", "keep_size", "saliency", "saliency_size")
+_OF_A_RECIPE = ("set", "keep", "tau", "keep_size", "keep_candidates", "saliency", "saliency_size")
 _OF_A_CLASSIFIER = (
     "model",
     "head",
@@ -121,7 +121,11 @@ RULES = (
     ),
     Rule(("recipe",), _no_file, "beside --recipe-file; give one of them."),
     Rule(_OF_A_RECIPE, _no_file, "beside --recipe-file; write it into that file."),
-    Rule(("tau", "keep_size"), lambda c: c.has("keep"), "without --keep; add that."),
+    Rule(
+        ("tau", "keep_size", "keep_candidates"),
+        lambda c: c.has("keep"),
+        "without --keep; add that.",
+    ),
     Rule(
         ("keep_size",),
         _puts_back,

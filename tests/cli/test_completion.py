@@ -60,11 +60,11 @@ def test_commands_and_options(complete: Complete) -> None:
             "inspect",
             "recipes",
             "verify",
+            "convert",
             "saliency",
             "cache",
             "doctor",
             "demo",
-            "convert",
             "help",
             "model",
         )

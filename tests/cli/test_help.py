@@ -103,7 +103,7 @@ def test_generate_shows_few_options_in_the_six_panels(augcli: Augcli) -> None:
         *("Examples", "Arguments", "Recipe", "Saliency and keep", "Model", "Source", "Output"),
         "Run",
     ]
-    assert len(re.findall(r"^ +(?:-\w, )?--[\w-]+", text, re.M)) <= 33
+    assert len(re.findall(r"^ +(?:-\w, )?--[\w-]+", text, re.M)) <= 34
     assert "  -r, --recipe NAME " in text
     assert "      --seed N  " in text
     assert "--seed N the same seed gives the same bytes (default: 0)" in joined(text)

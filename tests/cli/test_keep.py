@@ -31,7 +31,8 @@ def test_rows_tell_what_was_kept(augcli: Augcli, tmp_path: Path, recipe: str, mo
         if keep_params["box"] is not None and keep_params["admissible"]:
             assert (keep_params["score"] < keep_params["threshold"]) == (mode == "cut")
     values = json.loads((out / "run.json").read_text())["recipe"]["steps"][0]["keep"]
-    assert values == {"tau": 0.5, "size": 0.5, "saliency": "fine-grained", "saliency_size": None}
+    keep = {"tau": 0.5, "size": 0.5, "saliency": "fine-grained", "saliency_size": None}
+    assert values == keep | {"candidates": "recipe"}
     assert augcli("verify", out, "--replay").returncode == 0
 
 

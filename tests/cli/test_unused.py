@@ -57,6 +57,8 @@ CASES: list[tuple[str, str, tuple[str, ...], tuple[str, ...], str]] = [
     ("generate", "saliency-size", (CHAIN,), ("64",), IN_FILE),
     ("generate", "tau", ("-r", "flip"), ("0.5",), "without --keep; add that."),
     ("generate", "keep-size", ("-r", "flip"), ("0.5",), "without --keep; add that."),
+    ("generate", "keep-candidates", ("-r", "flip"), ("inside",), "without --keep; add that."),
+    ("generate", "keep-candidates", (CHAIN,), ("inside",), IN_FILE),
     ("generate", "keep-size", ("-r", "cutout", "--keep"), ("0.5",), PUTS_NOTHING_BACK),
     (
         "generate",

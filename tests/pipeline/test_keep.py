@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from augcli.arrays.types import Pixels, SaliencyMap
-from augcli.enums import Fit
+from augcli.enums import Candidates, Fit
 from augcli.errors import UserError
 from augcli.image.box import Box
 from augcli.image.fit import Fitted
@@ -34,6 +34,11 @@ from augcli.recipes.saliencymix import Params, SaliencyMix
 from augcli.saliency.regions import region_scores, threshold
 
 VECTORS = sorted((Path(__file__).parents[1] / "reference/keepaugment").glob("case_*.npz"))
+
+
+def inside(**options: float) -> Keep:
+    """KeepAugment over the regions wholly inside the image, as the vectors have it."""
+    return Keep(candidates=Candidates.inside, **options)
 
 
 def view(image: Pixels, saliency_map: SaliencyMap) -> SourceView:
@@ -73,7 +78,7 @@ def test_regions_are_drawn_from_the_admissible_ones_alone(file: Path) -> None:
     case = np.load(file)
     source_view = view(case["image"], case["saliency"])
     side = int(case["region_h"])
-    keep = Keep(tau=float(case["tau"]), size=side / len(case["image"]))
+    keep = inside(tau=float(case["tau"]), size=side / len(case["image"]))
     cuts, pastes = np.zeros((2, *case["score"].shape), bool)
     for seed in range(3000):
         rng = np.random.default_rng(seed)
@@ -105,14 +110,14 @@ def test_a_map_without_information(useless: str) -> None:
     image = np.full((20, 30, 3), 90, np.uint8)
     source_view = view(image, saliency_map)
     rng = np.random.default_rng(1)
-    params, keep_params = selective_cut(Keep(), Cutout(length=6), rng, source_view, [source_view])
+    params, keep_params = selective_cut(inside(), Cutout(length=6), rng, source_view, [source_view])
     assert (params.box, keep_params.box, keep_params.admissible, keep_params.flat) == (
         None,
         None,
         False,
         True,
     )
-    keep_params = selective_paste(Keep(), rng, source_view)
+    keep_params = selective_paste(inside(), rng, source_view)
     assert (keep_params.box, keep_params.admissible, keep_params.flat) == (
         Box(0, 0, 10, 15),
         False,
@@ -143,12 +148,12 @@ def test_a_region_larger_than_the_image_is_cut_to_it() -> None:
     boxes = set()
     for seed in range(200):
         _, keep_params = selective_cut(
-            Keep(tau=0.5), recipe, np.random.default_rng(seed), source_view[0], source_view
+            inside(tau=0.5), recipe, np.random.default_rng(seed), source_view[0], source_view
         )
         boxes.add(keep_params.box)
     assert boxes == {Box(0, left, 10, left + 24) for left in range(3)}
     whole, keep_params = selective_cut(
-        Keep(), Cutout(length=99), np.random.default_rng(0), source_view[0], source_view
+        inside(), Cutout(length=99), np.random.default_rng(0), source_view[0], source_view
     )
     assert (whole.box, keep_params.box, keep_params.admissible) == (None, None, False)
 
@@ -203,7 +208,8 @@ def test_around_every_recipe(name: str) -> None:
     recipe = recipe_class(name)
     images = images[: recipe.sources]
     for seed in range(4):
-        pipeline, output = execute((name, {}), images, seed, tau=0.5, size=0.3)
+        keep = {"tau": 0.5, "size": 0.3, "candidates": "inside"}
+        pipeline, output = execute((name, {}), images, seed, **keep)
         assert output.image.shape == images[0].shape
         assert output.record is not None
         keep_params = output.record["keep"]
@@ -232,7 +238,7 @@ def test_saliencymix_pastes_its_peak_where_the_target_can_spare_it() -> None:
     peak_map[8, 5] = 1
     source_view = [view(target, salient_left(target)), view(source, peak_map)]
     params, keep_params = selective_cut(
-        Keep(), SaliencyMix(), np.random.default_rng(3), source_view[0], source_view
+        inside(), SaliencyMix(), np.random.default_rng(3), source_view[0], source_view
     )
     assert keep_params.box == params.box
     assert params.centre == (8, 5)
@@ -275,7 +281,7 @@ def test_without_a_region_above_the_threshold_the_first_best_is_put_back() -> No
     levels = np.zeros((6, 8), np.float32)
     levels[2:4, 3:5] = levels[4:, 6:] = 5
     keep_params = selective_paste(
-        Keep(tau=1, size=0.25),
+        inside(tau=1, size=0.25),
         np.random.default_rng(0),
         view(np.zeros((6, 8, 3), np.uint8), levels),
     )
@@ -292,7 +298,7 @@ def test_the_region_put_back_is_rounded_half_to_even(
 ) -> None:
     levels = np.arange(shape[0] * shape[1], dtype=np.float32).reshape(shape)
     source_view = view(np.zeros((*shape, 3), np.uint8), levels)
-    keep_params = selective_paste(Keep(), np.random.default_rng(0), source_view)
+    keep_params = selective_paste(inside(), np.random.default_rng(0), source_view)
     assert keep_params.box is not None
     assert (keep_params.box.height, keep_params.box.width) == region
 

@@ -9,6 +9,7 @@ import pytest
 
 from augcli.arrays.seeds import output_id
 from augcli.data.listing import sample_id
+from augcli.enums import Candidates
 from augcli.pipeline.keep import Keep
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.pipeline.recipefile import read_recipe_file
@@ -67,7 +68,7 @@ FILES = {
     "by class": """
         [[steps]]
         recipe = "cutout"
-        keep = true
+        keep = { candidates = "inside" }
         [classes.cat.cutout]
         length = 8
     """,
@@ -77,6 +78,10 @@ FILES = {
         views = 2
     """,
 }
+
+
+# KeepAugment as it was before `candidates`.
+INSIDE = Keep(candidates=Candidates.inside)
 
 
 def plain(name: str, keep: Keep | None = None) -> Pipeline:
@@ -93,12 +98,12 @@ def test_every_recipe_is_here() -> None:
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_the_digest_of_a_recipe_stays(name: str) -> None:
-    assert (plain(name).digest(), plain(name, Keep()).digest()) == DIGESTS[name]
+    assert (plain(name).digest(), plain(name, INSIDE).digest()) == DIGESTS[name]
 
 
 def test_the_ids_of_outputs_stay() -> None:
     assert id_of_an_output(plain("cutmix")) == "06157b710b29a618"
-    assert id_of_an_output(plain("cutmix", Keep())) == "98a24b3e568d40d3"
+    assert id_of_an_output(plain("cutmix", INSIDE)) == "98a24b3e568d40d3"
 
 
 @pytest.mark.parametrize(
@@ -170,16 +175,20 @@ class KeepWithMore(Keep):
     rounds: int = 1
 
 
+def test_the_digest_of_the_recipes_own_candidates() -> None:
+    assert plain("cutmix", Keep()).digest() == "56fff1b936340426"
+
+
 def test_an_option_that_is_added_later_leaves_digests_alone() -> None:
     def digest(recipe: CutMix, keep: Keep | None = None) -> str:
         return Pipeline("cutmix", (Step(recipe, keep=keep),)).digest()
 
     plainly, inside = DIGESTS["cutmix"]
     assert digest(CutMixWithMore()) == digest(CutMixWithMore(softness=0)) == plainly
-    assert digest(CutMixWithMore(), KeepWithMore()) == inside
+    assert digest(CutMixWithMore(), KeepWithMore(candidates=Candidates.inside)) == inside
     others = [
         digest(CutMixWithMore(softness=0.5)),
         digest(CutMixWithMore(shape="round")),
-        digest(CutMixWithMore(), KeepWithMore(rounds=2)),
+        digest(CutMixWithMore(), KeepWithMore(candidates=Candidates.inside, rounds=2)),
     ]
     assert len({plainly, inside, *others}) == 5

@@ -189,7 +189,7 @@ def test_a_misspelled_name_is_near_it(run: Run) -> None:
 
 BROKEN = [
     ("raise ImportError('no such thing')", "verticalmix = vertical_mix:VerticalMix",
-     "The recipe verticalmix of package vertical-mix 1.0 cannot be loaded (ImportError: no such"
+     "The recipe verticalmix of package vertical-mix 1.0 cannot be loaded (no such"
      " thing); fix or remove the package."),
     ("import sys; sys.exit(3)", "verticalmix = vertical_mix:VerticalMix",
      "The recipe verticalmix of package vertical-mix 1.0 cannot be loaded (it ends Python); fix or"
@@ -202,7 +202,7 @@ BROKEN = [
      " remove the package."),
     (TEN_LINES.replace("-> Params", ""), "verticalmix = vertical_mix:VerticalMix",
      "The recipe verticalmix of package vertical-mix 1.0 needs a default for each option, and a"
-     " draw that is annotated with what it returns (TypeError: annotate draw of VerticalMix with"
+     " draw that is annotated with what it returns (annotate draw of VerticalMix with"
      " the Params that it returns); fix or remove the package."),
     (TEN_LINES.replace("sources = 2", "sources = 0"), "verticalmix = vertical_mix:VerticalMix",
      "The recipe verticalmix of package vertical-mix 1.0 has sources = 0; fix or remove the"
