@@ -51,7 +51,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_call_works_in_the_order_of_the_readme(checkout: Path) -> None:
-    assert len(CALLS) == 21
+    assert len(CALLS) == 24
     environment = {
         **os.environ,
         "PATH": f"{checkout / 'bin'}:{os.environ['PATH']}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,49 +12,10 @@ from typing import Any
 import pytest
 
 import augcli
-from tests.conftest import SAMPLE_DATA
+from tests.conftest import ROOT, SAMPLE_DATA
 
-GENERATE = """
-import augcli
-
-made = augcli.generate("sample_data", "flipped", recipe="flip", copies=2, size=(64, 64))
-print(made.outputs, made.skipped, made.warnings)
-"""
-
-MANIFEST = """
-manifest = augcli.open_manifest("flipped")
-row, file = manifest[0], manifest.path(0)
-labels = manifest.dense()                      # (rows, classes), float32
-train, val = manifest.split_by_source(val=0.2)
-table = manifest.to_pandas()
-print(len(manifest), manifest.classes, row.source_ids, labels.shape, len(train), len(val))
-"""
-
-ARRAYS = """
-import numpy as np
-from PIL import Image
-
-files = [manifest.path(i) for i in range(8)]
-images = [np.asarray(Image.open(file).convert("RGB")) for file in files]
-ids = [manifest[i].label for i in range(8)]
-recipe = augcli.load_recipe("saliencymix", alpha=0.4)
-mixed, soft, params = recipe(images, ids, seed=1, n_classes=5)
-print(mixed[0].shape, soft[0], params[0]["lam"], params[0]["sources"])
-"""
-
-TRIPLETS = """
-augcli.generate("sample_data", "views", recipe="augmix", set={"views": 2}, size=(64, 64))
-for clean, aug1, aug2 in augcli.open_manifest("views").groups():
-    print(clean.file_name, aug1.file_name, aug2.file_name)
-"""
-
-CHECKS = """
-sheet = augcli.preview("sample_data", recipe="cutmix", examples=2, to="sheet.png")
-print(sheet.size)
-checked = augcli.verify("flipped", replay=5)
-if not checked:
-    print(checked.faults)
-"""
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +26,7 @@ def test_the_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     printed = []
     with warnings.catch_warnings():
         warnings.simplefilter("error", augcli.AugcliWarning)
-        for block in (GENERATE, MANIFEST, ARRAYS, TRIPLETS, CHECKS):
+        for block in BLOCKS:
             with contextlib.redirect_stdout(io.StringIO()) as text:
                 exec(block, names)
             printed.append(text.getvalue())
