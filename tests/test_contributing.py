@@ -206,7 +206,7 @@ def test_a_sink(package: Package) -> None:
     package.write("augcli/store/sinks/zips.py", (HELPERS / "zip_sink.py").read_text())
     table = "augcli/store/sinks/table.py"
     package.insert(table, "from augcli.store.sinks import zips", "from augcli.store.sinks.sink ")
-    package.insert(table, '    "zips": zips,', "    DEFAULT_SINK: ")
+    package.insert(table, '    "zips": zips,', "    OutputFormat.folder: ")
     package.assert_names_changes("Add a sink")
     out = package.folder / "out"
     package.run(SAMPLE, out, code=CHECK_SINK)

@@ -28,7 +28,7 @@ from augcli.errors import UserError
 from augcli.text import shorten
 
 # verify's --source, which no configuration sets, is called `moved` in the code.
-PATHS = frozenset((*config.PATHS, "moved", "folder"))
+PATHS = frozenset((*config.PATHS, "moved", "folder", "other"))
 
 Values = Mapping[str, Sequence[Any]]
 

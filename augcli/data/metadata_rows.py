@@ -137,7 +137,7 @@ def flags_of(file: Path, options: SourceOptions) -> tuple[str, list[str]] | None
         columns = targets_in(table, path, options.classes, options.group_by)
         if columns:
             return table.columns[path], [table.columns[at] for at in columns]
-    flags = flag_columns(table, path)
+    flags = [name for name in flag_columns(table, path) if name not in OF_A_RUN]
     if flags and options.labels is Labels.multi:
         some = listed(map(column_text, flags[:_FIRST]), "and")
         raise UserError(

@@ -82,7 +82,7 @@ def original_id(run: Run, sample: Sample) -> str:
 def name_of(run: Run, output: Output, copy: int) -> str:
     """The name of an augmented image's file, without its ending."""
     view = output.view if len(run.job.pipeline.views) > 1 else ""
-    values = {"recipe": run.job.pipeline.name, "copy": str(copy), "view": view}
+    values = {"recipe": run.job.pipeline.recipe_names, "copy": str(copy), "view": view}
     return _name(run, output.samples[0], output.label, output.output_id, values)
 
 

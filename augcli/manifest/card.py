@@ -11,7 +11,7 @@ from typing import Any
 
 from augcli.enums import Labels
 from augcli.manifest.row import Row
-from augcli.published import TRAIN
+from augcli.published import CLASSES, RUN, TRAIN
 
 FIRST_LINES = "---\n# Written by augcli; it stays as you edit it.\n"
 
@@ -42,9 +42,9 @@ def card_text(
     return f"{FIRST_LINES}{_yaml({'configs': [config]})}\n---\n\n# Images by {recipe}\n\n{_TEXT}"
 
 
-_TEXT = """\
-Made with augcli. `datasets.load_dataset` reads this folder by its path. `classes.txt` has the
-classes in the order of label ids, `run.json` says how the images were made.
+_TEXT = f"""\
+Made with augcli. `datasets.load_dataset` reads this folder by its path. `{CLASSES}` has the
+classes in the order of label ids, `{RUN}` says how the images were made.
 """
 
 

@@ -194,8 +194,9 @@ def selective_cut(
     if keep.candidates is Candidates.recipe:
         places = recipe.places(size, target.shape)
         scores = place_scores(saliency_map, places)
-        limit = threshold(scores, keep.tau)
-        place = _drawn(rng, scores, limit, below=True)
+        limit = _limit(scores, keep.tau)
+        place = draw_region(rng, scores, limit, below=True, or_at=True)
+        assert place is not None
         keep_params = KeepParams.cut(places.box(place), float(scores[place]), limit, flat)
         return recipe.cover_spared(rng, places.box(place), sources), keep_params
     height, width = (min(side, limit) for side, limit in zip(size, target.shape, strict=True))
@@ -220,8 +221,9 @@ def selective_paste(keep: Keep, rng: np.random.Generator, target: SourceView) ->
         height, width = (2 * max(1, round(side * keep.size / 2)) for side in target.shape)
         places = places_around((height, width), target.shape)
         scores = place_scores(saliency_map, places)
-        limit = threshold(scores, keep.tau)
-        place = _drawn(rng, scores, limit, below=False)
+        limit = _limit(scores, keep.tau)
+        place = draw_region(rng, scores, limit, below=False, or_at=True)
+        assert place is not None
         score = float(scores[place])
         return KeepParams.paste(places.box(place), score, limit, flat, admissible=True)
     height, width = (max(1, round(side * keep.size)) for side in target.shape)
@@ -270,13 +272,7 @@ def _box(corner: tuple[int, int], height: int, width: int) -> Box:
     return Box(top, left, top + height, left + width)
 
 
-def _drawn(
-    rng: np.random.Generator, scores: Scores, limit: float, *, below: bool
-) -> tuple[int, int]:
-    """The place of a candidate on this side of the limit, or at it: there is always one, but for
-    the rounding of the quantile."""
-    lowest, highest = float(scores.min()), float(scores.max())
-    limit = max(limit, lowest) if below else min(limit, highest)
-    place = draw_region(rng, scores, limit, below=below, or_at=True)
-    assert place is not None
-    return place
+def _limit(scores: Scores, tau: float) -> float:
+    """The tau-quantile of scores, which no rounding puts beyond all of them: there is always a
+    candidate at it or on either side."""
+    return min(max(threshold(scores, tau), float(scores.min())), float(scores.max()))

@@ -26,6 +26,6 @@ def overlap_warning(pipeline: Pipeline) -> str:
     are = "is a corruption" if len(names) == 1 else "are corruptions"
     return (
         f"{listed([*names[:_NAMED], *more], 'and')} {are} by which ImageNet-C and CIFAR-C test:"
-        " train no classifier on OUT that is then measured on those; --set corruption=extra is"
-        " apart from them."
+        " a classifier that learns from OUT is not to be measured on those; --set"
+        " corruption=extra is apart from them."
     )

@@ -190,8 +190,9 @@ def test_wrong_options_are_refused() -> None:
         ("cutmix", {"probability": 2}, "set probability=2 is not a number from 0 to 1."),
         ("flip", {"fit": "contain"}, "fit has no effect with recipe flip, which leaves an image its"
          " own size; leave it out."),
-        ("cutmix", {"model": "x.onnx"}, "model has no effect where no classifier is used; add"
-         " saliency gradient, gradcam or feature-map, or leave it out."),
+        ("cutmix", {"model": "x.onnx"}, "model has no effect with recipe cutmix, which looks for no"
+         " saliency; leave it out, or add keep=True and saliency gradient, gradcam or"
+         " feature-map."),
     ):  # fmt: skip
         with pytest.raises(augcli.UserError) as refused:
             augcli.load_recipe(name, **options)

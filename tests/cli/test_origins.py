@@ -290,6 +290,8 @@ SAMPLE = {
     "pair": "any",
     "scale": "2",
     "channel-order": "bgr",
+    "keep-candidates": "inside",
+    "output-format": "folder",
 }
 
 

@@ -70,9 +70,6 @@ OPTION = {
     "inspect S --groups patient": (
         "--groups; --group-by COLUMN, or a regular expression over names, keeps groups apart"
     ),
-    "generate S O --output-format png": (
-        "--output-format; --format jpeg, png, webp or same is meant"
-    ),
     "generate S O --labels t.csv": (
         "--labels; a table of labels is given as SOURCE, and the labels of outputs stand in"
         " OUT/train/metadata.jsonl"

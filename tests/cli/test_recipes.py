@@ -196,7 +196,7 @@ def test_keep_of_a_step_is_shown(augcli: Augcli, tmp_path: Path) -> None:
         "",
         "step 1, probability 1",
         "  cutout: length=none, fill=mean",
-        "  keep: tau=0.7, size=0.5, saliency=gradient, saliency_size=none",
+        "  keep: tau=0.7, size=0.5, candidates=recipe, saliency=gradient, saliency_size=none",
         "step 2, probability 1",
         "  flip: direction=horizontal, probability=0.5",
     ]

@@ -249,17 +249,17 @@ def test_a_run_is_resumed_with_the_same_groups_alone(
     prepare_state(run.runtime.state)
     run_shard(run, next(run.plan.shards()))
 
-    options = ("generate", patients, tmp_path / "out", "-r", "cutmix", "-k", 3, "--resume")
+    options = ("generate", patients, tmp_path / "out", "-r", "cutmix", "-k", 3, "--name", "{id}")
     for other in ((), ("--group-by", "[ab]/")):
-        refused = augcli(*options, *other)
+        refused = augcli(*options, "--resume", *other)
         assert refused.returncode == 2
         assert (
             "begun with other files in SOURCE: the same files in other groups (--group-by); resume"
             in " ".join(refused.stderr.split())
         )
-    resumed = augcli(*options, "--group-by", PATTERN)
+    resumed = augcli(*options, "--resume", "--group-by", PATTERN)
     assert resumed.returncode == 0, resumed.stderr
-    whole = augcli("generate", patients, tmp_path / "whole", *options[3:7], "--group-by", PATTERN)
+    whole = augcli("generate", patients, tmp_path / "whole", *options[3:], "--group-by", PATTERN)
     assert whole.returncode == 0
     assert tree(tmp_path / "out/train") == tree(tmp_path / "whole/train")
 

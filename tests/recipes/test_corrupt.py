@@ -141,8 +141,8 @@ def warned(name: str, **options: Any) -> str:
 
 def test_the_benchmarks_corruptions_are_warned_of() -> None:
     assert warned("corrupt", corruption="fog,saturate") == (
-        "fog is a corruption by which ImageNet-C and CIFAR-C test: train no classifier on OUT that"
-        " is then measured on those; --set corruption=extra is apart from them."
+        "fog is a corruption by which ImageNet-C and CIFAR-C test: a classifier that learns from"
+        " OUT is not to be measured on those; --set corruption=extra is apart from them."
     )
     assert warned("corrupt").startswith(
         "gaussian_noise, shot_noise, impulse_noise and 12 more are corruptions by which"

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augcli.arrays.types import Pixels, SaliencyMap
-from augcli.enums import Fit
+from augcli.enums import Candidates, Fit
 from augcli.pipeline.execute import Execution
 from augcli.pipeline.keep import Keep
 from augcli.pipeline.per_batch import Batch
@@ -178,9 +178,22 @@ def integers(value: Any) -> list[int]:
     ("name", "options"), [v for v in VARIANTS if v.values[1] != {"box": "per-batch"}]
 )
 @few
-@given(case=case_strategy, tau=st.floats(0, 1), share=st.floats(0.01, 1))
-def test_keep(name: str, options: dict[str, Any], case: Case, tau: float, share: float) -> None:
-    recipe, keep = build_recipe(name, options), Keep(tau=tau, size=share)
+@given(
+    case=case_strategy,
+    tau=st.floats(0, 1),
+    share=st.floats(0.01, 1),
+    candidates=st.sampled_from(Candidates),
+)
+def test_keep(
+    name: str,
+    options: dict[str, Any],
+    case: Case,
+    tau: float,
+    share: float,
+    candidates: Candidates,
+) -> None:
+    recipe = build_recipe(name, options)
+    keep = Keep(tau=tau, size=share, candidates=candidates)
     images = [image_of(number, case) for number in range(recipe.sources)]
     output = output_of(recipe, images, case, keep)
     assert output.image.shape == images[0].shape
@@ -200,11 +213,15 @@ def test_keep(name: str, options: dict[str, Any], case: Case, tau: float, share:
             keep_params["box"].height,
             keep_params["box"].width,
         )
-        assert keep_params["admissible"] <= (keep_params["score"] != keep_params["threshold"])
+        score, limit = keep_params["score"], keep_params["threshold"]
+        if candidates is Candidates.inside:
+            assert keep_params["admissible"] <= (score != limit)
         if keep_params["mode"] == "paste":
             np.testing.assert_array_equal(output.image[inside], images[0][inside])
+        elif candidates is Candidates.inside:
+            assert score < limit
         else:
-            assert keep_params["score"] < keep_params["threshold"]
+            assert score <= limit
 
     pipeline = Pipeline("one", (Step(build_recipe(name, {}), keep=Keep()),))
     row = json.dumps(pipeline.row_record(output.record), allow_nan=False)

@@ -289,7 +289,8 @@ def test_names_in_out_are_spelled_once() -> None:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 words = set(re.findall(r"\.?\w[\w.-]*\w", node.value))
                 place = path.relative_to(ROOT / "augcli").as_posix()
-                own = names - {"train"} if place.startswith("data/") else names
+                speaks = place.startswith("data/") or place == "cli/other_words.py"
+                own = names - {"train"} if speaks else names
                 if words & own and id(node) not in docstrings:
                     places.add(place)
     assert places == {"published.py"}

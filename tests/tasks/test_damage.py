@@ -68,7 +68,13 @@ def test_a_full_disk_stops_the_run_and_a_resume_completes_it(
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS])
 @pytest.mark.parametrize(
     ("call", "name"),
-    [(0, "holder.json"), (1, "identity.json"), (2, "classes.txt"), (3, "run.json")],
+    [
+        (0, "holder.json"),
+        (1, "identity.json"),
+        (2, "classes.txt"),
+        (3, "README.md"),
+        (4, "run.json"),
+    ],
 )
 def test_any_durable_write_may_fail(
     photos: Path,
