@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -13,33 +12,6 @@ import pytest
 
 import augcli
 from tests.conftest import ROOT, tree, write_photo
-
-
-def without_times(out: Path) -> dict[str, Any]:
-    run = json.loads((out / "run.json").read_text())
-    return {key: value for key, value in run.items() if key not in ("timings", "command")}
-
-
-BOTH = [
-    (
-        ["-r", "saliencymix", "--keep", "--size", "32x24", "--set", "alpha=0.5", "--format", "png"],
-        {
-            "recipe": "saliencymix",
-            "keep": True,
-            "size": (32, 24),
-            "set": {"alpha": 0.5},
-            "format": "png",
-        },
-    ),
-    (
-        ["-r", "cutmix", "--per-class", "7", "--group-by", r"\d", "--seed", "5"],
-        {"recipe": "cutmix", "per_class": 7, "group_by": r"\d", "seed": 5},
-    ),
-    (
-        ["-r", "flip", "--classes-exclude", "b*", "--include-originals", "copy", "--limit", "4"],
-        {"recipe": "flip", "classes_exclude": "b*", "include_originals": "copy", "limit": 4},
-    ),
-]
 
 
 def test_importing_the_package_imports_nothing_else() -> None:

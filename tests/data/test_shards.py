@@ -18,32 +18,9 @@ from augcli.errors import UserError
 from tests.conftest import Augcli, write_photo
 from tests.data.test_listing import paths
 from tests.helpers.archives import write_tar
+from tests.helpers.shards import labels_of, refusal, shard
 
 LIMIT = 1_000_000
-
-
-def shard(path: Path, labels: dict[str, object], ending: str = "cls") -> Path:
-    """An archive of samples with these keys and labels."""
-    members: dict[str, bytes] = {}
-    for key, label in labels.items():
-        members[f"{key}.jpg"] = f"{path.name} {key}".encode()
-        text = json.dumps(label) if ending == "json" else str(label)
-        members[f"{key}.{ending}"] = text.encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return write_tar(path, members)
-
-
-def refusal(source: Path, options: SourceOptions | None = None) -> str:
-    with pytest.raises(UserError) as refused:
-        list_source(source, options)
-    assert str(refused.value).isprintable()
-    return str(refused.value).replace(str(source), "SOURCE")
-
-
-def labels_of(source: Path, options: SourceOptions | None = None) -> dict[str, str]:
-    listing = list_source(source, options)
-    names = paths(listing)
-    return {name: listing.classes[c] for name, c in zip(names, listing.class_of, strict=True)}
 
 
 def test_shards_of_a_folder_a_range_and_a_wildcard_are_one_source(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from augcli.tasks.repair import repair
 from augcli.tasks.replay import replay
 from tests.conftest import tree, write_photo
 from tests.helpers.runs import generate, run_over, runtime_of, with_options
+from tests.helpers.split_runs import image_folder, make, rows
 
 
 @pytest.fixture
@@ -34,24 +35,6 @@ def source(tmp_path: Path) -> Path:
                 number += 1
                 write_photo(photos / split / class_name / f"{index}.jpg", number, 24, 18)
     return photos
-
-
-def make(source: Path, out: Path, **options: Any) -> Path:
-    how = {k: options.pop(k) for k in ("workers", "resume", "overwrite") if k in options}
-    options = {"copies": 2, "other_splits": OtherSplits.link} | options
-    generate(run_over(source, out, **options), source={"source": str(source)}, **how)
-    return out
-
-
-def rows(split: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (split / "metadata.jsonl").read_text().splitlines()]
-
-
-def image_folder(folder: Path) -> dict[str, int]:
-    """The ids of classes as torchvision's ImageFolder gives them."""
-    return {
-        name: i for i, name in enumerate(sorted(p.name for p in folder.iterdir() if p.is_dir()))
-    }
 
 
 def test_out_is_a_whole_data_set(source: Path, tmp_path: Path) -> None:

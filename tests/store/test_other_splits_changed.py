@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from augcli.enums import Originals, OtherSplits
+from augcli.enums import Originals
 from augcli.errors import UserError
 from augcli.manifest.verify import verify
 from augcli.store import durable
@@ -18,7 +16,8 @@ from augcli.store.sinks import folder as sink
 from augcli.tasks.repair import repair
 from augcli.tasks.replay import replay
 from tests.conftest import tree, write_photo
-from tests.helpers.runs import generate, run_over, runtime_of
+from tests.helpers.runs import runtime_of
+from tests.helpers.split_runs import make, rows
 
 
 @pytest.fixture
@@ -31,24 +30,6 @@ def source(tmp_path: Path) -> Path:
                 number += 1
                 write_photo(photos / split / class_name / f"{index}.jpg", number, 24, 18)
     return photos
-
-
-def make(source: Path, out: Path, **options: Any) -> Path:
-    how = {k: options.pop(k) for k in ("workers", "resume", "overwrite") if k in options}
-    options = {"copies": 2, "other_splits": OtherSplits.link} | options
-    generate(run_over(source, out, **options), source={"source": str(source)}, **how)
-    return out
-
-
-def rows(split: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (split / "metadata.jsonl").read_text().splitlines()]
-
-
-def image_folder(folder: Path) -> dict[str, int]:
-    """The ids of classes as torchvision's ImageFolder gives them."""
-    return {
-        name: i for i, name in enumerate(sorted(p.name for p in folder.iterdir() if p.is_dir()))
-    }
 
 
 def test_other_files_in_another_split_are_another_source(source: Path, tmp_path: Path) -> None:

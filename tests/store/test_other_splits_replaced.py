@@ -15,7 +15,8 @@ from augcli.manifest.verify import verify
 from augcli.store.layout import STATE
 from augcli.store.removal import remove_run
 from tests.conftest import tree
-from tests.store.test_other_splits import make, rows, source
+from tests.helpers.split_runs import make, rows
+from tests.store.test_other_splits import source
 
 __all__ = ["source"]  # a fixture
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,8 @@ from augcli.errors import RunFailed
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.cutmix import CutMix
 from tests.conftest import ROOT, tree, write_photo
-from tests.helpers.runs import generate, make_run, run_over
+from tests.helpers.runs import make_run, run_over
+from tests.helpers.tar_runs import archives_in, make, members, published, rows_of
 
 
 @pytest.fixture
@@ -36,57 +35,6 @@ def source(tmp_path: Path) -> Path:
         write_photo(folder / f"{number}.{'png' if number == 3 else 'jpg'}", 100 + number, 9, 12)
     (tmp_path / "source/train/a/4.jpg").write_bytes(b"no image")
     return tmp_path / "source"
-
-
-def make(run: Run, *, workers: int = 1, resume: bool = False) -> Path:
-    generate(run, source={"source": str(run.listing.root)}, workers=workers, resume=resume)
-    return run.runtime.place.out
-
-
-def rows_of(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "metadata.jsonl").open()]
-
-
-def members(archive: Path) -> dict[str, bytes]:
-    with tarfile.open(archive) as tar:
-        files = {one.name: tar.extractfile(one) for one in tar.getmembers()}
-        return {name: file.read() for name, file in files.items() if file is not None}
-
-
-def archives_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.glob("*.tar"))
-
-
-def published(out: Path) -> dict[str, str]:
-    """The files of OUT but those that a run keeps for itself, and that with its timings."""
-    return {
-        name: digest
-        for name, digest in tree(out).items()
-        if not name.startswith(".augcli/") and name != "run.json"
-    }
-
-
-def check_same(plain: Path, packed: Path, split: str = "train") -> list[dict[str, Any]]:
-    """The archives of a split have the images, rows and labels of an OUT of folders, in the order
-    of its manifest."""
-    expected, rows = rows_of(plain / split), rows_of(packed / split)
-    assert [row | {"file_name": ""} for row in rows] == [r | {"file_name": ""} for r in expected]
-    contents = {name: members(packed / split / name) for name in archives_in(packed / split)}
-    in_order = [f"{name}/{member}" for name in contents for member in contents[name]]
-    named = []
-    for row, other in zip(rows, expected, strict=True):
-        archive, image = row["file_name"].split("/")
-        key, _, suffix = image.partition(".")
-        assert (key, f".{suffix}") == (row["sample_id"], Path(other["file_name"]).suffix)
-        data = contents[archive][image]
-        assert data == (plain / split / other["file_name"]).read_bytes()
-        assert json.loads(contents[archive][f"{key}.json"]) == row | {"file_name": image}
-        named += [row["file_name"], f"{archive}/{key}.json"]
-        if "label" in row:
-            assert contents[archive][f"{key}.cls"] == str(row["label"]).encode()
-            named.append(f"{archive}/{key}.cls")
-    assert in_order == named, "and nothing else, in the order of rows"
-    return rows
 
 
 def test_an_original_with_an_ending_of_another_member(tmp_path: Path) -> None:

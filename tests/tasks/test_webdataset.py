@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from augcli.engine.plan import Run
 from augcli.enums import OtherSplits
 from augcli.errors import UserError
 from augcli.manifest.verify import verify
@@ -21,7 +18,8 @@ from augcli.store.removal import remove_run
 from augcli.tasks.repair import repair
 from augcli.tasks.replay import replay
 from tests.conftest import Augcli, tree, write_photo
-from tests.helpers.runs import generate, run_over, runtime_of
+from tests.helpers.runs import run_over, runtime_of
+from tests.helpers.tar_harms import archive, make, members, patch, published, rows_of, write
 
 
 @pytest.fixture(scope="module")
@@ -41,44 +39,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def out(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made / "out", tmp_path / "out"))
-
-
-def make(run: Run, **options: Any) -> Path:
-    root = Path(os.fsdecode(run.listing.root))
-    source = root.parent if root.name == "train" else root
-    generate(run, source={"source": str(source)}, **options)
-    return run.runtime.place.out
-
-
-def rows_of(out: Path, split: str = "train") -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / split / "metadata.jsonl").open()]
-
-
-def archive(out: Path, number: int = 0) -> Path:
-    return out / f"train/train-{number:06d}.tar"
-
-
-def members(path: Path) -> list[tuple[str, bytes]]:
-    with tarfile.open(path) as tar:
-        return [(one.name, tar.extractfile(one).read()) for one in tar]  # type: ignore[union-attr]
-
-
-def write(path: Path, several: list[tuple[str, bytes]]) -> None:
-    with tarfile.open(path, "w") as tar:
-        for name, data in several:
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-
-
-def patch(path: Path, old: bytes, new: bytes) -> None:
-    data = path.read_bytes()
-    at = data.index(old)
-    path.write_bytes(data[:at] + new + data[at + len(old) :])
-
-
-def published(out: Path) -> dict[str, str]:
-    return {name: one for name, one in tree(out).items() if not name.startswith(".augcli/")}
 
 
 def test_a_finished_run_is_right(made: Path) -> None:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import shutil
-import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from augcli.data.source import list_source
 from augcli.data.source_options import SourceOptions
-from augcli.engine.plan import Run
 from augcli.enums import Labels, OtherSplits
 from augcli.errors import UserError
 from augcli.pipeline.pipeline import Pipeline, Step
 from augcli.recipes.mixup import Mixup
-from tests.conftest import tree, write_photo
-from tests.helpers.runs import generate, make_run, run_over
+from tests.conftest import write_photo
+from tests.helpers.runs import make_run, run_over
+from tests.helpers.tar_harms import archive, make, members, rows_of, write
 
 
 @pytest.fixture(scope="module")
@@ -40,44 +36,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def out(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made / "out", tmp_path / "out"))
-
-
-def make(run: Run, **options: Any) -> Path:
-    root = Path(os.fsdecode(run.listing.root))
-    source = root.parent if root.name == "train" else root
-    generate(run, source={"source": str(source)}, **options)
-    return run.runtime.place.out
-
-
-def rows_of(out: Path, split: str = "train") -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / split / "metadata.jsonl").open()]
-
-
-def archive(out: Path, number: int = 0) -> Path:
-    return out / f"train/train-{number:06d}.tar"
-
-
-def members(path: Path) -> list[tuple[str, bytes]]:
-    with tarfile.open(path) as tar:
-        return [(one.name, tar.extractfile(one).read()) for one in tar]  # type: ignore[union-attr]
-
-
-def write(path: Path, several: list[tuple[str, bytes]]) -> None:
-    with tarfile.open(path, "w") as tar:
-        for name, data in several:
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-
-
-def patch(path: Path, old: bytes, new: bytes) -> None:
-    data = path.read_bytes()
-    at = data.index(old)
-    path.write_bytes(data[:at] + new + data[at + len(old) :])
-
-
-def published(out: Path) -> dict[str, str]:
-    return {name: one for name, one in tree(out).items() if not name.startswith(".augcli/")}
 
 
 class TestAsSource:
