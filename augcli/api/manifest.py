@@ -213,8 +213,8 @@ def open_manifest(out: FilePath, split: str = TRAIN) -> Manifest:
         sink = summary.get("sink", DEFAULT_SINK)
         if sink != DEFAULT_SINK:
             raise UserError(
-                f"{folder} was written as {str(sink)[:40]}, whose rows lie in its archives, not in"
-                f" {MANIFEST}; read it as such."
+                f"{folder} was written as {str(sink)[:40]}, and folders of images are read here;"
+                f" `augcli convert {folder} OTHER --output-format folder` makes them."
             )
         if split not in names:
             raise UserError(

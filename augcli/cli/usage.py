@@ -190,6 +190,8 @@ def _of_the_recipe(name: str, value: str, command: Any, words: Sequence[str]) ->
     key = name.removeprefix("--")
     options = {folded(one): one for one in recipe_class(recipe).model_fields}
     option = options.get(folded(key)) or options.get(OPTIONS.get(folded(key), ""))
+    if folded(key) == "probability":  # which all recipes have
+        option = "probability"
     if option is not None:
         return f"options of a recipe are given as --set {option}={value}"
     if folded(key) in _options_of_recipes():

@@ -42,6 +42,7 @@ _NO_LABELS = frozenset(
 # Rows that are looked at before, and entries of a folder.
 _FIRST = 5
 _MOST_ENTRIES = 2_000
+_MOST_COLUMNS = 50
 
 
 class Layout(NamedTuple):
@@ -151,6 +152,8 @@ def find_files(table: Table, path: int, options: SourceOptions) -> tuple[Path, b
                 f"{table.source}: its names, as {shown(names[0])}, have no suffix, and there are"
                 f" files with {listed(map(os.fsdecode, endings), 'and')}; choose one with --suffix."
             )
+    if options.path_column is None:
+        _refuse_other_column(table, path, names, root)
     if options.images is None:
         _refuse_elsewhere(table, names)
     if not any(map(_has_suffix, names)):
@@ -204,6 +207,18 @@ def suffixes_of(root: Path, names: list[bytes]) -> list[bytes]:
                 endings.append(ending)
                 break
     return endings
+
+
+def _refuse_other_column(table: Table, path: int, names: list[bytes], root: Path) -> None:
+    """Raise UserError where another column has the files that the usual one does not name."""
+    for at, column in enumerate(table.columns[:_MOST_COLUMNS]):
+        others = first_names(table, at) if at != path and column.strip() else []
+        if any(_has_suffix(name) and lies_there(root, name) for name in others):
+            raise UserError(
+                f"{table.source}: the names in its column {column_text(table.columns[path])}, as"
+                f" {shown(names[0])}, are no files in {root}, and those in {column_text(column)}"
+                f" are; give --path-column {shlex.quote(column.strip())}."
+            )
 
 
 def _refuse_elsewhere(table: Table, names: list[bytes]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from augcli.enums import OutputFormat
 from augcli.errors import UserError
 from augcli.pipeline.keep import Keep
 from augcli.recipes.catalogue import recipe_class
@@ -46,8 +47,12 @@ def begun_with(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     What is only in `before` is not looked at.
     """
     words: list[str] = []
+    usual = OutputFormat.folder
+    is_other_form = before.get("sink", usual) != now.get("sink", usual)
     for key, value in now.items():
         if key == "source" or before.get(key) == value:
+            continue
+        if key == "name" and is_other_form:  # which decides about names
             continue
         words += _in_words(key, before.get(key), value)
     more = [f"{len(words) - _LISTED} more"] if len(words) > _LISTED else []

@@ -61,6 +61,9 @@ OPTION = {
     "generate S O -r flip --threshold 3": (
         "--threshold; recipe flip has none of that name either (`augcli recipes flip`)"
     ),
+    "generate S O -r cutmix --probability 0.5": (
+        "--probability; options of a recipe are given as --set probability=0.5"
+    ),
     "generate S O --no-labels": "--no-labels; --unlabelled reads images without labels",
     "generate S O --unlabeled": "--unlabeled; --unlabelled reads images without labels",
     "generate S O --multilabel": "--multilabel; --multi-label is meant",

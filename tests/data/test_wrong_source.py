@@ -321,3 +321,11 @@ def test_a_split_among_classes(here: Path, files: list[str], sentence: str) -> N
         " --classes-exclude "))  # fmt: skip
     options = SourceOptions(classes_exclude=splits)
     assert list_source(Path("s"), options).warnings == ()
+
+
+def test_a_table_whose_usual_column_names_no_files(here: Path) -> None:
+    fill(here, {"p/1.jpg": "", "p/2.jpg": "", "p/t.csv": "id,bild,art\n0,1.jpg,a\n1,2.jpg,b\n"})
+    assert refusal("p/t.csv") == (
+        "p/t.csv: the names in its column id, as 0, are no files in p, and those in bild are;"
+        " give --path-column bild."
+    )

@@ -114,3 +114,16 @@ def test_records_may_hold_anything(photos: Path, key: str, value: object) -> Non
     now = summary_of(photos, {"classifier": MODEL, "size": (3, 4)})
     words = begun_with(now | {key: value}, now)
     assert words and "\n" not in words and len(words) < 400
+
+
+def test_names_of_another_form_are_not_compared() -> None:
+    """The form decides about them."""
+    folder = {"name": "{source}_{id}"}
+    tars = {"sink": "webdataset", "name": "{id}"}
+    assert begun_with(tars, {"sink": "folder", **folder}) == (
+        "--output-format webdataset (now folder)"
+    )
+    assert "--name" not in begun_with(folder, tars)
+    assert begun_with({"name": "{id}"}, {"sink": "folder", **folder}).endswith(
+        "--name {id} (now {source}_{id})"
+    )
