@@ -324,7 +324,7 @@ def test_a_split_among_classes(here: Path, files: list[str], sentence: str) -> N
 
 
 def test_a_table_whose_usual_column_names_no_files(here: Path) -> None:
-    fill(here, {"p/1.jpg": "", "p/2.jpg": "", "p/t.csv": "id,bild,art\n0,1.jpg,a\n1,2.jpg,b\n"})
+    fill(here, {"p/a.jpg": "", "p/b.jpg": "", "p/t.csv": "id,bild,art\n0,a.jpg,x\n1,b.jpg,y\n"})
     assert refusal("p/t.csv") == (
         "p/t.csv: the names in its column id, as 0, are no files in p, and those in bild are;"
         " give --path-column bild."
