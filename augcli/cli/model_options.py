@@ -106,7 +106,7 @@ class InputOptions(InputChoice):
 
 @dataclass(frozen=True)
 class ModelOptions(ModelChoice):
-    """The classifier that finds saliency, and what it is asked."""
+    """The classifier that finds saliency, and how it is used."""
 
     model: ModelFile = None
     head: Head = None

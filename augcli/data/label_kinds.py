@@ -24,7 +24,7 @@ RANGE = "not numbers from 0 to 1"
 _BLANKS = " \t\r\n\v\f"
 
 
-def as_asked(listing: Listing, options: SourceOptions, source: str, kind: str) -> Listing:
+def with_label_kind(listing: Listing, options: SourceOptions, source: str, kind: str) -> Listing:
     """A listing, and those of its other splits, with labels of the kind that the options ask for.
 
     A reader that lists one class an image need not know of others: names of its classes are divided

@@ -1,4 +1,4 @@
-"""What pyarrow would take of memory for columns of a Parquet file, told from the headers of their
+"""What pyarrow would take of memory for columns of a Parquet file, read from the headers of their
 pages before they are read: a file of some KiB may hold pages of GiB, or name one text of its
 dictionary a million times."""
 

@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 
 from augcli.data.detection import refuse_detection
 from augcli.data.groups import with_groups
-from augcli.data.label_kinds import as_asked
+from augcli.data.label_kinds import with_label_kind
 from augcli.data.listing import Listing
 from augcli.data.missing_source import missing_source, unreadable_source
 from augcli.data.other_kinds import refuse_other_kinds
@@ -128,7 +128,7 @@ def _list_by_reader(source: Path, options: SourceOptions) -> Listing:
     reader = READERS[name]
     options.refuse_others(reader.OPTIONS, str(source), reader.KIND)
     listing = reader.list_images(source, options)
-    listing = as_asked(listing, options, str(source), reader.KIND)
+    listing = with_label_kind(listing, options, str(source), reader.KIND)
     return replace(
         listing, reader=name, others=tuple(replace(other, reader=name) for other in listing.others)
     )
@@ -146,7 +146,7 @@ def list_paths(
     options.refuse_others(pathlist.OPTIONS, STDIN, "a list of paths")
     given = None if options.labels is Labels.none else labels_from
     listing = pathlist.list_images(stream, given, root)
-    listing = select(as_asked(listing, options, STDIN, "a list of paths"), options, STDIN)
+    listing = select(with_label_kind(listing, options, STDIN, "a list of paths"), options, STDIN)
     return with_groups(listing, options, STDIN)
 
 
@@ -164,7 +164,9 @@ def list_known_paths(
     if options.labels is Labels.single:
         return pathlist.list_known(paths, labels_from, classes, root)
     given = None if options.labels is Labels.none else labels_from
-    listing = as_asked(pathlist.list_all(paths, given, root), options, STDIN, "a list of paths")
+    listing = with_label_kind(
+        pathlist.list_all(paths, given, root), options, STDIN, "a list of paths"
+    )
     return number_classes(listing, classes, STDIN)
 
 

@@ -239,7 +239,7 @@ def read_run_to_repeat(record: RunRecord, runtime: Runtime) -> Run:
 
 
 def _classifier(summary: dict[str, Any]) -> ClassifierSpec:
-    """The classifier that a run asked, as OUT/run.json tells it."""
+    """The classifier that a run used, as OUT/run.json names it."""
     from augcli.classifier.graphs import model_digest
     from augcli.classifier.preprocess import Preprocessing
     from augcli.classifier.sessions import resolve_device

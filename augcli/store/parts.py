@@ -201,6 +201,14 @@ def read_part(state: Path, shard: Shard) -> Part | None:
     return _proven(state / PARTS / f"{shard.name}{_ROWS}", run_digest(state))
 
 
+def committed_parts(state: Path, shard: Shard | None = None) -> Iterator[Part]:
+    """The parts that are there and prove themselves, in plan order; or that of one shard alone."""
+    if shard is None:
+        yield from proven_parts(state)
+    elif part := read_part(state, shard):
+        yield part
+
+
 def proven_parts(state: Path) -> Iterator[Part]:
     """The parts that prove themselves, in plan order. A shard whose worker was killed after its
     commit may have been made again in pieces: what a longer part holds already is passed over."""

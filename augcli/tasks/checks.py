@@ -106,7 +106,7 @@ def _check_labels(
 def check_target(
     listing: Listing, saliency_specs: Iterable[tuple[str, int | None]], model: ModelChoice
 ) -> None:
-    """Refuse a classifier that is asked for the label of an image that has none; raises
+    """Refuse a classifier that needs the label of an image, where images have none; raises
     UserError."""
     if listing.labels is not Labels.none or model.target is TargetChoice.predicted:
         return

@@ -60,7 +60,7 @@ class InputChoice:
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """The classifier that finds saliency, and what it is asked."""
+    """The classifier that finds saliency, and how it is used."""
 
     model: Path | None = None
     head: str | None = None
@@ -78,11 +78,11 @@ def is_of_classifier(saliency: str) -> bool:
 
 
 def check_model(
-    saliency_specs: Iterable[tuple[str, int | None]], asked: ModelChoice, pixels: InputChoice
+    saliency_specs: Iterable[tuple[str, int | None]], choice: ModelChoice, pixels: InputChoice
 ) -> None:
     """Refuse what is wrong with the options of a classifier by themselves, before SOURCE is looked
     at; raises UserError."""
-    parse_bytes(asked.saliency_cache_size, "saliency-cache-size")
+    parse_bytes(choice.saliency_cache_size, "saliency-cache-size")
     from augcli.image.opencv import require_contrib
 
     saliency_specs = list(saliency_specs)
@@ -90,15 +90,15 @@ def check_model(
     by_classifier = [detection[0] for detection in saliency_specs if is_of_classifier(detection[0])]
     if not by_classifier:
         return
-    if asked.model is None:
+    if choice.model is None:
         raise UserError(
             f"--saliency {by_classifier[0]} needs a classifier; give --model FILE.onnx."
         )
     from augcli.classifier.installed import require_onnx
 
     require_onnx()
-    read_settings(pixels, head=asked.head, layer=asked.layer)
-    check_model_file("--model", asked.model)
+    read_settings(pixels, head=choice.head, layer=choice.layer)
+    check_model_file("--model", choice.model)
 
 
 def read_classifier(

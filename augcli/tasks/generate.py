@@ -154,10 +154,10 @@ def _timings(run: Run, command: Sequence[str], seconds: float) -> dict[str, Any]
 
 def _model(run: Run) -> dict[str, Any] | None:
     """Where the classifier is, and how it ran, beside what identifies it."""
-    asked = run.runtime.classifier
-    if asked is None:
+    classifier = run.runtime.classifier
+    if classifier is None:
         return None
-    return {"file": asked.model, "outputs": asked.outputs, "device": asked.device}
+    return {"file": classifier.model, "outputs": classifier.outputs, "device": classifier.device}
 
 
 @contextmanager

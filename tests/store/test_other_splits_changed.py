@@ -18,18 +18,9 @@ from augcli.tasks.replay import replay
 from tests.conftest import tree, write_photo
 from tests.helpers.runs import runtime_of
 from tests.helpers.split_runs import make, rows
+from tests.store.test_other_splits import source
 
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    photos = tmp_path / "source"
-    number = 0
-    for split, count in (("train", 10), ("val", 4), ("test", 3)):
-        for index in range(count):
-            for class_name in ("cat", "dog"):
-                number += 1
-                write_photo(photos / split / class_name / f"{index}.jpg", number, 24, 18)
-    return photos
+__all__ = ["source"]  # a fixture
 
 
 def test_other_files_in_another_split_are_another_source(source: Path, tmp_path: Path) -> None:

@@ -17,25 +17,9 @@ from augcli.recipes.mixup import Mixup
 from tests.conftest import write_photo
 from tests.helpers.runs import make_run, run_over
 from tests.helpers.tar_harms import archive, make, members, rows_of, write
+from tests.tasks.test_webdataset import made
 
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a source of two classes, with a split, and of `out` with three archives of ten
-    samples and one of the split."""
-    place = tmp_path_factory.mktemp("made")
-    for number in range(30):
-        write_photo(place / "source/train" / "ab"[number % 2] / f"{number}.jpg", number, 16, 12)
-    for number in range(3):
-        write_photo(place / "source/val" / "ab"[number % 2] / f"{number}.jpg", number + 50, 9, 12)
-    make(run_over(place / "source", place / "out", sink="webdataset", shard_size="10",
-                  other_splits=OtherSplits.copy))  # fmt: skip
-    return place
-
-
-@pytest.fixture
-def out(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made / "out", tmp_path / "out"))
+__all__ = ["made"]  # a fixture
 
 
 class TestAsSource:

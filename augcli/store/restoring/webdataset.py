@@ -270,5 +270,5 @@ def _holds_others(path: Path, keys: Hashes) -> bool:
                 if find(keys, hash_of(member.name.partition(b".")[0])) is None:
                     return True
     except UserError:
-        return False  # damaged: what is behind the damage cannot be told
+        return False  # damaged: what is behind the damage is unknown
     return False

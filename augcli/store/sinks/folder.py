@@ -23,7 +23,7 @@ from augcli.store.durable import check_no_link, flush, link_file, write_file
 from augcli.store.layout import TRAIN, Place, staged_split
 from augcli.store.leftovers import remove_leftovers
 from augcli.store.merge import Published, merge_parts
-from augcli.store.parts import Part, PartWriter, Shard, proven_parts, read_part, remove_unproven
+from augcli.store.parts import Part, PartWriter, Shard, committed_parts, remove_unproven
 from augcli.store.publish import is_finished, publish
 from augcli.store.records import Identity, check_complete
 from augcli.store.sinks.sink import OutputFile
@@ -102,10 +102,7 @@ def _is_linked(one: OutputFile, path: str) -> bool:
 
 def committed(place: Place, shard: Shard | None = None) -> Iterator[Part]:
     """As `Sink.committed`, by the parts; that their images are whole is looked at by `begin`."""
-    if shard is None:
-        yield from proven_parts(place.state)
-    elif part := read_part(place.state, shard):
-        yield part
+    return committed_parts(place.state, shard)
 
 
 def finish(

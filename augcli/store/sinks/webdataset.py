@@ -29,7 +29,14 @@ from augcli.store.durable import check_no_link, flush
 from augcli.store.layout import IDENTITY, Place
 from augcli.store.leftovers import remove_leftovers
 from augcli.store.merge import Published, merge_parts
-from augcli.store.parts import Part, PartWriter, Shard, proven_parts, read_part, remove_unproven
+from augcli.store.parts import (
+    Part,
+    PartWriter,
+    Shard,
+    committed_parts,
+    proven_parts,
+    remove_unproven,
+)
 from augcli.store.publish import is_finished, publish
 from augcli.store.records import TARS, Identity, read_identity
 from augcli.store.sinks.archives import Archives, check_archives, remove_staged
@@ -93,10 +100,7 @@ def put(place: Place, shard: Shard, contents: Iterable[OutputFile | Skipped]) ->
 
 def committed(place: Place, shard: Shard | None = None) -> Iterator[Part]:
     """As `Sink.committed`, by the parts; that their members are whole is looked at by `begin`."""
-    if shard is None:
-        yield from proven_parts(place.state)
-    elif part := read_part(place.state, shard):
-        yield part
+    return committed_parts(place.state, shard)
 
 
 def finish(
